@@ -1,0 +1,43 @@
+# make demo, make test: all a newcomer needs. Needs python3 (3.11 or later) with venv; nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo serve test lint bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/python scripts/demo.py
+
+serve: $(VENV)/installed
+	$(BIN)/spherelinks serve
+
+test: $(VENV)/installed-test
+	$(BIN)/pytest
+
+lint: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed-test
+	$(BIN)/python bench/pipeline.py
+	$(BIN)/python bench/finishing.py
+	$(BIN)/python bench/matte.py
+	$(BIN)/python bench/api.py
+
+clean:
+	rm -rf $(VENV) demo/*.glb
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml | $(BIN)/python
+	@echo "Installing SphereLinks into $(VENV) ..."
+	$(PIP) install -e .
+	@touch $@
+
+$(VENV)/installed-test: $(VENV)/installed pyproject.toml
+	@echo "Installing what the tests and the linters need ..."
+	$(PIP) install -e ".[test,lint]"
+	@touch $@

@@ -1,0 +1,239 @@
+"""Requests a second and their 99th percentile: the status endpoint beside a bare Flask hello-world, and submitting.
+
+    python bench/api.py [--clients 16] [--seconds 4] [--rounds 3]
+
+Server and yardstick run on the same Granian settings, one after the other, in turns; the medians of the rounds count.
+The database is an embedded one of the bench's own, durable as ever; no worker runs. The load comes from one process
+with keep-alive connections, each with one request under way; its share of a core is shown, because beside a server on
+two cores a busy client takes part of what it measures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import http.client
+import json
+import multiprocessing
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from flask import Flask
+
+from spherelinks import database
+from spherelinks.accounts import accounts, keys, ledger
+from spherelinks.config import Settings
+from spherelinks_server import web
+
+PICTURE = Path(__file__).resolve().parent.parent / "docs/samples/mug.jpg"
+START_LIMIT_S = 60
+
+
+def hello() -> Flask:
+    """The yardstick: what Flask on this server costs before anything is done."""
+    app = Flask("hello")
+    app.add_url_rule("/", view_func=lambda: "Hello, World!")
+    return app
+
+
+# --- load -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """latencies : seconds of each request; busy : share of a core that the client itself took"""
+
+    latencies: list[float]
+    seconds: float
+    busy: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.latencies) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.latencies)[int(share * (len(self.latencies) - 1))]
+
+
+class Client(asyncio.Protocol):
+    """One connection that sends the same request again and again; answers must have a Content-Length."""
+
+    def __init__(self, request: bytes, expected: bytes, latencies: list[float], lost: asyncio.Future[None]) -> None:
+        self._request, self._expected, self._latencies, self._lost = request, expected, latencies, lost
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._send()
+
+    def _send(self) -> None:
+        self._began = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, blank, body = self._received.partition(b"\r\n\r\n")
+        if not blank:
+            return
+        start = head.lower().index(b"content-length:") + len(b"content-length:")
+        if len(body) < int(head[start:].split(b"\r\n", 1)[0]):
+            return
+        self._latencies.append(time.perf_counter() - self._began)
+        if not head.startswith(b"HTTP/1.1 " + self._expected) and not self._lost.done():
+            self._lost.set_exception(RuntimeError(f"unexpected answer: {self._received[:600]!r}"))
+        self._received = b""
+        self._send()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(error or RuntimeError("the server closed the connection"))
+
+
+def load(port: int, request: bytes, expected: bytes, clients: int, seconds: float) -> Outcome:
+    """Run in a process of its own."""
+    latencies: list[float] = []
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[None] = loop.create_future()
+        for _ in range(clients):
+            await loop.create_connection(lambda: Client(request, expected, latencies, lost), "127.0.0.1", port)
+        await asyncio.wait({lost}, timeout=seconds)
+        if lost.done():
+            lost.result()
+        lost.cancel()
+
+    began, used = time.perf_counter(), time.process_time()
+    asyncio.run(run())
+    took = time.perf_counter() - began
+    return Outcome(latencies, took, (time.process_time() - used) / took)
+
+
+def request(method: str, path: str, key: str, body: bytes = b"") -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", f"X-API-Key: {key}"]
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+# --- servers --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def serving(command: list[str], environment: dict[str, str], probe: str) -> Iterator[int]:
+    """A server in processes of its own, on a free port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    process = subprocess.Popen([sys.executable, *command, "127.0.0.1", str(port)], env=environment)
+    try:
+        deadline = time.monotonic() + START_LIMIT_S
+        while not answers(port, probe):
+            if process.poll() is not None or time.monotonic() > deadline:
+                sys.exit(f"{command} did not start")
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def submit(port: int, key: str, body: bytes) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/v1/generate", body, {"X-API-Key": key, "Content-Type": "application/json"})
+    job: str = json.load(connection.getresponse())["jobId"]
+    connection.close()
+    return job
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    try:
+        with database.opened(Settings(home=home)) as url:
+            measure(home, url, arguments.clients, arguments.seconds, arguments.rounds)
+    finally:
+        shutil.rmtree(home)
+
+
+def measure(home: Path, url: str, clients: int, seconds: float, rounds: int) -> None:
+    database.migrate(url)
+    engine = database.connect(url)
+    with database.transaction(engine) as session:
+        account = accounts.create(session, "bench")
+        ledger.grant(session, account.id, 1_000_000, "bench")
+        _, key = keys.create(session, account.id, "bench")
+    engine.dispose()
+    body = json.dumps({"imageBase64": base64.b64encode(PICTURE.read_bytes()).decode()}).encode()
+    environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "SPHERELINKS_RATE_LIMIT": "0"}
+
+    with (
+        serving([__file__, "hello"], environment, "/") as plain,
+        serving(["-m", "spherelinks_server.web"], environment, "/readyz") as ours,
+        multiprocessing.get_context("spawn").Pool(1) as pool,
+    ):
+        job = submit(ours, key, body)
+        targets = {
+            "hello-world": (plain, request("GET", "/", key), b"200"),
+            "status": (ours, request("GET", f"/v1/status/{job}", key), b"200"),
+            "submit": (ours, request("POST", "/v1/generate", key, body), b"202"),
+        }
+        results: dict[str, list[Outcome]] = {name: [] for name in targets}
+        for name in ("hello-world", "status"):
+            pool.apply(load, (*targets[name], clients, 1.0))  # connections, caches, prepared statements
+        turns = ["hello-world", "status"] * rounds + ["submit"] * rounds  # a longer queue would slow the status
+        for name in turns:
+            results[name].append(pool.apply(load, (*targets[name], clients, seconds)))
+
+    print(f"{clients} clients, {rounds} rounds of {seconds:g} s, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{'':<12} {'req/s':>8} {'p50 ms':>8} {'p99 ms':>8} {'client, cores':>14}")
+    for name, outcomes in results.items():
+        middle = {
+            "rate": statistics.median(o.rate for o in outcomes),
+            "p50": 1000 * statistics.median(o.percentile(0.5) for o in outcomes),
+            "p99": 1000 * statistics.median(o.percentile(0.99) for o in outcomes),
+            "busy": statistics.median(o.busy for o in outcomes),
+        }
+        print(f"{name:<12} {middle['rate']:8.0f} {middle['p50']:8.1f} {middle['p99']:8.1f} {middle['busy']:14.2f}")
+    ratio = statistics.median(
+        ours.rate / plain.rate for ours, plain in zip(results["status"], results["hello-world"], strict=True)
+    )
+    print(
+        f"status / hello-world: {ratio:.2f} (aim: at least 0.33); submitted: {PICTURE.name}, {len(body)} bytes of JSON"
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["hello"]:
+        web.server("api:hello", sys.argv[2], int(sys.argv[3])).serve()
+    else:
+        main()

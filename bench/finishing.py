@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7]`.
+
+Two noisy shapes, made here: a field of 256³ samples and one of 128³, each simplified to 20,000 faces and baked at
+1024 px, warm, in one process. Prints each stage's median and least milliseconds, the whole in wall-clock and in
+processor time (about equal on a quiet machine), and how long the first call in a fresh process takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.finishing import finish, warm_up
+from spherelinks.generators.base import Camera, Frame, Volume
+from spherelinks.options import Options
+
+FACES = 20_000
+_FRESH = """
+import time
+start = time.perf_counter()
+from spherelinks.finishing import warm_up
+warm_up()
+print(time.perf_counter() - start)
+"""
+
+
+class Bench:
+    name, version = "bench", "1"
+
+
+def fractal(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise over octaves from four samples a side to one in two, each half as strong as the one before."""
+    total = np.zeros((samples,) * 3, np.float32)
+    cells, strength = 4, 1.0
+    while cells <= samples // 2:
+        coarse = rng.standard_normal((cells,) * 3).astype(np.float32)
+        plane = np.stack([cv2.resize(layer, (samples, samples)) for layer in coarse])
+        total += strength * cv2.resize(plane.reshape(cells, -1), (samples * samples, samples)).reshape(total.shape)
+        cells, strength = cells * 2, strength / 2
+    return total / total.std()
+
+
+def noisy(samples: int) -> Volume:
+    """A body with a handle, ears and a rough skin, and a dozen floaters."""
+    rng = np.random.default_rng(0)
+    side = np.linspace(-1, 1, samples, dtype=np.float32)
+    x, y, z = side[:, None, None], side[None, :, None], side[None, None, :]
+    body = np.sqrt(x**2 + (y * 0.8) ** 2 + z**2) - 0.6
+    handle = np.sqrt((np.sqrt((x - 0.55) ** 2 + y**2) - 0.3) ** 2 + z**2) - 0.08
+    ears = np.sqrt((np.abs(x) - 0.35) ** 2 + (y - 0.75) ** 2 + (z * 2) ** 2) - 0.17
+    field = np.minimum(np.minimum(body, handle), ears)
+    for place in rng.uniform(-0.95, 0.95, (12, 3)):
+        field = np.minimum(field, np.sqrt((x - place[0]) ** 2 + (y - place[1]) ** 2 + (z - place[2]) ** 2) - 0.012)
+    spacing = 2 / (samples - 1)
+    field += 0.35 * spacing * fractal(samples, rng)
+    color = np.empty((*field.shape, 3), np.uint8)
+    for k, axis in enumerate((x, y, z)):
+        color[..., k] = (axis + 1) * 127
+    camera = Camera(np.diag((1.0, 1.0, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
+    return Volume(field.astype(np.float32), np.full(3, -1.0), spacing, color, camera)
+
+
+def picture() -> Frame:
+    rng = np.random.default_rng(1)
+    coarse = rng.integers(0, 255, (48, 48, 3)).astype(np.uint8)
+    y, x = np.mgrid[:768, :768] / 384 - 1
+    matte = np.clip((0.9 - np.hypot(x, y)) * 200, 0, 1).astype(np.float32)
+    return Frame(np.asarray(cv2.resize(coarse, (768, 768), interpolation=cv2.INTER_CUBIC), np.uint8), matte)
+
+
+def measure(samples: int, runs: int) -> dict[str, Any]:
+    volume, frame = noisy(samples), picture()
+
+    def once(ratio: float) -> dict[str, Any]:
+        options = Options(texture_size=1024, simplify_ratio=ratio)
+        return finish(
+            volume, frame, options, source={}, name="bench", generator=Bench(), progress=lambda share: None
+        ).report
+
+    ratio = 1 - FACES / once(0.9)["facesExtracted"]
+    report = once(ratio)
+    stages: dict[str, list[float]] = {}
+    for _ in range(runs):
+        wall, processor = time.perf_counter(), time.process_time()
+        timings = once(ratio)["timings"]
+        timings |= {
+            "total": 1000 * (time.perf_counter() - wall),
+            "total, processor": 1000 * (time.process_time() - processor),
+        }
+        for stage, milliseconds in timings.items():
+            stages.setdefault(stage, []).append(milliseconds)
+    return {
+        "samples": samples,
+        "facesExtracted": report["facesExtracted"],
+        "faces": report["faces"],
+        "bytes": report["bytes"],
+        "milliseconds": {
+            stage: {"median": round(statistics.median(all_), 1), "least": round(min(all_), 1)}
+            for stage, all_ in stages.items()
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    arguments = parser.parse_args()
+    warm_up()
+    fresh = subprocess.run([sys.executable, "-c", _FRESH], capture_output=True, text=True, check=True)
+    result = {
+        "freshProcessSeconds": round(float(fresh.stdout), 2),
+        "shapes": [measure(samples, arguments.runs) for samples in (256, 128)],
+    }
+    if arguments.json:
+        print(json.dumps(result))
+        return
+    print(f"import and first call in a fresh process, kernels cached: {result['freshProcessSeconds']} s")
+    for shape in result["shapes"]:
+        print(
+            f"\n{shape['samples']}³: {shape['facesExtracted']} faces -> {shape['faces']}, "
+            f"GLB {shape['bytes'] / 1e6:.2f} MB"
+        )
+        for stage, figures in shape["milliseconds"].items():
+            print(f"  {stage:18s} {figures['median']:8.1f} ms   least {figures['least']:8.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Contact sheet: `python bench/sheet.py PICTURES sheet.jpg --generator lift`
+
+A row for each picture: the picture, then the model's front, right, back and left, flat base colour under one light from
+the viewer's upper left. Two pictures beside each other. Renders with the shared bench's Embree renderer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
+SIDE = 120
+
+
+def row(picture: Path, generator: str) -> np.ndarray:
+    """(SIDE, 5 SIDE, 3) uint8."""
+    from render import Renderer, look_from
+    from scene import load, normalized
+
+    from spherelinks import Options, generate
+
+    image = Image.open(picture).convert("RGBA")
+    image.thumbnail((SIDE, SIDE))
+    tile = Image.new("RGB", (SIDE, SIDE), "white")
+    tile.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2), image)
+    tiles = [np.asarray(tile)]
+    with tempfile.TemporaryDirectory() as folder:
+        made = generate(picture, Options(generator=generator)).save(Path(folder) / "made.glb")
+        renderer = Renderer(normalized(load(str(made))))
+    for yaw in (0, 90, 180, 270):
+        camera = look_from(yaw, 10, 2.2)
+        light = camera[:3, :3] @ np.array([-0.5, 0.7, 0.8])
+        view, _ = renderer.view(camera, SIDE, 40.0, 2, [(light, 0.7)], 0.5)
+        tiles.append((view * 255).astype(np.uint8))
+    return np.concatenate(tiles, 1)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, help="folder")
+    parser.add_argument("sheet", type=Path)
+    parser.add_argument("--generator", default="lift")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th picture")
+    a = parser.parse_args()
+    if not BENCH.is_dir():
+        print(f"skipped: the shared renderer is not at {BENCH}", file=sys.stderr)
+        return 0
+    sys.path.insert(0, str(BENCH))
+    paths = sorted(p for p in a.pictures.iterdir() if p.suffix in (".webp", ".png", ".jpg"))[:: a.every]
+    rows = [row(path, a.generator) for path in paths]
+    if len(rows) % 2:
+        rows.append(np.full_like(rows[0], 255))
+    sheet = np.concatenate([np.concatenate(rows[::2]), np.concatenate(rows[1::2])], 1)
+    Image.fromarray(sheet).save(a.sheet, quality=85)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

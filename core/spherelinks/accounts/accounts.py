@@ -1,0 +1,56 @@
+"""Accounts: made, listed, found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import plans
+from spherelinks.database import Account, new_id
+from spherelinks.errors import InvalidRequest
+
+
+def create(session: Session, name: str) -> Account:
+    """A new account on the free plan. Raises InvalidRequest for a name that is empty or over 200 characters."""
+    account = Account(id=new_id("acc"), name=checked_name(name), plan=plans.FREE.name)
+    session.add(account)
+    session.flush()
+    return account
+
+
+def checked_name(name: str) -> str:
+    """The name of an account or a key without the space around it. Raises InvalidRequest unless 1 to 200 are left."""
+    name = name.strip()
+    if not 1 <= len(name) <= 200:
+        raise InvalidRequest(
+            f"name has {len(name)} characters.", hint="Give a name of 1 to 200 characters.", field="name"
+        )
+    return name
+
+
+def local_owner(session: Session) -> Account:
+    """The account of whoever runs this installation, made on first call; there is one, on the owner's plan."""
+    session.execute(
+        insert(Account).values(id=new_id("acc"), name="Owner", plan=plans.OWNER.name).on_conflict_do_nothing()
+    )
+    return session.scalars(select(Account).where(Account.plan == plans.OWNER.name)).one()
+
+
+def list_accounts(session: Session) -> Sequence[Account]:
+    """All accounts, oldest first."""
+    return session.scalars(select(Account).order_by(Account.id)).all()
+
+
+def get(session: Session, account_id: str) -> Account:
+    """The account of that id. Raises InvalidRequest where there is none."""
+    account = session.get(Account, account_id)
+    if account is None:
+        raise InvalidRequest(
+            f"account is '{account_id}': there is no such account.",
+            hint="List the accounts with: spherelinks accounts list",
+            field="account",
+        )
+    return account

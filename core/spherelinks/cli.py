@@ -1,0 +1,367 @@
+"""The command line. Results go to stdout, progress and errors to stderr; docs/cli.md lists the exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from spherelinks import __version__, errors
+from spherelinks.options import MEASURES, METRES, Options
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from spherelinks.database import ApiKey
+
+EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
+    (2, errors.InvalidRequest, "wrong usage: an unknown or invalid option, key or account"),
+    (3, errors.PictureError, "the picture cannot be read, or is too large"),
+    (4, errors.NoObject, "nothing in the picture stands out from its ground"),
+    (5, errors.GenerationError, "the generation failed"),
+    (6, errors.ServiceError, "settings, database or storage do not work"),
+    (7, OSError, "a file cannot be written"),
+    (1, Exception, "an error that should not happen: please report it"),
+    (130, KeyboardInterrupt, "interrupted"),
+)
+"""Exit codes by error, the first that fits; 0 is success."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(arguments.run(arguments) or 0)
+    except (Exception, KeyboardInterrupt) as error:
+        return _failed(error, as_json=getattr(arguments, "json", False))
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _failed(error: BaseException, *, as_json: bool) -> int:
+    code = next(code for code, kind, _ in EXIT_CODES if isinstance(error, kind))
+    if isinstance(error, errors.SphereLinksError):
+        body = {"code": error.code, "message": error.message, "hint": error.hint}
+    elif isinstance(error, KeyboardInterrupt):
+        body = {"code": "interrupted", "message": "Interrupted.", "hint": ""}
+    elif isinstance(error, OSError):
+        body = {"code": "file_error", "message": str(error), "hint": "Check the path and its permissions."}
+    else:
+        body = {"code": "internal_error", "message": f"{type(error).__name__}: {error}", "hint": "Please report this."}
+        if os.environ.get("SPHERELINKS_DEBUG"):
+            raise error
+    if as_json:
+        print(json.dumps({"error": body}))
+    else:
+        print(f"spherelinks: {body['message']} {body['hint']}".rstrip(), file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="spherelinks", description="One picture in, one textured, game-ready GLB out."
+    )
+    parser.add_argument("--version", action="version", version=f"spherelinks {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(group: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str) -> Any:
+        added = group.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        added.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+        return added
+
+    make = command(commands, "generate", _generate, "Turn one picture into one GLB.")
+    make.add_argument("picture", metavar="PICTURE", type=Path, help="a JPEG, PNG or WebP file")
+    make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True)
+    for field, kind in (
+        ("texture_size", int),
+        ("simplify_ratio", float),
+        ("target_faces", int),
+        ("diffusion_steps", int),
+        ("seed", int),
+    ):
+        make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
+    make.add_argument("--generator", help=_describe("generator"))
+    size = make.add_mutually_exclusive_group()
+    for measure in MEASURES:
+        size.add_argument(
+            f"--{measure}",
+            dest="dimensions",
+            metavar="LENGTH",
+            type=partial(_length, measure),
+            help=f"the object's real size by its {measure}{' side' * (measure == 'longest')}: a number with a unit"
+            f" ({', '.join(METRES)}), such as 31cm; default: --longest 1m",
+        )
+    make.add_argument(
+        "--lods",
+        metavar="RATIOS",
+        type=ratios,
+        help="coarser levels of detail, such as 0.5,0.25: shares of the asset's faces",
+    )
+    make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
+    make.add_argument("--collider", metavar="{none,box,convex}", help=_describe("collider"))
+
+    serve = commands.add_parser("serve", help="Run server, worker and database together.")
+    serve.set_defaults(run=_serve)
+    serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    serve.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only"
+    )
+
+    worker = commands.add_parser("worker", help="Run a worker only; DATABASE_URL says whose jobs it takes.")
+    worker.set_defaults(run=_worker)
+
+    accounts = commands.add_parser("accounts", help="Accounts and their credits.").add_subparsers(required=True)
+    create = command(accounts, "create", _accounts_create, "Open an account on the free plan.")
+    create.add_argument("name")
+    command(accounts, "list", _accounts_list, "List the accounts with their balances.")
+    grant = command(accounts, "grant", _accounts_grant, "Give an account credits that do not expire.")
+    grant.add_argument("account", metavar="ACCOUNT", help="its id")
+    grant.add_argument("credits", type=int)
+    grant.add_argument("--reason", default="granted by the operator")
+
+    keys = commands.add_parser("keys", help="API keys.").add_subparsers(required=True)
+    create = command(keys, "create", _keys_create, "Make an API key and show it, once.")
+    create.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
+    create.add_argument("--name", default="command line")
+    rotate = command(keys, "rotate", _keys_rotate, "Make a key's successor; the old one lives on for a while.")
+    rotate.add_argument("key", metavar="KEY", help="its id")
+    rotate.add_argument("--grace-hours", type=float, default=24, help="how long the old key still works; default: 24")
+    revoke = command(keys, "revoke", _keys_revoke, "End a key now.")
+    revoke.add_argument("key", metavar="KEY", help="its id")
+    listing = command(keys, "list", _keys_list, "List an account's keys.")
+    listing.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
+
+    command(commands, "doctor", _doctor, "Check what is installed and what works.")
+    return parser
+
+
+def _describe(field: str) -> str:
+    info = Options.model_fields[field]
+    default = "" if info.default is None else f" Default: {info.default}."
+    return f"{info.description}{default}".replace("%", "%%")  # argparse formats its help texts
+
+
+def ratios(text: str) -> list[float]:
+    """Numbers between commas; argparse calls what is none of them an invalid ratios value."""
+    return [float(ratio) for ratio in text.split(",")]
+
+
+def _length(measure: str, text: str) -> dict[str, Any]:
+    """A length such as 31cm as options.dimensions; metres where no unit is given."""
+    found = re.fullmatch(rf"(\d+\.?\d*|\.\d+) ?({'|'.join(METRES)})?", text)
+    if not found:
+        units = ", ".join(METRES)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length: give a number and one of {units}, such as 31cm")
+    return {measure: float(found[1]), "unit": found[2] or "m"}
+
+
+# --- generate -------------------------------------------------------------------------------------------------------
+
+
+def _generate(arguments: argparse.Namespace) -> None:
+    chosen = {name: value for name in Options.model_fields if (value := getattr(arguments, name)) is not None}
+    options = Options(**chosen)
+    output: Path = arguments.output
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"The folder {output.parent} does not exist")
+    from spherelinks.pipeline import generate
+
+    with _progress_bar() as progress:
+        asset = generate(arguments.picture, options, progress)
+    asset.save(output)
+    report = asset.report
+    if arguments.json:
+        print(json.dumps({"path": str(output), "report": report}))
+        return
+    print(f"{output}: {report['faces']} faces, {report['textureSize']} px texture, {report['bytes'] / 1e6:.1f} MB")
+    for warning in report["warnings"]:
+        print(f"note: {warning}", file=sys.stderr)
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[str, float], None] | None]:
+    """A bar on stderr where that is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=100, bar_format="{desc:<10} {bar:30} {percentage:3.0f}% {elapsed}", leave=False) as bar:
+
+        def show(stage: str, done: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.n = round(100 * done)
+            bar.refresh()
+
+        yield show
+
+
+# --- services -------------------------------------------------------------------------------------------------------
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    try:
+        from spherelinks_server import serve
+    except ModuleNotFoundError as error:
+        raise errors.ConfigurationError(
+            "The server package is not installed.", hint="Install SphereLinks from its repository: pip install ."
+        ) from error
+    from spherelinks.config import Settings
+
+    return serve.main(Settings.from_env(), port=arguments.port, host=arguments.host)
+
+
+def _worker(arguments: argparse.Namespace) -> None:
+    from spherelinks.jobs import worker
+
+    worker.main()
+
+
+# --- accounts and keys ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _session() -> Iterator[Session]:
+    """One transaction on the database, which is started for the command where it does not run yet."""
+    from spherelinks.config import Settings
+    from spherelinks.database import connect, migrate, opened, transaction
+
+    with opened(Settings.from_env()) as url:
+        engine = connect(url)
+        try:
+            migrate(engine)
+            with transaction(engine) as session:
+                yield session
+        finally:
+            engine.dispose()
+
+
+def _print(value: dict[str, Any] | list[dict[str, Any]], *, as_json: bool, line: str) -> None:
+    """One JSON value, or one ``line`` (a format string) for each record."""
+    if as_json:
+        print(json.dumps(value, default=str))
+        return
+    for record in value if isinstance(value, list) else [value]:
+        print(line.format(**record))
+
+
+def _accounts_create(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts
+
+    with _session() as session:
+        account = accounts.create(session, arguments.name)
+        record = {"id": account.id, "name": account.name, "plan": account.plan}
+    _print(record, as_json=arguments.json, line="{id}  {name}  {plan}")
+
+
+def _accounts_list(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts, ledger
+
+    with _session() as session:
+        records = []
+        for account in accounts.list_accounts(session):
+            balance = ledger.balance(session, account.id)
+            records.append(
+                {
+                    "id": account.id,
+                    "name": account.name,
+                    "plan": account.plan,
+                    "available": balance.available,
+                    "held": balance.held,
+                }
+            )
+    _print(records, as_json=arguments.json, line="{id}  {name}  {plan}  {available} credits, {held} held")
+
+
+def _accounts_grant(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import ledger
+
+    with _session() as session:
+        ledger.grant(session, arguments.account, arguments.credits, arguments.reason)
+        balance = ledger.balance(session, arguments.account)
+    record = {"id": arguments.account, "available": balance.available, "held": balance.held}
+    _print(record, as_json=arguments.json, line="{id}  {available} credits, {held} held")
+
+
+def _print_new_key(key: ApiKey, secret: str, *, as_json: bool) -> None:
+    record = {"id": key.id, "account": key.account_id, "name": key.name, "key": secret}
+    _print(record, as_json=as_json, line="{key}\nKey {id}, shown this once: only its hash is kept.")
+
+
+def _keys_create(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts, keys
+
+    with _session() as session:
+        account = arguments.account or accounts.local_owner(session).id
+        key, secret = keys.create(session, account, arguments.name)
+    _print_new_key(key, secret, as_json=arguments.json)
+
+
+def _keys_rotate(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import keys
+
+    with _session() as session:
+        key, secret = keys.rotate(session, arguments.key, timedelta(hours=arguments.grace_hours))
+    _print_new_key(key, secret, as_json=arguments.json)
+
+
+def _keys_revoke(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import keys
+
+    with _session() as session:
+        key = keys.revoke(session, arguments.key)
+        record = {"id": key.id, "name": key.name, "revokedAt": key.revoked_at}
+    _print(record, as_json=arguments.json, line="{id}  {name}  revoked")
+
+
+def _keys_list(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts, keys
+
+    with _session() as session:
+        account = arguments.account or accounts.local_owner(session).id
+        records = [
+            {
+                "id": key.id,
+                "name": key.name,
+                "hint": f"{key.prefix}…{key.last4}",
+                "createdAt": key.created_at,
+                "lastUsedAt": key.last_used_at,
+                "state": key.state,
+            }
+            for key in keys.list_keys(session, account)
+        ]
+    _print(records, as_json=arguments.json, line="{id}  {name}  {hint}  {state}  last used: {lastUsedAt}")
+
+
+# --- doctor ---------------------------------------------------------------------------------------------------------
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from spherelinks.doctor import examine
+
+    findings = examine()
+    ready = all(finding.ok for finding in findings if finding.required)
+    if arguments.json:
+        print(json.dumps({"ready": ready, "findings": [finding._asdict() for finding in findings]}))
+    else:
+        for finding in findings:
+            mark = "ok  " if finding.ok else ("FAIL" if finding.required else "-   ")
+            print(f"{mark} {finding.name:<12} {finding.detail}")
+    return 0 if ready else 6
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Settings: read once from the environment, checked, never changed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from spherelinks.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may set, one environment variable each.
+
+    home : SPHERELINKS_HOME, where the embedded database and the local storage live; absolute
+    database_url : DATABASE_URL, ``postgresql://…``; None is the embedded database in ``home``
+    storage_url : STORAGE_URL, ``s3://bucket/prefix``; None is the folder ``home/storage``
+    cors_origins : SPHERELINKS_CORS_ORIGINS, comma separated; the origins whose pages may call the API, none by default
+    job_time_limit_s : SPHERELINKS_JOB_TIME_LIMIT, seconds one attempt may take
+    job_memory_limit_mb : SPHERELINKS_JOB_MEMORY_MB, MiB the process that generates may allocate (Linux)
+    job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
+    drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
+    """
+
+    home: Path
+    database_url: str | None = None
+    storage_url: str | None = None
+    cors_origins: tuple[str, ...] = ()
+    job_time_limit_s: float = 600.0
+    job_memory_limit_mb: int = 8192
+    job_max_attempts: int = 3
+    drain_limit_s: float = 30.0
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """The settings of ``environ``. An empty variable counts as unset.
+
+        Raises ConfigurationError that names the variable, its value and the remedy.
+        """
+
+        def read(variable: str, parse: Callable[[str, str], T], default: T) -> T:
+            value = environ.get(variable, "").strip()
+            return parse(variable, value) if value else default
+
+        return cls(
+            home=read("SPHERELINKS_HOME", _folder, default_home(environ)),
+            database_url=read("DATABASE_URL", _database_url, None),
+            storage_url=read("STORAGE_URL", _storage_url, None),
+            cors_origins=read("SPHERELINKS_CORS_ORIGINS", _origins, ()),
+            job_time_limit_s=read("SPHERELINKS_JOB_TIME_LIMIT", _seconds, cls.job_time_limit_s),
+            job_memory_limit_mb=read("SPHERELINKS_JOB_MEMORY_MB", _mebibytes, cls.job_memory_limit_mb),
+            job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
+            drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
+        )
+
+
+def default_home(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where data lives unless SPHERELINKS_HOME says otherwise: /var/lib for root, else the user's own data folder."""
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "SphereLinks"
+    if os.geteuid() == 0:
+        return Path("/var/lib/spherelinks")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "SphereLinks"
+    return Path(environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "spherelinks"
+
+
+def _folder(variable: str, value: str) -> Path:
+    path = Path(value).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise ConfigurationError(f"{variable} is '{value}', which is not a folder.", hint="Give the path of a folder.")
+    return path
+
+
+def _database_url(variable: str, value: str) -> str:
+    # a URL may hold a password: the message shows its scheme only
+    scheme = urlsplit(value).scheme
+    if scheme not in ("postgresql", "postgres"):
+        raise ConfigurationError(
+            f"{variable} starts with '{scheme or value.split(':')[0]}': only PostgreSQL is supported.",
+            hint="Give postgresql://user:password@host:5432/database, or leave it unset for the embedded database.",
+        )
+    return "postgresql" + value[len(scheme) :]
+
+
+def _storage_url(variable: str, value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(
+            f"{variable} is '{value}', which is not of the form s3://bucket/prefix.",
+            hint="Give s3://bucket/prefix, or leave it unset for the folder 'storage' in SPHERELINKS_HOME.",
+        )
+    return value.rstrip("/")
+
+
+def _origins(variable: str, value: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        plain = f"{parts.scheme}://{parts.netloc}"
+        if origin != "*" and (parts.scheme not in ("http", "https") or not parts.netloc or origin != plain):
+            raise ConfigurationError(
+                f"{variable} contains '{origin}', which is not an origin.",
+                hint="Give origins such as https://example.com, separated by commas, or * for any.",
+            )
+    return origins
+
+
+def _seconds(variable: str, value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 1 <= seconds <= 86400:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a number of seconds from 1 to 86400.")
+    return seconds
+
+
+def _mebibytes(variable: str, value: str) -> int:
+    if not value.isdecimal() or not 512 <= int(value) <= 2**24:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number of MiB from 512 to 16777216.")
+    return int(value)
+
+
+def _count(variable: str, value: str) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= 100:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number from 1 to 100.")
+    return int(value)

@@ -1,0 +1,299 @@
+"""The database: its tables, its connections, its migrations. PostgreSQL everywhere, one dialect.
+
+The tables are made by the revisions in ``spherelinks/migrations``; what the models leave out (triggers, partial
+indexes, checks) is written there.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, LiteralString
+
+import psycopg
+import sqlalchemy.exc
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, ForeignKey, Text, create_engine, event, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from typeid import TypeID
+
+from spherelinks.config import Settings
+from spherelinks.errors import DatabaseUnavailable
+from spherelinks.jobs import queue
+from spherelinks.postgres import EmbeddedPostgres
+
+PATIENCE_S = 5.0
+"""Seconds a caller waits for a database that is down before it is told so: longer than an embedded one's restart."""
+
+POOL_SIZE = 20
+CONNECT_TIMEOUT_S = 5
+_MIGRATION_LOCK = 5_347_001  # any number of our own, for pg_advisory_lock
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {str: Text, datetime: DateTime(timezone=True), dict[str, Any]: JSONB}  # noqa: RUF012
+
+
+def new_id(prefix: str) -> str:
+    """A TypeID: ``prefix_`` and 26 characters that sort by time of creation."""
+    return str(TypeID(prefix=prefix))
+
+
+class Account(Base):
+    """Who owns keys, jobs and credits. ``plan`` is a name in :mod:`spherelinks.accounts.plans`."""
+
+    __tablename__ = "accounts"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    plan: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKey(Base):
+    """A key, of which only the SHA-256 digest is kept; ``prefix`` and ``last4`` help its owner to recognise it."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    name: Mapped[str]
+    digest: Mapped[bytes] = mapped_column(unique=True)
+    prefix: Mapped[str]
+    last4: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    @property
+    def state(self) -> str:
+        """``active``, ``expiring`` (works until ``expires_at``), ``expired`` or ``revoked``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None:
+            return "expired" if self.expires_at <= datetime.now(UTC) else "expiring"
+        return "active"
+
+
+class CreditEntry(Base):
+    """One movement of credits; never changed, never deleted. ``available`` and ``held`` are signed differences."""
+
+    __tablename__ = "credit_entries"
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    kind: Mapped[str]
+    available: Mapped[int]
+    held: Mapped[int]
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
+    period: Mapped[str | None]
+    reason: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CreditBalance(Base):
+    """The sums of an account's entries, kept so that one row's lock orders all holds of an account."""
+
+    __tablename__ = "credit_balances"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    available: Mapped[int] = mapped_column(BigInteger)
+    held: Mapped[int] = mapped_column(BigInteger)
+
+
+class Job(Base):
+    """One accepted request.
+
+    state : queued, running, completed or failed
+    queue_id : the queue row that will wake, or woke, the current attempt
+    attempt : how often it was started; fences a superseded attempt out
+    crashes : how many attempts ended without a word
+    beat_at : when its attempt last gave a sign of life
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+    state: Mapped[str] = mapped_column(server_default="queued")
+    queue_id: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    crashes: Mapped[int] = mapped_column(server_default="0")
+    beat_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    options: Mapped[dict[str, Any]]
+    stage: Mapped[str | None]
+    progress: Mapped[int] = mapped_column(server_default="0")
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    error_hint: Mapped[str | None]
+    asset_path: Mapped[str | None]
+    asset_sha256: Mapped[str | None]
+    asset_size: Mapped[int | None] = mapped_column(BigInteger)
+    report: Mapped[dict[str, Any] | None]
+    credits: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+# --- connections ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[str]:
+    """The URL of a database that runs: the operator's own, else the embedded one, started where it does not run yet.
+
+    An embedded database that this call started stops on leaving; one that another process runs is left alone.
+    The schema may be missing or old: see :func:`migrate`.
+    """
+    if settings.database_url:
+        yield settings.database_url
+    else:
+        with EmbeddedPostgres(settings.home) as url:
+            yield url
+
+
+def connect(url: str) -> Engine:
+    """An engine with a pool of at most ``POOL_SIZE`` connections to ``postgresql://…``; connects on first use.
+
+    A connection the server has dropped is replaced on checkout, and one that is refused is tried again for
+    ``PATIENCE_S``, so that a database that restarts is not noticed.
+    """
+
+    def dial() -> psycopg.Connection[Any]:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline or not _is_passing(error):
+                    raise
+                time.sleep(0.1)
+
+    engine = create_engine(
+        "postgresql+psycopg://", creator=dial, pool_size=POOL_SIZE, max_overflow=0, pool_timeout=30, pool_use_lifo=True
+    )
+    event.listen(engine, "checkout", _check_alive)
+    return engine
+
+
+def _is_passing(error: psycopg.OperationalError) -> bool:
+    """Whether a failed connect may succeed soon: no answer, starting up or shutting down; not a wrong password."""
+    return error.sqlstate is None or error.sqlstate.startswith("57P")
+
+
+def _check_alive(connection: psycopg.Connection[Any], record: object, proxy: object) -> None:
+    """On checkout: an idle connection on which something arrived is one that the server has closed.
+
+    Costs one poll of the socket, where asking the server (SQLAlchemy's pre-ping) costs a round trip.
+    """
+    if connection.closed or _readable(connection.fileno()):
+        raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
+
+
+if hasattr(select, "poll"):
+
+    def _readable(descriptor: int) -> bool:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(0))
+
+else:  # Windows
+
+    def _readable(descriptor: int) -> bool:
+        return bool(select.select([descriptor], [], [], 0)[0])
+
+
+@contextmanager
+def outage() -> Iterator[None]:
+    """Raise DatabaseUnavailable for a database that does not answer; other database errors pass."""
+    try:
+        yield
+    except (
+        sqlalchemy.exc.OperationalError,
+        sqlalchemy.exc.InterfaceError,
+        sqlalchemy.exc.TimeoutError,
+        psycopg.OperationalError,
+    ) as error:
+        raise DatabaseUnavailable(
+            "The database does not answer.", hint="Try again; if it lasts, look at the database's log."
+        ) from error
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session in one transaction: committed on leaving, rolled back on an error. Raises DatabaseUnavailable."""
+    with outage(), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+def fetch_one(engine: Engine, query: LiteralString, parameters: Sequence[object]) -> tuple[Any, ...] | None:
+    """The first row of one read, by the shortest way: a prepared statement in autocommit, one round trip.
+
+    Raises DatabaseUnavailable.
+    """
+    with outage():
+        pooled = engine.raw_connection()
+        connection = pooled.driver_connection
+        assert isinstance(connection, psycopg.Connection)
+        try:
+            connection.autocommit = True
+            return connection.execute(query, parameters, prepare=True).fetchone()
+        except psycopg.OperationalError:
+            pooled.invalidate()
+            raise
+        finally:
+            if not connection.closed:
+                connection.autocommit = False
+            pooled.close()
+
+
+# --- migrations -----------------------------------------------------------------------------------------------------
+
+
+def migrate(database: Engine | str) -> None:
+    """Bring the database's tables, ours and the queue's, to the installed version. Safe to call at every start.
+
+    ``database`` is an engine or a URL. Callers at the same time wait for each other. Raises DatabaseUnavailable.
+    """
+    if isinstance(database, str):
+        engine = connect(database)
+        try:
+            migrate(engine)
+        finally:
+            engine.dispose()
+        return
+    with outage(), database.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        config = _alembic()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        queue.upgrade(connection)
+
+
+def is_current(engine: Engine) -> bool:
+    """Whether the database's tables are those of the installed version. Raises DatabaseUnavailable."""
+    with outage(), engine.connect() as connection:
+        return _revision(connection) == ScriptDirectory.from_config(_alembic()).get_current_head() and (
+            queue.is_current(connection)
+        )
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config

@@ -1,0 +1,111 @@
+"""What is installed, and what works: the findings behind ``spherelinks doctor``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from typing import NamedTuple
+
+from spherelinks import __version__, generators, postgres
+from spherelinks.config import Settings
+from spherelinks.errors import SphereLinksError
+
+LIBRARIES = (
+    "numpy",
+    "numba",
+    "opencv-python-headless",
+    "fast-simplification",
+    "uvunwrap",
+    "sqlalchemy",
+    "procrastinate",
+)
+
+
+class Finding(NamedTuple):
+    """One thing looked at. ``required``: nothing works without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    required: bool = True
+
+
+def examine() -> list[Finding]:
+    """Look at everything, in the order a reader wants it; a failing check is a finding, never an exception."""
+    return [
+        Finding("spherelinks", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
+        Finding("machine", True, f"{os.cpu_count()} cores"),
+        Finding("libraries", True, ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
+        *_generators(),
+        _checked("pipeline", _pipeline),
+        _checked("settings", _settings),
+        _checked("database", _database),
+        _checked("storage", _storage),
+        _validator(),
+    ]
+
+
+def _checked(name: str, look: Callable[[], str]) -> Finding:
+    try:
+        return Finding(name, True, look())
+    except SphereLinksError as error:
+        return Finding(name, False, f"{error.message} {error.hint}".rstrip())
+    except Exception as error:
+        return Finding(name, False, f"{type(error).__name__}: {error}")
+
+
+def _generators() -> Iterator[Finding]:
+    for name in generators.available():
+
+        def ready(name: str = name) -> str:
+            return f"'{name}' version {generators.load(name).version}, ready"
+
+        yield _checked("generator", ready)
+
+
+def _pipeline() -> str:
+    from spherelinks.pipeline import warm_up
+
+    start = time.perf_counter()
+    warm_up()
+    return f"works, ready after {time.perf_counter() - start:.1f} s"
+
+
+def _settings() -> str:
+    return f"home {Settings.from_env().home}"
+
+
+def _database() -> str:
+    from sqlalchemy import text
+
+    from spherelinks.database import connect
+
+    settings = Settings.from_env()
+    url = settings.database_url or postgres.running(settings.home)
+    if url is None:
+        return f"embedded, not running; PostgreSQL programs in {postgres.find_binaries()}"
+    engine = connect(url)
+    try:
+        with engine.connect() as connection:
+            served = connection.execute(text("show server_version")).scalar_one()
+    finally:
+        engine.dispose()
+    return f"{'yours' if settings.database_url else 'embedded'}, running, PostgreSQL {served}"
+
+
+def _storage() -> str:
+    from spherelinks.storage import open_storage
+
+    settings = Settings.from_env()
+    open_storage(settings).probe()
+    return f"{settings.storage_url or settings.home / 'storage'}, writable"
+
+
+def _validator() -> Finding:
+    found = shutil.which("node")
+    detail = f"{found}" if found else "not found: only the Khronos validator and the web tests need it"
+    return Finding("node", bool(found), detail, required=False)

@@ -1,0 +1,150 @@
+"""What can go wrong, as one tree.
+
+Every error carries a stable ``code`` (documented in docs/errors.md), a message that names the field and the value,
+and a ``hint`` that says what to do. The server maps each class to one HTTP status, the command line to one exit code::
+
+    SphereLinksError
+    ├── InvalidRequest            the request is not of the contract's form
+    │   └── InvalidOption         an option is unknown, of the wrong type or out of range
+    ├── PictureError
+    │   ├── PictureTooLarge       over 10 MB
+    │   ├── PictureUnreachable    a URL that cannot, or must not, be fetched
+    │   └── PictureUnreadable     not JPEG, PNG or WebP; corrupt; animated; too many pixels
+    ├── AccessDenied
+    │   ├── InvalidKey            missing, malformed, unknown or revoked
+    │   ├── InsufficientCredits
+    │   └── RateLimited
+    ├── JobError
+    │   ├── UnknownJob            no such job for this account
+    │   ├── JobNotFinished
+    │   └── JobFailed             the job ended without an asset; carries the reason's code
+    ├── GenerationError
+    │   ├── NoObject              the picture shows nothing that stands out from its ground
+    │   ├── GeneratorFailed       the generator or the finishing broke, or ran out of time
+    │   └── Cancelled             the caller asked to stop
+    └── ServiceError
+        ├── ConfigurationError    settings that cannot work
+        ├── DatabaseUnavailable
+        └── StorageUnavailable
+"""
+
+from __future__ import annotations
+
+
+class SphereLinksError(Exception):
+    """Base of every error raised on purpose.
+
+    Parameters
+    ----------
+    message : what happened, naming the field and the value
+    hint : what to do about it; empty where nothing can be advised
+    field : the request's field at fault, as the client wrote it, or None
+    """
+
+    code = "internal_error"
+
+    def __init__(self, message: str, *, hint: str = "", field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.field = field
+
+
+class InvalidRequest(SphereLinksError):
+    code = "invalid_request"
+
+
+class InvalidOption(InvalidRequest):
+    code = "invalid_option"
+
+
+class PictureError(SphereLinksError):
+    code = "picture_error"
+
+
+class PictureTooLarge(PictureError):
+    code = "picture_too_large"
+
+
+class PictureUnreachable(PictureError):
+    code = "picture_unreachable"
+
+
+class PictureUnreadable(PictureError):
+    code = "picture_unreadable"
+
+
+class AccessDenied(SphereLinksError):
+    code = "access_denied"
+
+
+class InvalidKey(AccessDenied):
+    code = "invalid_api_key"
+
+
+class InsufficientCredits(AccessDenied):
+    code = "insufficient_credits"
+
+
+class RateLimited(AccessDenied):
+    """``retry_after``: seconds until the next request may succeed."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, retry_after: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class JobError(SphereLinksError):
+    code = "job_error"
+
+
+class UnknownJob(JobError):
+    code = "unknown_job"
+
+
+class JobNotFinished(JobError):
+    code = "job_not_finished"
+
+
+class JobFailed(JobError):
+    """``reason``: the code of the error that ended the job."""
+
+    code = "job_failed"
+
+    def __init__(self, message: str, *, reason: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
+
+class GenerationError(SphereLinksError):
+    code = "generation_error"
+
+
+class NoObject(GenerationError):
+    code = "no_object"
+
+
+class GeneratorFailed(GenerationError):
+    code = "generator_failed"
+
+
+class Cancelled(GenerationError):
+    code = "cancelled"
+
+
+class ServiceError(SphereLinksError):
+    code = "service_error"
+
+
+class ConfigurationError(ServiceError):
+    code = "configuration_error"
+
+
+class DatabaseUnavailable(ServiceError):
+    code = "database_unavailable"
+
+
+class StorageUnavailable(ServiceError):
+    code = "storage_unavailable"

@@ -1,0 +1,202 @@
+"""From a generator's volume to the asset: the same stages for every generator, in one order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from spherelinks import __version__
+from spherelinks.generators.base import Camera, Frame, Progress, Volume
+from spherelinks.gltf.pack import Collider, Mesh, pack
+from spherelinks.mesh.collider import box, convex
+from spherelinks.mesh.components import clean
+from spherelinks.mesh.normals import vertex_normals
+from spherelinks.mesh.pose import Pose, stand
+from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
+from spherelinks.mesh.surface import extract
+from spherelinks.mesh.topology import Faces, Vertices, examine
+from spherelinks.options import Measure, Options
+from spherelinks.texture.bake import bake
+from spherelinks.texture.padding import fill
+from spherelinks.texture.unwrap import unwrap
+
+
+class Named(Protocol):
+    """What finishing needs to know of a generator."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Finished:
+    """glb : the asset; report : what the user should know about it, JSON values under camelCase names."""
+
+    glb: bytes
+    report: dict[str, Any]
+
+
+#: Least side of a coarse level's texture, px: below it the charts lie less than a texel apart.
+SMALLEST_TEXTURE = 256
+
+#: Share of the whole that is done when each stage ends, from its part of the time.
+_DONE = {"surface": 0.12, "clean": 0.16, "simplify": 0.5, "unwrap": 0.85, "bake": 0.95, "lods": 0.98, "pack": 1.0}
+
+
+def finish(
+    volume: Volume,
+    frame: Frame,
+    options: Options,
+    *,
+    source: dict[str, Any],
+    name: str,
+    generator: Named,
+    progress: Progress,
+) -> Finished:
+    """Surface, clean-up, simplification, unwrapping, baking and packing of a volume.
+
+    source : JSON values about the picture, such as its sha256, kept in asset.extras
+    name : of the asset's node, mesh, material and image
+    progress : called after each stage with the share done; what it raises, such as Cancelled, ends the work there
+
+    The mesh is closed, 2-manifold and stands in the common frame, or as options.dimensions and options.pivot say; so
+    is each level of detail. The same input gives the same bytes, in any process
+    of the same engine version on the same kind of machine. Raises GeneratorFailed for a volume that holds no shape.
+    """
+    timings: dict[str, float] = {}
+    warnings = list(volume.notes)
+
+    @contextmanager
+    def stage(label: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        timings[label] = round((time.perf_counter() - start) * 1000, 1)
+        progress(_DONE[label])
+
+    with stage("surface"):
+        vertices, faces, cut = extract(volume.field, volume.origin, volume.spacing)
+        if cut:
+            warnings.append("The shape reached the border of the generator's grid and was closed flat there.")
+    with stage("clean"):
+        vertices, faces, removed = clean(vertices, faces)
+    with stage("simplify"):
+        extracted = len(faces)
+        wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
+        vertices, faces = simplify(vertices, faces, wanted)
+        if abs(len(faces) - wanted) > TOLERANCE * wanted:
+            warnings.append(_missed(extracted, wanted, len(faces)))
+        topology = examine(vertices, faces)
+        normals = vertex_normals(vertices, faces)
+    with stage("unwrap"):
+        atlas = unwrap(vertices, faces)
+        if atlas.fallback:
+            warnings.append("The texture was laid out by box projection; more seams than usual.")
+    with stage("bake"):
+        texture, covered = bake(vertices, normals, atlas, options.texture_size, volume, frame)
+        texture = fill(texture, covered)
+    pose = stand(vertices, *_size(options), pivot=options.pivot)
+    lods = []
+    if options.lods:
+        with stage("lods"):
+            for level, ratio in enumerate(options.lods, 1):
+                fewer = round(len(faces) * ratio)
+                lod = _level(vertices, faces, fewer, options.texture_size >> level, volume, frame, pose)
+                if abs(len(lod.faces) - fewer) > TOLERANCE * fewer:
+                    warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
+                lods.append(lod)
+    with stage("pack"):
+        positions = pose.place(vertices)
+        body = None
+        if options.collider != "none":
+            body = Collider(options.collider, *(box if options.collider == "box" else convex)(positions))
+        extras = {
+            "generator": {"name": generator.name, "version": generator.version},
+            "engine": {"name": "spherelinks", "version": __version__},
+            "options": options.model_dump(by_alias=True, mode="json"),
+            "seed": options.seed,
+            "source": source,
+        }
+        mesh = Mesh(positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
+        software = f"SphereLinks {__version__}"
+        glb = pack(mesh, name=name, software=software, extras=extras, lods=lods, collider=body)
+
+    width, height, depth = (float(side) for side in np.ptp(positions, axis=0))
+    report = {
+        "generator": extras["generator"],
+        "faces": len(faces),
+        "facesExtracted": extracted,
+        "vertices": len(atlas.uv),
+        "bytes": len(glb),
+        "textureSize": options.texture_size,
+        "dimensions": {"width": round(width, 6), "height": round(height, 6), "depth": round(depth, 6), "unit": "m"},
+        "watertight": topology.closed,
+        "manifold": topology.manifold,
+        "genus": topology.genus,
+        "parts": topology.parts,
+        "partsRemoved": removed,
+        "lods": [{"faces": len(lod.faces), "vertices": len(lod.uv), "textureSize": len(lod.texture)} for lod in lods],
+        "collider": {"kind": body.kind, "faces": len(body.faces), "vertices": len(body.positions)} if body else None,
+        "timings": timings,
+        "warnings": warnings,
+    }
+    return Finished(glb, report)
+
+
+def _size(options: Options) -> tuple[Measure, float]:
+    """Which side of the asset's box is how many metres long."""
+    return options.dimensions.measure if options.dimensions else ("longest", 1.0)
+
+
+def _level(
+    vertices: Vertices, faces: Faces, target: int, texture_size: int, volume: Volume, frame: Frame, pose: Pose
+) -> Mesh:
+    """A coarser version of a closed manifold, with `target` faces and a texture of its own.
+
+    The level does not share the finest one's texture: fast-simplification knows no seams, so its vertices have no
+    place in that atlas, and meshoptimizer, which could keep to them, has no wheels. Its own texture takes a quarter of
+    the memory of the level above, for half the side, and is as sharp as needed at the size at which the level is seen.
+    """
+    vertices, faces = simplify(vertices, faces, target)
+    normals = vertex_normals(vertices, faces)
+    atlas = unwrap(vertices, faces)
+    texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), volume, frame))
+    return Mesh(pose.place(vertices)[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
+
+
+def _missed(extracted: int, wanted: int, got: int) -> str:
+    """Why the mesh does not have the number of faces that targetFaces or simplifyRatio asks for."""
+    if extracted < wanted:
+        return f"The shape has only {extracted} faces, fewer than the {wanted} asked for, and stays as it is."
+    if got == extracted:
+        return f"The mesh was kept at its {got} faces: {wanted} are too few to hold a closed body of this shape."
+    least = f"a closed body needs {SMALLEST} faces" if wanted < SMALLEST else "fewer would break the shape apart"
+    return f"The mesh has {got} faces instead of {wanted}: {least}."
+
+
+@dataclass(frozen=True)
+class _WarmUp:
+    name: str = "warm-up"
+    version: str = "0"
+
+
+def warm_up() -> None:
+    """Compile, or load from the cache, every kernel of the finishing stages by finishing a small ball.
+
+    The first call on a machine takes seconds, later ones milliseconds. Call it before the first request.
+    """
+    side = np.linspace(-1, 1, 16, dtype=np.float32)
+    ball = np.sqrt(side[:, None, None] ** 2 + side[:, None] ** 2 + side**2) - np.float32(0.7)
+    frame = Frame(np.full((64, 64, 3), 128, np.uint8), np.ones((64, 64), np.float32))
+    camera = Camera(np.diag((1.0, 1.0, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
+    color = np.full((16, 16, 16, 3), 128, np.uint8)
+    volume = Volume(ball, np.full(3, -1.0), 2 / 15, color, camera)
+    options = Options(texture_size=512, simplify_ratio=0.5)
+    finish(volume, frame, options, source={}, name="ball", generator=_WarmUp(), progress=lambda _: None)

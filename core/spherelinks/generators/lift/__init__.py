@@ -1,0 +1,1 @@
+"""Our own network: one picture to a whole object."""

@@ -1,0 +1,75 @@
+"""What training, network and inference must agree on: sizes, units, the input's channels.
+
+Lengths along and across the view are in half widths of the frame at the reference depth, the mean depth of the visible
+surface. A point at depth d from there, away from the viewer, seen at (x, y) of the frame (both in -1..1, y up), stands
+at (x (1 + d t), y (1 + d t), d), t being the tangent of half the field of view.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+SIDE = 64  # of the network's input and its fine outputs at inference, pixels; the coarse outputs have half of it
+FILL = 0.85  # share of the frame that the object's longer side takes
+BINS = 48  # stretches of the occupancy profile behind the visible surface
+BIN = 0.05  # length of one
+SHARPNESS = 12.0  # log odds of the profile per unit of depth, where only the thickness speaks
+CHANNELS = 8
+# The camera's two scalars are scores over bins: lowest, highest, how many.
+ELEVATIONS = (-12.0, 63.0, 26)  # degrees above the horizon
+TANGENTS = (-2.5, -0.5, 17)  # natural logarithm of t
+
+
+def channels(rgb: NDArray[np.float32], matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The network's input, (CHANNELS, S, S): colour over grey, matte, x, y, how deep inside the matte, and how
+    high a balloon of that outline would stand over the picture: what is known before anything is learned.
+
+    rgb: (S, S, 3) in 0..1, straight; matte: (S, S) in 0..1; S a multiple of 16.
+    """
+    side = len(matte)
+    x = ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1).astype(np.float32)
+    gx, gy = np.meshgrid(x, -x)
+    inside = cv2.distanceTransform((matte > 0.5).astype(np.uint8), cv2.DIST_L2, 3) * (4 / side)
+    over_grey = (rgb - 0.5) * matte[..., None] * 2
+    known = np.stack([matte * 2 - 1, gx, gy, inside, balloon(matte)])
+    return np.concatenate([over_grey.transpose(2, 0, 1), known]).astype(np.float32)
+
+
+def balloon(matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S): the root of the solution of Laplace(u) = -4 inside the matte, 0 outside; a ball for a disc.
+
+    The inflation of `generators.inflate`, solved at a low resolution, which is enough for a first guess.
+    """
+    side, cells = len(matte), 64
+    small = cv2.resize(matte, (cells, cells), interpolation=cv2.INTER_AREA) if side != cells else matte
+    square = _relaxed(small > 0.5, 4 * (2 / cells) ** 2, 100)
+    high: NDArray[np.float32] = np.sqrt(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR))
+    return high
+
+
+@njit(cache=True, nogil=True)
+def _relaxed(inside, pressure, sweeps):  # type: ignore[no-untyped-def]
+    """Successive over-relaxation (Young 1954) with the factor that is best for a square half as wide as the grid."""
+    side = inside.shape[0]
+    u = np.zeros((side, side), np.float32)
+    factor = 2 / (1 + np.sin(np.pi / (side / 2 + 1)))
+    for _ in range(sweeps):
+        for y in range(1, side - 1):
+            for x in range(1, side - 1):
+                if inside[y, x]:
+                    mean = (u[y - 1, x] + u[y + 1, x] + u[y, x - 1] + u[y, x + 1] + pressure) / 4
+                    u[y, x] += factor * (mean - u[y, x])
+    return np.maximum(u, 0)
+
+
+def centres(bins: tuple[float, float, int]) -> NDArray[np.float32]:
+    return np.linspace(*bins, dtype=np.float32)
+
+
+def expected(scores: NDArray[np.float32], bins: tuple[float, float, int]) -> float:
+    """The mean of the distribution that the scores of the bins describe."""
+    weight = np.exp(scores - scores.max())
+    return float((weight * centres(bins)).sum() / weight.sum())

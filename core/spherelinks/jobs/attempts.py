@@ -1,0 +1,199 @@
+"""The life of a job as transactions: start, beat, then complete, fail, crash or requeue; and recovery of the lost.
+
+The job's row is the truth. ``attempt`` counts starts and fences: a change made for attempt 1 touches nothing once
+attempt 2 has begun or the job has ended, so an attempt that was given up for dead and comes back can do no harm.
+A job that has not ended either waits, and then has a queue row that will wake it, or runs, and then its row shows a
+beat within the last seconds. :func:`recover` mends whatever else it finds.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, func, select, text, update
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import ledger
+from spherelinks.database import Job, transaction
+from spherelinks.errors import GeneratorFailed
+from spherelinks.jobs import queue
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 2.0
+STALE_S = 6.0
+RECOVER_S = 3.0
+_RECOVERY_LOCK = 5_347_002  # any number of our own, for pg_advisory_lock
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try at running a job: which job, the how-manieth, and what was asked."""
+
+    job_id: str
+    account_id: str
+    number: int
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed, as an error's stable code, message and hint."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+def start(engine: Engine, job_id: str, queue_id: int) -> Attempt | None:
+    """Begin an attempt for a wake-up call; None where the job has ended, runs, or waits for another call."""
+    with transaction(engine) as session:
+        row = session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.queue_id == queue_id, Job.state == "queued")
+            .values(
+                state="running",
+                attempt=Job.attempt + 1,
+                beat_at=func.now(),
+                started_at=func.coalesce(Job.started_at, func.now()),
+            )
+            .returning(Job.account_id, Job.attempt, Job.options)
+        ).one_or_none()
+    return None if row is None else Attempt(job_id, row[0], row[1], row[2])
+
+
+def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> bool:
+    """Show a sign of life and the progress (share of the whole, 0..1); False where the attempt was superseded.
+
+    A client never sees progress fall, not even over a retry, nor 100 before the asset is there.
+    """
+    progress = func.greatest(Job.progress, min(int(100 * share), 99))
+    with transaction(engine) as session:
+        return _change(session, attempt, beat_at=func.now(), stage=stage, progress=progress)
+
+
+def complete(engine: Engine, attempt: Attempt, path: str, sha256: str, size: int, report: dict[str, Any]) -> bool:
+    """End the job with an asset that is durably stored, and capture its credit. False where superseded."""
+    with transaction(engine) as session:
+        if not _change(
+            session,
+            attempt,
+            state="completed",
+            stage=None,
+            progress=100,
+            finished_at=func.now(),
+            asset_path=path,
+            asset_sha256=sha256,
+            asset_size=size,
+            report=report,
+        ):
+            return False
+        ledger.capture(session, attempt.account_id, attempt.job_id)
+        return True
+
+
+def fail(engine: Engine, attempt: Attempt, failure: Failure) -> bool:
+    """End the job without an asset, and release its credit. False where superseded."""
+    with transaction(engine) as session:
+        return _fail(session, attempt, failure)
+
+
+def crash(engine: Engine, attempt: Attempt, reason: str, limit: int) -> bool:
+    """Count an attempt that ended without an answer, and queue the job again; the ``limit``-th fails it.
+
+    ``reason`` completes the sentence "Its process …". False where superseded.
+    """
+    with transaction(engine) as session:
+        return _crash(session, attempt, reason, limit)
+
+
+def requeue(engine: Engine, attempt: Attempt) -> bool:
+    """Give the job back through no fault of its own: its worker is told to stop. False where superseded."""
+    with transaction(engine) as session:
+        return _requeue(session, attempt)
+
+
+def recover(engine: Engine, limit: int) -> int:
+    """Mend the jobs that nobody works on and nothing will wake; how many.
+
+    Running, without a beat for ``STALE_S``: counts as a crash. Waiting, without a queue row that is still to be
+    fetched (the worker that fetched it died at once): is queued again. A database that was away gives every attempt
+    time for a beat first. Call it every ``RECOVER_S`` from any number of processes; one at a time works.
+    """
+    with transaction(engine) as session:
+        if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
+            return 0
+        lost = session.execute(text(_LOST), {"stale": STALE_S}).all()
+        for job_id, account_id, number, state, queue_id in lost:
+            queue.drop(session, queue_id)
+            if state == "queued":
+                _wake(session, job_id)
+            else:
+                logger.warning("%s: attempt %s gives no sign of life", job_id, number)
+                _crash(session, Attempt(job_id, account_id, number, {}), "gave no sign of life", limit)
+        return len(lost)
+
+
+_LOST = """
+SELECT j.id, j.account_id, j.attempt, j.state, j.queue_id
+FROM jobs j
+LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
+WHERE j.state IN ('queued', 'running')
+  AND greatest(j.beat_at, pg_postmaster_start_time()) < now() - make_interval(secs => :stale)
+  AND (j.state = 'running' OR q.status IS DISTINCT FROM 'todo')
+ORDER BY j.id
+LIMIT 100
+FOR UPDATE OF j SKIP LOCKED
+"""
+
+
+def _crash(session: Session, attempt: Attempt, reason: str, limit: int) -> bool:
+    if not _change(session, attempt, crashes=Job.crashes + 1):
+        return False
+    crashes = session.scalars(select(Job.crashes).where(Job.id == attempt.job_id)).one()
+    if crashes < limit:
+        return _requeue(session, attempt)
+    message = f"The generator was tried {crashes} times; the last time its process {reason}."
+    return _fail(session, attempt, Failure(GeneratorFailed.code, message, "Try a smaller or simpler picture."))
+
+
+def _fail(session: Session, attempt: Attempt, failure: Failure) -> bool:
+    if not _change(
+        session,
+        attempt,
+        state="failed",
+        stage=None,
+        finished_at=func.now(),
+        error_code=failure.code,
+        error_message=failure.message,
+        error_hint=failure.hint,
+    ):
+        return False
+    ledger.release(session, attempt.account_id, attempt.job_id)
+    return True
+
+
+def _requeue(session: Session, attempt: Attempt) -> bool:
+    if not _change(session, attempt, state="queued", stage=None):
+        return False
+    _wake(session, attempt.job_id)
+    return True
+
+
+def _wake(session: Session, job_id: str) -> None:
+    """Give a waiting job a new wake-up call."""
+    queue_id = queue.push(session, job_id)
+    session.execute(update(Job).where(Job.id == job_id).values(queue_id=queue_id, beat_at=func.now()))
+
+
+def _change(session: Session, attempt: Attempt, **values: ColumnElement[Any] | object) -> bool:
+    """Change the row of the job if this attempt still runs it."""
+    changed = session.execute(
+        update(Job)
+        .where(Job.id == attempt.job_id, Job.attempt == attempt.number, Job.state == "running")
+        .values(**values)
+        .returning(Job.id)
+    ).one_or_none()
+    return changed is not None

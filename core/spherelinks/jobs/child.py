@@ -1,0 +1,93 @@
+"""The process that generates: lasts over many jobs, so that models load once; nothing lasting is entrusted to it.
+
+Run by :mod:`spherelinks.jobs.process` as ``python -m spherelinks.jobs.child RUNNER MEMORY_MB``. It knows no database,
+no storage and no credentials. Requests come in on standard input, answers go out on what was standard output; when
+standard input ends, the worker is gone, and so is this process, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from spherelinks.errors import GeneratorFailed, SphereLinksError
+from spherelinks.jobs import frames
+from spherelinks.options import Options
+
+logger = logging.getLogger(__name__)
+
+Runner = Callable[[bytes, Options, Callable[[str, float], None]], Any]
+
+
+def main(runner: str, memory_limit_mb: int) -> None:
+    """Serve requests until standard input ends.
+
+    ``runner`` names a function, as ``package.module:function``; the module's ``warm_up``, if any, runs first.
+    """
+    # Whatever a library prints must not get between the messages: standard output becomes standard error.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
+    # a stream of our own: Python's would be flushed, and waited for, on the way out of a crash
+    stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    threading.Thread(target=_receive, args=(stream, requests), daemon=True).start()
+    _limit_memory(memory_limit_mb)
+
+    name, _, function = runner.partition(":")
+    module = importlib.import_module(name)
+    generate: Runner = getattr(module, function)
+    if hasattr(module, "warm_up"):
+        module.warm_up()  # the first job should not wait for models and kernels
+    frames.write(answers, {"type": "ready"})
+    while True:
+        header, picture = requests.get()
+        frames.write(answers, *_answer(generate, header["options"], picture, answers))
+
+
+def _receive(stream: BinaryIO, requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
+    while (message := frames.read(stream)) is not None:
+        requests.put(message)
+    os._exit(0)
+
+
+def _answer(
+    generate: Runner, options: dict[str, Any], picture: bytes, answers: BinaryIO
+) -> tuple[dict[str, Any], bytes]:
+    def progress(stage: str, share: float) -> None:
+        frames.write(answers, {"type": "progress", "stage": stage, "share": share})
+
+    try:
+        asset = generate(picture, Options(**options), progress)
+    except SphereLinksError as error:
+        return {"type": "failed", "code": error.code, "message": error.message, "hint": error.hint}, b""
+    except MemoryError:
+        raise  # the next process starts with its memory whole
+    except Exception as error:
+        logger.exception("the pipeline broke")
+        message = f"The pipeline broke unexpectedly ({type(error).__name__})."
+        hint = "The server's log has the details; please report them."
+        return {"type": "failed", "code": GeneratorFailed.code, "message": message, "hint": hint}, b""
+    return {"type": "done", "report": asset.report}, asset.glb
+
+
+def _limit_memory(mebibytes: int) -> None:
+    """Bound what this process may allocate, so that it fails by itself before the machine runs out.
+
+    RLIMIT_DATA rather than RLIMIT_AS: GPU libraries reserve far more addresses than they use. Elsewhere than on Linux
+    it does not cover what malloc maps, and nothing is bounded.
+    """
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,0 +1,183 @@
+"""The worker's end of its child process: started, asked, watched, killed, replaced."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from spherelinks.errors import GeneratorFailed
+from spherelinks.jobs import frames
+from spherelinks.jobs.attempts import Failure
+
+PULSE_S = 0.2
+
+_SECRETS = ("DATABASE_URL", "STORAGE_URL")
+_SECRET_PREFIXES = ("AWS_", "PG")
+
+Message = tuple[dict[str, Any], bytes]
+
+
+@dataclass(frozen=True)
+class Success:
+    """What the pipeline made: the GLB's bytes and its report."""
+
+    glb: bytes
+    report: dict[str, Any]
+
+
+class ChildCrashed(Exception):
+    """The child ended without an answer; the text completes "Its process …"."""
+
+
+class ChildProcess:
+    """A lasting process that runs ``runner``. One job at a time; not for use by two threads at once."""
+
+    def __init__(self, runner: str, memory_limit_mb: int) -> None:
+        self._command = [sys.executable, "-m", "spherelinks.jobs.child", runner, str(memory_limit_mb)]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._ready = False
+
+    @property
+    def pid(self) -> int | None:
+        """The number of the process; None where none runs."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Start the process unless it runs, so that it loads while there is nothing to do yet."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        self._process = subprocess.Popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), **_own_group()
+        )
+        self._inbox = queue.SimpleQueue()
+        self._ready = False
+        threading.Thread(target=_receive, args=(self._process.stdout, self._inbox), daemon=True).start()
+
+    def run(
+        self, picture: bytes, options: dict[str, Any], *, limit_s: float, pulse: Callable[[str | None, float], None]
+    ) -> Success | Failure:
+        """Run one job to its end and return the pipeline's answer.
+
+        picture : the file's bytes
+        options : as :class:`spherelinks.options.Options` takes them
+        limit_s : seconds after which the child is killed and the job has failed
+        pulse : called several times a second with the stage and the share of the whole that is done; an error it
+            raises kills the child and comes out of here
+
+        Raises ChildCrashed.
+        """
+        self.start()
+        try:
+            return self._converse(picture, options, limit_s, pulse)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Kill the process, if it runs, and whatever it has started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        _kill(process)
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):  # what was not flushed cannot be any more
+                    pipe.close()
+
+    def _converse(
+        self, picture: bytes, options: dict[str, Any], limit_s: float, pulse: Callable[[str | None, float], None]
+    ) -> Success | Failure:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        deadline = time.monotonic() + limit_s
+        stage: str | None = None
+        share = 0.0
+        if self._ready:
+            self._send(self._process.stdin, picture, options)
+        while True:
+            pulse(stage, share)
+            if time.monotonic() > deadline:
+                self.close()
+                return Failure(
+                    GeneratorFailed.code,
+                    f"The job took longer than {limit_s:g} s, in stage '{stage or 'start'}'.",
+                    "Ask for fewer steps or a smaller texture; an operator can raise SPHERELINKS_JOB_TIME_LIMIT.",
+                )
+            try:
+                message = self._inbox.get(timeout=PULSE_S)
+            except queue.Empty:
+                continue
+            if message is None:
+                raise ChildCrashed(_ending(self._process))
+            header, payload = message
+            match header["type"]:
+                case "ready":
+                    # not before: a child that hangs while it loads would not empty the pipe, and block us
+                    self._ready = True
+                    self._send(self._process.stdin, picture, options)
+                case "progress":
+                    stage, share = header["stage"], header["share"]
+                case "failed":
+                    return Failure(header["code"], header["message"], header["hint"])
+                case "done":
+                    return Success(payload, header["report"])
+
+    def _send(self, pipe: Any, picture: bytes, options: dict[str, Any]) -> None:
+        with suppress(OSError):  # a child that is gone is noticed by the end of its answers
+            frames.write(pipe, {"options": options}, picture)
+
+
+def _receive(stream: BinaryIO, inbox: queue.SimpleQueue[Message | None]) -> None:
+    try:
+        while (message := frames.read(stream)) is not None:
+            inbox.put(message)
+    except (OSError, ValueError):
+        pass  # closed under our hands, or not a message
+    inbox.put(None)
+
+
+def _ending(process: subprocess.Popen[bytes]) -> str:
+    """How a process whose answers ended came to its end, in words."""
+    try:
+        code = process.wait(5)
+    except subprocess.TimeoutExpired:
+        return "closed its answers"
+    if code < 0:
+        return f"was killed by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what opens the database or the storage: a picture that took over the child would find nothing."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in _SECRETS and not name.startswith(_SECRET_PREFIXES)
+    }
+
+
+def _own_group() -> dict[str, Any]:
+    """Arguments for subprocess that keep a terminal's Ctrl-C from the child, and let us kill what it starts too."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

@@ -1,0 +1,93 @@
+"""The queue: Procrastinate's tables in our database, reached only from here.
+
+A queue row is a wake-up call, never the truth. It names a job; the job's own row says whether it still wants to run
+(:mod:`spherelinks.jobs.attempts`). Each try of a job has its own queue row, made in the same transaction that makes
+the job wait, so neither exists without the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from procrastinate import App, SyncPsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from procrastinate.schema import SchemaManager, migrations_path
+from psycopg import sql
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
+
+TASK = "spherelinks.generate"
+
+# Opened by nobody: every row is written on the caller's own connection.
+_app = App(connector=SyncPsycopgConnector())
+
+
+def push(session: Session, job_id: str) -> int:
+    """Queue a wake-up call for the job inside the session's transaction, and return its id."""
+    try:
+        return _app.configure_task(TASK, connection=_driver(session.connection())).defer(job_id=job_id)
+    except ConnectorException as error:
+        raise (error.__cause__ or error) from None  # the driver's own, which everybody here understands
+
+
+def drop(session: Session, queue_id: int) -> None:
+    """Remove a queue row, whatever its state, inside the session's transaction; harmless where there is none."""
+    session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": queue_id})
+
+
+def sweep(session: Session) -> int:
+    """Remove the rows that a worker fetched and could not take off the queue when done, for an hour; how many."""
+    swept = session.execute(
+        text(
+            "DELETE FROM procrastinate_jobs q USING jobs j "
+            "WHERE j.id = q.args ->> 'job_id' AND q.status <> 'todo' AND j.beat_at < now() - interval '1 hour' "
+            "AND (q.id <> j.queue_id OR j.state IN ('completed', 'failed')) RETURNING q.id"
+        )
+    )
+    return len(swept.all())
+
+
+# --- schema ---------------------------------------------------------------------------------------------------------
+
+
+def install(connection: Connection) -> None:
+    """Make the tables of the installed Procrastinate. The table's comment keeps their version."""
+    _run(connection, SchemaManager.get_schema().encode())
+    _mark(connection, _migrations()[-1])
+
+
+def upgrade(connection: Connection) -> None:
+    """Apply the migrations that the installed Procrastinate has and the database lacks, in order."""
+    for name in _missing(connection):
+        _run(connection, (migrations_path / name).read_bytes())
+        _mark(connection, name)
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the queue's tables are those of the installed Procrastinate."""
+    return not _missing(connection)
+
+
+def _migrations() -> list[str]:
+    return sorted(path.name for path in migrations_path.glob("*.sql"))
+
+
+def _missing(connection: Connection) -> list[str]:
+    applied = connection.exec_driver_sql("SELECT obj_description('procrastinate_jobs'::regclass)").scalar_one()
+    return [name for name in _migrations() if name > applied]
+
+
+def _mark(connection: Connection, name: str) -> None:
+    _run(connection, sql.SQL("COMMENT ON TABLE procrastinate_jobs IS {}").format(name).as_bytes())
+
+
+def _run(connection: Connection, script: bytes) -> None:
+    """Run several statements, without parameters, on the driver's own connection."""
+    _driver(connection).execute(script)
+
+
+def _driver(connection: Connection) -> psycopg.Connection[Any]:
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver

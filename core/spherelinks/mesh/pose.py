@@ -1,0 +1,40 @@
+"""The common frame: where an asset stands and how large it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.mesh.topology import Vertices
+from spherelinks.options import Measure, Pivot
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A shift and a uniform scale into the asset's frame: ``origin`` (3,) float64 goes to 0, lengths times `scale`."""
+
+    origin: NDArray[np.float64]
+    scale: float
+
+    def place(self, vertices: Vertices) -> Vertices:
+        """(V, 3) float32 in the shape's unit -> (V, 3) float32 in metres."""
+        placed: Vertices = ((vertices - self.origin) * self.scale).astype(np.float32)
+        return placed
+
+
+def stand(vertices: Vertices, measure: Measure = "longest", length: float = 1.0, *, pivot: Pivot = "base") -> Pose:
+    """The pose of a shape whose box measures `length` metres and is centred on the origin, or stands on it.
+
+    vertices (V, 3) float32 in any unit, of a body with volume; measure says which side of the box `length` is. With
+    the pivot "base" the box has its base on y = 0 and is centred in x and z, with "center" it is centred in y too. The
+    shape keeps its directions and proportions.
+    """
+    low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
+    origin = (low + high) / 2
+    if pivot == "base":
+        origin[1] = low[1]
+    width, height, depth = side = high - low
+    now = {"width": width, "height": height, "depth": depth, "longest": side.max()}[measure]
+    return Pose(origin, float(length / now))

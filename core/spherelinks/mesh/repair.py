@@ -1,0 +1,117 @@
+"""Make a balanced mesh 2-manifold by taking apart what only touches."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.mesh.topology import Faces, Vertices, compact, fans, half_edges, twins
+
+#: A vertex that is taken apart moves this share of the way to the middle of each fan's other corners.
+APART = 0.05
+
+
+def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """Split edges and vertices where sheets touch, so that each sheet is a closed 2-manifold of its own.
+
+    The mesh must be balanced: along each edge as many faces run one way as the other (the boundary of a solid, also
+    after any sequence of edge collapses). Round an edge of more than two faces, faces that bound the same wedge of
+    solid are joined (Guéziec et al. 2001, "Cutting and Stitching", with matching by wedge). Copies of a split vertex
+    move a little into their own fan, so that they stay apart for programs that merge vertices by position. Pairs of
+    faces that lie back to back, and faces that use a vertex twice, enclose nothing and are dropped.
+
+    Returns (V', 3) float32 and (F', 3) int32; possibly empty, where nothing but such faces was there.
+    """
+    vertices, faces = compact(vertices, _drop_flat(faces))
+    opposite = twins(faces)
+    pinched = bool((opposite < 0).any())
+    if pinched:
+        _match_wedges(vertices, faces, opposite)
+    label, count = fans(opposite)
+    if not pinched and count == len(vertices):
+        return vertices, faces
+    start, end = half_edges(faces)
+    home = np.empty(count, np.int64)  # the vertex each fan stands on
+    home[label] = start
+    position = vertices[home].astype(np.float64)
+    split = (np.bincount(home, minlength=len(vertices)) > 1)[home]
+    width = np.bincount(label, minlength=count)[:, None]
+    centre = np.stack([np.bincount(label, vertices[end, axis], count) for axis in range(3)], axis=1) / width
+    position[split] += APART * (centre - position)[split]
+    return _split_double_edges(position.astype(np.float32), label.reshape(-1, 3), opposite)
+
+
+def _drop_flat(faces: Faces) -> Faces:
+    """Without faces that use a vertex twice and without pairs of faces that lie back to back."""
+    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    turned = np.sort(faces, axis=1)
+    _, same, count = np.unique(turned, axis=0, return_inverse=True, return_counts=True)
+    if (count == 1).all():
+        return faces
+    # an even permutation of the sorted corners counts +1, an odd one -1; what cancels out goes
+    even = (faces[:, 0] < faces[:, 1]) ^ (faces[:, 1] < faces[:, 2]) ^ (faces[:, 0] < faces[:, 2])
+    same = same.ravel()
+    keep = np.ones(len(faces), bool)
+    for group in np.flatnonzero(count > 1):
+        members = np.flatnonzero(same == group)
+        forward, backward = members[even[members]], members[~even[members]]
+        pairs = min(len(forward), len(backward))
+        keep[forward[:pairs]] = keep[backward[:pairs]] = False
+    return faces[keep]
+
+
+def _match_wedges(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64]) -> None:
+    """Fill in the twins round edges of more than two faces; in place."""
+    start, end = half_edges(faces)
+    loose = np.flatnonzero(opposite < 0)
+    edges: dict[tuple[int, int], list[int]] = {}
+    for h in loose:
+        a, b = int(start[h]), int(end[h])
+        edges.setdefault((min(a, b), max(a, b)), []).append(int(h))
+    for (a, b), around in edges.items():
+        axis = vertices[b].astype(np.float64) - vertices[a]
+        u = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
+        v = np.cross(axis, u) / max(float(np.linalg.norm(axis)), 1e-30)
+        arms = vertices[[faces[h // 3, (h + 2) % 3] for h in around]].astype(np.float64) - vertices[a]
+        angle = np.arctan2(arms @ v, arms @ u)
+        # seen along the edge, solid lies clockwise of a face that runs along it and ends at the next that runs against
+        turn = [around[i] for i in np.argsort(-angle, kind="stable")]
+        waiting: list[int] = []
+        for h in turn + turn:
+            if opposite[h] >= 0:
+                continue
+            if start[h] == a:
+                if h not in waiting:
+                    waiting.append(h)
+            elif waiting:
+                other = waiting.pop()
+                opposite[h], opposite[other] = other, h
+
+
+def _split_double_edges(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64]) -> tuple[Vertices, Faces]:
+    """Give an edge that joins the same two vertices a second time a vertex in its middle."""
+    start, end = half_edges(faces)
+    key = start * len(vertices) + end
+    order = np.argsort(key, kind="stable")
+    again = order[1:][key[order[1:]] == key[order[:-1]]]
+    if not len(again):
+        return vertices, faces
+    doubles = sorted({min(int(h), int(opposite[h])) for h in again})
+    points, triangles = list(vertices), [(int(a), int(b), int(c)) for a, b, c in faces]
+    middle: dict[int, int] = {}
+    for h in doubles:
+        apexes = vertices[[faces[g // 3, (g + 2) % 3] for g in (h, int(opposite[h]))]].mean(axis=0)
+        halfway = (vertices[start[h]] + vertices[end[h]]) / 2
+        middle[h] = middle[int(opposite[h])] = len(points)
+        points.append(halfway + np.float32(APART) * (apexes - halfway))
+    for f in {h // 3 for h in middle}:
+        ring: list[int] = []
+        for k in range(3):
+            ring.append(int(faces[f, k]))
+            if 3 * f + k in middle:
+                ring.append(middle[3 * f + k])
+        turned = ring.index(middle[next(3 * f + k for k in range(3) if 3 * f + k in middle)])
+        ring = ring[turned:] + ring[:turned]  # a fan from a middle point: no sliver along its own edge
+        triangles[f] = (ring[0], ring[1], ring[2])
+        triangles += [(ring[0], ring[i], ring[i + 1]) for i in range(2, len(ring) - 1)]
+    return np.array(points, np.float32), np.array(triangles, np.int32)

@@ -1,0 +1,125 @@
+"""How a mesh hangs together: half-edges, fans, parts, genus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Vertices = NDArray[np.float32]
+Faces = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Topology:
+    """What :func:`examine` finds.
+
+    closed : every edge joins exactly two faces that run along it in opposite directions
+    manifold : closed, and the faces round every vertex form one fan
+    parts : connected bodies
+    genus : handles over all parts; -1 where the mesh is not manifold and the word means nothing
+    volume, area : in the vertices' unit, cubed and squared; volume is positive for outward-facing faces
+    """
+
+    closed: bool
+    manifold: bool
+    parts: int
+    genus: int
+    volume: float
+    area: float
+
+
+def examine(vertices: Vertices, faces: Faces) -> Topology:
+    """The topology of (V, 3) vertices and (F, 3) faces."""
+    opposite = twins(faces)
+    closed = len(faces) > 0 and bool((opposite >= 0).all())
+    used = len(np.unique(faces))
+    manifold = closed and fans(opposite)[1] == used
+    labels = parts(faces, len(vertices))
+    count = int(labels.max()) + 1 if len(labels) else 0
+    genus = (2 * count - (used - 3 * len(faces) // 2 + len(faces))) // 2 if manifold else -1
+    a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
+    volume = float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
+    area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
+    return Topology(closed, manifold, count, genus, volume, area)
+
+
+def half_edges(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Start and end vertex of each half-edge, (3F,) each; half-edge 3f + k runs from corner k of face f to the next."""
+    return faces.ravel().astype(np.int64), faces[:, [1, 2, 0]].ravel().astype(np.int64)
+
+
+def twins(faces: Faces) -> NDArray[np.int64]:
+    """(3F,) the half-edge that runs the other way; -1 where there is not exactly one of each direction."""
+    start, end = half_edges(faces)
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    order = np.argsort(low * (int(faces.max(initial=0)) + 1) + high, kind="stable")
+    low, high = low[order], high[order]
+    fresh = np.ones(len(order), bool)
+    fresh[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
+    first = np.flatnonzero(fresh)
+    pair = first[np.diff(first, append=len(order)) == 2]
+    a, b = order[pair], order[pair + 1]
+    facing = (start[a] == end[b]) & (start[a] != start[b])
+    opposite = np.full(len(order), -1, np.int64)
+    opposite[a[facing]], opposite[b[facing]] = b[facing], a[facing]
+    return opposite
+
+
+@njit(cache=True, nogil=True)
+def fans(opposite):  # type: ignore[no-untyped-def]
+    """Label the fan of faces that each corner belongs to: (3F,) labels and their number. Needs every twin."""
+    label = np.full(len(opposite), -1, np.int32)
+    count = 0
+    for seed in range(len(opposite)):
+        if label[seed] < 0:
+            corner = seed
+            while label[corner] < 0:
+                label[corner] = count
+                before = corner - 1 if corner % 3 else corner + 2
+                corner = opposite[before]
+            count += 1
+    return label, count
+
+
+@njit(cache=True, nogil=True)
+def parts(faces, n_vertices):  # type: ignore[no-untyped-def]
+    """(F,) the connected part of each face, numbered in order of first appearance; union-find over vertices."""
+    parent = np.arange(n_vertices, dtype=np.int32)
+    for f in range(len(faces)):
+        a = faces[f, 0]
+        while parent[a] != a:
+            parent[a] = parent[parent[a]]
+            a = parent[a]
+        for k in range(1, 3):
+            b = faces[f, k]
+            while parent[b] != b:
+                parent[b] = parent[parent[b]]
+                b = parent[b]
+            if a < b:
+                parent[b] = a
+            elif b < a:
+                parent[a] = b
+                a = b
+    number = np.full(n_vertices, -1, np.int32)
+    label = np.empty(len(faces), np.int32)
+    count = 0
+    for f in range(len(faces)):
+        a = faces[f, 0]
+        while parent[a] != a:
+            a = parent[a]
+        if number[a] < 0:
+            number[a] = count
+            count += 1
+        label[f] = number[a]
+    return label
+
+
+def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """The same mesh without vertices that no face uses; order is kept."""
+    used = np.zeros(len(vertices), bool)
+    used[faces] = True
+    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    return vertices[used], number[faces]

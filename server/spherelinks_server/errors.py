@@ -1,0 +1,165 @@
+"""Every error as the contract's JSON: one table of statuses, one function that writes the answer."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, json, request
+from pydantic import ValidationError
+from werkzeug.exceptions import HTTPException
+
+from spherelinks import errors
+from spherelinks_server.context import request_id
+
+STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
+    errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
+    errors.PictureTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.PictureError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.InvalidKey: HTTPStatus.UNAUTHORIZED,
+    errors.InsufficientCredits: HTTPStatus.PAYMENT_REQUIRED,
+    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.AccessDenied: HTTPStatus.FORBIDDEN,
+    errors.UnknownJob: HTTPStatus.NOT_FOUND,
+    errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.JobFailed: HTTPStatus.BAD_GATEWAY,
+    errors.GenerationError: HTTPStatus.BAD_GATEWAY,
+    errors.ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.SphereLinksError: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+"""HTTP status by class of error; a class that is not named here has its nearest ancestor's."""
+
+HTTP_CODES: dict[int, tuple[str, str]] = {
+    HTTPStatus.BAD_REQUEST: ("invalid_request", "The API documentation at /v1/docs describes each request."),
+    HTTPStatus.NOT_FOUND: ("not_found", "The API documentation at /v1/docs lists every path."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "The Allow header lists the methods of this path."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request_too_large", "A picture may have 10 MB; send a smaller one."),
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (
+        "range_not_satisfiable",
+        "The Content-Range header gives the file's length.",
+    ),
+    HTTPStatus.INTERNAL_SERVER_ERROR: ("internal_error", "Try again; if it persists, report the requestId."),
+}
+"""Code and hint of the errors that HTTP itself brings about, before or beside any of ours."""
+
+MEANINGS: dict[str, str] = {
+    "invalid_request": "the body is missing, is not JSON, or a field is missing, unknown or malformed",
+    "invalid_option": "an option is unknown, of the wrong type or out of range",
+    "picture_too_large": "the picture has more than 10 MB",
+    "picture_unreachable": "`imageUrl` cannot, or must not, be fetched",
+    "picture_unreadable": "the picture is not JPEG, PNG or WebP, is damaged or animated, or has too many pixels",
+    "invalid_api_key": "the key is missing, malformed, unknown, expired or revoked",
+    "insufficient_credits": "the account has no credit left for a job",
+    "rate_limited": "too many requests with this key, or too many pictures being taken in",
+    "unknown_job": "this account has no such job",
+    "job_not_finished": "the job is still at work",
+    "no_object": "the picture shows nothing that stands out from its ground",
+    "generator_failed": "the generator or the finishing broke, or ran out of time",
+    "cancelled": "the job was stopped on its owner's wish",
+    "database_unavailable": "the database does not answer",
+    "storage_unavailable": "the storage does not answer",
+    "service_error": "a part of the service does not work",
+    "not_found": "there is nothing at this path",
+    "method_not_allowed": "the path does not answer to this method",
+    "request_too_large": "the body has more than 15 MB",
+    "range_not_satisfiable": "the Range asks for bytes past the end of the file",
+    "internal_error": "something broke on the server",
+}
+"""What each code that a client may see means; docs/errors.md says the same."""
+
+RETRY_AFTER_S = 2
+"""What Retry-After says where nothing better is known."""
+
+_DOCUMENTED = "The API documentation at /v1/docs describes each field."
+_WANTED = {
+    "model_type": "an object",
+    "string_type": "a string",
+    "string_too_short": "a string with something in it",
+}
+_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+
+
+def status_of(kind: type[errors.SphereLinksError]) -> HTTPStatus:
+    """The HTTP status of a class of error."""
+    return next(STATUSES[ancestor] for ancestor in kind.__mro__ if ancestor in STATUSES)
+
+
+def register(app: Flask) -> None:
+    """Make every error of the application answer in the contract's form."""
+    app.register_error_handler(errors.SphereLinksError, _known)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def raise_invalid(error: ValidationError) -> None:
+    """Turn the first of pydantic's complaints about a request's body into InvalidRequest."""
+    detail = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] == "extra_forbidden":
+        message, hint = f"{field} is not a known field.", "Known fields: imageUrl, imageBase64, options."
+    else:
+        wanted = _WANTED.get(detail["type"], detail["msg"])
+        message, hint = f"{field} is {reprlib.repr(detail['input'])}: it must be {wanted}.", _DOCUMENTED
+    raise errors.InvalidRequest(message, hint=hint, field=field) from error
+
+
+def _known(error: errors.SphereLinksError) -> Response:
+    status = status_of(type(error))
+    code = error.code
+    headers: dict[str, str] = {}
+    match error:
+        case errors.RateLimited():
+            headers["Retry-After"] = str(math.ceil(error.retry_after))
+        case errors.JobFailed():
+            code = error.reason
+        case errors.JobNotFinished() | errors.ServiceError():
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+        case errors.InvalidKey():
+            headers["WWW-Authenticate"] = 'ApiKey realm="SphereLinks"'
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.JobFailed):
+        current_app.logger.error("request %s: %s", request_id(), error.message, exc_info=error)
+    return _answer(status, code, error.message, error.hint, headers)
+
+
+def _http(error: HTTPException) -> Response | HTTPException:
+    if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
+        return error  # a redirect
+    nearest = HTTPStatus.BAD_REQUEST if error.code < HTTPStatus.INTERNAL_SERVER_ERROR else 500
+    code, hint = HTTP_CODES.get(error.code) or HTTP_CODES[nearest]
+    headers = {k: v for k, v in error.get_headers(request.environ) if k.lower() in ("allow", "content-range")}
+    messages = {
+        HTTPStatus.NOT_FOUND: f"There is nothing at {request.path}.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.path} does not answer to {request.method}.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 15 MB; a 10 MB picture takes 14 in base64.",
+    }
+    message = messages.get(HTTPStatus(error.code)) or error.description or HTTPStatus(error.code).phrase
+    return _answer(error.code, code, message, hint, headers)
+
+
+def _unexpected(error: Exception) -> Response:
+    current_app.logger.error("request %s: %s %s failed", request_id(), request.method, request.path, exc_info=error)
+    code, hint = HTTP_CODES[HTTPStatus.INTERNAL_SERVER_ERROR]
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, code, "Something broke on the server.", hint)
+
+
+def _answer(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> Response:
+    body = {"error": {"code": code, "message": message, "hint": hint, "requestId": request_id()}}
+    return Response(json.dumps(body), status, headers, mimetype="application/json")
+
+
+def answers(*kinds: type[errors.SphereLinksError]) -> dict[str | int, Any]:
+    """The error answers of an operation, by status, for the API documentation."""
+    described: dict[str | int, Any] = {}
+    for kind in kinds:
+        line = f"`{kind.code}`: {MEANINGS[kind.code]}."
+        entry = described.setdefault(status_of(kind), {"description": "", "content": _CONTENT})
+        entry["description"] = f"{entry['description']}\n\n{line}".strip()
+    return described
+
+
+def http_answer(status: HTTPStatus) -> dict[str, Any]:
+    """The same for an error of HTTP's own."""
+    code, _ = HTTP_CODES[status]
+    return {"description": f"`{code}`: {MEANINGS[code]}.", "content": _CONTENT}

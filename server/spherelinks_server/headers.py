@@ -1,0 +1,65 @@
+"""Headers on every answer: the request's id, what keeps browsers careful, and cross-origin sharing if configured."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from spherelinks_server import context
+
+_EXPOSED = (
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, X-Request-Id"
+)
+_ALLOWED = "Content-Type, If-None-Match, Range, X-API-Key, X-Request-Id"
+_METHODS = "GET, HEAD, POST, OPTIONS"
+_PREFLIGHT_S = 600
+
+_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+def register(app: Flask, cors_origins: tuple[str, ...]) -> None:
+    """Add them to every answer, and share it with the pages of ``cors_origins``, where "*" stands for all."""
+    app.after_request(_complete)
+    if not cors_origins:
+        return
+
+    def preflight() -> Response | None:
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            return Response(status=204)
+        return None
+
+    def share(response: Response) -> Response:
+        everyone = "*" in cors_origins
+        if not everyone:
+            response.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin is None or not (everyone or origin in cors_origins):
+            return response
+        response.headers["Access-Control-Allow-Origin"] = "*" if everyone else origin
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Methods"] = _METHODS
+            response.headers["Access-Control-Allow-Headers"] = _ALLOWED
+            response.headers["Access-Control-Max-Age"] = str(_PREFLIGHT_S)
+        else:
+            response.headers["Access-Control-Expose-Headers"] = _EXPOSED
+        return response
+
+    app.before_request(preflight)
+    app.after_request(share)
+
+
+def _complete(response: Response) -> Response:
+    page = response.mimetype == "text/html"
+    # in one go: every request passes here
+    response.headers.extend(
+        (
+            (context.HEADER, context.request_id()),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Content-Security-Policy", _PAGE_POLICY if page else _API_POLICY),
+        )
+    )
+    return response

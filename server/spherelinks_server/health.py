@@ -1,0 +1,68 @@
+"""Whether the process lives, and whether it can do its work: for load balancers and supervisors."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Response, jsonify
+from sqlalchemy import Engine
+
+from spherelinks import database
+from spherelinks.errors import ServiceError
+from spherelinks.storage import Storage
+
+_REMEMBER_S = 1.0
+_log = logging.getLogger(__name__)
+
+
+def blueprint(engine: Engine, storage: Storage) -> Blueprint:
+    """``/healthz`` and ``/readyz``. A look is kept for a moment: anyone may ask, and each one writes to the storage."""
+    pages = Blueprint("health", __name__)
+    lock = threading.Lock()
+    checks: dict[str, str] = {}
+    looked = -_REMEMBER_S
+
+    @pages.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    @pages.get("/readyz")
+    def readyz() -> Response:
+        nonlocal checks, looked
+        with lock:
+            if time.monotonic() - looked >= _REMEMBER_S:
+                checks = _look(engine, storage)
+                looked = time.monotonic()
+        wrong = [f"{part}: {state}" for part, state in checks.items() if state != "ok"]
+        if wrong:
+            raise ServiceError(f"Not ready: {'; '.join(wrong)}.", hint="The server's log says more.")
+        return jsonify(status="ready", checks=checks)
+
+    return pages
+
+
+def _look(engine: Engine, storage: Storage) -> dict[str, str]:
+    """``ok``, or what is wrong, by part."""
+
+    def database_state() -> str:
+        return (
+            "ok" if database.is_current(engine) else "its schema is not this version's; start the server to migrate it"
+        )
+
+    def storage_state() -> str:
+        storage.probe()
+        return "ok"
+
+    return {"database": _state(database_state), "storage": _state(storage_state)}
+
+
+def _state(look: Callable[[], str]) -> str:
+    try:
+        return look()
+    except Exception:
+        # the reason may name hosts and users, and anyone may ask: it goes to the log
+        _log.exception("readiness")
+        return "cannot be reached"

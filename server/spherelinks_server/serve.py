@@ -1,0 +1,178 @@
+"""Everything on one machine: database, server and worker, each watched and restarted, all stopped together."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from spherelinks import database, logs
+from spherelinks.config import Settings
+from spherelinks.errors import ConfigurationError
+from spherelinks_server.web import DRAIN_S
+
+_log = logging.getLogger("spherelinks.serve")
+_LOOK_S = 0.2
+_FIRST_BACKOFF_S = 0.5
+_LAST_BACKOFF_S = 30.0
+_STEADY_S = 60.0
+_HURRY_S = 5.0
+
+
+def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
+    """Serve until SIGINT or SIGTERM; 0 on a clean end. Prints the address once requests are answered.
+
+    A second signal ends the wait for requests and jobs that are under way.
+
+    Raises ConfigurationError for a port that cannot be had, and what the database's start raises.
+    """
+    logs.configure()
+    _check_port(host, port)
+    with _signals() as signals, database.opened(settings) as url:
+        database.migrate(url)
+        environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(settings.home)}
+        children = [
+            Child("server", ["server", host, str(port)], environment, DRAIN_S + 5),
+            Child("worker", ["worker"], environment, settings.drain_limit_s + 15),
+        ]
+        try:
+            announced = False
+            while not signals.stop.wait(_LOOK_S):
+                for child in children:
+                    child.keep_alive()
+                announced = announced or _announce(host, port)
+        finally:
+            for child in children:
+                child.ask_to_stop()
+            for child in children:
+                child.wait(signals.hurry)
+    return 0
+
+
+class Child:
+    """A process of ours that is started, and started again when it ends by itself, ever more slowly."""
+
+    def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
+        self._name = name
+        self._command = [sys.executable, "-m", "spherelinks_server.child", *arguments]
+        self._environment = environment
+        self._grace_s = grace_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        self._backoff = _FIRST_BACKOFF_S
+        self._start_at = 0.0
+
+    def keep_alive(self) -> None:
+        """Look once: start it where it does not run and its time has come."""
+        now = time.monotonic()
+        if self._process is not None:
+            code = self._process.poll()
+            if code is None:
+                return
+            if now - self._started > _STEADY_S:
+                self._backoff = _FIRST_BACKOFF_S
+            _log.error("the %s ended with code %s; it starts again in %.1f s", self._name, code, self._backoff)
+            self._sweep()
+            self._process = None
+            self._start_at = now + self._backoff
+            self._backoff = min(2 * self._backoff, _LAST_BACKOFF_S)
+        if now >= self._start_at:
+            # a group of its own: Ctrl-C at the terminal reaches us alone, and we end them in order
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
+            )
+            self._started = now
+
+    def ask_to_stop(self) -> None:
+        """Let go of its standard input, see :mod:`spherelinks_server.child`."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def wait(self, hurry: threading.Event) -> None:
+        """Wait for it as long as its grace, after ``hurry`` for some seconds only; then kill it and what it started."""
+        if self._process is None:
+            return
+        deadline = time.monotonic() + self._grace_s
+        hurried = False
+        while self._process.poll() is None and time.monotonic() < deadline:
+            if hurry.is_set() and not hurried:
+                hurried = True
+                self._process.terminate()  # once more: the worker gives its jobs back
+                deadline = min(deadline, time.monotonic() + _HURRY_S)
+            time.sleep(0.05)
+        if self._process.poll() is None:
+            _log.error("the %s did not stop in time and is killed", self._name)
+            self._process.kill()
+            self._process.wait()
+        self._sweep()
+
+    def _sweep(self) -> None:
+        """Kill what it may have left behind: its process group outlives it."""
+        if self._process is not None and os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+class _Signals:
+    """stop : the first SIGINT or SIGTERM came; hurry : the second"""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.hurry = threading.Event()
+
+    def handle(self, signum: int, frame: FrameType | None) -> None:
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+
+@contextmanager
+def _signals() -> Iterator[_Signals]:
+    """Signals become events from here on, so that a start is finished before it is undone."""
+    signals = _Signals()
+    before = {number: signal.signal(number, signals.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raises ConfigurationError where nobody can listen there: the server itself would only fail again and again."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            if os.name == "posix":  # elsewhere this would share a port that is in use
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError(
+            f"{host} port {port} cannot be listened on: {reason}.",
+            hint="Stop what uses it, or choose another with --port.",
+        ) from error
+
+
+def _announce(host: str, port: int) -> bool:
+    """Print the address and return True once the server answers."""
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    connection = http.client.HTTPConnection(shown.strip("[]"), port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    address = f"http://{shown}:{port}"
+    sys.stdout.write(f"SphereLinks is at {address}  (API documentation: {address}/v1/docs)\n")
+    sys.stdout.flush()
+    return True

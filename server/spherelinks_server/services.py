@@ -1,0 +1,31 @@
+"""What the views work with, made once per application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from spherelinks.storage import Storage
+from spherelinks_server.intake import Intake
+from spherelinks_server.limits import RateLimit
+
+EXTENSION = "spherelinks"
+
+
+@dataclass(frozen=True)
+class Services:
+    """generators : names of the installed generators, looked up once"""
+
+    engine: Engine
+    storage: Storage
+    rate_limit: RateLimit
+    intake: Intake
+    generators: tuple[str, ...]
+
+
+def services() -> Services:
+    """Those of the application that answers this request."""
+    found: Services = current_app.extensions[EXTENSION]
+    return found

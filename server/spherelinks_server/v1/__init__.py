@@ -1,0 +1,1 @@
+"""The v1 API: three endpoints behind a key."""

@@ -1,0 +1,81 @@
+"""The process that answers HTTP: Granian with one worker, whose threads share database pool and rate limit.
+
+Runs under :mod:`spherelinks_server.serve`, or alone beside a database of yours::
+
+    DATABASE_URL=postgresql://… python -m spherelinks_server.web 0.0.0.0 8000
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+
+from flask_openapi3.openapi import OpenAPI
+from granian.constants import HTTPModes, Interfaces
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from spherelinks import logs
+from spherelinks.config import Settings
+from spherelinks.database import connect
+from spherelinks.errors import ConfigurationError
+from spherelinks.storage import open_storage
+from spherelinks_server import limits
+from spherelinks_server.app import THREADS, create_app
+
+DRAIN_S = 25
+"""Seconds that requests under way get to finish when the server stops: more than fetching a picture may take."""
+
+
+def main(host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    server(f"{__name__}:application", host, port).serve()
+
+
+def server(target: str, host: str, port: int) -> MPServer:
+    """Granian, set up for a WSGI application factory; the benchmark runs its yardstick on the same."""
+    return MPServer(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        factory=True,
+        # one process: the rate limit is kept in its memory
+        workers=1,
+        blocking_threads=THREADS,
+        http=HTTPModes.http1,
+        respawn_failed_workers=True,
+        workers_kill_timeout=DRAIN_S,
+        log_level=LogLevels.error,
+    )
+
+
+def application() -> OpenAPI:
+    """The application of this process, by its environment. Raises ConfigurationError."""
+    logs.configure()
+    _end_with_parent()
+    settings = Settings.from_env()
+    if settings.database_url is None:
+        raise ConfigurationError(
+            "DATABASE_URL is not set.", hint="Set it, or run 'spherelinks serve', which brings a database along."
+        )
+    return create_app(settings, connect(settings.database_url), open_storage(settings), rate_limit=limits.per_minute())
+
+
+def _end_with_parent() -> None:
+    """Granian's worker outlives a killed parent, and would keep the port; then nobody is left to serve for."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

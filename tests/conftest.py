@@ -1,0 +1,131 @@
+"""What tests of every part may use: a real PostgreSQL, a fresh database each, a storage folder, an account with a key.
+
+postgres      (session) the URL of a PostgreSQL server started through our own ``EmbeddedPostgres``
+database_url  a database of the test's own with current tables and no rows
+engine        an engine on it
+settings      ``Settings`` that point there, with a home in the test's own folder
+storage       the storage of these settings
+client        an account on the free plan (10 credits), with a key: ``client.secret``, ``client.principal``
+other_client  another one
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+
+from spherelinks import database
+from spherelinks.accounts import accounts, keys
+from spherelinks.accounts.keys import Principal
+from spherelinks.config import Settings
+from spherelinks.postgres import EmbeddedPostgres
+from spherelinks.storage import Storage, open_storage
+
+
+@dataclass(frozen=True)
+class Client:
+    """An account with a key."""
+
+    principal: Principal
+    secret: str
+
+    @property
+    def account_id(self) -> str:
+        return self.principal.account_id
+
+    @property
+    def digest(self) -> bytes:
+        return keys.digest(self.secret)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    # not below pytest's own folder: for root the server runs as another user, who may not enter that
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    try:
+        with EmbeddedPostgres(home) as url:
+            with psycopg.connect(url, autocommit=True) as admin:
+                # what survives a power cut is of no interest here; what survives a kill -9 still does
+                admin.execute("ALTER SYSTEM SET fsync = off")
+                admin.execute("SELECT pg_reload_conf()")
+            yield url
+    finally:
+        shutil.rmtree(home)
+
+
+@pytest.fixture(scope="session")
+def _emptied() -> list[str]:
+    """URLs of databases that earlier tests have left empty: emptying one takes a fraction of making one."""
+    return []
+
+
+@pytest.fixture
+def database_url(postgres: str, _emptied: list[str]) -> Iterator[str]:
+    url = _emptied.pop() if _emptied else _made(postgres)
+    yield url
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        tables = admin.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+        ).fetchone()
+        assert tables is not None
+        admin.execute("SET session_replication_role = replica")  # the ledger's trigger would refuse
+        admin.execute(f"TRUNCATE {tables[0]}")
+    _emptied.append(url)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = database.connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", database_url=database_url)
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return open_storage(settings)
+
+
+@pytest.fixture
+def client(engine: Engine) -> Client:
+    return make_client(engine)
+
+
+@pytest.fixture
+def other_client(engine: Engine) -> Client:
+    return make_client(engine, "Other")
+
+
+def make_client(engine: Engine, name: str = "Test") -> Client:
+    """A new account on the free plan, with a key."""
+    with database.transaction(engine) as session:
+        account = accounts.create(session, name)
+        key, secret = keys.create(session, account.id, "test")
+        return Client(Principal(account.id, key.id), secret)
+
+
+def _made(server: str) -> str:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    url = make_url(server).set(database=name).render_as_string(hide_password=False)
+    database.migrate(url)
+    return url

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+from spherelinks.errors import GeneratorFailed
+from spherelinks.generators.base import Frame, Volume
+from spherelinks.generators.lift.assembly import MARGIN, Guess, assemble, camera
+from spherelinks.generators.lift.layout import BIN, BINS, SHARPNESS
+from spherelinks.mesh.surface import extract
+from spherelinks.mesh.topology import examine
+from spherelinks.texture.bake import project
+
+TANGENT = 0.25
+
+
+def _box_seen(half: tuple[float, float, float], elevation: float, side: int = 64) -> tuple[Guess, Frame]:
+    """What a perfect network would say of an upright box round the origin, and the frame it would say it of."""
+
+    def cast(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        at = (np.arange(size) + 0.5) / size * 2 - 1
+        x, y = np.meshgrid(at, -at)
+        s, c = np.sin(np.radians(elevation)), np.cos(np.radians(elevation))
+        right, up, ahead = np.array([1, 0, 0]), np.array([0, c, -s]), np.array([0, -s, -c])
+        # the point at depth d is x (1 + d t), y (1 + d t), d: from d = -1/t on, a straight line
+        ray = TANGENT * (x[..., None] * right + y[..., None] * up) + ahead
+        eye = -ahead / TANGENT
+        with np.errstate(divide="ignore"):
+            a, b = ((sign * np.array(half) - eye) / ray for sign in (-1, 1))
+        enter, leave = np.minimum(a, b).max(-1), np.maximum(a, b).min(-1)
+        return enter - 1 / TANGENT, leave - enter, leave > enter
+
+    front, thickness, hit = cast(side)
+    matte = cast(512)[2].astype(np.float32)
+    front, thickness = np.where(hit, front, 0), np.where(hit, thickness, 0)
+    coarse = thickness.reshape(side // 2, 2, side // 2, 2).max((1, 3))
+    profile = SHARPNESS * (coarse[..., None] - (np.arange(BINS) + 0.5) * BIN)
+    rgb = np.full((512, 512, 3), (200, 40, 40), np.uint8)
+    back = np.full((side // 2, side // 2, 3), (0.1, 0.2, 0.9), np.float32)
+    maps = (m.astype(np.float32) for m in (front, thickness, profile))
+    return Guess(*maps, back, elevation, TANGENT), Frame(rgb, matte)
+
+
+def _mesh(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    vertices, faces, cut = extract(volume.field, volume.origin, volume.spacing)
+    assert not cut
+    return vertices, faces
+
+
+@pytest.mark.parametrize("elevation", [0, 20, 40])
+@pytest.mark.parametrize("half", [(0.5, 0.3, 0.2), (0.3, 0.6, 0.3), (0.6, 0.1, 0.4)])
+def test_a_box_stands_upright_at_its_size_whatever_the_camera(
+    half: tuple[float, float, float], elevation: float
+) -> None:
+    guess, frame = _box_seen(half, elevation)
+    vertices, faces = _mesh(assemble(guess, frame))
+    # a pixel of the network's maps is 1/32 wide; what it says of a grazed side is that uncertain
+    np.testing.assert_allclose(vertices.max(0), half, atol=0.06)
+    np.testing.assert_allclose(vertices.min(0), -np.array(half), atol=0.06)
+    assert examine(vertices, faces).closed
+
+
+def test_the_camera_sees_the_shape_inside_the_matte() -> None:
+    guess, frame = _box_seen((0.4, 0.3, 0.5), 25)
+    volume = assemble(guess, frame)
+    assert volume.camera is not None
+    seen = project(_mesh(volume)[0], volume.camera, 512)
+    columns, rows = seen[:, 0].astype(int), seen[:, 1].astype(int)
+    assert frame.matte[rows, columns].mean() > 0.93
+    filled = np.flatnonzero(frame.matte.any(0))
+    assert columns.min() == pytest.approx(filled[0], abs=6)
+    assert columns.max() == pytest.approx(filled[-1], abs=6)
+
+
+def test_the_camera_grows_deeper_away_from_its_eye() -> None:
+    view = camera(30, TANGENT)
+    eye = view.eye[:3]
+    assert view.eye[3] == 1
+    assert np.degrees(np.arctan2(eye[1], eye[2])) == pytest.approx(30)
+    along = np.linspace(0.2, 1.8, 9)[:, None] * eye  # past the origin towards the eye
+    depth = project(along[::-1] - eye, view, 1)[:, 2]
+    assert (np.diff(depth) > 0).all() or (np.diff(depth) < 0).all()
+    np.testing.assert_allclose(project(np.zeros((1, 3)), view, 512)[0, :2], 256)
+
+
+def test_gaps_of_the_profile_stay_open_between_two_skins() -> None:
+    guess, frame = _box_seen((0.5, 0.4, 0.4), 0)
+    hollow = np.where((np.arange(BINS) > 2) & (np.arange(BINS) < 13), -5, guess.profile).astype(np.float32)
+    volume = assemble(Guess(guess.front, guess.thickness, hollow, guess.back, 0, TANGENT), frame)
+    solid = assemble(guess, frame)
+    assert (volume.field < 0).sum() < 0.6 * (solid.field < 0).sum()
+    middle = tuple(n // 2 for n in volume.field.shape)
+    assert volume.field[middle] > 0 > solid.field[middle]
+    np.testing.assert_allclose(_mesh(volume)[0].max(0), _mesh(solid)[0].max(0), atol=0.03)
+
+
+def test_thin_things_keep_a_body() -> None:
+    guess, frame = _box_seen((0.6, 0.6, 0.002), 10)
+    vertices, faces = _mesh(assemble(guess, frame))
+    assert examine(vertices, faces).parts == 1
+    assert np.ptp(vertices[:, 0]) == pytest.approx(1.2, abs=0.08)
+
+
+def test_the_picture_colours_the_front_and_the_guess_the_back() -> None:
+    guess, frame = _box_seen((0.4, 0.4, 0.4), 0)
+    volume = assemble(guess, frame)
+    x, y = volume.color.shape[0] // 2, volume.color.shape[1] // 2
+    np.testing.assert_allclose(volume.color[x, y, -1 - MARGIN], (200, 40, 40), atol=2)
+    np.testing.assert_allclose(volume.color[x, y, MARGIN], (25, 51, 230), atol=2)
+
+
+def test_the_same_guess_gives_the_same_bytes() -> None:
+    guess, frame = _box_seen((0.4, 0.3, 0.5), 15)
+    a, b = assemble(guess, frame), assemble(guess, frame)
+    assert a.field.tobytes() == b.field.tobytes()
+    assert a.color.tobytes() == b.color.tobytes()
+
+
+def test_refuses_what_holds_no_shape() -> None:
+    guess, frame = _box_seen((0.4, 0.3, 0.5), 15)
+    with pytest.raises(GeneratorFailed, match="too thin or too small"):
+        assemble(guess, Frame(frame.rgb, np.zeros_like(frame.matte)))
+    broken = Guess(guess.front * np.float32(np.nan), guess.thickness, guess.profile, guess.back, 0, TANGENT)
+    with pytest.raises(GeneratorFailed, match="not finite"):
+        assemble(broken, frame)

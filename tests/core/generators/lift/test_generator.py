@@ -1,0 +1,73 @@
+"""The installed network: small claims that hold for any weights worth shipping."""
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime", reason="lift runs on ONNX Runtime")
+
+from pathlib import Path
+
+from spherelinks.errors import GeneratorFailed
+from spherelinks.generators.base import Frame
+from spherelinks.generators.lift.generator import FOLDER, GRAPH, WEIGHTS, Lift
+from spherelinks.mesh.surface import extract
+from spherelinks.options import Options
+
+
+def _shaded_ball(radius: float = 0.85, size: int = 512) -> Frame:
+    y, x = (np.mgrid[: 2 * size, : 2 * size] + 0.5) / size - 1
+    square = radius**2 - x**2 - y**2
+    normal = np.stack([x, -y, np.sqrt(np.maximum(square, 0))], -1) / radius
+    light = np.array([0.3, 0.8, 0.5])
+    shade = 0.35 + 0.6 * np.clip(normal @ (light / np.linalg.norm(light)), 0, 1)
+    rgb = np.array([220, 90, 60]) * shade[..., None] ** (1 / 2.2)
+    shrink = {"dsize": (size, size), "interpolation": cv2.INTER_AREA}
+    matte = cv2.resize((square > 0).astype(np.float32), **shrink)
+    return Frame(cv2.resize(rgb.astype(np.uint8), **shrink), matte)
+
+
+@pytest.fixture(scope="module")
+def lift() -> Lift:
+    return Lift()
+
+
+def test_a_ball_gets_a_round_body_with_depth(lift: Lift) -> None:
+    volume = lift.generate(_shaded_ball(), Options(generator="lift"), lambda share: None)
+    vertices, _, cut = extract(volume.field, volume.origin, volume.spacing)
+    width, height, depth = np.ptp(vertices, axis=0)
+    assert not cut
+    assert 1.6 < width < 2.1  # 0.85 of the frame, a little more where it is widest: behind the depth of reference
+    assert height == pytest.approx(width, rel=0.3)
+    assert 0.5 * width < depth < 1.4 * width
+
+
+def test_the_same_frame_gives_the_same_bytes(lift: Lift) -> None:
+    frame = _shaded_ball()
+    a, b = (lift.generate(frame, Options(), lambda share: None) for _ in range(2))
+    assert a.field.tobytes() == b.field.tobytes()
+    assert a.color.tobytes() == b.color.tobytes()
+    assert a.origin.tobytes() == b.origin.tobytes()
+
+
+def test_a_mirrored_picture_gives_the_mirrored_guess(lift: Lift) -> None:
+    frame = _shaded_ball()
+    mirrored = Frame(np.ascontiguousarray(frame.rgb[:, ::-1]), np.ascontiguousarray(frame.matte[:, ::-1]))
+    a, b = lift.guess(frame), lift.guess(mirrored)
+    np.testing.assert_allclose(a.front, b.front[:, ::-1], atol=1e-3)
+    np.testing.assert_allclose(a.thickness, b.thickness[:, ::-1], atol=1e-3)
+    assert a.elevation == pytest.approx(b.elevation, abs=0.05)
+
+
+def test_says_that_it_has_no_steps(lift: Lift) -> None:
+    notes = lift.generate(_shaded_ball(), Options(), lambda share: None).notes
+    assert any("diffusionSteps" in note for note in notes)
+
+
+def test_its_files_are_small(lift: Lift) -> None:
+    assert sum((FOLDER / name).stat().st_size for name in (GRAPH, WEIGHTS)) < 30_000_000
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(GeneratorFailed, match=r"lift\.onnx"):
+        Lift(tmp_path)

@@ -1,0 +1,80 @@
+"""Jobs submitted for real, and workers that run them in real child processes."""
+
+import contextlib
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from spherelinks.accounts import ledger
+from spherelinks.database import transaction
+from spherelinks.jobs import attempts, status, submission
+from spherelinks.jobs.worker import run_worker
+from spherelinks.options import Options
+
+RUNNER = "runners:obey"
+
+
+@pytest.fixture(autouse=True)
+def _runners_can_be_imported(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _server_is_no_longer_young(postgres):
+    """Recovery gives every attempt time for a beat after the database has started: let that time pass once."""
+    with psycopg.connect(postgres) as connection:
+        age = connection.execute("SELECT extract(epoch FROM now() - pg_postmaster_start_time())").fetchone()[0]
+    time.sleep(max(0.0, attempts.STALE_S - float(age) + 0.1))
+
+
+class Desk:
+    """A client's counter: jobs go in, statuses and balances come out."""
+
+    def __init__(self, engine, storage, settings, client):
+        self.engine, self.storage, self.settings, self.client = engine, storage, settings, client
+
+    def submit(self, picture, **options):
+        return submission.submit(self.engine, self.storage, self.client.principal, picture.encode(), Options(**options))
+
+    def read(self, job):
+        return status.read(self.engine, self.client.digest, job)
+
+    def ended(self, job, seconds=40):
+        """The status of the job once it has ended."""
+        return self.until(job, lambda s: s.status != "PROCESSING", seconds)
+
+    def until(self, job, condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not condition(now := self.read(job)):
+            assert time.monotonic() < deadline, f"still {now}"
+            time.sleep(0.03)
+        return now
+
+    def balance(self):
+        with transaction(self.engine) as session:
+            assert ledger.audit(session) == []
+            return ledger.balance(session, self.client.account_id)
+
+    @contextlib.contextmanager
+    def working(self, **changes):
+        """A worker beside us, with these settings changed."""
+        stop = threading.Event()
+        concurrency = changes.pop("concurrency", 1)
+        settings = replace(self.settings, **changes)
+        thread = threading.Thread(target=run_worker, args=(settings, settings.database_url, concurrency, stop, RUNNER))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def desk(engine, storage, settings, client):
+    return Desk(engine, storage, settings, client)

@@ -1,0 +1,65 @@
+"""What the children of these tests run instead of the pipeline: the picture says what shall happen, and it does.
+
+Imported in real child processes, by name: the crashes, hangs and failures are real ones.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from spherelinks.errors import NoObject
+
+
+class Asset(NamedTuple):
+    """As the pipeline's, without the seconds that importing the pipeline takes."""
+
+    glb: bytes
+    report: dict
+
+
+def obey(picture, options, progress):
+    """Do what the picture says: a word, and for some a value."""
+    word, _, value = picture.decode().partition(" ")
+    progress("generator", 0.25)
+    match word:
+        case "succeed":
+            pass
+        case "work":
+            for step in range(10):
+                time.sleep(float(value) / 10)
+                progress("generator", 0.25 + 0.07 * step)
+        case "refuse":
+            raise NoObject("The picture shows nothing.", hint="Show something.")
+        case "break":
+            raise ValueError("a secret detail")
+        case "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "die-until":  # the file at value counts down
+            left = int(Path(value).read_text())
+            if left:
+                Path(value).write_text(str(left - 1))
+                os.kill(os.getpid(), signal.SIGKILL)
+        case "exit":
+            os._exit(3)
+        case "hang":
+            Path(value).write_text(str(os.getpid()))
+            time.sleep(3600)
+        case "fork-and-hang":
+            child = os.fork()
+            if child:
+                Path(value).write_text(f"{os.getpid()} {child}")
+            time.sleep(3600)
+        case "devour":
+            held = []
+            while True:
+                held.append(bytes(16 << 20))
+        case "print":
+            print("not a message " * 1000, flush=True)  # noqa: T201
+            os.write(1, b"\x00" * 10_000)
+        case "environment":
+            return Asset(b"glb", {"environment": dict(os.environ), "arguments": sys.argv})
+    report = {"options": options.model_dump(), "process": os.getpid(), "letters": "äöü 漢"}
+    return Asset(b"glTF" + picture, report)

@@ -1,0 +1,105 @@
+"""Accepting a job is all or nothing."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from spherelinks import database
+from spherelinks.accounts import ledger
+from spherelinks.accounts.ledger import Balance
+from spherelinks.database import transaction
+from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, StorageUnavailable
+from spherelinks.jobs import attempts, files, submission
+from spherelinks.options import Options
+
+
+def counts(engine):
+    with engine.connect() as connection:
+        return (
+            connection.scalar(text("SELECT count(*) FROM jobs")),
+            connection.scalar(text("SELECT count(*) FROM procrastinate_jobs")),
+            connection.scalar(text("SELECT count(*) FROM credit_entries WHERE kind = 'hold'")),
+        )
+
+
+def test_an_accepted_job_has_its_picture_its_hold_and_its_place_in_the_queue(desk, engine, storage):
+    job = desk.submit("succeed", seed=7, texture_size=512)
+    assert storage.get(files.picture(job)) == b"succeed"
+    assert counts(engine) == (1, 1, 1)
+    assert desk.balance() == Balance(9, 1)
+    now = desk.read(job)
+    assert (now.status, now.progress, now.queue_position, now.credits_charged) == ("PROCESSING", 0, 1, 0)
+    with engine.connect() as connection:
+        kept = connection.scalar(text("SELECT options FROM jobs"))
+        assert connection.scalar(text("SELECT last_used_at IS NOT NULL FROM api_keys"))
+    assert Options(**kept) == Options(seed=7, texture_size=512)
+
+
+def test_without_credits_nothing_is_accepted(desk, engine):
+    for _ in range(10):
+        desk.submit("succeed")
+    with pytest.raises(InsufficientCredits):
+        desk.submit("succeed")
+    assert counts(engine) == (10, 10, 10)
+    assert desk.balance() == Balance(0, 10)
+
+
+def test_when_the_storage_fails_nothing_is_accepted(desk, engine, settings):
+    (settings.home / "storage").rmdir()
+    (settings.home / "storage").touch()
+    with pytest.raises(StorageUnavailable):
+        desk.submit("succeed")
+    assert counts(engine) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("last", ["credit_entries", "jobs", "procrastinate_jobs", "api_keys"])
+def test_whichever_write_fails_the_others_are_undone(desk, engine, last):
+    """Above all the queue row: Procrastinate writes it on our connection, so our rollback takes it along."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$; "
+                f"CREATE TRIGGER refuse AFTER INSERT OR UPDATE ON {last} FOR EACH STATEMENT EXECUTE FUNCTION refuse()"
+            )
+        )
+    try:
+        with pytest.raises((DBAPIError, psycopg.Error), match="refused"):
+            desk.submit("succeed")
+        assert counts(engine) == (0, 0, 0)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("DROP FUNCTION refuse() CASCADE"))
+
+
+def test_a_job_that_was_accepted_can_be_started_by_its_own_call_only(desk, engine):
+    job = desk.submit("succeed")
+    with engine.connect() as connection:
+        queue_id = connection.scalar(text("SELECT queue_id FROM jobs"))
+    assert attempts.start(engine, job, queue_id + 1) is None
+    assert attempts.start(engine, job, queue_id).number == 1
+    assert attempts.start(engine, job, queue_id) is None
+
+
+def test_while_the_database_is_away_the_client_is_told(desk, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE_S", 0.2)
+    nowhere = database.connect("postgresql://u:p@127.0.0.1:1/x")
+    with pytest.raises(DatabaseUnavailable):
+        submission.submit(nowhere, desk.storage, desk.client.principal, b"succeed", Options())
+
+
+def test_holds_and_jobs_agree_after_many_submissions_at_once(desk, engine):
+    def submit(_):
+        try:
+            return desk.submit("succeed")
+        except InsufficientCredits:
+            return None
+
+    with ThreadPoolExecutor(16) as pool:
+        accepted = [job for job in pool.map(submit, range(40)) if job]
+    assert len(set(accepted)) == 10
+    assert counts(engine) == (10, 10, 10)
+    with transaction(engine) as session:
+        assert ledger.audit(session) == []

@@ -1,0 +1,414 @@
+"""The worker: what a job's client sees when all goes well, and when the child, the worker or the database dies."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import text
+
+from spherelinks.accounts.ledger import Balance
+from spherelinks.database import transaction
+from spherelinks.jobs import attempts, files, queue
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
+
+WORKER = """
+import os, sys
+from pathlib import Path
+from spherelinks.config import Settings
+from spherelinks.jobs.worker import run_worker
+settings = Settings.from_env()
+run_worker(settings, settings.database_url, runner="runners:obey")
+"""
+
+
+def start_worker_process(settings, **environment):
+    """A worker as a process of its own, to be killed."""
+    variables = {"DATABASE_URL": settings.database_url, "SPHERELINKS_HOME": str(settings.home)}
+    return subprocess.Popen([sys.executable, "-c", WORKER], env=os.environ | variables | environment)
+
+
+def is_alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def eventually(condition, seconds=20.0):
+    deadline = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.03)
+    return result
+
+
+def written(path):
+    return eventually(lambda: path.exists() and path.read_text())
+
+
+def attempts_of(engine, job):
+    with engine.connect() as connection:
+        return connection.execute(text("SELECT attempt, crashes FROM jobs WHERE id = :id"), {"id": job}).one()
+
+
+# --- all goes well
+
+
+def test_a_job_becomes_an_asset_and_costs_one_credit(desk, storage):
+    job = desk.submit("work 1.0", seed=5)
+    with desk.working():
+        seen = []
+        desk.until(job, lambda now: seen.append(now.progress) or now.status != "PROCESSING")
+    done = desk.read(job)
+    assert done.status == "COMPLETED", done
+    glb = storage.get(done.asset_path)
+    assert glb == b"glTFwork 1.0"
+    assert (done.asset_size, done.asset_sha256) == (len(glb), hashlib.sha256(glb).hexdigest())
+    assert done.report["options"]["seed"] == 5
+    assert done.report["letters"] == "äöü 漢"
+    assert seen == sorted(seen)
+    assert any(0 < progress < 100 for progress in seen)
+    assert desk.balance() == Balance(9, 0)
+
+
+def test_one_child_serves_many_jobs(desk):
+    jobs = [desk.submit("succeed") for _ in range(4)]
+    with desk.working():
+        processes = {desk.ended(job).report["process"] for job in jobs}
+    assert len(processes) == 1
+    assert not any(is_alive(pid) for pid in processes), "it ends with its worker"
+
+
+def test_jobs_run_side_by_side_each_in_its_own_child(desk):
+    jobs = [desk.submit("work 1.5") for _ in range(3)]
+    with desk.working(concurrency=3):
+        for job in jobs:
+            desk.until(job, lambda now: now.progress > 0)
+        reports = [desk.ended(job).report for job in jobs]
+    assert len({report["process"] for report in reports}) == 3
+
+
+def test_what_a_library_prints_does_not_get_between_the_messages(desk):
+    job = desk.submit("print")
+    with desk.working():
+        assert desk.ended(job).status == "COMPLETED"
+
+
+def test_the_child_knows_no_credentials(desk, monkeypatch):
+    for name in ("DATABASE_URL", "STORAGE_URL", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"):
+        monkeypatch.setenv(name, "a-secret")
+    job = desk.submit("environment")
+    with desk.working():
+        assert "a-secret" not in json.dumps(desk.ended(job).report)
+
+
+def test_a_finished_job_leaves_nothing_in_the_queue(desk, engine):
+    jobs = [desk.submit(what) for what in ("succeed", "refuse", "die")]
+    with desk.working():
+        for job in jobs:
+            desk.ended(job)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM procrastinate_jobs")) == 0
+
+
+# --- the pipeline fails
+
+
+def test_a_picture_that_is_refused_fails_at_once_with_its_reason_and_costs_nothing(desk, engine):
+    job = desk.submit("refuse")
+    with desk.working():
+        failed = desk.ended(job)
+    assert failed.status == "FAILED"
+    assert (failed.error.code, failed.error.message) == ("no_object", "The picture shows nothing.")
+    assert failed.error.hint == "Show something."
+    assert attempts_of(engine, job) == (1, 0)
+    assert desk.balance() == Balance(10, 0)
+
+
+def test_a_pipeline_that_breaks_fails_the_job_and_tells_no_details(desk):
+    broken, after = desk.submit("break"), desk.submit("succeed")
+    with desk.working():
+        failed = desk.ended(broken)
+        assert desk.ended(after).status == "COMPLETED"
+    assert failed.error.code == "generator_failed"
+    assert "ValueError" in failed.error.message
+    assert "secret detail" not in failed.error.message
+
+
+# --- the child dies
+
+
+def test_a_killed_child_is_replaced_and_its_job_tried_again(desk, engine, tmp_path):
+    countdown = tmp_path / "left"
+    countdown.write_text("2")
+    job = desk.submit(f"die-until {countdown}")
+    with desk.working():
+        done = desk.ended(job)
+    assert done.status == "COMPLETED"
+    assert attempts_of(engine, job) == (3, 2)
+    assert done.asset_path == files.result(job, 3)
+    assert desk.balance() == Balance(9, 0)
+
+
+@pytest.mark.parametrize(("how", "said"), [("die", "SIGKILL"), ("exit", "exit code 3")])
+def test_three_crashes_fail_the_job_and_give_the_credit_back(desk, engine, how, said):
+    poison, after = desk.submit(how), desk.submit("succeed")
+    with desk.working():
+        failed = desk.ended(poison)
+        assert desk.ended(after).status == "COMPLETED", "the next job has a new child"
+    assert failed.error.code == "generator_failed"
+    assert said in failed.error.message
+    assert attempts_of(engine, poison) == (3, 3)
+    assert desk.balance() == Balance(9, 0)
+
+
+def test_a_job_that_hangs_is_ended_at_the_time_limit_with_all_it_started(desk, tmp_path):
+    noted = tmp_path / "pids"
+    job = desk.submit(f"fork-and-hang {noted}")
+    after = desk.submit("succeed")
+    with desk.working(job_time_limit_s=4):
+        failed = desk.ended(job)
+        assert desk.ended(after).status == "COMPLETED"
+    assert failed.error.code == "generator_failed"
+    assert "longer than 4 s" in failed.error.message
+    assert "SPHERELINKS_JOB_TIME_LIMIT" in failed.error.hint
+    pids = [int(pid) for pid in noted.read_text().split()]
+    assert len(pids) == 2
+    eventually(lambda: not any(is_alive(pid) for pid in pids))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
+def test_a_job_that_devours_memory_is_stopped_by_its_limit(desk):
+    job = desk.submit("devour")
+    with desk.working(job_memory_limit_mb=600, job_max_attempts=1):
+        failed = desk.ended(job)
+    assert failed.status == "FAILED"
+    assert desk.balance() == Balance(10, 0)
+
+
+def test_a_runner_that_does_not_load_fails_the_job(desk, monkeypatch, tmp_path):
+    (tmp_path / "runners.py").write_text("raise ImportError('no GPU')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    job = desk.submit("succeed")
+    with desk.working():
+        assert desk.ended(job).error.code == "generator_failed"
+    assert desk.balance() == Balance(10, 0)
+
+
+# --- the worker dies
+
+
+def test_a_killed_worker_takes_its_child_along_and_another_finishes_the_job(desk, engine, settings, tmp_path):
+    noted = tmp_path / "pid"
+    worker = start_worker_process(settings)
+    job = desk.submit(f"hang {noted}")
+    child = int(written(noted))
+    worker.kill()
+    worker.wait()
+    eventually(lambda: not is_alive(child), 5)
+    with engine.begin() as connection:  # the second time it shall not hang
+        connection.execute(text("UPDATE jobs SET crashes = 0"))
+    desk.storage.put(files.picture(job), b"succeed")
+    began = time.monotonic()
+    with desk.working():
+        done = desk.ended(job)
+    assert done.status == "COMPLETED"
+    assert attempts_of(engine, job) == (2, 1)
+    assert time.monotonic() - began < attempts.STALE_S + 2 * attempts.RECOVER_S + 10
+    assert desk.balance() == Balance(9, 0)
+
+
+def test_a_worker_told_to_stop_finishes_what_runs_and_takes_no_more(desk, settings):
+    worker = start_worker_process(settings)
+    running = desk.submit("work 2")
+    desk.until(running, lambda now: now.progress > 0)
+    waiting = desk.submit("succeed")
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert desk.read(running).status == "COMPLETED"
+    assert desk.read(waiting).stage == "queued"
+
+
+def test_what_outlasts_the_drain_is_queued_again_and_no_crash(desk, engine, settings, tmp_path):
+    noted = tmp_path / "pid"
+    worker = start_worker_process(settings, SPHERELINKS_DRAIN_LIMIT="1")
+    job = desk.submit(f"hang {noted}")
+    child = int(written(noted))
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert not is_alive(child)
+    assert desk.read(job).stage == "queued"
+    assert attempts_of(engine, job) == (1, 0)
+    desk.storage.put(files.picture(job), b"succeed")
+    with desk.working():
+        assert desk.ended(job).status == "COMPLETED"
+
+
+def test_a_second_signal_does_not_wait(desk, settings, tmp_path):
+    noted = tmp_path / "pid"
+    worker = start_worker_process(settings)
+    job = desk.submit(f"hang {noted}")
+    written(noted)
+    began = time.monotonic()
+    worker.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(20) == 0
+    assert time.monotonic() - began < 15
+    assert desk.read(job).stage == "queued"
+
+
+# --- attempts that come back from the dead
+
+
+def begin(engine, job):
+    with engine.connect() as connection:
+        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
+    return attempts.start(engine, job, queue_id)
+
+
+def silence(engine):
+    """Make every beat an old one."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET beat_at = beat_at - interval '1 hour'"))
+
+
+def test_a_superseded_attempt_can_change_nothing(desk, engine):
+    job = desk.submit("succeed")
+    zombie = begin(engine, job)
+    silence(engine)
+    assert attempts.recover(engine, limit=3) == 1
+    heir = begin(engine, job)
+    assert heir.number == 2
+
+    def acts(attempt):
+        return [
+            attempts.beat(engine, attempt, "x", 0.5),
+            attempts.crash(engine, attempt, "x", 3),
+            attempts.requeue(engine, attempt),
+            attempts.fail(engine, attempt, attempts.Failure("x", "x")),
+            attempts.complete(engine, attempt, "x", "x", 1, {}),
+        ]
+
+    assert acts(zombie) == [False] * 5
+    assert attempts.complete(engine, heir, "results/heir.glb", "00", 1, {})
+    assert acts(zombie) == [False] * 5
+    assert acts(heir) == [False] * 5, "nor can anybody once the job has ended"
+    assert desk.read(job).asset_path == "results/heir.glb"
+    assert desk.balance() == Balance(9, 0)
+
+
+def test_an_attempt_given_up_too_early_cannot_deliver_while_its_heir_is_awaited(desk, engine):
+    job = desk.submit("succeed")
+    attempt = begin(engine, job)
+    silence(engine)
+    attempts.recover(engine, limit=3)
+    assert not attempts.complete(engine, attempt, "results/1.glb", "00", 1, {})
+    assert begin(engine, job).number == 2
+    assert desk.balance() == Balance(9, 1)
+
+
+def test_a_stopped_worker_that_wakes_up_kills_its_superseded_child(desk, engine, settings, tmp_path):
+    noted = tmp_path / "pid"
+    worker = start_worker_process(settings)
+    job = desk.submit(f"hang {noted}")
+    child = int(written(noted))
+    worker.send_signal(signal.SIGSTOP)
+    silence(engine)
+    desk.storage.put(files.picture(job), b"succeed")
+    with desk.working():
+        assert desk.ended(job).status == "COMPLETED"
+        worker.send_signal(signal.SIGCONT)
+        eventually(lambda: not is_alive(child))
+    worker.terminate()
+    assert worker.wait(20) == 0
+    assert desk.balance() == Balance(9, 0)
+
+
+# --- what recovery mends, and what it leaves alone
+
+
+def test_recovery_leaves_jobs_alone_that_wait_or_run(desk, engine):
+    waiting, running = desk.submit("succeed"), desk.submit("succeed")
+    begin(engine, running)
+    assert attempts.recover(engine, limit=3) == 0
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET beat_at = beat_at - interval '1 day' WHERE state = 'queued'"))
+    assert attempts.recover(engine, limit=3) == 0
+    assert desk.read(waiting).stage == "queued"
+
+
+@pytest.mark.parametrize("loss", ["UPDATE procrastinate_jobs SET status = 'doing'", "DELETE FROM procrastinate_jobs"])
+def test_a_job_whose_call_was_lost_is_called_again_and_no_crash(desk, engine, loss):
+    job = desk.submit("succeed")
+    with engine.begin() as connection:
+        connection.execute(text(loss))
+    silence(engine)
+    assert attempts.recover(engine, limit=3) == 1
+    assert attempts_of(engine, job) == (0, 0)
+    with desk.working():
+        assert desk.ended(job).status == "COMPLETED"
+
+
+def test_a_silent_job_fails_after_three_attempts_and_gives_the_credit_back(desk, engine):
+    job = desk.submit("succeed")
+    for _ in range(3):
+        begin(engine, job)
+        silence(engine)
+        assert attempts.recover(engine, limit=3) == 1
+    assert desk.read(job).status == "FAILED"
+    assert "no sign of life" in desk.read(job).error.message
+    assert attempts.recover(engine, limit=3) == 0
+    assert desk.balance() == Balance(10, 0)
+
+
+def test_recovery_by_many_at_once_counts_a_crash_once(desk, engine):
+    job = desk.submit("succeed")
+    begin(engine, job)
+    silence(engine)
+    with ThreadPoolExecutor(8) as pool:
+        mended = sum(pool.map(lambda _: attempts.recover(engine, limit=3), range(16)))
+    assert mended == 1
+    assert attempts_of(engine, job) == (1, 1)
+
+
+def test_calls_that_were_answered_but_not_taken_off_the_queue_are_swept(desk, engine):
+    ended, running, waiting = (desk.submit("succeed") for _ in range(3))
+    attempts.fail(engine, begin(engine, ended), attempts.Failure("x", "x"))
+    begin(engine, running)
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE procrastinate_jobs SET status = 'doing' WHERE args ->> 'job_id' <> :id"), {"id": waiting}
+        )
+    with transaction(engine) as session:
+        assert queue.sweep(session) == 0, "their worker may be just about to"
+    silence(engine)
+    with transaction(engine) as session:
+        assert queue.sweep(session) == 1
+        left = session.scalars(text("SELECT args ->> 'job_id' FROM procrastinate_jobs ORDER BY id")).all()
+    assert left == [running, waiting]
+
+
+# --- the database goes away
+
+
+def test_a_worker_outlives_the_loss_of_all_its_connections(desk, engine, database_url, postgres):
+    first = desk.submit("work 2")
+    with desk.working():
+        desk.until(first, lambda now: now.progress > 0)
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            name = engine.connect().scalar(text("SELECT current_database()"))
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        assert desk.ended(first).status == "COMPLETED"
+        second = desk.submit("succeed")
+        assert desk.ended(second).status == "COMPLETED"
+    assert desk.balance() == Balance(8, 0)

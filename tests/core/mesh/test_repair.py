@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import trimesh
+from shapes import ball, mesh_of
+
+from spherelinks.mesh.repair import separate
+from spherelinks.mesh.topology import examine
+
+CUBE = trimesh.creation.box()
+
+
+def _glued(*offsets: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Unit boxes at these places, with vertices of equal position merged."""
+    mesh = trimesh.util.concatenate([CUBE.copy().apply_translation(offset) for offset in offsets])
+    mesh.merge_vertices()
+    return mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32)
+
+
+def _assert_sound(vertices: np.ndarray, faces: np.ndarray) -> None:
+    assert examine(vertices, faces).manifold
+    judge = trimesh.Trimesh(vertices, faces, process=True)
+    assert judge.is_watertight
+    assert len(judge.vertices) == len(vertices)
+
+
+def test_a_sound_mesh_stays_as_it_is() -> None:
+    vertices, faces = mesh_of(ball(16))
+    same, also = separate(vertices, faces)
+    assert (same == vertices).all()
+    assert (also == faces).all()
+
+
+@pytest.mark.parametrize("second", [(1, 1, 0), (1, 1, 1)], ids=["edge", "corner"])
+def test_boxes_that_touch_come_apart(second: tuple[float, float, float]) -> None:
+    vertices, faces = _glued((0, 0, 0), second)
+    assert not examine(vertices, faces).manifold
+    vertices, faces = separate(vertices, faces)
+    _assert_sound(vertices, faces)
+    topology = examine(vertices, faces)
+    assert topology.parts == 2
+    assert topology.volume == pytest.approx(2, rel=0.1)
+    assert topology.volume < 2, "apart means into themselves, not into each other"
+
+
+def test_a_ring_of_boxes_pinched_at_an_edge() -> None:
+    """Both sheets at the pinched edge belong to one body, so its vertices cannot simply be doubled on both sides."""
+    vertices, faces = _glued((0, 0, 0), (1, 1, 0), (0, 2, 0), (-1, 1, 0))
+    vertices, faces = separate(vertices, faces)
+    _assert_sound(vertices, faces)
+
+
+def test_faces_back_to_back_and_flat_ones_go() -> None:
+    vertices, faces = mesh_of(ball(16))
+    n = len(vertices)
+    pillow = np.array([(n, n + 1, n + 2), (n + 1, n, n + 2), (0, 0, 1)], np.int32)
+    more = np.concatenate([vertices, np.eye(3, dtype=np.float32) * 3])
+    cleaned, kept = separate(more, np.concatenate([faces, pillow]))
+    assert len(kept) == len(faces)
+    _assert_sound(cleaned, kept)
+
+
+def test_nothing_but_a_pillow_leaves_nothing() -> None:
+    vertices, faces = separate(np.eye(3, dtype=np.float32), np.array([(0, 1, 2), (2, 1, 0)], np.int32))
+    assert len(faces) == len(vertices) == 0

@@ -1,0 +1,74 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial import cKDTree
+from shapes import ball, mesh_of, noise, torus
+
+from spherelinks.mesh.components import clean
+from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
+from spherelinks.mesh.topology import examine
+
+
+@pytest.mark.parametrize("share", [0.5, 0.1, 0.05, 0.01])
+def test_hits_the_target_and_keeps_the_shape(share: float) -> None:
+    vertices, faces = mesh_of(torus(64))
+    target = round(share * len(faces))
+    fewer, kept = simplify(vertices, faces, target)
+    assert abs(len(kept) - target) <= TOLERANCE * target
+    topology = examine(fewer, kept)
+    assert topology.manifold
+    assert topology.genus == 1
+    judge = trimesh.Trimesh(fewer, kept, process=False)
+    away = cKDTree(judge.sample(40_000, seed=0)).query(vertices)[0]
+    assert away.max() < (0.03 if share >= 0.05 else 0.1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.5, 0.2, 0.1, 0.05]))
+def test_stays_closed_and_manifold_on_any_surface(seed: int, share: float) -> None:
+    vertices, faces, _ = clean(*mesh_of(noise((14, 14, 14), seed)))
+    fewer, kept = simplify(vertices, faces, round(share * len(faces)))
+    topology = examine(fewer, kept)
+    assert topology.manifold
+    assert topology.volume > 0
+    assert len(kept) <= len(faces)
+    judge = trimesh.Trimesh(fewer, kept, process=True)
+    assert judge.is_watertight
+    assert len(judge.vertices) == len(fewer)
+
+
+@pytest.mark.parametrize("target", [0, 1, 4, 5, 13])
+def test_never_breaks_the_smallest_bodies(target: int) -> None:
+    vertices, faces = mesh_of(ball(24))
+    fewer, kept = simplify(vertices, faces, target)
+    assert examine(fewer, kept).manifold
+    assert SMALLEST <= len(kept) <= 40
+
+
+def test_a_mesh_of_fewer_faces_stays_as_it_is() -> None:
+    vertices, faces = mesh_of(ball(8))
+    same, also = simplify(vertices, faces, len(faces))
+    assert same is vertices
+    assert also is faces
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    meshes = [mesh_of(ball(n)) for n in (20, 28, 36, 44)]
+    alone = [simplify(*m, 400) for m in meshes]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda m: simplify(*m, 400), meshes * 3))
+    for (va, fa), (vb, fb) in zip(alone * 3, together, strict=True):
+        assert np.array_equal(va, vb)
+        assert np.array_equal(fa, fb)
+
+
+def test_size_and_place_do_not_matter() -> None:
+    vertices, faces = mesh_of(torus(40))
+    here = simplify(vertices, faces, 800)
+    far = simplify((vertices * 1024).astype(np.float32), faces, 800)
+    assert np.allclose(here[0] * 1024, far[0], atol=1e-2)
+    assert np.array_equal(here[1], far[1])

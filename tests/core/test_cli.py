@@ -1,0 +1,214 @@
+"""The command line, run as a user runs it: a process of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spherelinks import cli
+from spherelinks.options import MEASURES, Options
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def spherelinks(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "spherelinks.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | environment,
+    )
+
+
+@pytest.fixture(scope="module")
+def picture(tmp_path_factory):
+    """A red disc with a dark rim on transparent ground."""
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    r = np.hypot(x, y)
+    rgba = np.zeros((256, 256, 4), np.uint8)
+    rgba[..., 0] = np.where(r < 0.5, 220, 90)
+    rgba[..., 3] = 255 * (r < 0.7)
+    path = tmp_path_factory.mktemp("cli") / "disc.png"
+    Image.fromarray(rgba).save(path)
+    return path
+
+
+def test_generate_writes_a_glb_and_prints_what_it_is(picture, tmp_path):
+    out = tmp_path / "disc.glb"
+    done = spherelinks("generate", picture, "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes()[:4] == b"glTF"
+    assert done.stdout.startswith(f"{out}: ")
+
+
+def test_json_is_one_object_and_the_same_request_gives_the_same_bytes(picture, tmp_path):
+    files = []
+    for name in ("a.glb", "b.glb"):
+        done = spherelinks("generate", picture, "-o", tmp_path / name, "--texture-size", 512, "--seed", 7, "--json")
+        report = json.loads(done.stdout)["report"]
+        assert report["textureSize"] == 512
+        assert done.stderr == ""
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1]
+
+
+def test_the_real_size_may_be_given_in_any_unit(picture, tmp_path):
+    arguments = ["-o", tmp_path / "x.glb", "--texture-size", 512, "--height", "31cm", "--json"]
+    report = json.loads(spherelinks("generate", picture, *arguments).stdout)["report"]
+    assert report["dimensions"]["height"] == pytest.approx(0.31, abs=1e-6)
+
+
+def test_a_size_is_one_length_with_a_unit(picture, tmp_path):
+    for wrong, said in ((["--height", "31 feet"], "31cm"), (["--height", "1m", "--width", "1m"], "not allowed with")):
+        done = spherelinks("generate", picture, "-o", tmp_path / "x.glb", *wrong)
+        assert done.returncode == 2
+        assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (["--texture-size", "99"], 2, "invalid_option"),
+        (["--generator", "nope"], 2, "invalid_option"),
+        (["--depth", "2000m"], 2, "invalid_option"),
+        (["--target-faces", "900", "--simplify-ratio", "0.95"], 2, "invalid_option"),
+    ],
+)
+def test_a_bad_option_has_its_exit_code_and_its_json(picture, tmp_path, arguments, code, error):
+    done = spherelinks("generate", picture, "-o", tmp_path / "x.glb", *arguments, "--json")
+    assert done.returncode == code
+    assert json.loads(done.stdout)["error"]["code"] == error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_pictures_have_their_exit_codes(tmp_path):
+    page = tmp_path / "page.jpg"
+    page.write_text("<html><body>not a picture</body></html>")
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200), "white").save(blank)
+    for path, code, error in (
+        (page, 3, "picture_unreadable"),
+        (tmp_path / "missing.png", 3, "picture_unreadable"),
+        (blank, 4, "no_object"),
+    ):
+        done = spherelinks("generate", path, "-o", tmp_path / "x.glb", "--json")
+        assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (code, error)
+
+
+def test_an_output_folder_that_is_missing_is_named_before_any_work(picture, tmp_path):
+    done = spherelinks("generate", picture, "-o", tmp_path / "none" / "x.glb")
+    assert done.returncode == 7
+    assert str(tmp_path / "none") in done.stderr
+
+
+def test_help_names_every_option():
+    done = spherelinks("generate", "--help")
+    assert done.returncode == 0, done.stderr
+    shown = set(re.findall(r"--[a-z-]+", done.stdout))
+    assert shown >= {f"--{name.replace('_', '-')}" for name in Options.model_fields if name != "dimensions"}
+    assert shown >= {f"--{measure}" for measure in MEASURES}
+    page = (ROOT / "docs/cli.md").read_text()
+    assert shown - {"--help"} <= set(re.findall(r"--[a-z-]+", page)) | {"--output"}
+
+
+def test_size_levels_and_collider_go_together(picture, tmp_path):
+    """All that may be asked for at once, as on the command line of a game's asset."""
+    arguments = ["--texture-size", 512, "--target-faces", 800, "--lods", "0.5,0.25", "--collider", "box"]
+    files = []
+    for name in ("a.glb", "b.glb"):
+        done = spherelinks("generate", picture, "-o", tmp_path / name, *arguments, "--height", "9.5cm", "--json")
+        report = json.loads(done.stdout)["report"]
+        assert report["faces"] == pytest.approx(800, rel=0.02)
+        assert [lod["faces"] for lod in report["lods"]] == pytest.approx([400, 200], rel=0.04)
+        assert report["collider"]["kind"] == "box"
+        assert report["dimensions"]["height"] == pytest.approx(0.095, abs=1e-6)
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1]
+
+
+def test_wrong_usage_exits_with_2():
+    assert spherelinks("generate").returncode == 2
+    assert spherelinks("frobnicate").returncode == 2
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_generate_leaves_no_file_and_no_process(picture, tmp_path, stop):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spherelinks.cli", "generate", str(picture), "-o", str(tmp_path / "x.glb")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(0.6)
+    process.send_signal(stop)
+    process.communicate(timeout=60)
+    # Python itself may end by SIGINT where the interrupt came inside an exec, which a shell shows as 130 too
+    assert process.returncode in (130, -signal.SIGINT, -stop, 0)
+    assert [p.name for p in tmp_path.iterdir()] in ([], ["x.glb"])
+    if process.returncode == 0:
+        assert (tmp_path / "x.glb").read_bytes()[:4] == b"glTF"
+    else:
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_keys_and_accounts_live_through_their_whole_life(tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    for folder in (home, *home.parents):  # as root the database runs as another user, who must get through
+        if folder.stat().st_uid == os.getuid() and "pytest" in folder.name:
+            folder.chmod(0o755)
+
+    def run(*arguments):
+        done = spherelinks(*arguments, "--json", SPHERELINKS_HOME=str(home), DATABASE_URL="", STORAGE_URL="")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    made = run("keys", "create", "--name", "ci")
+    assert re.fullmatch(r"sk_sph_live_[0-9A-Za-z]{38,}", made["key"])
+    (listed,) = run("keys", "list")
+    assert made["key"] not in json.dumps(listed)
+    assert (listed["id"], listed["name"], listed["state"]) == (made["id"], "ci", "active")
+
+    successor = run("keys", "rotate", made["id"], "--grace-hours", "1")
+    assert successor["key"] != made["key"]
+    assert {key["id"]: key["state"] for key in run("keys", "list")}[successor["id"]] == "active"
+    run("keys", "revoke", successor["id"])
+    assert {key["id"]: key["state"] for key in run("keys", "list")}[successor["id"]] == "revoked"
+
+    account = run("accounts", "create", "studio")
+    before = {a["id"]: a for a in run("accounts", "list")}[account["id"]]["available"]
+    assert run("accounts", "grant", account["id"], "5")["available"] == before + 5
+
+    done = spherelinks("keys", "revoke", "key_none", "--json", SPHERELINKS_HOME=str(home), DATABASE_URL="")
+    assert done.returncode == 2, done.stdout
+    assert "key_none" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_doctor_says_that_all_is_well(tmp_path):
+    done = spherelinks("doctor", "--json", SPHERELINKS_HOME=str(tmp_path))
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["ready"]) == (0, True), answer
+    assert {"spherelinks", "generator", "database", "storage"} <= {finding["name"] for finding in answer["findings"]}
+
+
+def test_doctor_names_what_is_wrong(tmp_path):
+    done = spherelinks("doctor", "--json", SPHERELINKS_HOME=str(tmp_path), DATABASE_URL="mysql://x")
+    assert done.returncode == 6
+    wrong = [finding for finding in json.loads(done.stdout)["findings"] if not finding["ok"] and finding["required"]]
+    assert any("DATABASE_URL" in finding["detail"] for finding in wrong)
+
+
+def test_the_documented_exit_codes_are_the_real_ones():
+    page = (ROOT / "docs/cli.md").read_text()
+    documented = {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)}
+    assert documented == {0: "success"} | {code: text for code, _, text in cli.EXIT_CODES}

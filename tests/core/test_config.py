@@ -1,0 +1,102 @@
+"""Settings: what the environment may say, and what it is told when it says something else."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from spherelinks.config import Settings, default_home
+from spherelinks.errors import ConfigurationError
+
+
+def test_an_empty_environment_is_a_complete_configuration():
+    settings = Settings.from_env({})
+    assert settings.home == default_home({})
+    assert settings.home.is_absolute()
+    assert settings.database_url is None
+    assert settings.storage_url is None
+    assert settings.cors_origins == ()
+    assert settings.job_time_limit_s == 600
+    assert settings.job_max_attempts == 3
+
+
+def test_empty_variables_count_as_unset():
+    names = ["SPHERELINKS_HOME", "DATABASE_URL", "STORAGE_URL", "SPHERELINKS_CORS_ORIGINS", "SPHERELINKS_DRAIN_LIMIT"]
+    assert Settings.from_env(dict.fromkeys(names, " ")) == Settings.from_env({})
+
+
+def test_every_setting_is_read(tmp_path):
+    settings = Settings.from_env(
+        {
+            "SPHERELINKS_HOME": str(tmp_path),
+            "DATABASE_URL": "postgres://u:p@db.example:5433/x?sslmode=require",
+            "STORAGE_URL": "s3://bucket/a/b/",
+            "SPHERELINKS_CORS_ORIGINS": "https://a.example, http://localhost:3000",
+            "SPHERELINKS_JOB_TIME_LIMIT": "12.5",
+            "SPHERELINKS_JOB_MEMORY_MB": "1024",
+            "SPHERELINKS_JOB_MAX_ATTEMPTS": "5",
+            "SPHERELINKS_DRAIN_LIMIT": "3",
+        }
+    )
+    assert settings == Settings(
+        home=tmp_path,
+        database_url="postgresql://u:p@db.example:5433/x?sslmode=require",
+        storage_url="s3://bucket/a/b",
+        cors_origins=("https://a.example", "http://localhost:3000"),
+        job_time_limit_s=12.5,
+        job_memory_limit_mb=1024,
+        job_max_attempts=5,
+        drain_limit_s=3,
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SPHERELINKS_HOME", __file__),
+        ("DATABASE_URL", "mysql://u:p@h/d"),
+        ("DATABASE_URL", "sqlite:///x.db"),
+        ("DATABASE_URL", "localhost"),
+        ("STORAGE_URL", "/var/data"),
+        ("STORAGE_URL", "s3:///prefix"),
+        ("STORAGE_URL", "gs://bucket"),
+        ("STORAGE_URL", "s3://bucket?x=1"),
+        ("SPHERELINKS_CORS_ORIGINS", "example.com"),
+        ("SPHERELINKS_CORS_ORIGINS", "https://a.example/path"),
+        ("SPHERELINKS_CORS_ORIGINS", "https://a.example,ftp://b.example"),
+        ("SPHERELINKS_JOB_TIME_LIMIT", "0"),
+        ("SPHERELINKS_JOB_TIME_LIMIT", "nan"),
+        ("SPHERELINKS_JOB_TIME_LIMIT", "inf"),
+        ("SPHERELINKS_JOB_TIME_LIMIT", "ten"),
+        ("SPHERELINKS_JOB_MEMORY_MB", "64"),
+        ("SPHERELINKS_JOB_MEMORY_MB", "2 GB"),
+        ("SPHERELINKS_JOB_MAX_ATTEMPTS", "0"),
+        ("SPHERELINKS_JOB_MAX_ATTEMPTS", "-1"),
+        ("SPHERELINKS_DRAIN_LIMIT", "1e9"),
+    ],
+)
+def test_a_bad_value_names_the_variable_and_the_remedy(variable, value):
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({variable: value})
+    assert variable in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_password_in_a_refused_url_is_not_repeated():
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.from_env({"DATABASE_URL": "mysql://user:hunter2@host/db"})
+    assert "hunter2" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the XDG folders are Linux's")
+def test_a_user_keeps_data_in_the_users_own_folder(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert default_home({"XDG_DATA_HOME": "/data/ann"}) == Path("/data/ann/spherelinks")
+    assert default_home({}) == Path.home() / ".local/share/spherelinks"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="/var/lib is Linux's")
+def test_root_keeps_data_where_the_system_does(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert default_home({"XDG_DATA_HOME": "/home/ann/data"}) == Path("/var/lib/spherelinks")

@@ -1,0 +1,153 @@
+"""The database: migrations, and connections that outlive the server's restarts."""
+
+import threading
+from contextlib import suppress
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from spherelinks import database
+from spherelinks.config import Settings
+from spherelinks.database import Account, connect, fetch_one, is_current, migrate, new_id, opened, transaction
+from spherelinks.errors import DatabaseUnavailable
+from spherelinks.jobs import queue
+
+
+@pytest.fixture
+def empty_url(postgres, request):
+    """A database without tables."""
+    name = "empty_" + new_id("db")[-8:]
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_migrating_makes_the_tables_the_models_describe(engine):
+    assert is_current(engine)
+    with engine.connect() as connection:
+        ours = {"include_name": lambda name, kind, _: kind != "table" or not name.startswith("procrastinate")}
+        differences = compare_metadata(
+            MigrationContext.configure(connection, opts={"compare_type": True, **ours}), database.Base.metadata
+        )
+    # indexes and checks are written in the revisions only
+    assert [d for d in differences if d[0] not in ("remove_index", "remove_constraint")] == []
+
+
+def test_an_empty_database_is_not_current_until_migrated(empty_url):
+    engine = connect(empty_url)
+    assert not is_current(engine)
+    migrate(engine)
+    assert is_current(engine)
+    migrate(engine)
+    assert is_current(engine)
+    engine.dispose()
+
+
+def test_many_may_migrate_at_once(empty_url):
+    errors = []
+
+    def run():
+        try:
+            migrate(empty_url)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    engine = connect(empty_url)
+    assert is_current(engine)
+    engine.dispose()
+
+
+def test_migrations_the_queue_lacks_are_applied(engine):
+    """As after an upgrade of Procrastinate: the last migration undone by hand comes back."""
+    last = queue._migrations()[-1]
+    before = queue._migrations()[-2]
+    assert last == "03.04.00_50_post_add_retry_failed_job_procedure.sql", "undo the new last migration here instead"
+    with engine.begin() as connection:
+        queue._mark(connection, before)
+    assert not is_current(engine)
+    migrate(engine)
+    assert is_current(engine)
+
+
+def test_a_transaction_commits_or_leaves_nothing(engine):
+    with transaction(engine) as session:
+        session.add(Account(id="acc_kept", name="n", plan="free"))
+    with suppress(ZeroDivisionError), transaction(engine) as session:
+        session.add(Account(id="acc_lost", name="n", plan="free"))
+        session.flush()
+        1 / 0  # noqa: B018
+    with transaction(engine) as session:
+        assert session.get(Account, "acc_kept")
+        assert session.get(Account, "acc_lost") is None
+
+
+def test_a_connection_the_server_dropped_is_replaced_unnoticed(engine, postgres):
+    with transaction(engine) as session:
+        session.execute(text("SELECT 1"))
+    with psycopg.connect(postgres) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [_name(engine)]
+        )
+    with transaction(engine) as session:
+        assert session.scalar(text("SELECT 2")) == 2
+    assert fetch_one(engine, "SELECT %s::int", (3,)) == (3,)
+
+
+def test_a_read_leaves_no_transaction_open_and_the_connection_fit_for_one(engine):
+    for value in range(10):
+        assert fetch_one(engine, "SELECT %s::int", (value,)) == (value,)
+    assert fetch_one(engine, "SELECT 1 WHERE false", ()) is None
+    with transaction(engine) as session:
+        session.add(Account(id="acc_x", name="n", plan="free"))
+        session.flush()
+        session.rollback()
+    with transaction(engine) as session:
+        assert session.get(Account, "acc_x") is None
+
+
+@pytest.mark.parametrize("use", [lambda e: fetch_one(e, "SELECT 1", ()), is_current, migrate])
+def test_a_lasting_outage_is_told_after_the_patience_ran_out(use, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE_S", 0.3)
+    engine = connect("postgresql://u:p@127.0.0.1:1/x")
+    with pytest.raises(DatabaseUnavailable) as caught:
+        use(engine)
+    assert caught.value.hint
+    engine.dispose()
+
+
+def test_a_wrong_password_is_not_waited_out(postgres):
+    wrong = make_url(postgres).set(password="wrong").render_as_string(hide_password=False)
+    engine = connect(wrong)
+    with pytest.raises(DatabaseUnavailable), transaction(engine) as session:
+        session.execute(text("SELECT 1"))
+    engine.dispose()
+
+
+def test_a_database_of_ones_own_is_used_as_it_is(tmp_path, database_url):
+    with opened(Settings(home=tmp_path, database_url=database_url)) as url:
+        assert url == database_url
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_are_unique_and_sort_by_time():
+    ids = [new_id("job") for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all(len(id_) == len("job_") + 26 for id_ in ids)
+    assert [id_[:14] for id_ in ids] == sorted(id_[:14] for id_ in ids)
+
+
+def _name(engine):
+    with engine.connect() as connection:
+        return connection.scalar(text("SELECT current_database()"))

@@ -1,0 +1,171 @@
+"""The library's front door: every kind of picture in, the same kind of asset out."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from PIL import Image
+
+import spherelinks
+from spherelinks import Options
+from spherelinks.errors import Cancelled, GeneratorFailed, InvalidOption, InvalidRequest, NoObject, PictureUnreadable
+from spherelinks.pipeline import STAGES, generate
+
+SMALL = Options(texture_size=512)
+
+
+@pytest.fixture(scope="module")
+def array():
+    """An egg-shaped RGBA picture, taller than wide."""
+    y, x = np.mgrid[-1:1:240j, -1:1:200j]
+    inside = (x / 0.6) ** 2 + (y / 0.85) ** 2 < 1
+    rgba = np.zeros((240, 200, 4), np.uint8)
+    rgba[..., 0], rgba[..., 1], rgba[..., 3] = 200, (120 + 100 * y).clip(0, 255), 255 * inside
+    return rgba
+
+
+@pytest.fixture(scope="module")
+def asset(array):
+    return generate(array, SMALL)
+
+
+def png(array):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_every_kind_of_picture_gives_the_same_shape(array, asset, tmp_path):
+    path = tmp_path / "egg.png"
+    path.write_bytes(png(array))
+    for picture in (path, str(path), png(array), Image.fromarray(array)):
+        other = generate(picture, SMALL, name="asset")
+        assert other.report["faces"] == asset.report["faces"]
+    assert generate(path, SMALL, name="asset").glb == generate(png(array), SMALL).glb
+
+
+def test_same_request_same_bytes_and_another_seed_is_recorded(array, asset):
+    assert generate(array, SMALL).glb == asset.glb
+    assert generate(array, Options(texture_size=512, seed=1)).glb != asset.glb
+
+
+def test_the_asset_stands_in_the_common_frame(asset):
+    mesh = trimesh.load(io.BytesIO(asset.glb), file_type="glb", force="mesh")
+    low, high = mesh.bounds
+    assert np.isclose((high - low).max(), 1, atol=1e-4)
+    assert np.isclose(low[1], 0, atol=1e-5)
+    assert np.allclose((low + high)[[0, 2]] / 2, 0, atol=1e-4)
+    assert np.argmax(high - low) == 1  # the egg stands
+
+
+def test_progress_names_the_stages_in_order_and_never_falls(array):
+    calls = []
+    generate(array, SMALL, lambda stage, done: calls.append((stage, done)))
+    stages = list(dict.fromkeys(stage for stage, _ in calls))
+    shares = [done for _, done in calls]
+    assert stages == list(STAGES)
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] == pytest.approx(1)
+
+
+BROKEN = """
+from spherelinks.errors import GeneratorFailed
+
+class Alone:
+    name, version, fallback = "alone", "1", None
+    def generate(self, frame, options, progress):
+        progress(0.9)
+        raise GeneratorFailed("no shape came out.")
+
+class Backed(Alone):
+    name, fallback = "backed", "inflate"
+"""
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """An installed package of two generators, neither of which works; one names a stand-in."""
+    (tmp_path / "broken_generators.py").write_text(BROKEN)
+    info = tmp_path / "broken_generators-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-generators\nVersion: 1\n")
+    points = "alone = broken_generators:Alone\nbacked = broken_generators:Backed\n"
+    (info / "entry_points.txt").write_text(f"[spherelinks.generators]\n{points}")
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def test_a_stand_in_is_used_and_reported(array, broken):
+    seen = []
+    report = generate(array, Options(texture_size=512, generator="backed"), lambda _, done: seen.append(done)).report
+    assert report["generator"]["name"] == "inflate"
+    assert report["warnings"][0] == "backed failed and inflate stood in: no shape came out."
+    assert seen == sorted(seen)
+
+
+def test_without_a_stand_in_the_failure_is_the_callers(array, broken):
+    with pytest.raises(GeneratorFailed, match="no shape"):
+        generate(array, Options(texture_size=512, generator="alone"))
+
+
+def test_raising_in_progress_stops_the_work(array):
+    seen = []
+
+    def stop(stage, done):
+        seen.append(stage)
+        if stage == "frame":
+            raise Cancelled("The user pressed stop.")
+
+    with pytest.raises(Cancelled):
+        generate(array, SMALL, stop)
+    assert "generator" not in seen
+
+
+def test_the_report_tells_what_was_made(asset):
+    report = asset.report
+    assert report["bytes"] == len(asset.glb)
+    assert report["textureSize"] == 512
+    assert report["watertight"] is True
+    assert set(report["timings"]) == set(STAGES)
+    assert any("diffusionSteps" in warning for warning in report["warnings"])
+
+
+def test_the_documentation_names_every_field_of_the_report(asset):
+    page = (Path(__file__).resolve().parents[2] / "docs/report.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(asset.report)
+
+
+def test_an_object_cut_by_the_border_is_said(array):
+    cut = array[:, 100:]
+    assert any("border" in warning for warning in generate(cut, SMALL).report["warnings"])
+
+
+def test_bad_pictures_are_refused_with_the_reason(tmp_path):
+    with pytest.raises(PictureUnreadable, match=r"missing\.png"):
+        generate(tmp_path / "missing.png")
+    with pytest.raises(InvalidRequest, match="float64"):
+        generate(np.zeros((8, 8, 3)))
+    with pytest.raises(InvalidRequest, match="int"):
+        generate(3)
+    with pytest.raises(NoObject):
+        generate(np.full((64, 64, 3), 255, np.uint8))
+    with pytest.raises(InvalidOption, match="nope"):
+        generate(np.zeros((8, 8, 3), np.uint8), Options(generator="nope"))
+
+
+def test_save_is_whole_or_not_at_all(asset, tmp_path):
+    path = asset.save(tmp_path / "a.glb")
+    assert path.read_bytes() == asset.glb
+    assert [p.name for p in tmp_path.iterdir()] == ["a.glb"]
+    with pytest.raises(OSError, match="missing"):
+        asset.save(tmp_path / "missing" / "a.glb")
+
+
+def test_the_public_names_are_these():
+    assert spherelinks.__all__ == ["Asset", "Options", "SphereLinksError", "__version__", "generate"]
+    assert all(hasattr(spherelinks, name) for name in spherelinks.__all__)
+    with pytest.raises(AttributeError):
+        spherelinks.nothing  # noqa: B018

@@ -1,0 +1,141 @@
+import numpy as np
+import pytest
+from shapes import ORTHOGRAPHIC, axes, ball, checkerboard, mesh_of, volume_of
+
+from spherelinks.generators.base import Camera, Frame
+from spherelinks.mesh.normals import vertex_normals
+from spherelinks.texture.bake import bake, picture_strength, project
+from spherelinks.texture.raster import depth_buffer
+from spherelinks.texture.unwrap import Atlas, unwrap
+
+RED = Frame(np.full((128, 128, 3), (255, 0, 0), np.uint8), np.ones((128, 128), np.float32))
+BLUE = (0, 0, 255)
+SIZE = 512
+
+
+def _texel_points(values: np.ndarray, atlas: Atlas, size: int) -> np.ndarray:
+    """(size, size, 3) a vertex attribute at each texel's centre, NaN where there is none; a plain reference."""
+    out = np.full((size, size, 3), np.nan)
+    for corners, uv in zip(values[atlas.source[atlas.faces]].astype(float), atlas.uv[atlas.faces] * size, strict=True):
+        a, p, q = uv[0].astype(float), uv[1].astype(float) - uv[0], uv[2].astype(float) - uv[0]
+        low, high = np.floor(uv.min(0)).astype(int), np.ceil(uv.max(0)).astype(int)
+        x, y = np.meshgrid(np.arange(low[0], high[0]) + 0.5 - a[0], np.arange(low[1], high[1]) + 0.5 - a[1])
+        double = (p[0] * q[1] - p[1] * q[0]) or np.nan
+        s, t = (x * q[1] - y * q[0]) / double, (p[0] * y - p[1] * x) / double
+        hit = (s >= 0) & (t >= 0) & (s + t <= 1)
+        place = np.stack([1 - s - t, s, t], axis=-1)[hit]
+        out[low[1] : high[1], low[0] : high[0]][hit] = place @ corners
+    return out
+
+
+@pytest.fixture(scope="module")
+def sphere() -> tuple[np.ndarray, np.ndarray, Atlas]:
+    vertices, faces = mesh_of(ball(20))
+    return vertices, vertex_normals(vertices, faces), unwrap(vertices, faces)
+
+
+def test_the_picture_is_in_front_and_the_volume_behind(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
+    vertices, normals, atlas = sphere
+    texture, covered = bake(vertices, normals, atlas, SIZE, volume_of(ball(20), BLUE), RED)
+    facing = _texel_points(normals, atlas, SIZE)[..., 2]
+    assert (texture[covered & (facing > 0.6)] == (255, 0, 0)).all()
+    assert (texture[covered & (facing < 0.1)] == BLUE).all()
+    assert (covered | np.isnan(facing)).all()
+
+
+def test_colours_land_where_the_camera_sees_them(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
+    """Each texel against the picture at the place that its point projects to."""
+    vertices, normals, atlas = sphere
+    frame = checkerboard(512)
+    texture, _ = bake(vertices, normals, atlas, SIZE, volume_of(ball(20)), frame)
+    points, facing = _texel_points(vertices, atlas, SIZE), _texel_points(normals, atlas, SIZE)
+    front = facing[..., 2] > 0.7
+    column = ((points[front][:, 0] + 1) / 2 * 512).astype(int)
+    row = ((1 - points[front][:, 1]) / 2 * 512).astype(int)
+    error = texture[front].astype(float) - frame.rgb[row, column]
+    assert -10 * np.log10((error**2).mean() / 255**2) > 25
+
+
+def test_without_a_camera_only_the_volume_counts(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
+    vertices, normals, atlas = sphere
+    texture, covered = bake(vertices, normals, atlas, SIZE, volume_of(ball(20), BLUE, camera=None), RED)
+    assert (texture[covered] == BLUE).all()
+
+
+def test_what_stands_behind_something_is_not_painted_with_it() -> None:
+    x, y, z = axes(40)
+    disc = lambda at: np.maximum(np.abs(z - np.float32(at)) - 0.1, np.maximum(np.abs(x), np.abs(y)) - 0.6)  # noqa: E731
+    field = np.minimum(disc(0.6), disc(-0.6)).astype(np.float32)
+    vertices, faces = mesh_of(field)
+    normals, atlas = vertex_normals(vertices, faces), unwrap(vertices, faces)
+    texture, covered = bake(vertices, normals, atlas, SIZE, volume_of(field, BLUE), RED)
+    points, facing = _texel_points(vertices, atlas, SIZE), _texel_points(normals, atlas, SIZE)
+    inner = covered & (np.abs(points[..., :2]) < 0.5).all(axis=-1) & (facing[..., 2] > 0.9)
+    assert (texture[inner & (points[..., 2] > 0)] == (255, 0, 0)).all()
+    assert (texture[inner & (points[..., 2] < 0)] == BLUE).all()
+
+
+def test_a_perspective_camera_sees_the_near_side(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
+    vertices, normals, atlas = sphere
+    near, far, distance, zoom = 1.0, 5.0, 3.0, 2.5
+    matrix = np.array(
+        [
+            (zoom, 0, 0, 0),
+            (0, zoom, 0, 0),
+            (
+                0,
+                0,
+                -(far + near) / (far - near),
+                distance * (far + near) / (far - near) - 2 * far * near / (far - near),
+            ),
+            (0, 0, -1, distance),
+        ]
+    )
+    camera = Camera(matrix, np.array((0, 0, distance, 1.0)))
+    texture, covered = bake(vertices, normals, atlas, SIZE, volume_of(ball(20), BLUE, camera), RED)
+    points, facing = _texel_points(vertices, atlas, SIZE), _texel_points(normals, atlas, SIZE)
+    towards = np.array((0, 0, distance)) - points
+    cosine = (towards * facing).sum(-1) / np.linalg.norm(towards, axis=-1) / np.linalg.norm(facing, axis=-1)
+    assert (texture[covered & (cosine > 0.6)] == (255, 0, 0)).all()
+    assert (texture[covered & (cosine < 0.1)] == BLUE).all()
+
+
+def test_the_volume_s_colours_are_interpolated(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
+    vertices, normals, atlas = sphere
+    volume = volume_of(ball(20), camera=None)
+    volume.color[..., 0] = np.linspace(0, 255, 20).round()[:, None, None]
+    texture, covered = bake(vertices, normals, atlas, SIZE, volume, RED)
+    points = _texel_points(vertices, atlas, SIZE)
+    both = covered & ~np.isnan(points[..., 0])
+    assert np.abs(texture[both][:, 0] - (points[both][:, 0] + 1) / 2 * 255).max() < 1.5
+
+
+def test_the_matte_s_border_is_not_trusted() -> None:
+    matte = np.zeros((512, 512), np.float32)
+    matte[100:400, 100:400] = 1
+    strength = picture_strength(matte)
+    assert (strength[matte == 0] == 0).all()
+    assert strength[250, 101] == 0
+    assert strength[250, 250] == 1
+    assert (np.diff(strength[250, 100:250]) >= 0).all()
+
+
+def test_a_matte_without_border_is_trusted_all_over() -> None:
+    assert (picture_strength(np.ones((64, 64), np.float32)) == 1).all()
+
+
+def test_depth_of_two_sheets_is_the_nearer_one() -> None:
+    corners = np.array([(-1, -1), (9, -1), (9, 9), (-1, 9)], float)
+    points = np.concatenate([np.column_stack([corners, np.full(4, z)]) for z in (0.5, 0.25)])
+    faces = np.array([(0, 1, 2), (0, 2, 3), (4, 5, 6)], np.int32)
+    depth = depth_buffer(points, faces, 8)
+    above = np.arange(8)[None] + 0.5 > np.arange(8)[:, None] + 0.5
+    assert (depth[above] == 0.25).all()
+    assert (depth[above.T] == 0.5).all()
+    assert np.isinf(depth_buffer(points + 100, faces, 8)).all()
+
+
+def test_projection_follows_the_camera_s_contract() -> None:
+    where = project(np.array([(0, 0, 0), (-1, 1, 0), (0, 0, 1)], float), ORTHOGRAPHIC, 100)
+    assert where[:2, :2].tolist() == [[50, 50], [0, 0]]
+    assert where[2, 2] < where[0, 2], "depth grows away from the viewer"

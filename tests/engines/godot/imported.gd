@@ -1,0 +1,29 @@
+## Looks at GLBs that Godot's editor has imported into the project and writes, as JSON, the nodes of each:
+## godot --headless --path . --script imported.gd -- OUT.json res://A.glb...
+extends SceneTree
+
+
+func _initialize() -> void:
+	var arguments := OS.get_cmdline_user_args()
+	var facts := {}
+	for path in arguments.slice(1):
+		var scene := (load(path) as PackedScene).instantiate()
+		var nodes := []
+		for node in scene.find_children("*", "", true, false):
+			nodes.append(_facts(node))
+		facts[path.get_file().get_basename()] = nodes
+		scene.free()
+	var file := FileAccess.open(arguments[0], FileAccess.WRITE)
+	file.store_string(JSON.stringify(facts))
+	file.close()
+	quit()
+
+
+func _facts(node: Node) -> Dictionary:
+	var facts := {"name": str(node.name), "class": node.get_class()}
+	if node is CollisionShape3D:
+		var shape: Shape3D = (node as CollisionShape3D).shape
+		facts["shape"] = shape.get_class()
+		if shape is ConvexPolygonShape3D:
+			facts["corners"] = (shape as ConvexPolygonShape3D).points.size()
+	return facts

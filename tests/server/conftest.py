@@ -1,0 +1,216 @@
+"""The application on a real database and a real folder; callers with keys of their own; pictures."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from psycopg import sql
+from serving import Running, cli, free_port, wait_for
+from sqlalchemy import Engine, select, text
+from sqlalchemy.engine import make_url
+from werkzeug.test import TestResponse
+
+from spherelinks.accounts import accounts, keys, ledger
+from spherelinks.config import Settings
+from spherelinks.database import Job, connect, migrate, transaction
+from spherelinks.jobs import attempts, files, queue
+from spherelinks.jobs.attempts import Attempt, Failure
+from spherelinks.storage import Storage, open_storage
+from spherelinks_server import create_app
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres: str) -> Callable[[str], str]:
+    """Makes an empty database of that name and returns its URL."""
+
+    def make(name: str) -> str:
+        with psycopg.connect(postgres, autocommit=True) as admin:
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return make_url(postgres).set(database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def database_url(new_database: Callable[[str], str]) -> str:
+    """One database for all tests of the server: each has accounts of its own."""
+    url = new_database("server")
+    migrate(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("home"), database_url=database_url)
+
+
+@pytest.fixture(scope="session")
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = connect(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def storage(settings: Settings) -> Storage:
+    return open_storage(settings)
+
+
+@pytest.fixture(scope="session")
+def app(settings: Settings, engine: Engine, storage: Storage) -> Flask:
+    return create_app(settings, engine, storage, rate_limit=0)
+
+
+@pytest.fixture
+def http(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An account with one key, and what it asks of the application."""
+
+    http: FlaskClient
+    engine: Engine
+    account_id: str
+    key_id: str
+    secret: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-API-Key": self.secret}
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.http.get(path, headers=self.headers | {k.replace("_", "-"): v for k, v in headers.items()})
+
+    def generate(self, **body: Any) -> TestResponse:
+        return self.http.post("/v1/generate", json=body, headers=self.headers)
+
+    def finish(self, job_id: str, glb: bytes, storage: Storage) -> None:
+        """Do as a worker does that has made this asset."""
+        attempt = self._begin(job_id)
+        path = files.result(job_id, attempt.number)
+        storage.put(path, glb)
+        assert attempts.complete(
+            self.engine, attempt, path, hashlib.sha256(glb).hexdigest(), len(glb), {"faces": 12, "warnings": []}
+        )
+
+    def fail(self, job_id: str, failure: Failure) -> None:
+        """Do as a worker does whose attempt failed."""
+        assert attempts.fail(self.engine, self._begin(job_id), failure)
+
+    def work(self, job_id: str, stage: str, share: float) -> None:
+        """Do as a worker does that is so far."""
+        assert attempts.beat(self.engine, self._begin(job_id), stage, share)
+
+    def _begin(self, job_id: str) -> Attempt:
+        with transaction(self.engine) as session:
+            queue_id = session.scalars(select(Job.queue_id).where(Job.id == job_id)).one()
+            queue.drop(session, queue_id)
+        attempt = attempts.start(self.engine, job_id, queue_id)
+        assert attempt is not None
+        return attempt
+
+    def submit(self, picture: bytes) -> str:
+        """A new job's id."""
+        response = self.generate(imageBase64=base64_of(picture))
+        assert response.json is not None
+        job: str = response.json["jobId"]
+        return job
+
+    def rows(self) -> dict[str, Any]:
+        """All that a request of this account may leave behind, bar the month's own credits."""
+        with transaction(self.engine) as session:
+            balance = ledger.balance(session, self.account_id)
+            counts = session.execute(
+                text(
+                    "SELECT (SELECT count(*) FROM jobs WHERE account_id = :a),"
+                    " (SELECT count(*) FROM credit_entries WHERE account_id = :a),"
+                    " (SELECT count(*) FROM procrastinate_jobs)"
+                ),
+                {"a": self.account_id},
+            ).one()
+        return {"balance": balance, "jobs": counts[0], "entries": counts[1], "queue": counts[2]}
+
+
+@pytest.fixture
+def make_caller(http: FlaskClient, engine: Engine) -> Callable[..., Caller]:
+    """Opens an account with so many credits, or the free plan's own, and a key."""
+
+    def make(credits: int | None = None) -> Caller:
+        with transaction(engine) as session:
+            account = accounts.create(session, "test")
+            if credits is not None:
+                free = ledger.balance(session, account.id).available
+                if credits > free:
+                    ledger.grant(session, account.id, credits - free, "test")
+            key, secret = keys.create(session, account.id, "test")
+        return Caller(http, engine, account.id, key.id, secret)
+
+    return make
+
+
+@pytest.fixture
+def caller(make_caller: Callable[..., Caller]) -> Caller:
+    return make_caller()
+
+
+def encoded(kind: str, size: tuple[int, int] = (96, 64)) -> bytes:
+    """A picture file: an orange disc on white."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    disc = np.hypot(x - size[0] / 2, y - size[1] / 2) < min(size) / 3
+    pixels = np.where(disc[..., None], np.uint8([220, 120, 30]), np.uint8([255, 255, 255])).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind)
+    return buffer.getvalue()
+
+
+def base64_of(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+@pytest.fixture(scope="session")
+def png() -> bytes:
+    return encoded("PNG")
+
+
+@pytest.fixture(scope="session")
+def jpeg() -> bytes:
+    return encoded("JPEG", (320, 240))
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    """``spherelinks serve`` with a home of its own, ready for requests."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "STORAGE_URL")}
+    environment |= {"SPHERELINKS_HOME": str(home), "SPHERELINKS_DRAIN_LIMIT": "20"}
+    log, port = home / "serve.log", free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(cli("serve", "--port", str(port)), env=environment, stdout=output, stderr=output)
+    server = Running(process, port, environment, log)
+    try:
+        wait_for(server.is_ready, "ready", server)
+        yield server
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,0 +1,131 @@
+"""The OpenAPI document and the pages: valid, complete, and whole without a network."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from spherelinks.options import Options
+from spherelinks_server.errors import MEANINGS, status_of
+from spherelinks_server.v1.models import GenerateRequest
+
+from .test_errors import classes
+
+
+@pytest.fixture(scope="module")
+def document(app: Flask) -> Any:
+    response = app.test_client().get("/v1/openapi.json")
+    assert response.mimetype == "application/json"
+    return response.json
+
+
+def operations(document: Any) -> dict[str, Any]:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+def test_it_is_openapi_3_1(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_each_operation_stands_in_it_once(document: Any) -> None:
+    assert list(operations(document)) == ["POST /v1/generate", "GET /v1/status/{jobId}", "GET /v1/download/{jobId}"]
+
+
+def test_the_contracts_statuses_stand_in_it(document: Any) -> None:
+    expected = {
+        "POST /v1/generate": {202, 400, 401, 402, 413, 422, 429, 503},
+        "GET /v1/status/{jobId}": {200, 401, 404, 429, 503},
+        "GET /v1/download/{jobId}": {200, 206, 304, 401, 404, 409, 416, 429, 502, 503},
+    }
+    for name, operation in operations(document).items():
+        assert {int(status) for status in operation["responses"]} == expected[name]
+
+
+def test_every_code_stands_under_its_status(document: Any) -> None:
+    statuses = {kind.code: str(int(status_of(kind))) for kind in classes()} | {
+        "request_too_large": "413",
+        "range_not_satisfiable": "416",
+    }
+    for operation in operations(document).values():
+        for status, answer in operation["responses"].items():
+            for code in re.findall(r"^`(\w+)`:", answer["description"], re.MULTILINE):
+                assert statuses[code] == status
+                assert MEANINGS[code] in answer["description"]
+
+
+def test_every_error_has_the_one_schema(document: Any) -> None:
+    for operation in operations(document).values():
+        for status, answer in operation["responses"].items():
+            if int(status) >= 400:
+                assert answer["content"] == {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+
+
+def test_a_key_is_asked_for_everywhere(document: Any) -> None:
+    scheme = document["components"]["securitySchemes"]["apiKey"]
+    assert scheme == {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+    assert all(operation["security"] == [{"apiKey": []}] for operation in operations(document).values())
+
+
+def test_the_options_are_the_librarys(document: Any) -> None:
+    described = document["components"]["schemas"]["Options"]
+    assert described["additionalProperties"] is False
+    assert described["properties"].keys() == {field.alias for field in Options.model_fields.values()}
+    size = described["properties"]["textureSize"]
+    assert (size["minimum"], size["maximum"], size["default"]) == (512, 2048, 1024)
+
+
+def test_the_example_is_a_good_request(document: Any) -> None:
+    example = document["paths"]["/v1/generate"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    request = GenerateRequest.model_validate(example)
+    assert request.image_url
+    assert not request.image_base64
+
+
+class Loads(HTMLParser):
+    """What a page makes a browser load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = ("src", "srcset", "data-url", "data") + (("href",) if tag in ("link", "base", "use") else ())
+        self.found += [value for name, value in attrs if name in names and value]
+
+
+@pytest.mark.parametrize("page", ["/", "/v1/docs", "/docs"])
+def test_pages_load_only_from_this_server(http: FlaskClient, page: str) -> None:
+    response = http.get(page)
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    loads = Loads()
+    loads.feed(response.text)
+    assert loads.found
+    for url in loads.found:
+        assert url.startswith("/")
+        assert not url.startswith("//")
+        answer = http.get(url)
+        assert answer.status_code == 200
+        if answer.mimetype == "text/css":
+            assert "url(" not in answer.text
+            assert "@import" not in answer.text
+    # and whatever the scripts should wish for later, the browser is told to load from here alone
+    directives = dict(d.strip().split(" ", 1) for d in response.headers["Content-Security-Policy"].split(";"))
+    for directive in ("default-src", "script-src", "style-src", "img-src", "font-src", "connect-src"):
+        assert set(directives[directive].split()) <= {"'none'", "'self'", "'unsafe-inline'", "data:"}
+    assert "'unsafe-inline'" not in directives["script-src"]
+
+
+def test_the_landing_page_shows_this_servers_address(http: FlaskClient) -> None:
+    page = http.get("/", base_url="https://assets.example:8443").text
+    assert "curl https://assets.example:8443/v1/generate" in page

@@ -1,0 +1,358 @@
+"""POST /v1/generate: what is accepted, what is refused, and that a refusal leaves nothing behind."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
+from queue import Queue
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from flask import Flask
+from PIL import Image
+from sqlalchemy import Engine
+
+from spherelinks.accounts import keys
+from spherelinks.config import Settings
+from spherelinks.database import transaction
+from spherelinks.picture.fetch import Guard
+from spherelinks.picture.limits import MAX_BYTES
+from spherelinks.storage import Storage
+from spherelinks_server import create_app
+from spherelinks_server.app import THREADS
+from spherelinks_server.v1.api import MAX_BODY
+
+from .conftest import Caller, base64_of, encoded
+
+JOB = re.compile(r"job_[0-7][0-9a-hjkmnp-tv-z]{25}")
+
+
+# --- accepted -------------------------------------------------------------------------------------------------------
+
+
+def test_the_answer_is_the_contracts(caller: Caller, png: bytes) -> None:
+    response = caller.generate(imageBase64=base64_of(png))
+
+    assert response.status_code == 202
+    assert response.json is not None
+    job = response.json["jobId"]
+    assert response.json == {"jobId": job, "status": "PROCESSING", "message": "Generation started."}
+    assert JOB.fullmatch(job)
+    assert response.headers["Location"] == f"/v1/status/{job}"
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_job_holds_one_credit_and_one_place_in_the_queue(caller: Caller, png: bytes) -> None:
+    before = caller.rows()
+    caller.generate(imageBase64=base64_of(png))
+    after = caller.rows()
+
+    assert after["balance"].available == before["balance"].available - 1
+    assert after["balance"].held == before["balance"].held + 1
+    assert (after["jobs"], after["queue"]) == (before["jobs"] + 1, before["queue"] + 1)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("field", ["imageBase64", "imageUrl"])
+def test_every_format_and_way(caller: Caller, kind: str, field: str) -> None:
+    bare = base64_of(encoded(kind))
+    value = bare if field == "imageBase64" else f"data:image/anything;base64,{bare}"
+    assert caller.generate(**{field: value}).status_code == 202
+
+
+def test_all_options_at_both_ends_of_their_range(caller: Caller, png: bytes) -> None:
+    for options in (
+        {"textureSize": 512, "simplifyRatio": 0, "diffusionSteps": 1, "seed": 0, "generator": "inflate"},
+        {"textureSize": 2048, "simplifyRatio": 0.99, "diffusionSteps": 50, "seed": 2**32 - 1},
+        {"textureSize": 1024.0, "seed": 7.0},  # how some languages write whole numbers
+    ):
+        assert caller.generate(imageBase64=base64_of(png), options=options).status_code == 202
+
+
+def test_a_picture_of_exactly_ten_megabytes_passes_the_limits_of_size(caller: Caller, png: bytes) -> None:
+    padded = png + bytes(MAX_BYTES - len(png))  # decoders stop at the end marker
+    text = base64_of(padded)
+    lines = "\r\n".join(text[i : i + 76] for i in range(0, len(text), 76))
+    assert caller.generate(imageBase64=text).status_code == 202
+    assert caller.generate(imageBase64=lines).status_code == 202
+
+
+def test_the_paths_without_v1_answer_too(caller: Caller, png: bytes) -> None:
+    response = caller.http.post("/generate", json={"imageBase64": base64_of(png)}, headers=caller.headers)
+    assert response.status_code == 202
+
+
+# --- refused --------------------------------------------------------------------------------------------------------
+
+
+def bomb() -> bytes:
+    """A PNG of 30000 × 30000 pixels in some kilobytes."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(bytes(10_000_000), 9)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def animation() -> bytes:
+    frames = [Image.new("RGB", (32, 32), color) for color in ("red", "blue")]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:])
+    return buffer.getvalue()
+
+
+SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
+HTML = b"<!doctype html><title>mug.jpg</title><p>Not found."
+PICTURE = base64_of(encoded("PNG"))
+JPEG = encoded("JPEG", (320, 240))
+
+
+def option(**options: Any) -> dict[str, Any]:
+    return {"imageBase64": PICTURE, "options": options}
+
+
+BAD: dict[str, tuple[Any, int, str, str]] = {
+    # body, status, code, what the message names
+    "an empty object": ({}, 400, "invalid_request", "imageUrl"),
+    "an array": ([], 400, "invalid_request", "object"),
+    "both fields": ({"imageUrl": "https://example.com/a.png", "imageBase64": PICTURE}, 400, "invalid_request", "both"),
+    "a number for a picture": ({"imageBase64": 5}, 400, "invalid_request", "imageBase64"),
+    "null for a picture": ({"imageUrl": None}, 400, "invalid_request", "imageUrl"),
+    "an empty picture": ({"imageBase64": ""}, 400, "invalid_request", "imageBase64"),
+    "an unknown field": ({"imageBase64": PICTURE, "quality": 9}, 400, "invalid_request", "quality"),
+    "bad base64": ({"imageBase64": "a picture of a mug!"}, 400, "invalid_request", "imageBase64"),
+    "base64 of a truncated length": ({"imageBase64": "AAAAA"}, 400, "invalid_request", "imageBase64"),
+    "a data URI without base64": ({"imageUrl": "data:image/png,abc"}, 400, "invalid_request", "imageUrl"),
+    "options as text": ({"imageBase64": PICTURE, "options": "high"}, 400, "invalid_request", "options"),
+    "options null": ({"imageBase64": PICTURE, "options": None}, 400, "invalid_request", "options"),
+    "an unknown option": (option(textureSise=1024), 400, "invalid_option", "textureSise"),
+    "an option by its Python name": (option(texture_size=1024), 400, "invalid_option", "texture_size"),
+    "an option that is a word of Python's": (option(**{"self": 1}), 400, "invalid_option", "self"),
+    "an option too small": (option(textureSize=511), 400, "invalid_option", "511"),
+    "an option too large": (option(simplifyRatio=1), 400, "invalid_option", "simplifyRatio"),
+    "an option of a wrong type": (option(seed="7"), 400, "invalid_option", "seed"),
+    "an option that is not finite": (option(simplifyRatio=float("nan")), 400, "invalid_option", "simplifyRatio"),
+    "half a pixel": (option(textureSize=1024.5), 400, "invalid_option", "1024.5"),
+    "a flag for a number": (option(diffusionSteps=True), 400, "invalid_option", "diffusionSteps"),
+    "a generator not installed": (option(generator="magic"), 400, "invalid_option", "magic"),
+    "one byte over 10 MB": ({"imageBase64": base64_of(bytes(MAX_BYTES + 1))}, 413, "picture_too_large", "imageBase64"),
+    "a zip bomb": ({"imageBase64": base64_of(bomb())}, 422, "picture_unreadable", "imageBase64"),
+    "a truncated JPEG": ({"imageBase64": base64_of(JPEG[: len(JPEG) // 2])}, 422, "picture_unreadable", "imageBase64"),
+    "an SVG": ({"imageBase64": base64_of(SVG)}, 422, "picture_unreadable", "imageBase64"),
+    "a GIF": ({"imageBase64": base64_of(animation())}, 422, "picture_unreadable", "imageBase64"),
+    "HTML": ({"imageUrl": "data:image/jpeg;base64," + base64_of(HTML)}, 422, "picture_unreadable", "imageUrl"),
+    "no address at all": ({"imageUrl": "mug.jpg"}, 422, "picture_unreachable", "imageUrl"),
+    "a file": ({"imageUrl": "file:///etc/passwd"}, 422, "picture_unreachable", "imageUrl"),
+    "loopback": ({"imageUrl": "http://127.0.0.1/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "loopback by name": ({"imageUrl": "http://localhost/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "loopback in octal": ({"imageUrl": "http://0177.0.0.1/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "loopback in one number": ({"imageUrl": "http://2130706433/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "loopback, IPv6": ({"imageUrl": "http://[::1]/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "loopback, IPv6-mapped": ({"imageUrl": "http://[::ffff:127.0.0.1]/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "a private network": ({"imageUrl": "http://192.168.1.1/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "link-local metadata": ({"imageUrl": "http://169.254.169.254/latest/"}, 422, "picture_unreachable", "imageUrl"),
+    "another port": ({"imageUrl": "http://93.184.216.34:22/a.png"}, 422, "picture_unreachable", "imageUrl"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named_and_costs_nothing(caller: Caller, case: str) -> None:
+    body, status, code, named = BAD[case]
+    before = caller.rows()
+
+    response = caller.http.post("/v1/generate", json=body, headers=caller.headers)
+
+    assert response.json is not None
+    error = response.json["error"]
+    assert (response.status_code, error["code"]) == (status, code), error
+    assert named in error["message"]
+    assert error["hint"]
+    assert caller.rows() == before
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "application/json"),
+        (b"{", "application/json"),
+        (b"\xff\xfe{}", "application/json"),
+        (b"[" * 100_000, "application/json"),
+        (b'{"imageUrl": ' + b"9" * 5000 + b"}", "application/json"),
+        (b'"{}"', "application/json"),
+        (b"imageUrl=x", "application/x-www-form-urlencoded"),
+        (b"{}", None),
+    ],
+)
+def test_what_is_not_a_json_object_is_refused(caller: Caller, data: bytes, kind: str | None) -> None:
+    before = caller.rows()
+    response = caller.http.post("/v1/generate", data=data, content_type=kind, headers=caller.headers)
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (400, "invalid_request")
+    assert caller.rows() == before
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["Content-Length", "chunked"])
+def test_a_body_over_the_limit_is_refused(caller: Caller, announced: bool) -> None:
+    response = caller.http.post(
+        "/v1/generate",
+        input_stream=io.BytesIO(b" " * (MAX_BODY + 1000)),
+        content_type="application/json",
+        headers=caller.headers | ({"Content-Length": str(MAX_BODY + 1000)} if announced else {}),
+        environ_overrides={"wsgi.input_terminated": True},
+    )
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (413, "request_too_large")
+
+
+def test_without_credits_nothing_is_accepted(make_caller: Callable[..., Caller], png: bytes) -> None:
+    caller = make_caller()
+    for _ in range(caller.rows()["balance"].available):
+        assert caller.generate(imageBase64=base64_of(png)).status_code == 202
+    before = caller.rows()
+
+    response = caller.generate(imageBase64=base64_of(png))
+
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (402, "insufficient_credits")
+    assert response.json["error"]["hint"]
+    assert caller.rows() == before
+
+
+def test_the_key_is_judged_before_anything_else(caller: Caller, engine: Engine) -> None:
+    with transaction(engine) as session:
+        _, other = keys.create(session, caller.account_id, "to be revoked")
+        keys.revoke(session, keys.list_keys(session, caller.account_id)[-1].id)
+    mistyped = caller.secret[:-1] + ("a" if caller.secret[-1] != "a" else "b")
+    before = caller.rows()
+    for headers in ({}, {"X-API-Key": "sesame"}, {"X-API-Key": mistyped}, {"X-API-Key": other}):
+        response = caller.http.post("/v1/generate", data=b"{", headers=headers)
+        assert response.json is not None
+        assert (response.status_code, response.json["error"]["code"]) == (401, "invalid_api_key")
+    assert caller.rows() == before
+
+
+# --- pictures by address --------------------------------------------------------------------------------------------
+
+
+class Site(BaseHTTPRequestHandler):
+    """A picture server with a good page and several bad ones."""
+
+    picture = encoded("JPEG", (320, 240))
+    slow_ends = Event()
+
+    def do_GET(self) -> None:
+        match self.path:
+            case "/mug":
+                self._send(200, self.picture)
+            case "/hop":
+                self._send(302, b"", Location="/mug")
+            case "/loop":
+                self._send(302, b"", Location="/loop")
+            case "/inside":
+                self._send(302, b"", Location="http://169.254.169.254/latest/meta-data/")
+            case "/page.jpg":
+                self._send(200, HTML)
+            case "/huge":
+                self._send(200, bytes(MAX_BYTES + 1))
+            case "/slow":
+                self.slow_ends.wait(20)
+                self._send(200, self.picture)
+            case _:
+                self._send(404, b"")
+
+    def _send(self, status: int, body: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[tuple[str, int]]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", server.server_port
+    server.shutdown()
+
+
+@pytest.fixture
+def trusting(settings: Settings, engine: Engine, storage: Storage, site: tuple[str, int]) -> Flask:
+    """The application with one address of this machine allowed, since tests reach no other."""
+    guard = Guard(ports=frozenset({site[1]}), trusted=(ip_network("127.0.0.1/32"),))
+    return create_app(settings, engine, storage, rate_limit=0, guard=guard)
+
+
+@pytest.mark.parametrize("path", ["/mug", "/hop"])
+def test_a_picture_is_fetched(caller: Caller, trusting: Flask, site: tuple[str, int], path: str) -> None:
+    body = {"imageUrl": site[0] + path}
+    assert trusting.test_client().post("/v1/generate", json=body, headers=caller.headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "code"),
+    [
+        ("/missing", 422, "picture_unreachable"),
+        ("/loop", 422, "picture_unreachable"),
+        ("/inside", 422, "picture_unreachable"),
+        ("/page.jpg", 422, "picture_unreadable"),
+        ("/huge", 413, "picture_too_large"),
+    ],
+)
+def test_a_bad_address_costs_nothing(
+    caller: Caller, trusting: Flask, site: tuple[str, int], path: str, status: int, code: str
+) -> None:
+    before = caller.rows()
+    body = {"imageUrl": site[0] + path}
+    response = trusting.test_client().post("/v1/generate", json=body, headers=caller.headers)
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["code"]) == (status, code)
+    assert "imageUrl" in response.json["error"]["message"]
+    assert caller.rows() == before
+
+
+def test_nothing_listens_there(caller: Caller, trusting: Flask, site: tuple[str, int]) -> None:
+    body = {"imageUrl": f"http://127.0.0.2:{site[1]}/mug"}
+    response = trusting.test_client().post("/v1/generate", json=body, headers=caller.headers)
+    assert response.status_code == 422
+
+
+def test_slow_addresses_take_a_part_of_the_threads_only(
+    caller: Caller, trusting: Flask, site: tuple[str, int], png: bytes
+) -> None:
+    Site.slow_ends.clear()
+    places = THREADS // 4
+    answers: Queue[int] = Queue()
+
+    def ask() -> None:
+        body = {"imageUrl": f"{site[0]}/slow"}
+        response = trusting.test_client().post("/v1/generate", json=body, headers=caller.headers)
+        answers.put(response.status_code)
+
+    threads = [Thread(target=ask) for _ in range(places + 2)]
+    for thread in threads:
+        thread.start()
+    assert [answers.get(timeout=20) for _ in range(2)] == [429, 429]  # those that found no place
+
+    # with all places taken, other requests go on
+    client = trusting.test_client()
+    refused = client.post("/v1/generate", json={"imageUrl": f"{site[0]}/mug"}, headers=caller.headers)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    sent = client.post("/v1/generate", json={"imageBase64": base64_of(png)}, headers=caller.headers)
+    assert sent.status_code == 202
+
+    Site.slow_ends.set()
+    assert [answers.get(timeout=20) for _ in range(places)] == [202] * places

@@ -1,0 +1,94 @@
+"""Rate limits: generous, per key, and honest about when to come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import Engine
+
+from spherelinks.config import Settings
+from spherelinks.errors import ConfigurationError
+from spherelinks.storage import Storage
+from spherelinks_server import create_app
+from spherelinks_server.limits import DEFAULT_PER_MINUTE, RateLimit, per_minute
+
+from .conftest import Caller
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_minutes_worth_at_once_then_a_steady_trickle() -> None:
+    clock = Clock()
+    limit = RateLimit(60, clock)
+    assert [limit.take(b"key") for _ in range(60)] == [0.0] * 60
+    assert limit.take(b"key") == pytest.approx(1.0)
+    clock.now = 0.4
+    assert limit.take(b"key") == pytest.approx(0.6)
+    clock.now = 1.0
+    assert limit.take(b"key") == 0.0
+    assert limit.take(b"key") > 0
+
+
+def test_whoever_waits_as_told_is_served() -> None:
+    clock = Clock()
+    limit = RateLimit(7, clock)
+    for _ in range(50):
+        wait = limit.take(b"key")
+        clock.now += wait + 1e-9
+        if wait:
+            assert limit.take(b"key") == 0.0
+
+
+def test_rest_refills_to_the_burst_and_no_further() -> None:
+    clock = Clock()
+    limit = RateLimit(10, clock)
+    clock.now = 1e6
+    assert sum(limit.take(b"key") == 0.0 for _ in range(20)) == 10
+
+
+def test_keys_do_not_share() -> None:
+    limit = RateLimit(1, Clock())
+    assert limit.take(b"one") == 0.0
+    assert limit.take(b"two") == 0.0
+    assert limit.take(b"one") > 0
+
+
+def test_made_up_keys_do_not_fill_the_memory() -> None:
+    limit = RateLimit(1, Clock())
+    limit.take(b"first")
+    assert limit.take(b"first") > 0
+    for number in range(20_000):
+        limit.take(number.to_bytes(4, "big"))
+    assert limit.take(b"first") == 0.0  # forgotten
+
+
+def test_no_limit() -> None:
+    limit = RateLimit(0)
+    assert all(limit.take(b"key") == 0.0 for _ in range(10_000))
+
+
+def test_the_setting() -> None:
+    assert per_minute({}) == per_minute({"SPHERELINKS_RATE_LIMIT": " "}) == DEFAULT_PER_MINUTE
+    assert per_minute({"SPHERELINKS_RATE_LIMIT": "30"}) == 30
+    with pytest.raises(ConfigurationError, match="SPHERELINKS_RATE_LIMIT is 'many'"):
+        per_minute({"SPHERELINKS_RATE_LIMIT": "many"})
+
+
+def test_over_http(make_caller: Callable[..., Caller], settings: Settings, engine: Engine, storage: Storage) -> None:
+    client = create_app(settings, engine, storage, rate_limit=3).test_client()
+    busy, other = make_caller(), make_caller()
+    for _ in range(3):
+        assert client.get("/v1/status/none", headers=busy.headers).status_code == 404
+    for ask in (client.get, client.post):
+        refused = ask("/v1/status/none" if ask == client.get else "/v1/generate", headers=busy.headers)
+        assert refused.json is not None
+        assert (refused.status_code, refused.json["error"]["code"]) == (429, "rate_limited")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 20
+    assert client.get("/v1/status/none", headers=other.headers).status_code == 404
+    assert client.get("/healthz").status_code == 200

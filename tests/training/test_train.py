@@ -1,0 +1,83 @@
+"""From nothing to a generator's files with the real commands, small: build, train, stop, go on, export."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="training needs torch: training/requirements.txt")
+pytest.importorskip("onnx", reason="training needs onnx: training/requirements.txt")
+pytest.importorskip("onnxscript", reason="training needs onnxscript: training/requirements.txt")
+pytest.importorskip("embreex", reason="training needs embreex: training/requirements.txt")
+
+import torch
+
+from spherelinks.generators.lift.generator import OUTPUTS, session
+from spherelinks.generators.lift.layout import CHANNELS, SIDE
+from spherelinks.generators.lift.network import Network
+from training.batches import Views
+from training.train import orthogonal
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(module: str, *words: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *words], cwd=ROOT, capture_output=True, text=True, timeout=280,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'core'}{os.pathsep}{ROOT}", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    _run("training.data", "--procedural", "3", "--out", str(folder), "--processes", "1")
+    return folder
+
+
+def test_batches_are_what_the_network_takes(data: Path) -> None:
+    views = Views([data], 64, ())
+    assert len(views) == 9
+    batch = views.some(4, np.random.default_rng(0))
+    assert batch["x"].shape == (4, CHANNELS, 64, 64)
+    assert batch["front"].shape == (4, 64, 64)
+    assert batch["profile"].shape[2:] == (32, 32)
+    for name, field in batch.items():
+        assert torch.isfinite(field).all(), name
+    again = views.some(4, np.random.default_rng(0))
+    assert all(torch.equal(batch[name], again[name]) for name in batch)
+
+
+def test_a_run_can_be_stopped_and_gone_on_with_and_exported(data: Path, tmp_path: Path) -> None:
+    words = ("--data", str(data), "--out", str(tmp_path / "run"), "--minutes", "0.02", "--batch", "2", "--everything")
+    words += ("--hold-out", "training/shapes.py")
+    _run("training.train", *words)
+    first = torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["step"]
+    assert f"step {first}" in _run("training.train", *words)
+    with (tmp_path / "run" / "curve.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert float(rows[1]["minutes"]) > float(rows[0]["minutes"])
+
+    _run("training.export", "--checkpoint", str(tmp_path / "run" / "checkpoint.pt"), "--out", str(tmp_path))
+    network = Network()
+    network.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["mean"])
+    x = torch.rand(2, CHANNELS, SIDE, SIDE)
+    with torch.no_grad():
+        said = network.eval()(x)
+    for name, value in zip(OUTPUTS, session(tmp_path).run(list(OUTPUTS), {"x": x.numpy()}), strict=True):
+        np.testing.assert_allclose(value, said[name].numpy(), atol=0.02, err_msg=name)  # float16 weights
+
+
+def test_orthogonal_is_about_orthogonal() -> None:
+    torch.manual_seed(0)
+    for shape in ((20, 50), (50, 20)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape)))
+        assert values.min() > 0.5
+        assert values.max() < 1.4

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+pytest.importorskip("embreex", reason="training needs embreex: training/requirements.txt")
+pytest.importorskip("scipy", reason="training needs scipy: training/requirements.txt")
+
+
+from spherelinks.generators.lift.layout import BIN, BINS
+from training import shapes
+from training.surface import Rays, Surface
+from training.view import COARSE, FINE, View, deformed, solid, take
+
+
+def _surface(kind: shapes.Solid) -> Surface:
+    old = shapes.KINDS
+    try:
+        shapes.KINDS = (lambda rng: kind,)
+        return shapes.surface(np.random.default_rng(3))
+    finally:
+        shapes.KINDS = old
+
+
+def _view(surface: Surface, seed: int = 0) -> View:
+    rng = np.random.default_rng(seed)
+    return take(surface, Rays(surface), solid(surface, rng), rng)
+
+
+def _red(p: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(np.array([0.8, 0.1, 0.1], np.float32), p.shape)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_maps_of_a_ball(seed: int) -> None:
+    """The frame is filled, the middle is thickest, the profile agrees with the thickness."""
+    view = _view(_surface(shapes.ball(1, 1, 1, _red)), seed)
+    seen = ~np.isnan(view.front)
+    assert (seen == ~np.isnan(view.thickness)).all()
+    columns = np.flatnonzero(seen.any(0))
+    assert len(columns) == pytest.approx(0.85 * FINE, abs=4)
+    assert np.nanmean(view.front.astype(float)) == pytest.approx(0, abs=0.01)
+    # as wide as thick, but measured nearer to the viewer than the middle, where half the frame's width is less
+    assert 1.7 < np.nanmax(view.thickness) < 2.3
+    solid_share = view.profile.astype(float).sum(-1) * BIN / 255
+    whole = view.thickness[::2, ::2].astype(float)
+    inside = ~np.isnan(whole) & (whole > 0.3)
+    # the coarse map's rays pass between the fine one's
+    assert np.abs(solid_share - whole)[inside].mean() < 0.04
+    assert view.normal[COARSE // 2, COARSE // 2, 2] > 60  # towards the camera's side
+
+
+def test_unprojected_maps_lie_on_the_ball() -> None:
+    """The units that `layout` promises: the surface seen and the last exit, put back in space, are one sphere."""
+    view = _view(_surface(shapes.ball(1, 1, 1, _red)), 1)
+    seen = ~np.isnan(view.front)
+    at = (np.arange(FINE) + 0.5) / FINE * 2 - 1
+    x, y = np.meshgrid(at, -at)
+    points = []
+    for depth in (view.front[seen].astype(float), (view.front + view.thickness)[seen].astype(float)):
+        scale = 1 + depth * view.tangent
+        points.append(np.stack([x[seen] * scale, y[seen] * scale, depth], 1))
+    points = np.concatenate(points)
+    # a sphere's equation is linear in its centre and in radius² - centre²
+    system = np.concatenate([2 * points, np.ones((len(points), 1))], 1)
+    answer, *_ = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)
+    radius = np.sqrt(answer[3] + answer[:3] @ answer[:3])
+    np.testing.assert_allclose(np.linalg.norm(points - answer[:3], axis=1), radius, rtol=0.02)
+
+
+def test_a_vessel_is_hollow() -> None:
+    whole = shapes.turned([0.7] * 3, _red, 0.8)
+    cup = whole.without(shapes.turned([0.6] * 3, _red, 0.8).moved(y=0.2))
+    full, hollow = (solid(_surface(s), np.random.default_rng(0)).sum() for s in (whole, cup))
+    assert hollow < 0.55 * full
+
+
+def test_a_sealed_hollow_counts_as_full() -> None:
+    shell = shapes.ball(1, 1, 1, _red).without(shapes.ball(0.8, 0.8, 0.8, _red))
+    full, sealed = (solid(_surface(s), np.random.default_rng(0)).sum() for s in (shapes.ball(1, 1, 1, _red), shell))
+    assert sealed == pytest.approx(full, rel=0.02)
+
+
+def test_views_are_the_seeds() -> None:
+    surface = shapes.surface(np.random.default_rng(5))
+    a, b, c = (_view(surface, seed) for seed in (1, 1, 2))
+    for name in ("picture", "front", "profile"):
+        assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
+    assert a.picture.tobytes() != c.picture.tobytes()
+    assert a.profile.shape[-1] == BINS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_deformed_object_is_normalised_and_upright(seed: int) -> None:
+    surface = _surface(shapes.box(0.3, 0.9, 0.3, _red).moved(y=0.1))
+    bent = deformed(surface, np.random.default_rng(seed)).corners.reshape(-1, 3)
+    assert np.ptp(bent, axis=0).max() == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(bent.max(0) + bent.min(0), 0, atol=1e-5)
+    assert np.ptp(bent[:, 1]) == np.ptp(bent, axis=0).max()

@@ -1,0 +1,48 @@
+"""Draw a run's curves: `python -m training.curve run/curve.csv docs/images/lift_training.png`"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+SHOWN = {
+    "front": "depth of the visible surface\n(L1, shares of the object)",
+    "thickness": "thickness (L1)",
+    "profile": "occupancy along the ray (BCE)",
+    "back": "colour of the far side (L1)",
+    "degrees": "elevation (mean error, degrees)",
+    "field": "field of view (mean error, share)",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("curve", type=Path)
+    parser.add_argument("picture", type=Path)
+    parser.add_argument("--joined", type=float, help="thousand views after which the run had --everything")
+    a = parser.parse_args()
+    with a.curve.open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    samples = [row["samples"] / 1000 for row in rows]
+    figure, axes = plt.subplots(2, 3, figsize=(10, 5.2), constrained_layout=True)
+    for ax, (name, title) in zip(axes.flat, SHOWN.items(), strict=True):
+        ax.plot(samples, [row[name] for row in rows], color="C0", label="the held-out sources")
+        if f"train {name}" in rows[0]:
+            ax.plot(samples, [row[f"train {name}"] for row in rows], color="C1", label="training, varied")
+        if a.joined is not None:
+            ax.axvline(a.joined, color="0.5", linestyle=":", label="trained on these too from here")
+        ax.set_title(title, fontsize=9)
+        ax.set_xlabel("thousand views seen", fontsize=8)
+        ax.grid(alpha=0.3)
+    axes.flat[0].legend(fontsize=8)
+    figure.savefig(a.picture, dpi=110)
+
+
+if __name__ == "__main__":
+    main()

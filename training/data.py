@@ -1,0 +1,164 @@
+"""Build a data set out of GLBs, or of nothing:
+
+    python -m training.data --out data --glbs ../shared/data/train --manifest ../shared/data/manifest.csv
+    python -m training.data --out shapes --procedural 2000
+
+A folder of arrays, one a field of View, each (views, ...), memory-mapped: writers fill rows and then mark them in
+`done`, so that training may begin while the set is being built and a stopped build goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing import Pool
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.generators.lift.layout import BINS
+from training import shapes
+from training.surface import Rays, Surface, load
+from training.view import COARSE, FINE, deformed, solid, take
+
+FIELDS: dict[str, tuple[tuple[int, ...], type]] = {
+    "picture": ((FINE, FINE, 4), np.uint8),
+    "front": ((FINE, FINE), np.float16),
+    "thickness": ((FINE, FINE), np.float16),
+    "back": ((COARSE, COARSE, 3), np.uint8),
+    "normal": ((COARSE, COARSE, 3), np.int8),
+    "profile": ((COARSE, COARSE, BINS), np.uint8),
+    "elevation": ((), np.float32),
+    "tangent": ((), np.float32),
+    "done": ((), np.bool_),
+}
+
+# By kind of object: variants (the first is the object itself, the others deformed) and views of each.
+SHARE = {"scan": (4, 6), "realistic": (4, 6), "mixed": (2, 4), "stylised": (2, 3), "voxel": (1, 3)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One variant of one object, and the rows that its views fill."""
+
+    path: str
+    variant: int
+    first: int
+    views: int
+
+    def surface(self, rng: np.random.Generator) -> Surface:
+        if not self.path.endswith(".glb"):
+            return shapes.surface(rng)
+        surface = load(Path(self.path))
+        return deformed(surface, rng) if self.variant else surface
+
+
+def plan(glbs: Path, manifest: Path) -> tuple[list[Task], list[dict[str, str]]]:
+    """The tasks, in an order whose every beginning is a fair sample, and for each row its source, kind and name."""
+    with manifest.open() as file:
+        about = {row["id"]: row for row in csv.DictReader(file)}
+    paths = sorted(glbs.glob("*.glb"), key=lambda p: zlib.crc32(p.stem.encode()))
+    tasks, rows = [], []
+    for variant in range(4):
+        for path in paths:
+            row = about[path.stem]
+            variants, views = SHARE[row["kind"]]
+            if variant < variants:
+                tasks.append(Task(str(path), variant, len(rows), views))
+                rows += [{"source": row["source"], "kind": row["kind"], "name": row["name"]}] * views
+    return tasks, rows
+
+
+def invent(count: int) -> tuple[list[Task], list[dict[str, str]]]:
+    """The same for that many procedural objects, three views of each."""
+    tasks = [Task(f"procedural {i}", 0, 3 * i, 3) for i in range(count)]
+    rows = [
+        {"source": "training/shapes.py", "kind": "procedural", "name": task.path} for task in tasks for _ in range(3)
+    ]
+    return tasks, rows
+
+
+def create(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Empty arrays for that many views; sparse files, so they take room only as they fill."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, (shape, dtype) in FIELDS.items():
+        if not (folder / f"{name}.npy").exists():
+            np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, (len(rows), *shape))
+    (folder / "rows.json").write_text(json.dumps(rows))
+
+
+def opened(folder: Path, mode: str = "r") -> dict[str, NDArray[np.generic]]:
+    return {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in FIELDS}  # type: ignore[arg-type]
+
+
+def fill(arrays: dict[str, NDArray[np.generic]], task: Task) -> str:
+    """Write the task's views; a word about what failed, or nothing. Seeded by the object's name and the variant."""
+    if arrays["done"][task.first]:
+        return ""
+    rng = np.random.default_rng([zlib.crc32(Path(task.path).stem.encode()), task.variant])
+    try:
+        surface = task.surface(rng)
+        rays, inside = Rays(surface), solid(surface, rng)
+    except (ValueError, IndexError) as error:
+        return f"{task.path}: {error}"
+    for row in range(task.first, task.first + task.views):
+        try:
+            view = take(surface, rays, inside, rng)
+        except ValueError as error:
+            return f"{task.path}: {error}"
+        for name in FIELDS:
+            if name != "done":
+                arrays[name][row] = getattr(view, name)  # type: ignore[index]
+        arrays["done"][row] = True  # type: ignore[index]
+    return ""
+
+
+_arrays: dict[str, NDArray[np.generic]] = {}
+
+
+def _start(folder: Path) -> None:
+    os.nice(19)
+    _arrays.update(opened(folder, "r+"))
+
+
+def _work(task: Task) -> str:
+    return fill(_arrays, task)
+
+
+def run(folder: Path, tasks: list[Task], processes: int) -> Iterator[str]:
+    """What each task said, as they end."""
+    with Pool(processes, _start, (folder,)) as pool:
+        yield from pool.imap(_work, tasks, chunksize=4)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--glbs", type=Path, help="folder of GLBs, +Y up")
+    parser.add_argument("--manifest", type=Path, help="CSV with id, source, kind, name of each")
+    parser.add_argument("--procedural", type=int, help="objects of training/shapes.py, instead of GLBs")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--kinds", nargs="*", choices=list(SHARE), help="only these now; the rest may follow later")
+    a = parser.parse_args()
+    if (a.procedural is None) == (a.glbs is None or a.manifest is None):
+        parser.error("give either --glbs and --manifest, or --procedural")
+    tasks, rows = invent(a.procedural) if a.procedural else plan(a.glbs, a.manifest)
+    create(a.out, rows)
+    print(f"{len(tasks)} tasks, {len(rows)} views", flush=True)
+    if a.kinds:
+        tasks = [task for task in tasks if rows[task.first]["kind"] in a.kinds]
+    for i, said in enumerate(run(a.out, tasks, a.processes)):
+        if said:
+            print(said, flush=True)
+        if i % 100 == 99:
+            print(f"{i + 1} tasks done", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the network is told, and how far off it was."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from spherelinks.generators.lift.layout import ELEVATIONS, FILL, TANGENTS, centres
+
+WEIGHTS = {
+    "front": 4.0,
+    "slope": 6.0,
+    "thickness": 1.5,
+    "profile": 1.5,
+    "back": 1.0,
+    "normal": 0.5,
+    "elevation": 0.15,
+    "tangent": 0.05,
+}
+
+
+def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Each of WEIGHTS, a mean over the batch's object pixels; `truth` as `training.batches` makes it."""
+    seen = truth["seen"]  # (B, S, S) in {0, 1}
+    # Errors count as shares of the object's own size, so that what reaches far back does not drown the rest.
+    reach = ((truth["front"] + truth["thickness"]).amax((1, 2)) - truth["front"].amin((1, 2))) / (2 * FILL)
+    own = (1 / reach.clamp(min=1))[:, None, None]
+    front = said["front"] - (said["front"] * seen).sum((1, 2), keepdim=True) / seen.sum((1, 2), keepdim=True)
+    error = (front - truth["front"]) * seen * own
+    slope = torch.zeros((), device=seen.device)
+    for axis in (1, 2):
+        pair = seen.narrow(axis, 1, seen.shape[axis] - 1) * seen.narrow(axis, 0, seen.shape[axis] - 1)
+        slope = slope + (error.diff(dim=axis).abs() * pair).sum() / pair.sum()
+    coarse = truth["seen_coarse"][:, None]  # (B, 1, S / 2, S / 2)
+    count = coarse.sum()
+    profile = functional.binary_cross_entropy_with_logits(said["profile"], truth["profile"], reduction="none")
+    elevation, tangent = said["camera"].split([ELEVATIONS[2], TANGENTS[2]], 1)
+    return {
+        "front": error.abs().sum() / seen.sum(),
+        "slope": slope,
+        "thickness": ((said["thickness"] - truth["thickness"]).abs() * seen * own).sum() / seen.sum(),
+        "profile": (profile.mean(1, keepdim=True) * coarse).sum() / count,
+        "back": ((said["back"] - truth["back"]).abs().mean(1, keepdim=True) * coarse).sum() / count,
+        "normal": ((said["normal"] - truth["normal"]).abs().mean(1, keepdim=True) * coarse).sum() / count,
+        "elevation": functional.cross_entropy(elevation, spread(truth["elevation"], ELEVATIONS)),
+        "tangent": functional.cross_entropy(tangent, spread(truth["tangent"].log(), TANGENTS)),
+    }
+
+
+def spread(value: Tensor, bins: tuple[float, float, int]) -> Tensor:
+    """(B,) -> (B, bins): a bell one bin wide round the value."""
+    low, high, count = bins
+    away = (torch.from_numpy(centres(bins)).to(value.device) - value[:, None]) * ((count - 1) / (high - low))
+    return (-0.5 * away**2).softmax(1)
+
+
+def camera_errors(said: dict[str, Tensor], truth: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean absolute error of the elevation in degrees, and of the field of view as a share."""
+    elevation, tangent = said["camera"].split([ELEVATIONS[2], TANGENTS[2]], 1)
+    e = elevation.softmax(1) @ torch.from_numpy(centres(ELEVATIONS)).to(elevation.device)
+    t = tangent.softmax(1) @ torch.from_numpy(centres(TANGENTS)).to(tangent.device)
+    return (e - truth["elevation"]).abs().mean(), (t - truth["tangent"].log()).abs().mean()

@@ -1,0 +1,223 @@
+"""Train `lift`: `python -m training.train --data data --out run --minutes 60`
+
+Stops after the minutes given; called again, goes on from the last checkpoint. The rate of learning falls over the last
+part of the minutes, so say how long a run is to last, and let it end. Several processes on one machine, or several
+GPUs: `torchrun --nproc-per-node N -m training.train ...`. On busy cores, one thread in each of two processes is faster
+than two threads in one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, distributed, nn
+
+from spherelinks.generators.lift.layout import SIDE
+from spherelinks.generators.lift.network import Network
+from training.batches import Views
+from training.losses import WEIGHTS, camera_errors, losses
+
+RATES = (0.007, 8e-4)  # of Muon and of Adam; at three times these, learning stalls at its own noise
+DECAY = 0.6  # last share of the run over which the rates fall to nothing
+WARM = 50  # first steps, over which they rise
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose every step is made orthogonal: all directions of a weight matrix learn alike.
+
+    Jordan et al. 2024, https://kellerjordan.github.io/posts/muon: five Newton-Schulz iterations. Convolutions count as
+    matrices of output by everything else.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Of several processes, each works out its share of the steps and tells the others."""
+        rank, world = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
+        for group in self.param_groups:
+            steps = []
+            for i, p in enumerate(group["params"]):
+                state = self.state[p]
+                if not state:
+                    state["m"] = torch.zeros_like(p)
+                state["m"].lerp_(p.grad, 1 - group["momentum"])
+                mine = i % world == rank
+                steps.append(
+                    orthogonal(p.grad.lerp(state["m"], group["momentum"]).flatten(1)) if mine else torch.zeros_like(p)
+                )
+            if world > 1:
+                flat = torch.cat([s.flatten() for s in steps])
+                distributed.all_reduce(flat)
+                steps = list(flat.split([p.numel() for p in group["params"]]))
+            for p, s in zip(group["params"], steps, strict=True):
+                p.mul_(1 - group["lr"] * group["decay"])
+                p.add_(s.view_as(p), alpha=-group["lr"] * max(1, p.shape[0] / p[0].numel()) ** 0.5)
+
+
+def orthogonal(g: Tensor) -> Tensor:
+    """About U Vᵀ of the singular value decomposition of a matrix, in float32."""
+    x = g.T if g.shape[0] > g.shape[1] else g
+    x = (x / (x.norm() + 1e-7)).bfloat16()
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
+    return (x.T if g.shape[0] > g.shape[1] else x).float()
+
+
+def optimisers(network: Network) -> list[torch.optim.Optimizer]:
+    """Muon for the trunk's matrices, Adam for what is no matrix and for the first and last layers."""
+    ends = ("outline", "coarse", "fine", "camera", "place", "gains")
+    trunk = [p for n, p in network.named_parameters() if p.ndim >= 2 and not any(e in n for e in ends)]
+    inside = {id(p) for p in trunk}
+    rest = [p for p in network.parameters() if id(p) not in inside]
+    return [Muon(trunk, RATES[0]), torch.optim.AdamW(rest, RATES[1], betas=(0.9, 0.98), weight_decay=1e-4)]
+
+
+def evaluate(network: nn.Module, batches: list[dict[str, Tensor]], device: torch.device) -> dict[str, float]:
+    network.eval()
+    rows = []
+    for batch in batches:
+        batch = {name: field.to(device) for name, field in batch.items()}
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            said = network(batch["x"].contiguous(memory_format=torch.channels_last))
+        elevation, tangent = camera_errors(said, batch)
+        rows.append(
+            {n: float(v) for n, v in losses(said, batch).items()}
+            | {"degrees": float(elevation), "field": float(tangent)}
+        )
+    network.train()
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+
+
+def total(parts: dict[str, Tensor]) -> Tensor:
+    return torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--batch", type=int, default=16, help="views a step in each process")
+    parser.add_argument(
+        "--side", type=int, default=SIDE, choices=(64, 128), help="of the pictures; 128 costs four times as much"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, help="of each process")
+    parser.add_argument(
+        "--hold-out",
+        nargs="*",
+        default=["elpis-lab/ycb", "aws-robotics/aws-robomaker-hospital"],
+        help="sources to judge by; never trained on",
+    )
+    parser.add_argument("--everything", action="store_true", help="train on the held-out sources too")
+    a = parser.parse_args()
+    rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    device = (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+    )
+    if a.threads:
+        torch.set_num_threads(a.threads)
+    if world > 1:
+        distributed.init_process_group("gloo")
+    a.out.mkdir(parents=True, exist_ok=True)
+
+    held = tuple(a.hold_out)
+    views = Views(a.data, a.side, () if a.everything else held)
+    judges = Views(a.data, a.side, held, only=True)
+    torch.manual_seed(a.seed)
+    network = Network().to(device, memory_format=torch.channels_last)
+    mean = Network().to(device, memory_format=torch.channels_last)
+    mean.load_state_dict(network.state_dict())
+    both = optimisers(network)
+    step, before = 0, 0.0
+    saved = a.out / "checkpoint.pt"
+    if saved.exists():
+        state = torch.load(saved, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        mean.load_state_dict(state["mean"])
+        for optimiser, kept in zip(both, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
+        step, before = state["step"], state["minutes"]
+    rng = np.random.default_rng([a.seed, rank, step])
+    judged: list[dict[str, Tensor]] = []
+    parameters = list(network.parameters())
+    print(f"{sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(views)} views, step {step}", flush=True)
+
+    start = time.monotonic()
+    told, spent, running = start, 0.0, dict.fromkeys(WEIGHTS, 0.0)
+    done = False
+    first = step
+    while not done:
+        share = spent / a.minutes
+        rate = min(1.0, (step - first + 1) / WARM, (1 - share) / DECAY)
+        batch = {name: field.to(device) for name, field in views.some(a.batch, rng).items()}
+        with torch.autocast(device.type, torch.bfloat16):
+            said = network(batch["x"].contiguous(memory_format=torch.channels_last))
+        parts = losses(said, batch)
+        total(parts).backward()
+        spent = (time.monotonic() - start) / 60
+        if world > 1:  # the clocks travel with the gradients, so that all end at the same step
+            flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([spent], device=device)])
+            distributed.all_reduce(flat)
+            flat /= world
+            spent = float(flat[-1])
+            for p, g in zip(parameters, flat[:-1].split([p.numel() for p in parameters]), strict=True):
+                p.grad.copy_(g.view_as(p))
+        norm = torch.nn.utils.clip_grad_norm_(parameters, 5.0)
+        for optimiser, full in zip(both, RATES, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = full * rate
+            optimiser.step()
+            optimiser.zero_grad()
+        step += 1
+        keep = min(0.995, (1 + step) / (10 + step))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(mean.parameters()), parameters, 1 - keep)
+        for name, value in parts.items():
+            running[name] += (float(value.detach()) - running[name]) * max(0.02, 1 / (step - first))
+        done = spent >= a.minutes
+        if step % 50 == 0 and rank == 0:
+            text = " ".join(f"{name} {value:.3f}" for name, value in running.items())
+            print(f"{spent:6.1f} min step {step} rate {rate:.2f} norm {norm:.1f} {text}", flush=True)
+        if step % 200 == 0:
+            views.refresh()
+        if rank == 0 and (done or time.monotonic() - told > 300):
+            told = time.monotonic()
+            if not judged:
+                judges.refresh()
+                judged = [judges.some(16, np.random.default_rng(i), vary=False) for i in range(4)]
+            report = {"minutes": before + spent, "step": step, "samples": step * a.batch * world, "views": len(views)}
+            report |= {f"train {n}": v for n, v in running.items()} | evaluate(mean, judged, device)
+            print(" ".join(f"{n} {v:.3f}" for n, v in report.items()), flush=True)
+            _append(a.out / "curve.csv", report)
+            state = {
+                "network": network.state_dict(),
+                "mean": mean.state_dict(),
+                "optimisers": [optimiser.state_dict() for optimiser in both],
+                "step": step,
+                "minutes": before + spent,
+            }
+            torch.save(state, saved.with_suffix(".new"))
+            saved.with_suffix(".new").replace(saved)
+
+
+def _append(path: Path, row: dict[str, float]) -> None:
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row))
+        if fresh:
+            writer.writeheader()
+        writer.writerow({name: f"{value:.5g}" for name, value in row.items()})
+
+
+if __name__ == "__main__":
+    main()
