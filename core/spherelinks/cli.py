@@ -39,15 +39,24 @@ EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = _parser().parse_args(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
         return int(arguments.run(arguments) or 0)
     except (Exception, KeyboardInterrupt) as error:
-        return _failed(error, as_json=getattr(arguments, "json", False))
+        interrupted = signal.getsignal(signal.SIGINT) is _interrupted  # C code may have made another error of it
+        return _failed(KeyboardInterrupt() if interrupted else error, as_json=getattr(arguments, "json", False))
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
+    """Raise KeyboardInterrupt once, for the clean-up to run; a second signal does not disturb it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     raise KeyboardInterrupt
+
+
+def _interrupted(signum: int, frame: object) -> None:
+    pass
 
 
 def _failed(error: BaseException, *, as_json: bool) -> int:
@@ -168,6 +177,25 @@ def _length(measure: str, text: str) -> dict[str, Any]:
     return {measure: float(found[1]), "unit": found[2] or "m"}
 
 
+@contextmanager
+def _nothing_to_clean_up(*, as_json: bool) -> Iterator[None]:
+    """While it lasts, an interrupt ends the process here and now.
+
+    For work in memory alone: compiled code and imports of native libraries do not bear an exception in their midst,
+    and some crash by it.
+    """
+
+    def leave(signum: int, frame: object) -> NoReturn:
+        code = _failed(KeyboardInterrupt(), as_json=as_json)
+        sys.stdout.flush()
+        os._exit(code)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 # --- generate -------------------------------------------------------------------------------------------------------
 
 
@@ -177,10 +205,11 @@ def _generate(arguments: argparse.Namespace) -> None:
     output: Path = arguments.output
     if not output.parent.is_dir():
         raise FileNotFoundError(f"The folder {output.parent} does not exist")
-    from spherelinks.pipeline import generate
+    with _nothing_to_clean_up(as_json=arguments.json):
+        from spherelinks.pipeline import generate
 
-    with _progress_bar() as progress:
-        asset = generate(arguments.picture, options, progress)
+        with _progress_bar() as progress:
+            asset = generate(arguments.picture, options, progress)
     asset.save(output)
     report = asset.report
     if arguments.json:
