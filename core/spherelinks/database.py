@@ -20,8 +20,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, Connection, DateTime, Engine, ForeignKey, Text, create_engine, event, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, DateTime, Engine, ForeignKey, Text, create_engine, event, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from typeid import TypeID
 
@@ -39,7 +39,12 @@ _MIGRATION_LOCK = 5_347_001  # any number of our own, for pg_advisory_lock
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {str: Text, datetime: DateTime(timezone=True), dict[str, Any]: JSONB}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        str: Text,
+        datetime: DateTime(timezone=True),
+        dict[str, Any]: JSONB,
+        list[str]: ARRAY(Text),
+    }
 
 
 def new_id(prefix: str) -> str:
@@ -47,8 +52,29 @@ def new_id(prefix: str) -> str:
     return str(TypeID(prefix=prefix))
 
 
+class Plan(Base):
+    """What an account is given, see :mod:`spherelinks.accounts.plans`.
+
+    monthly_credits : added at each month's start (UTC), gone at its end
+    requests_per_minute : of one key; None is what the server's own setting says
+    concurrent_jobs : how many of an account's jobs are in the queue or at work at a time, the others wait in line
+        behind them; None is no limit
+    head_start_s : its jobs are queued as if they had been submitted so many seconds earlier
+    retention_days : how long results are kept; None is for ever
+    """
+
+    __tablename__ = "plans"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    monthly_credits: Mapped[int]
+    requests_per_minute: Mapped[int | None]
+    concurrent_jobs: Mapped[int | None]
+    head_start_s: Mapped[int] = mapped_column(server_default="0")
+    retention_days: Mapped[int | None]
+
+
 class Account(Base):
-    """Who owns keys, jobs and credits. ``plan`` is a name in :mod:`spherelinks.accounts.plans`."""
+    """Who owns keys, jobs and credits. ``plan`` names a :class:`Plan`; one that is closed has no keys that work."""
 
     __tablename__ = "accounts"
 
@@ -56,10 +82,16 @@ class Account(Base):
     name: Mapped[str]
     plan: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]
 
 
 class ApiKey(Base):
-    """A key, of which only the SHA-256 digest is kept; ``prefix`` and ``last4`` help its owner to recognise it."""
+    """A key, of which only the SHA-256 digest is kept; ``prefix`` and ``last4`` help its owner to recognise it.
+
+    scopes : what it may do, see :mod:`spherelinks.accounts.keys`
+    monthly_cap : credits that its jobs may cost in a calendar month (UTC); None is no cap
+    sandbox : its jobs cost nothing and end at once with a sample
+    """
 
     __tablename__ = "api_keys"
 
@@ -69,6 +101,9 @@ class ApiKey(Base):
     digest: Mapped[bytes] = mapped_column(unique=True)
     prefix: Mapped[str]
     last4: Mapped[str]
+    scopes: Mapped[list[str]]
+    monthly_cap: Mapped[int | None]
+    sandbox: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
@@ -85,7 +120,11 @@ class ApiKey(Base):
 
 
 class CreditEntry(Base):
-    """One movement of credits; never changed, never deleted. ``available`` and ``held`` are signed differences."""
+    """One movement of credits; never changed, never deleted. ``available`` and ``held`` are signed differences.
+
+    monthly : so much of ``available`` moved among the credits of ``month``, which lapse when it ends
+    period : of a plan's grant: the month it is for
+    """
 
     __tablename__ = "credit_entries"
 
@@ -94,6 +133,8 @@ class CreditEntry(Base):
     kind: Mapped[str]
     available: Mapped[int]
     held: Mapped[int]
+    monthly: Mapped[int] = mapped_column(server_default="0")
+    month: Mapped[str | None]
     job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     period: Mapped[str | None]
     reason: Mapped[str | None]
@@ -101,20 +142,34 @@ class CreditEntry(Base):
 
 
 class CreditBalance(Base):
-    """The sums of an account's entries, kept so that one row's lock orders all holds of an account."""
+    """The sums of an account's entries, kept so that one row's lock orders all holds of an account.
+
+    monthly : so much of ``available`` belongs to ``month``, and lapses when it ends
+    """
 
     __tablename__ = "credit_balances"
 
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
     available: Mapped[int] = mapped_column(BigInteger)
     held: Mapped[int] = mapped_column(BigInteger)
+    monthly: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    month: Mapped[str | None]
 
 
 class Job(Base):
     """One accepted request.
 
     state : queued, running, completed or failed
-    queue_id : the queue row that will wake, or woke, the current attempt
+    queue_id : the queue row that will wake, or woke, the current attempt; 0 for a job that waits in its account's
+        line, see :mod:`spherelinks.jobs.line`
+    priority : of its queue rows, see :func:`spherelinks.jobs.queue.priority`
+    sandbox : asked for with a sandbox key, and seen by such keys alone
+    content_key : equal for requests that make the same asset, see :mod:`spherelinks.jobs.cache`
+    cache_hit : its asset is that of an earlier job
+    thumbnail : a picture of the asset lies beside it
+    output : where else the asset is sent
+    expires_at : when its files are deleted; None is never
+    deleted_at : when its owner deleted it; nothing shows it any more
     attempt : how often it was started; fences a superseded attempt out
     crashes : how many attempts ended without a word
     beat_at : when its attempt last gave a sign of life
@@ -141,9 +196,103 @@ class Job(Base):
     asset_size: Mapped[int | None] = mapped_column(BigInteger)
     report: Mapped[dict[str, Any] | None]
     credits: Mapped[int] = mapped_column(server_default="1")
+    priority: Mapped[int] = mapped_column(server_default="0")
+    sandbox: Mapped[bool] = mapped_column(server_default="false")
+    cache_hit: Mapped[bool] = mapped_column(server_default="false")
+    content_key: Mapped[str | None]
+    thumbnail: Mapped[bool] = mapped_column(server_default="false")
+    output: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class IdempotencyKey(Base):
+    """The request that an Idempotency-Key came with, and the job it became."""
+
+    __tablename__ = "idempotency_keys"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[bytes]
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Webhook(Base):
+    """An address that an account's events are sent to. ``previous_secret`` signs too until ``previous_until``."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    url: Mapped[str]
+    events: Mapped[list[str]]
+    secret: Mapped[str]
+    previous_secret: Mapped[str | None]
+    previous_until: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Delivery(Base):
+    """A message to a webhook, or, without one, a job's asset on its way to ``output.putUrl``.
+
+    answer : HTTP status of the last try
+    problem : what went wrong with the last try, in words
+    """
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id"))
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    event: Mapped[str]
+    payload: Mapped[str | None]
+    state: Mapped[str] = mapped_column(server_default="pending")
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    next_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    answer: Mapped[int | None]
+    problem: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    ended_at: Mapped[datetime | None]
+
+
+class User(Base):
+    """Who signs in to an account's pages. The local owner has neither e-mail nor password until it sets them."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    email: Mapped[str | None] = mapped_column(unique=True)
+    password_hash: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class UserSession(Base):
+    """A browser in which a user is signed in; only the SHA-256 digest of its token is kept."""
+
+    __tablename__ = "user_sessions"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    browser: Mapped[str]
+    by_link: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+
+
+class SignInLink(Base):
+    """A token that signs a user in once; only its SHA-256 digest is kept."""
+
+    __tablename__ = "sign_in_links"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    expires_at: Mapped[datetime]
 
 
 # --- connections ----------------------------------------------------------------------------------------------------
@@ -282,15 +431,16 @@ def migrate(database: Engine | str) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database's tables are those of the installed version. Raises DatabaseUnavailable."""
+    """Whether the database's tables are those of the installed version, or of a later one, which only adds.
+
+    Raises DatabaseUnavailable.
+    """
     with outage(), engine.connect() as connection:
-        return _revision(connection) == ScriptDirectory.from_config(_alembic()).get_current_head() and (
-            queue.is_current(connection)
+        revision = MigrationContext.configure(connection).get_current_revision()
+        known = [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
+        return (revision == known[0] or (revision is not None and revision not in known)) and queue.is_current(
+            connection
         )
-
-
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _alembic() -> Config:

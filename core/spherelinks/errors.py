@@ -5,18 +5,25 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
 
     SphereLinksError
     ├── InvalidRequest            the request is not of the contract's form
-    │   └── InvalidOption         an option is unknown, of the wrong type or out of range
+    │   ├── InvalidOption         an option is unknown, of the wrong type or out of range
+    │   ├── UnknownWebhook        no such webhook, or no such delivery of it, for this account
+    │   └── IdempotencyMismatch   the Idempotency-Key came with another request before
     ├── PictureError
     │   ├── PictureTooLarge       over 10 MB
     │   ├── PictureUnreachable    a URL that cannot, or must not, be fetched
     │   └── PictureUnreadable     not JPEG, PNG or WebP; corrupt; animated; too many pixels
     ├── AccessDenied
     │   ├── InvalidKey            missing, malformed, unknown or revoked
+    │   ├── MissingScope          the key works, but not for this
     │   ├── InsufficientCredits
+    │   ├── KeyCapReached         the key has cost as much as it may in this month
     │   └── RateLimited
     ├── JobError
     │   ├── UnknownJob            no such job for this account
+    │   ├── UnknownFile           the job has no file of that kind
+    │   ├── RequestInFlight       a request with the same Idempotency-Key is just being accepted
     │   ├── JobNotFinished
+    │   ├── AssetExpired          the asset was kept as long as the plan says, and is deleted
     │   └── JobFailed             the job ended without an asset; carries the reason's code
     ├── GenerationError
     │   ├── NoObject              the picture shows nothing that stands out from its ground
@@ -58,6 +65,14 @@ class InvalidOption(InvalidRequest):
     code = "invalid_option"
 
 
+class UnknownWebhook(InvalidRequest):
+    code = "unknown_webhook"
+
+
+class IdempotencyMismatch(InvalidRequest):
+    code = "idempotency_mismatch"
+
+
 class PictureError(SphereLinksError):
     code = "picture_error"
 
@@ -82,8 +97,16 @@ class InvalidKey(AccessDenied):
     code = "invalid_api_key"
 
 
+class MissingScope(AccessDenied):
+    code = "missing_scope"
+
+
 class InsufficientCredits(AccessDenied):
     code = "insufficient_credits"
+
+
+class KeyCapReached(AccessDenied):
+    code = "key_cap_reached"
 
 
 class RateLimited(AccessDenied):
@@ -104,8 +127,20 @@ class UnknownJob(JobError):
     code = "unknown_job"
 
 
+class UnknownFile(JobError):
+    code = "unknown_file"
+
+
+class RequestInFlight(JobError):
+    code = "request_in_flight"
+
+
 class JobNotFinished(JobError):
     code = "job_not_finished"
+
+
+class AssetExpired(JobError):
+    code = "asset_expired"
 
 
 class JobFailed(JobError):

@@ -16,14 +16,20 @@ from spherelinks_server.context import request_id
 
 STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
+    errors.UnknownWebhook: HTTPStatus.NOT_FOUND,
+    errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.PictureTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.PictureError: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.InvalidKey: HTTPStatus.UNAUTHORIZED,
     errors.InsufficientCredits: HTTPStatus.PAYMENT_REQUIRED,
+    errors.KeyCapReached: HTTPStatus.PAYMENT_REQUIRED,
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.AccessDenied: HTTPStatus.FORBIDDEN,
     errors.UnknownJob: HTTPStatus.NOT_FOUND,
+    errors.UnknownFile: HTTPStatus.NOT_FOUND,
+    errors.RequestInFlight: HTTPStatus.CONFLICT,
     errors.JobNotFinished: HTTPStatus.CONFLICT,
+    errors.AssetExpired: HTTPStatus.GONE,
     errors.JobFailed: HTTPStatus.BAD_GATEWAY,
     errors.GenerationError: HTTPStatus.BAD_GATEWAY,
     errors.ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -51,10 +57,17 @@ MEANINGS: dict[str, str] = {
     "picture_unreachable": "`imageUrl` cannot, or must not, be fetched",
     "picture_unreadable": "the picture is not JPEG, PNG or WebP, is damaged or animated, or has too many pixels",
     "invalid_api_key": "the key is missing, malformed, unknown, expired or revoked",
+    "missing_scope": "the key works, but lacks the scope that this needs",
+    "key_cap_reached": "the key's jobs have cost as much as they may in this month",
+    "idempotency_mismatch": "the `Idempotency-Key` came with another request before",
+    "request_in_flight": "a request with the same `Idempotency-Key` is just being accepted",
     "insufficient_credits": "the account has no credit left for a job",
     "rate_limited": "too many requests with this key, or too many pictures being taken in",
     "unknown_job": "this account has no such job",
+    "unknown_file": "the job has no file of that kind",
+    "unknown_webhook": "this account has no such webhook, or the webhook no such delivery",
     "job_not_finished": "the job is still at work",
+    "asset_expired": "the job's files were kept as long as the plan says, and are deleted",
     "no_object": "the picture shows nothing that stands out from its ground",
     "generator_failed": "the generator or the finishing broke, or ran out of time",
     "cancelled": "the job was stopped on its owner's wish",
@@ -114,12 +127,12 @@ def _known(error: errors.SphereLinksError) -> Response:
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         case errors.JobFailed():
             code = error.reason
-        case errors.JobNotFinished() | errors.ServiceError():
+        case errors.JobNotFinished() | errors.RequestInFlight() | errors.ServiceError():
             headers["Retry-After"] = str(RETRY_AFTER_S)
         case errors.InvalidKey():
             headers["WWW-Authenticate"] = 'ApiKey realm="SphereLinks"'
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.JobFailed):
-        current_app.logger.error("request %s: %s", request_id(), error.message, exc_info=error)
+        current_app.logger.error(error.message, exc_info=error)
     return _answer(status, code, error.message, error.hint, headers)
 
 
@@ -139,7 +152,7 @@ def _http(error: HTTPException) -> Response | HTTPException:
 
 
 def _unexpected(error: Exception) -> Response:
-    current_app.logger.error("request %s: %s %s failed", request_id(), request.method, request.path, exc_info=error)
+    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
     code, hint = HTTP_CODES[HTTPStatus.INTERNAL_SERVER_ERROR]
     return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, code, "Something broke on the server.", hint)
 

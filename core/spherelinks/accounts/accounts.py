@@ -15,7 +15,7 @@ from spherelinks.errors import InvalidRequest
 
 def create(session: Session, name: str) -> Account:
     """A new account on the free plan. Raises InvalidRequest for a name that is empty or over 200 characters."""
-    account = Account(id=new_id("acc"), name=checked_name(name), plan=plans.FREE.name)
+    account = Account(id=new_id("acc"), name=checked_name(name), plan=plans.FREE)
     session.add(account)
     session.flush()
     return account
@@ -33,10 +33,8 @@ def checked_name(name: str) -> str:
 
 def local_owner(session: Session) -> Account:
     """The account of whoever runs this installation, made on first call; there is one, on the owner's plan."""
-    session.execute(
-        insert(Account).values(id=new_id("acc"), name="Owner", plan=plans.OWNER.name).on_conflict_do_nothing()
-    )
-    return session.scalars(select(Account).where(Account.plan == plans.OWNER.name)).one()
+    session.execute(insert(Account).values(id=new_id("acc"), name="Owner", plan=plans.OWNER).on_conflict_do_nothing())
+    return session.scalars(select(Account).where(Account.plan == plans.OWNER)).one()
 
 
 def list_accounts(session: Session) -> Sequence[Account]:

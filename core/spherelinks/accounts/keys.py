@@ -1,8 +1,13 @@
 """API keys: made, shown once, looked up by digest.
 
-A key is ``sk_sph_live_``, 32 random base62 characters (190.5 bits) and 6 base62 characters of CRC-32 over all that
-stands before them. The prefix is unique to us, so that secret scanners can find a leaked key; the checksum tells a
-typo from an unknown key without asking the database. With that much entropy a plain SHA-256 is a safe digest.
+A key is ``sk_sph_live_`` or, for a sandbox key, ``sk_sph_test_``, then 32 random base62 characters (190.5 bits) and 6
+base62 characters of CRC-32 over all that stands before them. The prefix is unique to us, so that secret scanners can
+find a leaked key; the checksum tells a typo from an unknown key without asking the database. With that much entropy a
+plain SHA-256 is a safe digest.
+
+A key may do what its scopes say: ``generate`` submits and cancels jobs, ``read`` sees jobs, results and credits,
+``manage`` deletes jobs and sets up webhooks. A sandbox key's jobs cost nothing and end at once with a sample; it sees
+such jobs alone.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ import hashlib
 import re
 import secrets
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,31 +25,63 @@ from sqlalchemy.orm import Session
 
 from spherelinks.accounts import accounts
 from spherelinks.database import ApiKey, new_id
-from spherelinks.errors import InvalidKey, InvalidRequest
+from spherelinks.errors import InvalidKey, InvalidRequest, MissingScope
 
 PREFIX = "sk_sph_live_"
+SANDBOX_PREFIX = "sk_sph_test_"
+SCOPES = ("generate", "read", "manage")
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RANDOM_LENGTH = 32
 CHECKSUM_LENGTH = 6
-_FORM = re.compile(f"{PREFIX}[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}", re.ASCII)
+_FORM = re.compile(f"(?:{PREFIX}|{SANDBOX_PREFIX})[0-9A-Za-z]{{{RANDOM_LENGTH + CHECKSUM_LENGTH}}}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the account, and the key it came with."""
+    """Who asks: the account, and the key it came with; None for its owner at the dashboard."""
 
     account_id: str
-    key_id: str
+    key_id: str | None
+    scopes: frozenset[str] = frozenset(SCOPES)
+    sandbox: bool = False
+
+    def require(self, scope: str) -> None:
+        """Raises MissingScope unless the key may do this."""
+        if scope not in self.scopes:
+            raise missing_scope(scope)
 
 
-def create(session: Session, account_id: str, name: str) -> tuple[ApiKey, str]:
+def create(
+    session: Session,
+    account_id: str,
+    name: str,
+    *,
+    scopes: Collection[str] = SCOPES,
+    monthly_cap: int | None = None,
+    sandbox: bool = False,
+) -> tuple[ApiKey, str]:
     """A new key of the account and its secret, which is not kept and cannot be shown again.
 
-    Raises InvalidRequest for an unknown account, or a name that is empty or over 200 characters.
+    scopes : what it may do, some of ``SCOPES``
+    monthly_cap : credits that its jobs may cost in a calendar month (UTC), 1 to 1 000 000; None is no cap
+    sandbox : whether its jobs cost nothing and end with a sample
+
+    Raises InvalidRequest for an unknown account, a name that is empty or over 200 characters, no or unknown scopes, or
+    a cap out of range.
     """
-    accounts.get(session, account_id)
+    if accounts.get(session, account_id).closed_at is not None:
+        raise InvalidRequest(f"account '{account_id}' is closed.", hint="Open another account.", field="account")
     name = accounts.checked_name(name)
-    body = PREFIX + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
+    if not scopes or not set(scopes) <= set(SCOPES):
+        raise InvalidRequest(f"scopes is {sorted(scopes)}.", hint=f"Give some of {', '.join(SCOPES)}.", field="scopes")
+    if monthly_cap is not None and not 1 <= monthly_cap <= 1_000_000:
+        raise InvalidRequest(
+            f"monthlyCap is {monthly_cap}.",
+            hint="Give a whole number from 1 to 1000000, or none for no cap.",
+            field="monthlyCap",
+        )
+    prefix = SANDBOX_PREFIX if sandbox else PREFIX
+    body = prefix + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     secret = body + _checksum(body)
     key = ApiKey(
         id=new_id("key"),
@@ -53,6 +90,9 @@ def create(session: Session, account_id: str, name: str) -> tuple[ApiKey, str]:
         digest=hashlib.sha256(secret.encode()).digest(),
         prefix=secret[: len(PREFIX) + 4],
         last4=secret[-4:],
+        scopes=[scope for scope in SCOPES if scope in scopes],
+        monthly_cap=monthly_cap,
+        sandbox=sandbox,
     )
     session.add(key)
     session.flush()
@@ -60,14 +100,23 @@ def create(session: Session, account_id: str, name: str) -> tuple[ApiKey, str]:
 
 
 def rotate(session: Session, key_id: str, grace: timedelta) -> tuple[ApiKey, str]:
-    """A new key of the same account and name, and its secret; the old key works for ``grace`` longer.
+    """A new key that differs in nothing but its secret, and that secret; the old key works for ``grace`` longer.
+
+    Of the month's cap, the new key has the whole again.
 
     Raises InvalidRequest for an unknown key, or one that no longer works.
     """
     old = _get(session, key_id)
     if old.state in ("revoked", "expired"):
         raise InvalidRequest(f"key '{key_id}' is {old.state}.", hint="Create a new key instead.", field="key")
-    new, secret = create(session, old.account_id, old.name)
+    new, secret = create(
+        session,
+        old.account_id,
+        old.name,
+        scopes=old.scopes,
+        monthly_cap=old.monthly_cap,
+        sandbox=old.sandbox,
+    )
     end = datetime.now(UTC) + max(grace, timedelta())
     old.expires_at = min(old.expires_at or end, end)
     session.flush()
@@ -93,8 +142,8 @@ def digest(secret: str) -> bytes:
     if not _FORM.fullmatch(secret) or _checksum(secret[:-CHECKSUM_LENGTH]) != secret[-CHECKSUM_LENGTH:]:
         raise InvalidKey(
             "The API key is malformed.",
-            hint=f"Copy the whole key: it starts with {PREFIX} and has {len(PREFIX) + RANDOM_LENGTH + CHECKSUM_LENGTH} "
-            "characters.",
+            hint=f"Copy the whole key: it starts with {PREFIX} or {SANDBOX_PREFIX} and has "
+            f"{len(PREFIX) + RANDOM_LENGTH + CHECKSUM_LENGTH} characters.",
         )
     return hashlib.sha256(secret.encode()).digest()
 
@@ -106,10 +155,17 @@ def unknown_key() -> InvalidKey:
     )
 
 
+def missing_scope(scope: str) -> MissingScope:
+    """The answer to a key that may not do what it asks for."""
+    return MissingScope(
+        f"The API key lacks the scope '{scope}'.", hint=f"Use a key with the scope '{scope}'; the owner can make one."
+    )
+
+
 def authenticate(connection: Session | Connection, secret: str) -> Principal:
     """Whose key it is. Raises InvalidKey for one that is malformed, unknown, expired or revoked."""
     row = connection.execute(
-        select(ApiKey.account_id, ApiKey.id).where(
+        select(ApiKey.account_id, ApiKey.id, ApiKey.scopes, ApiKey.sandbox).where(
             ApiKey.digest == digest(secret),
             ApiKey.revoked_at.is_(None),
             or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
@@ -117,7 +173,7 @@ def authenticate(connection: Session | Connection, secret: str) -> Principal:
     ).one_or_none()
     if row is None:
         raise unknown_key()
-    return Principal(account_id=row[0], key_id=row[1])
+    return Principal(row.account_id, row.id, frozenset(row.scopes), row.sandbox)
 
 
 def _get(session: Session, key_id: str) -> ApiKey:

@@ -5,15 +5,21 @@ A job's credit goes through two phases, as a card payment does: ``hold`` when th
 trigger refuses to change or delete an entry, and the balance row (the sums, kept beside the entries) may not go below
 zero. That row's lock orders all holds of one account, so two holds cannot spend the same credit.
 
+Credits come in two buckets: those of the month, which the plan gives and which ``expire`` when the month ends, and
+lasting ones, granted or bought, which never do. The month's are spent first. A release goes back to where the hold
+came from; if that month is over by then, those credits expire in the same transaction. A month is turned when its
+account is next looked at or asks for something, so an entry may be written later than the moment it stands for.
+
 Every function works inside the caller's transaction and commits nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select, text, update
+from sqlalchemy import Select, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -30,42 +36,113 @@ class Balance:
     held: int
 
 
+@dataclass(frozen=True)
+class Buckets:
+    """A balance by what becomes of it.
+
+    monthly : available, and gone at ``monthly_until`` (aware, UTC)
+    lasting : available, and never gone
+    held : set aside for jobs that have not ended
+    next_monthly : how many the plan gives at ``monthly_until``
+    """
+
+    monthly: int
+    lasting: int
+    held: int
+    monthly_until: datetime
+    next_monthly: int
+
+    @property
+    def available(self) -> int:
+        return self.monthly + self.lasting
+
+
 def hold(session: Session, account_id: str, job_id: str, credits: int = 1) -> None:
     """Set the job's credits aside; the job's row must exist. Once a job: a second hold breaks ``one_hold``.
 
     Raises InsufficientCredits, which says the balance and when the next credits come.
     """
-    _grant_month(session, account_id)
-    if not _move(session, account_id, "hold", available=-credits, held=credits, job_id=job_id):
+    _turn_month(session, account_id)
+    row = _locked(session, account_id)
+    if row.available < credits:
         _refuse(session, account_id, credits)
+    monthly = min(credits, row.monthly)
+    _move(session, row, "hold", available=-credits, held=credits, monthly=-monthly, month=row.month, job_id=job_id)
 
 
 def capture(session: Session, account_id: str, job_id: str) -> None:
     """Spend what is held for the job. Raises where nothing is held, or it was settled before."""
-    _settle(session, account_id, "capture", job_id)
+    held = _held(session, account_id, job_id)
+    _move(session, _locked(session, account_id), "capture", held=-held.held, job_id=job_id)
 
 
 def release(session: Session, account_id: str, job_id: str) -> None:
     """Give back what is held for the job. Raises where nothing is held, or it was settled before."""
-    _settle(session, account_id, "release", job_id)
+    held = _held(session, account_id, job_id)
+    row = _locked(session, account_id)
+    credits, monthly, month = held.held, -held.monthly, held.month
+    _move(session, row, "release", available=credits, held=-credits, monthly=monthly, month=month, job_id=job_id)
+    if monthly and month != row.month:
+        reason = f"of {month}, given back after its end"
+        _move(session, row, "expire", available=-monthly, monthly=-monthly, month=month, job_id=job_id, reason=reason)
 
 
 def grant(session: Session, account_id: str, credits: int, reason: str) -> None:
-    """Give the account credits. Raises InvalidRequest for an unknown account or a number outside 1 to 1 000 000."""
+    """Give the account credits that do not expire.
+
+    Raises InvalidRequest for an unknown account or a number outside 1 to 1 000 000.
+    """
     accounts.get(session, account_id)
     if not 1 <= credits <= 1_000_000:
         raise InvalidRequest(f"credits is {credits}.", hint="Give a whole number from 1 to 1000000.", field="credits")
-    _grant_month(session, account_id)
-    _move(session, account_id, "grant", available=credits, held=0, reason=reason)
+    _turn_month(session, account_id)
+    _move(session, _locked(session, account_id), "grant", available=credits, reason=reason)
+
+
+def top_up(session: Session, account_id: str) -> None:
+    """Bring this month's grant up to what the account's plan gives, where a better plan has just begun.
+
+    What the month was given already counts, so that going to and fro between plans gives nothing.
+    """
+    _turn_month(session, account_id)
+    row = _locked(session, account_id)
+    given = session.scalars(
+        select(func.coalesce(func.sum(CreditEntry.available), 0)).where(
+            CreditEntry.account_id == account_id, CreditEntry.kind == "grant", CreditEntry.month == row.month
+        )
+    ).one()
+    plan = plans.of(session, account_id)
+    more = plan.monthly_credits - given
+    if more > 0:
+        reason = f"plan {plan.name}, from now on"
+        _move(session, row, "grant", available=more, monthly=more, month=row.month, reason=reason)
 
 
 def balance(session: Session, account_id: str) -> Balance:
     """What the account has, this month's credits included. Raises InvalidRequest for an unknown account."""
-    _grant_month(session, account_id)
-    row = session.execute(
-        select(CreditBalance.available, CreditBalance.held).where(CreditBalance.account_id == account_id)
-    ).one()
-    return Balance(row[0], row[1])
+    found = buckets(session, account_id)
+    return Balance(found.available, found.held)
+
+
+def buckets(session: Session, account_id: str) -> Buckets:
+    """The same by bucket. Raises InvalidRequest for an unknown account."""
+    _turn_month(session, account_id)
+    row = session.scalars(_row(account_id)).one()
+    return Buckets(
+        monthly=row.monthly,
+        lasting=row.available - row.monthly,
+        held=row.held,
+        monthly_until=plans.next_period_start(_now()),
+        next_monthly=plans.of(session, account_id).monthly_credits,
+    )
+
+
+def entries(session: Session, account_id: str, *, before: int | None = None, limit: int = 50) -> Sequence[CreditEntry]:
+    """The account's entries, newest first, at most ``limit``; with ``before`` those older than that entry's id."""
+    query = select(CreditEntry).where(CreditEntry.account_id == account_id)
+    if before is not None:
+        query = query.where(CreditEntry.id < before)
+    return session.scalars(query.order_by(CreditEntry.id.desc()).limit(limit)).all()
 
 
 def audit(session: Session) -> list[str]:
@@ -77,13 +154,16 @@ def audit(session: Session) -> list[str]:
 
 
 _AUDIT = """
-SELECT format('account %s: balance %s available, %s held; entries sum to %s and %s',
-              a.id, b.available, b.held, coalesce(s.available, 0), coalesce(s.held, 0))
+SELECT format('account %s: balance %s available, %s held, %s monthly; entries sum to %s, %s and %s',
+              a.id, b.available, b.held, b.monthly, coalesce(s.available, 0), coalesce(s.held, 0),
+              coalesce(s.monthly, 0))
 FROM accounts a
 LEFT JOIN credit_balances b ON b.account_id = a.id
-LEFT JOIN (SELECT account_id, sum(available) AS available, sum(held) AS held FROM credit_entries GROUP BY 1) s
+LEFT JOIN (SELECT account_id, sum(available) AS available, sum(held) AS held, sum(monthly) AS monthly
+           FROM credit_entries GROUP BY 1) s
        ON s.account_id = a.id
-WHERE (coalesce(b.available, 0), coalesce(b.held, 0)) <> (coalesce(s.available, 0), coalesce(s.held, 0))
+WHERE (coalesce(b.available, 0), coalesce(b.held, 0), coalesce(b.monthly, 0))
+   <> (coalesce(s.available, 0), coalesce(s.held, 0), coalesce(s.monthly, 0))
 UNION ALL
 SELECT format('job %s is %s: held %s, captured %s, released %s', j.id, j.state, e.hold, e.capture, e.release)
 FROM jobs j
@@ -100,90 +180,90 @@ WHERE (e.hold, e.capture, e.release) <> (
 """
 
 
-def _settle(session: Session, account_id: str, kind: str, job_id: str) -> None:
-    held = session.scalars(
-        select(CreditEntry.held).where(
+def _held(session: Session, account_id: str, job_id: str) -> CreditEntry:
+    """The job's hold. Raises NoResultFound."""
+    return session.scalars(
+        select(CreditEntry).where(
             CreditEntry.job_id == job_id, CreditEntry.account_id == account_id, CreditEntry.kind == "hold"
         )
     ).one()
-    available = held if kind == "release" else 0
-    if not _move(session, account_id, kind, available=available, held=-held, job_id=job_id):
-        raise AssertionError(f"account {account_id} holds less than job {job_id} needs")
+
+
+def _row(account_id: str) -> Select[CreditBalance]:
+    # another transaction may have changed it since this session saw it
+    return select(CreditBalance).where(CreditBalance.account_id == account_id).execution_options(populate_existing=True)
+
+
+def _locked(session: Session, account_id: str) -> CreditBalance:
+    """The account's balance; nobody else changes it until this transaction ends."""
+    return session.scalars(_row(account_id).with_for_update()).one()
 
 
 def _move(
     session: Session,
-    account_id: str,
+    row: CreditBalance,
     kind: str,
     *,
-    available: int,
-    held: int,
+    available: int = 0,
+    held: int = 0,
+    monthly: int = 0,
+    month: str | None = None,
     job_id: str | None = None,
     reason: str | None = None,
-) -> bool:
-    """Change the balance and write the entry; False, and nothing done, where the balance does not suffice."""
-    moved = session.execute(
-        update(CreditBalance)
-        .where(
-            CreditBalance.account_id == account_id,
-            CreditBalance.available + available >= 0,
-            CreditBalance.held + held >= 0,
-        )
-        .values(available=CreditBalance.available + available, held=CreditBalance.held + held)
-        .returning(CreditBalance.account_id)
-        .execution_options(synchronize_session=False)
-    ).one_or_none()
-    if moved is None:
-        return False
+    period: str | None = None,
+) -> None:
+    """Write the entry and change the balance, whose row is locked, by it."""
     session.execute(
         insert(CreditEntry).values(
-            account_id=account_id, kind=kind, available=available, held=held, job_id=job_id, reason=reason
+            account_id=row.account_id,
+            kind=kind,
+            available=available,
+            held=held,
+            monthly=monthly,
+            month=month if monthly else None,
+            job_id=job_id,
+            reason=reason,
+            period=period,
         )
     )
-    return True
+    row.available += available
+    row.held += held
+    row.monthly += monthly
+    session.flush()
 
 
-def _grant_month(session: Session, account_id: str) -> None:
-    """Book this month's credits of the account's plan unless that is done, and make sure it has a balance row."""
+def _turn_month(session: Session, account_id: str) -> None:
+    """Let the credits of a month that is over expire and book this month's, unless that is done."""
     month = plans.period(_now())
-    done = session.execute(
+    known = session.scalars(select(CreditBalance.month).where(CreditBalance.account_id == account_id)).one_or_none()
+    if known is not None and known >= month:
+        return
+    plan = plans.of(session, account_id)
+    session.execute(insert(CreditBalance).values(account_id=account_id, available=0, held=0).on_conflict_do_nothing())
+    row = _locked(session, account_id)
+    if row.month is not None and row.month >= month:
+        return  # somebody else was faster
+    if over := row.monthly:
+        reason = f"of {row.month}, not used by its end"
+        _move(session, row, "expire", available=-over, monthly=-over, month=row.month, reason=reason)
+    row.month = month
+    session.flush()
+    granted = session.scalars(
         select(CreditEntry.id).where(CreditEntry.account_id == account_id, CreditEntry.period == month)
     ).one_or_none()
-    if done is not None:
-        return
-    credits = plans.PLANS[accounts.get(session, account_id).plan].monthly_credits
-    granted = session.execute(
-        insert(CreditEntry)
-        .values(
-            account_id=account_id,
-            kind="grant",
-            available=credits,
-            held=0,
-            period=month,
-            reason=f"plan, {month}",
-        )
-        .on_conflict_do_nothing()
-        .returning(CreditEntry.id)
-    ).one_or_none()
-    if granted is not None:
-        session.execute(
-            insert(CreditBalance)
-            .values(account_id=account_id, available=credits, held=0)
-            .on_conflict_do_update(
-                index_elements=[CreditBalance.account_id], set_={"available": CreditBalance.available + credits}
-            )
-        )
+    # of a month that a server of the version before has granted, credits last, as it promised then
+    if granted is None and plan.monthly_credits:
+        credits, reason = plan.monthly_credits, f"plan {plan.name}, {month}"
+        _move(session, row, "grant", available=credits, monthly=credits, month=month, period=month, reason=reason)
 
 
 def _refuse(session: Session, account_id: str, credits: int) -> None:
-    now = balance(session, account_id)
-    plan = plans.PLANS[accounts.get(session, account_id).plan]
-    moment = plans.next_period_start(_now())
+    now = buckets(session, account_id)
     held = f" and {now.held} held by jobs that have not ended" if now.held else ""
     raise InsufficientCredits(
         f"The job costs {credits} credit{'s' if credits > 1 else ''}; the account has {now.available} available{held}.",
-        hint=f"{plan.monthly_credits} credits are added on {moment:%Y-%m-%d} (UTC); an operator can add more with: "
-        f"spherelinks accounts grant {account_id} CREDITS",
+        hint=f"{now.next_monthly} credits are added on {now.monthly_until:%Y-%m-%d} (UTC); an operator can add more "
+        f"with: spherelinks accounts grant {account_id} CREDITS",
     )
 
 

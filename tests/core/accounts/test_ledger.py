@@ -39,8 +39,8 @@ def test_ten_free_credits_come_once_a_month(engine, account, monkeypatch):
 
     assert balance_on(2026, 11, 1) == Balance(10, 0)
     assert balance_on(2026, 11, 30, 23, 59) == Balance(10, 0)
-    assert balance_on(2026, 12, 1) == Balance(20, 0)  # what is left over stays
-    assert balance_on(2026, 12, 2) == Balance(20, 0)
+    assert balance_on(2026, 12, 1) == Balance(10, 0)  # what is left over is gone
+    assert balance_on(2026, 12, 2) == Balance(10, 0)
 
 
 def test_hold_capture_release(engine, account):
