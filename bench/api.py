@@ -133,11 +133,11 @@ def request(method: str, path: str, key: str, body: bytes = b"") -> bytes:
 
 @contextmanager
 def serving(command: list[str], environment: dict[str, str], probe: str) -> Iterator[int]:
-    """A server in processes of its own, on a free port."""
+    """A server in processes of its own, on a free port, which ends its command line."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, *command, "127.0.0.1", str(port)], env=environment)
+    process = subprocess.Popen([sys.executable, *command, str(port)], env=environment)
     try:
         deadline = time.monotonic() + START_LIMIT_S
         while not answers(port, probe):
@@ -197,8 +197,8 @@ def measure(home: Path, url: str, clients: int, seconds: float, rounds: int) -> 
     environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "SPHERELINKS_RATE_LIMIT": "0"}
 
     with (
-        serving([__file__, "hello"], environment, "/") as plain,
-        serving(["-m", "spherelinks_server.web"], environment, "/readyz") as ours,
+        serving([__file__, "hello", "127.0.0.1"], environment, "/") as plain,
+        serving(["-m", "spherelinks.cli", "web", "--host", "127.0.0.1", "--port"], environment, "/readyz") as ours,
         multiprocessing.get_context("spawn").Pool(1) as pool,
     ):
         job = submit(ours, key, body)

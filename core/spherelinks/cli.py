@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from spherelinks.options import MEASURES, METRES, Options
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from spherelinks.backup import Summary
     from spherelinks.database import ApiKey
 
 EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
@@ -38,7 +40,7 @@ EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -78,7 +80,7 @@ def _failed(error: BaseException, *, as_json: bool) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="spherelinks", description="One picture in, one textured, game-ready GLB out."
     )
@@ -129,6 +131,11 @@ def _parser() -> argparse.ArgumentParser:
         "--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only"
     )
 
+    web = commands.add_parser("web", help="Run the server only, beside a database of yours; docs/scale-out.md.")
+    web.set_defaults(run=_web)
+    web.add_argument("--port", type=int, default=8000, help="default: %(default)s")
+    web.add_argument("--host", default="0.0.0.0", help="address to listen on; default: %(default)s, every one")
+
     worker = commands.add_parser("worker", help="Run a worker only; DATABASE_URL says whose jobs it takes.")
     worker.set_defaults(run=_worker)
 
@@ -153,6 +160,10 @@ def _parser() -> argparse.ArgumentParser:
     listing = command(keys, "list", _keys_list, "List an account's keys.")
     listing.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
 
+    make = command(commands, "backup", _backup, "Write database and files into one file; the server may go on.")
+    make.add_argument("file", metavar="FILE", type=Path)
+    load = command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
+    load.add_argument("file", metavar="FILE", type=Path)
     command(commands, "doctor", _doctor, "Check what is installed and what works.")
     return parser
 
@@ -241,16 +252,30 @@ def _progress_bar() -> Iterator[Callable[[str, float], None] | None]:
 # --- services -------------------------------------------------------------------------------------------------------
 
 
+_NO_SERVER = "The server package is not installed."
+_GET_SERVER = "Install SphereLinks from its repository: pip install ."
+
+
 def _serve(arguments: argparse.Namespace) -> int:
     try:
         from spherelinks_server import serve
     except ModuleNotFoundError as error:
-        raise errors.ConfigurationError(
-            "The server package is not installed.", hint="Install SphereLinks from its repository: pip install ."
-        ) from error
+        raise errors.ConfigurationError(_NO_SERVER, hint=_GET_SERVER) from error
     from spherelinks.config import Settings
 
     return serve.main(Settings.from_env(), port=arguments.port, host=arguments.host)
+
+
+def _web(arguments: argparse.Namespace) -> None:
+    try:
+        from spherelinks_server import web
+    except ModuleNotFoundError as error:
+        raise errors.ConfigurationError(_NO_SERVER, hint=_GET_SERVER) from error
+    from spherelinks.config import Settings
+    from spherelinks.database import migrate
+
+    migrate(web.database_url(Settings.from_env()))
+    web.main(arguments.host, arguments.port)
 
 
 def _worker(arguments: argparse.Namespace) -> None:
@@ -373,6 +398,37 @@ def _keys_list(arguments: argparse.Namespace) -> None:
             for key in keys.list_keys(session, account)
         ]
     _print(records, as_json=arguments.json, line="{id}  {name}  {hint}  {state}  last used: {lastUsedAt}")
+
+
+# --- backup ---------------------------------------------------------------------------------------------------------
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    from spherelinks import backup
+    from spherelinks.config import Settings
+    from spherelinks.database import opened
+    from spherelinks.storage import open_storage
+
+    settings = Settings.from_env()
+    with opened(settings) as url:
+        summary = backup.backup(url, open_storage(settings), arguments.file)
+    _print(_summary(arguments, summary), as_json=arguments.json, line="{path}: database and {files} files")
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    from spherelinks import backup
+    from spherelinks.config import Settings
+    from spherelinks.database import opened
+    from spherelinks.storage import open_storage
+
+    settings = Settings.from_env()
+    with opened(settings) as url:
+        summary = backup.restore(url, open_storage(settings), arguments.file)
+    _print(_summary(arguments, summary), as_json=arguments.json, line="database and {files} files of {created}")
+
+
+def _summary(arguments: argparse.Namespace, summary: Summary) -> dict[str, Any]:
+    return {"path": str(arguments.file), **asdict(summary)}
 
 
 # --- doctor ---------------------------------------------------------------------------------------------------------

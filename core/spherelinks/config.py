@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from spherelinks import logs
 from spherelinks.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -27,6 +28,10 @@ class Settings:
     job_memory_limit_mb : SPHERELINKS_JOB_MEMORY_MB, MiB the process that generates may allocate (Linux)
     job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
+    log_format : SPHERELINKS_LOG_FORMAT, ``text`` or ``json``
+    public_url : SPHERELINKS_PUBLIC_URL, the address people reach the pages at, ``https://assets.example``; where None,
+        they answer only to localhost and to plain IP addresses, so that no other site can point its own name here
+    signup : SPHERELINKS_SIGNUP, ``open`` (anyone who reaches the pages may open an account) or ``closed``
     """
 
     home: Path
@@ -37,6 +42,9 @@ class Settings:
     job_memory_limit_mb: int = 8192
     job_max_attempts: int = 3
     drain_limit_s: float = 30.0
+    log_format: str = "text"
+    public_url: str | None = None
+    signup: str = "open"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -58,6 +66,9 @@ class Settings:
             job_memory_limit_mb=read("SPHERELINKS_JOB_MEMORY_MB", _mebibytes, cls.job_memory_limit_mb),
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
+            log_format=read("SPHERELINKS_LOG_FORMAT", _log_format, cls.log_format),
+            public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
+            signup=read("SPHERELINKS_SIGNUP", _open_or_closed, cls.signup),
         )
 
 
@@ -133,3 +144,29 @@ def _count(variable: str, value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 100:
         raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number from 1 to 100.")
     return int(value)
+
+
+def _log_format(variable: str, value: str) -> str:
+    if value not in logs.FORMATS:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint=f"Give {' or '.join(logs.FORMATS)}.")
+    return value
+
+
+def _address(variable: str, value: str) -> str:
+    parts = urlsplit(value)
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or value.rstrip("/") != f"{parts.scheme}://{parts.netloc}"
+    ):
+        raise ConfigurationError(
+            f"{variable} is '{value}', which is not of the form https://host.",
+            hint="Give the address people type, such as https://assets.example.com, without a path.",
+        )
+    return value.rstrip("/").lower()
+
+
+def _open_or_closed(variable: str, value: str) -> str:
+    if value not in ("open", "closed"):
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give open or closed.")
+    return value

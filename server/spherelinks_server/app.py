@@ -10,7 +10,7 @@ from spherelinks import __version__, generators
 from spherelinks.config import Settings
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
-from spherelinks_server import access, docs, errors, headers, health, limits
+from spherelinks_server import access, context, docs, errors, headers, health, limits
 from spherelinks_server.intake import Intake
 from spherelinks_server.pages import pages
 from spherelinks_server.services import EXTENSION, Services
@@ -66,6 +66,7 @@ def create_app(
         intake=Intake(THREADS // 4, guard or Guard()),
         generators=installed,
     )
+    context.register(app)
     headers.register(app, settings.cors_origins)
     errors.register(app)
     app.register_api(api)

@@ -25,8 +25,8 @@ def main(kind: str, *arguments: str) -> None:
     else:
         from spherelinks.jobs.worker import run_worker
 
-        logs.configure()
         settings = Settings.from_env()
+        logs.configure(settings.log_format)
         assert settings.database_url is not None
         run_worker(settings, settings.database_url)
 

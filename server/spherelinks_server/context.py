@@ -1,14 +1,22 @@
-"""What belongs to one request: its id."""
+"""What belongs to one request: its id, which stands in every line of the log that the request causes."""
 
 from __future__ import annotations
 
 import random
 import re
 
-from flask import g, request
+from flask import Flask, g, request
+
+from spherelinks import logs
 
 HEADER = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def register(app: Flask) -> None:
+    """Have every request log under its id."""
+    # a thread has one request at a time: what the last one left is overwritten
+    app.before_request(lambda: logs.set_subject(request_id=request_id()))
 
 
 def request_id() -> str:

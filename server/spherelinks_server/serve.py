@@ -35,7 +35,7 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
 
     Raises ConfigurationError for a port that cannot be had, and what the database's start raises.
     """
-    logs.configure()
+    logs.configure(settings.log_format)
     _check_port(host, port)
     with _signals() as signals, database.opened(settings) as url:
         database.migrate(url)

@@ -2,14 +2,13 @@
 
 Runs under :mod:`spherelinks_server.serve`, or alone beside a database of yours::
 
-    DATABASE_URL=postgresql://… python -m spherelinks_server.web 0.0.0.0 8000
+    DATABASE_URL=postgresql://… spherelinks web --port 8000
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import sys
 import threading
 
 from flask_openapi3.openapi import OpenAPI
@@ -30,7 +29,7 @@ DRAIN_S = 25
 
 
 def main(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT, on a database with current tables."""
     server(f"{__name__}:application", host, port).serve()
 
 
@@ -54,14 +53,19 @@ def server(target: str, host: str, port: int) -> MPServer:
 
 def application() -> OpenAPI:
     """The application of this process, by its environment. Raises ConfigurationError."""
-    logs.configure()
-    _end_with_parent()
     settings = Settings.from_env()
+    logs.configure(settings.log_format)
+    _end_with_parent()
+    return create_app(settings, connect(database_url(settings)), open_storage(settings), rate_limit=limits.per_minute())
+
+
+def database_url(settings: Settings) -> str:
+    """That of an operator's own database. Raises ConfigurationError where none is set."""
     if settings.database_url is None:
         raise ConfigurationError(
             "DATABASE_URL is not set.", hint="Set it, or run 'spherelinks serve', which brings a database along."
         )
-    return create_app(settings, connect(settings.database_url), open_storage(settings), rate_limit=limits.per_minute())
+    return settings.database_url
 
 
 def _end_with_parent() -> None:
@@ -75,7 +79,3 @@ def _end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 
+from spherelinks import logs
 from spherelinks.config import Settings
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
@@ -98,3 +100,19 @@ def test_sharing_with_everyone(settings: Settings, engine: Engine, storage: Stor
     client = create_app(replace(settings, cors_origins=("*",)), engine, storage).test_client()
     assert preflight(client, STRANGER)["Access-Control-Allow-Origin"] == "*"
     assert client.get("/healthz", headers={"Origin": STRANGER}).headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_what_a_request_logs_names_it(
+    engine: Engine, storage: Storage, settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    app = create_app(settings, engine, storage)
+    app.add_url_rule("/fault", view_func=lambda: 1 / 0)
+    root = logging.getLogger()
+    kept = root.handlers[:], root.level
+    logs.configure()
+    try:
+        answer = app.test_client().get("/fault", headers={"X-Request-Id": "trace-8"})
+    finally:
+        root.handlers[:], root.level = kept
+    assert answer.status_code == 500
+    assert "request_id=trace-8" in capfd.readouterr().err

@@ -157,17 +157,21 @@ class _Worker:
         attempt = attempts.start(self._engine, job_id, context.job.id)
         if attempt is None:
             return
-        logger.info("%s: attempt %s", job_id, attempt.number)
+        with logs.about(job_id=job_id, attempt=str(attempt.number)):
+            self._run(attempt)
+
+    def _run(self, attempt: Attempt) -> None:
+        logger.info("attempt begins")
         child = self._children.get()
         try:
             settle = self._execute(attempt, child)
         except _Superseded:
-            logger.warning("%s: attempt %s was superseded", job_id, attempt.number)
+            logger.warning("attempt superseded")
             return
         finally:
             self._children.put(child)
         if not _outlasting(settle):
-            logger.warning("%s: attempt %s was superseded before it could settle", job_id, attempt.number)
+            logger.warning("attempt superseded before it could settle")
 
     def _execute(self, attempt: Attempt, child: ChildProcess) -> Callable[[], bool]:
         """Run the attempt; what settles it."""
@@ -188,7 +192,7 @@ class _Worker:
         except _Stopped:
             return lambda: attempts.requeue(self._engine, attempt)
         except (ChildCrashed, StorageUnavailable) as error:
-            logger.warning("%s: attempt %s crashed: %s", attempt.job_id, attempt.number, error)
+            logger.warning("attempt crashed: %s", error)
             reason = str(error) if isinstance(error, ChildCrashed) else "could not reach the storage"
             return lambda: attempts.crash(self._engine, attempt, reason, limit)
 
@@ -285,8 +289,8 @@ def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
 
 def main() -> None:
     """``spherelinks worker``: a worker on the environment's settings, and on a database with current tables."""
-    logs.configure()
     settings = Settings.from_env()
+    logs.configure(settings.log_format)
     with opened(settings) as url:
         migrate(url)
         run_worker(settings, url)

@@ -1,0 +1,196 @@
+"""Backup and restore of all that an installation holds, database and files, as one tar file.
+
+The file holds ``manifest.json``, ``database.dump`` (pg_dump's custom format) and the files under ``storage/``. The
+database is dumped first: files are never changed, only added and deleted, so that every file the dump speaks of is
+still there, or was deleted on purpose a moment ago. The server may go on serving meanwhile. A job that was running is
+found without a sign of life after the restore, and is run again.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import conninfo, pq
+
+from spherelinks import __version__, database, postgres
+from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
+from spherelinks.storage import Storage
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_DUMP = "database.dump"
+_FILES = "storage/"
+_SUFFIX = ".exe" if os.name == "nt" else ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a backup holds. files, bytes : of the storage; created : when, UTC, ISO 8601; version : that made it"""
+
+    files: int
+    bytes: int
+    created: str
+    version: str
+
+
+def backup(url: str, storage: Storage, path: Path) -> Summary:
+    """Write the whole installation to ``path``, whole or not at all.
+
+    url : of the database; storage : the files that belong to it
+    Raises DatabaseUnavailable, StorageUnavailable, ConfigurationError (no pg_dump), OSError.
+    """
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with (
+            part.open("wb") as raw,
+            tarfile.open(fileobj=raw, mode="w") as tar,
+            tempfile.TemporaryDirectory() as folder,
+        ):
+            part.chmod(0o600)  # key digests and pictures
+            _add(tar, _MANIFEST, json.dumps({"format": FORMAT, "version": __version__, "created": created}).encode())
+            dump = Path(folder, _DUMP)
+            _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}")
+            tar.add(dump, _DUMP)
+            files = size = 0
+            for head in storage.list(""):
+                with suppress(_Gone):
+                    data = _get(storage, head.path)
+                    _add(tar, _FILES + head.path, data)
+                    files, size = files + 1, size + len(data)
+            tar.close()
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return Summary(files, size, created, __version__)
+
+
+def restore(url: str, storage: Storage, path: Path) -> Summary:
+    """Fill an empty database and an empty storage from ``path``, and bring the tables to the installed version.
+
+    Files come first and the database in one transaction: an interrupted restore leaves the database empty, and can be
+    done again.
+
+    Raises ConfigurationError where ``path`` is no backup, or the database holds something; DatabaseUnavailable,
+    StorageUnavailable.
+    """
+    _check_empty(url)
+    with _opened(path) as tar, tempfile.TemporaryDirectory() as folder:
+        manifest = _manifest(tar, path)
+        dump = Path(folder, _DUMP)
+        files = size = 0
+        for member in tar:
+            data = tar.extractfile(member)
+            if data is None:
+                raise _no_backup(path, f"it holds '{member.name}', which is no file")
+            if member.name == _DUMP:
+                dump.write_bytes(data.read())
+            elif member.name.startswith(_FILES):
+                content = data.read()
+                try:
+                    storage.put(member.name.removeprefix(_FILES), content)
+                except StorageUnavailable as error:
+                    if isinstance(error.__cause__, ValueError):  # a path that leads out of the storage
+                        raise _no_backup(path, error.message) from error
+                    raise
+                files, size = files + 1, size + len(content)
+        if not dump.exists():
+            raise _no_backup(path, "it holds no database")
+        _run("pg_restore", url, "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(dump))
+    database.migrate(url)
+    return Summary(files, size, manifest["created"], manifest["version"])
+
+
+class _Gone(Exception):
+    """The file was deleted between listing and reading."""
+
+
+def _get(storage: Storage, path: str) -> bytes:
+    try:
+        return storage.get(path)
+    except StorageUnavailable as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise _Gone from error
+        raise
+
+
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    member.mode = 0o600
+    tar.addfile(member, io.BytesIO(data))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(path, "r:") as tar:
+            yield tar
+    except tarfile.TarError as error:
+        raise _no_backup(path, str(error)) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"'{path}' cannot be read: {error.strerror}.", hint="Give the path of a backup."
+        ) from error
+
+
+def _manifest(tar: tarfile.TarFile, path: Path) -> dict[str, Any]:
+    first = tar.next()
+    data = tar.extractfile(first) if first is not None and first.name == _MANIFEST else None
+    if data is None:
+        raise _no_backup(path, f"its first part is not {_MANIFEST}")
+    manifest: dict[str, Any] = json.loads(data.read())
+    if manifest["format"] != FORMAT:
+        raise ConfigurationError(
+            f"'{path}' is a backup of format {manifest['format']}, made by version {manifest['version']}.",
+            hint=f"This version reads format {FORMAT}: restore it with the version that made it.",
+        )
+    return manifest
+
+
+def _no_backup(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"'{path}' is no backup of SphereLinks: {reason}.", hint="Give a file that 'spherelinks backup' wrote."
+    )
+
+
+def _check_empty(url: str) -> None:
+    with database.outage(), psycopg.connect(url, connect_timeout=5) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchone()
+    if found and found[0]:
+        raise ConfigurationError(
+            f"The database holds {found[0]} tables already: a restore would mix two installations.",
+            hint="Give an empty database by DATABASE_URL, or an unused folder by SPHERELINKS_HOME.",
+        )
+
+
+def _run(program: str, url: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs on the database, whose address goes by the environment: others see arguments."""
+    given = conninfo.conninfo_to_dict(url)
+    names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
+    environment = os.environ | {names[key]: str(value) for key, value in given.items() if key in names}
+    command = [str(postgres.find_binaries() / f"{program}{_SUFFIX}"), "--no-password"]
+    if program == "pg_restore":
+        command.append(f"--dbname={given.get('dbname', '')}")
+    done = subprocess.run([*command, *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise DatabaseUnavailable(
+            f"{program} failed: {done.stderr.strip() or done.returncode}.",
+            hint="PostgreSQL's programs must be at least as new as its server.",
+        )
