@@ -21,6 +21,7 @@ from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine
 from spherelinks.options import Measure, Options
+from spherelinks.render.images import portrait
 from spherelinks.texture.bake import bake
 from spherelinks.texture.padding import fill
 from spherelinks.texture.unwrap import unwrap
@@ -38,9 +39,14 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Finished:
-    """glb : the asset; report : what the user should know about it, JSON values under camelCase names."""
+    """The asset.
+
+    glb : its bytes; thumbnail : a PNG of it
+    report : what the user should know about it, JSON values under camelCase names
+    """
 
     glb: bytes
+    thumbnail: bytes
     report: dict[str, Any]
 
 
@@ -48,7 +54,16 @@ class Finished:
 SMALLEST_TEXTURE = 256
 
 #: Share of the whole that is done when each stage ends, from its part of the time.
-_DONE = {"surface": 0.12, "clean": 0.16, "simplify": 0.5, "unwrap": 0.85, "bake": 0.95, "lods": 0.98, "pack": 1.0}
+_DONE = {
+    "surface": 0.12,
+    "clean": 0.16,
+    "simplify": 0.5,
+    "unwrap": 0.85,
+    "bake": 0.95,
+    "lods": 0.97,
+    "pack": 0.98,
+    "thumbnail": 1.0,
+}
 
 
 def finish(
@@ -127,6 +142,8 @@ def finish(
         mesh = Mesh(positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
         software = f"SphereLinks {__version__}"
         glb = pack(mesh, name=name, software=software, extras=extras, lods=lods, collider=body)
+    with stage("thumbnail"):
+        thumbnail = portrait(mesh)
 
     width, height, depth = (float(side) for side in np.ptp(positions, axis=0))
     report = {
@@ -147,7 +164,7 @@ def finish(
         "timings": timings,
         "warnings": warnings,
     }
-    return Finished(glb, report)
+    return Finished(glb, thumbnail, report)
 
 
 def _size(options: Options) -> tuple[Measure, float]:

@@ -37,10 +37,12 @@ class Asset:
     """A finished asset.
 
     glb : the file's bytes, glTF 2.0 binary
+    thumbnail : a PNG of it, 512 px, with transparent ground; spherelinks.export makes its other files
     report : what was made and how, JSON-serialisable; docs/report.md names every field
     """
 
     glb: bytes
+    thumbnail: bytes
     report: dict[str, Any]
 
     def save(self, path: str | Path) -> Path:
@@ -114,7 +116,7 @@ def generate(
         warning = "The object touches the picture's border: what lies outside cannot be made."
         report["warnings"] = [warning, *report["warnings"]]
     report["timings"] = clock.milliseconds | {"finishing": report["timings"]}
-    return Asset(finished.glb, report)
+    return Asset(finished.glb, finished.thumbnail, report)
 
 
 def _shape(

@@ -1,0 +1,20 @@
+"""Meshes without the copies of vertices that a texture's seams need."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def weld(positions: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Which vertices to keep, one of each place, and for each vertex its place among these.
+
+    positions : (V, 3) float32. Returns (W,) indices, rising, and (V,) numbers from 0 to W - 1: faces[welded] of a
+    closed surface that was cut open along its seams are closed again.
+    """
+    keys = np.ascontiguousarray(positions, np.float32).view(np.dtype((np.void, 12))).ravel()
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(len(first), np.int32)
+    rank[order] = np.arange(len(first), dtype=np.int32)
+    return first[order], rank[inverse]

@@ -1,0 +1,110 @@
+"""One of our GLBs back as a mesh."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.errors import InvalidRequest
+from spherelinks.gltf.pack import Mesh
+
+_COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
+_TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """What a GLB shows.
+
+    name : of its mesh, as asked for
+    mesh : the finest level of detail, in metres, its texture decoded
+    image, media_type : the texture's file, as it lies in the GLB
+    metallic, roughness : of the whole surface
+    """
+
+    name: str
+    mesh: Mesh
+    image: bytes
+    media_type: str
+    metallic: float
+    roughness: float
+
+
+class _File:
+    """The two chunks of a GLB."""
+
+    def __init__(self, glb: bytes) -> None:
+        magic, version, length = struct.unpack_from("<4sII", glb)
+        if (magic, version, length) != (b"glTF", 2, len(glb)):
+            raise ValueError(f"its header is {glb[:12]!r}")
+        size = struct.unpack_from("<I", glb, 12)[0]
+        self.document: dict[str, Any] = json.loads(glb[20 : 20 + size])
+        self.blob = memoryview(glb)[28 + size :]
+
+    def view(self, index: int) -> memoryview:
+        view = self.document["bufferViews"][index]
+        start = view.get("byteOffset", 0)
+        return self.blob[start : start + view["byteLength"]]
+
+    def accessor(self, index: int) -> NDArray[Any]:
+        """(count,) or (count, columns) values; normalised integers as float32 in -1..1."""
+        accessor = self.document["accessors"][index]
+        kind = np.dtype(_TYPES[accessor["componentType"]])
+        columns = _COLUMNS[accessor["type"]]
+        stride = self.document["bufferViews"][accessor["bufferView"]].get("byteStride", columns * kind.itemsize)
+        rows = np.ndarray(
+            (accessor["count"], columns),
+            kind,
+            self.view(accessor["bufferView"]),
+            accessor.get("byteOffset", 0),
+            (stride, kind.itemsize),
+        )
+        values = rows[:, 0] if columns == 1 else rows
+        if accessor.get("normalized"):
+            return np.maximum(values / np.float32(np.iinfo(kind).max), np.float32(-1))
+        return np.array(values)
+
+
+def read(glb: bytes) -> Model:
+    """The scene's first node, which is the asset itself: without coarser levels and colliders.
+
+    Raises InvalidRequest for what is not a GLB as :func:`spherelinks.gltf.pack.pack` writes it.
+    """
+    try:
+        return _read(_File(glb))
+    except (ValueError, KeyError, IndexError, TypeError, struct.error, cv2.error) as error:
+        raise InvalidRequest(
+            f"The file is not a GLB of ours: {error}.", hint="Give an asset that SphereLinks made, unchanged."
+        ) from error
+
+
+def _read(file: _File) -> Model:
+    document = file.document
+    node = document["nodes"][document["scenes"][document["scene"]]["nodes"][0]]
+    (primitive,) = document["meshes"][node["mesh"]]["primitives"]
+    attributes = primitive["attributes"]
+    surface = document["materials"][primitive["material"]]["pbrMetallicRoughness"]
+    image = document["images"][document["textures"][surface["baseColorTexture"]["index"]]["source"]]
+    encoded = file.view(image["bufferView"])
+    decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
+    mesh = Mesh(
+        np.asarray(file.accessor(attributes["POSITION"]), np.float32),
+        np.asarray(file.accessor(attributes["NORMAL"]), np.float32),
+        np.asarray(file.accessor(attributes["TEXCOORD_0"]), np.float32),
+        file.accessor(primitive["indices"]).astype(np.int32).reshape(-1, 3),
+        np.asarray(decoded, np.uint8),
+    )
+    return Model(
+        node["name"].removesuffix("_LOD0"),
+        mesh,
+        bytes(encoded),
+        image["mimeType"],
+        surface.get("metallicFactor", 1.0),
+        surface.get("roughnessFactor", 1.0),
+    )

@@ -1,0 +1,70 @@
+"""Pictures of an asset: the thumbnail and the turntable."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.gltf.pack import Mesh
+from spherelinks.gltf.read import read
+from spherelinks.render.camera import View, look
+from spherelinks.render.light import ENCODED, KEY, LINEAR, shade
+from spherelinks.render.raster import visible
+from spherelinks.render.shadow import contact_shadow
+
+THUMBNAIL_SIZE = 512
+
+
+def thumbnail(glb: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
+    """A PNG, size x size px with transparent ground, of one of our GLBs in three-quarter front view.
+
+    Raises InvalidRequest for a file that is not one of ours.
+    """
+    return portrait(read(glb).mesh, size)
+
+
+def portrait(mesh: Mesh, size: int = THUMBNAIL_SIZE) -> bytes:
+    """The thumbnail of a mesh that is at hand: a PNG as :func:`thumbnail` makes."""
+    (view,) = look(mesh.positions)
+    return _png(render(mesh, view, size))
+
+
+def render(mesh: Mesh, view: View, size: int) -> NDArray[np.uint8]:
+    """(size, size, 4) uint8 sRGB with straight alpha: the mesh in soft light above its shadow, anti-aliased."""
+    points = view.project(mesh.positions, 2 * size)
+    ids = visible(points, mesh.faces, 2 * size)
+    shadow = contact_shadow(mesh.positions, mesh.faces, view, size)
+    texture = _fitted(mesh, points)
+    normals = mesh.normals @ view.axes.T
+    up = np.ascontiguousarray(view.axes[:, 1])
+    return shade(  # type: ignore[no-any-return]
+        ids, points, mesh.faces, mesh.uv, normals, up, KEY, texture, shadow, LINEAR, ENCODED
+    )
+
+
+def _fitted(mesh: Mesh, points: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The texture, halved while its texels are much smaller than the pixels, so that none is skipped.
+
+    points : (V, 3), x and y in half pixels
+    """
+    texture = mesh.texture
+    p, q, r = (points[mesh.faces[:, k], :2] for k in range(3))
+    pixels = np.clip(_cross(r - p, q - p), 0, None).sum() / 8
+    u, v, w = (mesh.uv[mesh.faces[:, k]] for k in range(3))
+    # half of a closed surface faces the viewer, and foreshortened: by half again, on a ball
+    texels = np.abs(_cross(w - u, v - u)).sum() / 8 * len(texture) ** 2
+    while texels > 2 * pixels and len(texture) > 64:
+        side, texels = len(texture) // 2, texels / 4
+        texture = np.asarray(cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+    return texture
+
+
+def _cross(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.asarray(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+
+
+def _png(image: NDArray[np.uint8]) -> bytes:
+    # runs of equal bytes are what a cut-out picture has most of, and they are found fastest
+    flags = [cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    return bytes(cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA), flags)[1])
