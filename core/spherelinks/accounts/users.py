@@ -1,0 +1,262 @@
+"""Users: people who sign in to an account's pages with an e-mail address and a password, or with a link.
+
+Passwords are kept as argon2id hashes (RFC 9106, its second recommended choice: 64 MiB, three passes). Nobody learns
+here whether an address has a user: unknown and known addresses get the same answers after the same work. No e-mail is
+sent; who has lost the password is given a sign-in link by the operator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import secrets
+import threading
+import unicodedata
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import accounts
+from spherelinks.database import Account, SignInLink, User, new_id
+from spherelinks.errors import InvalidRequest, RateLimited
+
+PASSWORD_LENGTHS = (10, 200)
+EMAIL_LENGTH = 254
+LINK_LIFE = timedelta(hours=24)
+
+WINDOW = timedelta(minutes=15)
+TRIES_AN_EMAIL = 20
+TRIES_AN_ADDRESS = 100
+"""How often a sign-in or sign-up may be tried in a window for one e-mail address, and from one network address."""
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
+_hasher = PasswordHasher()
+_hashing = threading.BoundedSemaphore(2)  # each takes 64 MiB and every core: more at once would only be slower
+_NOBODYS = _hasher.hash(secrets.token_hex())
+
+
+def sign_up(session: Session, email: str, password: str) -> bool:
+    """Open an account on the free plan with this user; whether it is new. Callers must not tell their client.
+
+    Raises InvalidRequest for an address or a password of the wrong form.
+    """
+    email = checked_email(email)
+    hashed = _hash(checked_password(password))
+    if session.scalar(select(User.id).where(User.email == email)) is not None:
+        return False
+    account = accounts.create(session, email[:200])
+    added = session.execute(
+        insert(User)
+        .values(id=new_id("usr"), account_id=account.id, email=email, password_hash=hashed)
+        .on_conflict_do_nothing()
+        .returning(User.id)
+    ).one_or_none()
+    if added is None:  # somebody was faster
+        session.delete(account)
+        session.flush()
+    return added is not None
+
+
+def create(session: Session, email: str, account_id: str | None = None) -> User:
+    """A user without a password, of an account of its own unless one is named; a sign-in link lets it choose one.
+
+    Raises InvalidRequest for an address that is taken or of the wrong form, or an unknown account.
+    """
+    email = checked_email(email)
+    if session.scalar(select(User.id).where(User.email == email)) is not None:
+        raise InvalidRequest(
+            f"email is '{email}', which has a user already.",
+            hint="Make a sign-in link for it with: spherelinks users link",
+            field="email",
+        )
+    account = accounts.create(session, email[:200]) if account_id is None else accounts.get(session, account_id)
+    user = User(id=new_id("usr"), account_id=account.id, email=email)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def local_owner(session: Session) -> User:
+    """The user of whoever runs this installation, made on first call: without e-mail or password until it sets them."""
+    account = accounts.local_owner(session)
+    session.execute(select(Account.id).where(Account.id == account.id).with_for_update())  # one of two callers makes it
+    user = session.scalars(select(User).where(User.account_id == account.id).order_by(User.id)).first()
+    if user is None:
+        user = User(id=new_id("usr"), account_id=account.id)
+        session.add(user)
+        session.flush()
+    return user
+
+
+def get(session: Session, user_id: str) -> User:
+    """The user of that id, which must exist."""
+    return session.get_one(User, user_id)
+
+
+def by_email(session: Session, email: str) -> User:
+    """The user of that address, for the operator. Raises InvalidRequest where there is none."""
+    user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
+    if user is None:
+        raise InvalidRequest(
+            f"email is '{email}': there is no such user.",
+            hint="List the users with: spherelinks users list",
+            field="email",
+        )
+    return user
+
+
+def list_users(session: Session) -> Sequence[User]:
+    """All users, oldest first."""
+    return session.scalars(select(User).order_by(User.id)).all()
+
+
+def sign_in(session: Session, email: str, password: str) -> User | None:
+    """The user with this address and password, or None. Either answer takes the same work."""
+    user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
+    known = user.password_hash if user is not None else None
+    fits = _verify(known or _NOBODYS, password)
+    if user is None or known is None or not fits:
+        return None
+    if _hasher.check_needs_rehash(known):
+        user.password_hash = _hash(password)
+    return user
+
+
+def knows(user: User, password: str) -> bool:
+    """Whether this is the user's password."""
+    return user.password_hash is not None and _verify(user.password_hash, password)
+
+
+def set_password(session: Session, user: User, password: str, email: str | None = None) -> None:
+    """Give the user a new password, and an address where it has none; sign-in links made before are void.
+
+    Raises InvalidRequest for a password or an address of the wrong form, or an address that is taken.
+    """
+    if user.email is None:
+        address = checked_email(email or "")
+        if session.scalar(select(User.id).where(User.email == address)) is not None:
+            raise InvalidRequest(f"email is '{address}', which is taken.", hint="Choose another.", field="email")
+        user.email = address
+    user.password_hash = _hash(checked_password(password))
+    session.execute(delete(SignInLink).where(SignInLink.user_id == user.id))
+    session.flush()
+
+
+def checked_email(email: str) -> str:
+    """The address as it is kept: trimmed, in small letters. Raises InvalidRequest for what is no address."""
+    email = _normal(email)
+    if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email):
+        raise InvalidRequest("email is not an e-mail address.", hint="Give one such as you@example.com.", field="email")
+    return email
+
+
+def checked_password(password: str) -> str:
+    """The password. Raises InvalidRequest unless its length is within ``PASSWORD_LENGTHS``."""
+    low, high = PASSWORD_LENGTHS
+    if not low <= len(password) <= high:
+        raise InvalidRequest(
+            f"password has {len(password)} characters.",
+            hint=f"Choose one of {low} to {high}; a few words that do not belong together are good.",
+            field="password",
+        )
+    return password
+
+
+# --- sign-in links --------------------------------------------------------------------------------------------------
+
+
+def link(session: Session, user: User) -> str:
+    """A token that signs this user in once, within ``LINK_LIFE``. Only its digest is kept."""
+    token = secrets.token_urlsafe(32)
+    session.execute(delete(SignInLink).where(SignInLink.expires_at < func.now()))
+    session.add(SignInLink(digest=_digest(token), user_id=user.id, expires_at=datetime.now(UTC) + LINK_LIFE))
+    session.flush()
+    return token
+
+
+def redeem(session: Session, token: str) -> str | None:
+    """The id of the user that the token signs in, and the token is spent; None for one that is unknown or spent."""
+    return session.scalar(
+        delete(SignInLink)
+        .where(SignInLink.digest == _digest(token), SignInLink.expires_at > func.now())
+        .returning(SignInLink.user_id)
+    )
+
+
+# --- throttling -----------------------------------------------------------------------------------------------------
+
+_COUNT = """
+INSERT INTO sign_in_tries AS t (bucket, tries, ends_at) VALUES (:bucket, 1, now() + :window)
+ON CONFLICT (bucket) DO UPDATE SET
+    tries = CASE WHEN t.ends_at <= now() THEN 1 ELSE t.tries + 1 END,
+    ends_at = CASE WHEN t.ends_at <= now() THEN excluded.ends_at ELSE t.ends_at END
+RETURNING tries, extract(epoch FROM ends_at - now())::float
+"""
+
+
+def count_try(session: Session, email: str, address: str) -> None:
+    """Count a try to sign in or up before it is judged; commit it whatever comes of it.
+
+    address : the client's network address; an IPv6 one counts with its /64
+
+    Raises RateLimited where this e-mail address, known or not, or this network address has had its tries.
+    """
+    session.execute(text("DELETE FROM sign_in_tries WHERE ends_at <= now()"))
+    waits = []
+    for bucket, limit in _buckets(email, address).items():
+        tries, wait = session.execute(text(_COUNT), {"bucket": bucket, "window": WINDOW}).one()
+        if tries > limit:
+            waits.append(wait)
+    if waits:
+        minutes = -(-max(waits) // 60)
+        raise RateLimited(
+            "Too many tries to sign in.",
+            retry_after=max(waits),
+            hint=f"Try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}.",
+        )
+
+
+def forget_tries(session: Session, email: str) -> None:
+    """Start the e-mail address anew: its owner has signed in."""
+    bucket = next(iter(_buckets(email, "")))
+    session.execute(text("DELETE FROM sign_in_tries WHERE bucket = :bucket"), {"bucket": bucket})
+
+
+def _buckets(email: str, address: str) -> dict[bytes, int]:
+    try:
+        network = ipaddress.ip_network(f"{address}/{64 if ':' in address else 32}", strict=False).compressed
+    except ValueError:
+        network = ""
+    return {_digest(f"email {_normal(email)}"): TRIES_AN_EMAIL, _digest(f"address {network}"): TRIES_AN_ADDRESS}
+
+
+# --- helpers --------------------------------------------------------------------------------------------------------
+
+
+def _normal(email: str) -> str:
+    return unicodedata.normalize("NFKC", email).replace("\0", "").strip().lower()
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _hash(password: str) -> str:
+    with _hashing:
+        return _hasher.hash(unicodedata.normalize("NFKC", password))
+
+
+def _verify(hashed: str, password: str) -> bool:
+    # longer than any that was ever set: no need to make argon2 read it, but for the time that takes
+    password = unicodedata.normalize("NFKC", password[: PASSWORD_LENGTHS[1] + 1])
+    try:
+        with _hashing:
+            return _hasher.verify(hashed, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return False
