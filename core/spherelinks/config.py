@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -28,6 +28,7 @@ class Settings:
     job_memory_limit_mb : SPHERELINKS_JOB_MEMORY_MB, MiB the process that generates may allocate (Linux)
     job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
+    metrics_token : SPHERELINKS_METRICS_TOKEN, the bearer token that opens /metrics; None is no such page
     log_format : SPHERELINKS_LOG_FORMAT, ``text`` or ``json``
     public_url : SPHERELINKS_PUBLIC_URL, the address people reach the pages at, ``https://assets.example``; where None,
         they answer only to localhost and to plain IP addresses, so that no other site can point its own name here
@@ -42,6 +43,7 @@ class Settings:
     job_memory_limit_mb: int = 8192
     job_max_attempts: int = 3
     drain_limit_s: float = 30.0
+    metrics_token: str | None = field(default=None, repr=False)
     log_format: str = "text"
     public_url: str | None = None
     signup: str = "open"
@@ -54,7 +56,7 @@ class Settings:
         """
 
         def read(variable: str, parse: Callable[[str, str], T], default: T) -> T:
-            value = environ.get(variable, "").strip()
+            value = environ.get(variable, "").strip() or _from_file(environ, f"{variable}_FILE")
             return parse(variable, value) if value else default
 
         return cls(
@@ -66,10 +68,24 @@ class Settings:
             job_memory_limit_mb=read("SPHERELINKS_JOB_MEMORY_MB", _mebibytes, cls.job_memory_limit_mb),
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
+            metrics_token=read("SPHERELINKS_METRICS_TOKEN", _token, None),
             log_format=read("SPHERELINKS_LOG_FORMAT", _log_format, cls.log_format),
             public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
             signup=read("SPHERELINKS_SIGNUP", _open_or_closed, cls.signup),
         )
+
+
+def _from_file(environ: Mapping[str, str], variable: str) -> str:
+    """What the file holds that the variable names, as container platforms mount secrets; empty without one."""
+    path = environ.get(variable, "").strip()
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{variable} is '{path}', which cannot be read: {error.strerror}.", hint="Give the path of a file."
+        ) from error
 
 
 def default_home(environ: Mapping[str, str] = os.environ) -> Path:
@@ -144,6 +160,12 @@ def _count(variable: str, value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 100:
         raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number from 1 to 100.")
     return int(value)
+
+
+def _token(variable: str, value: str) -> str:
+    if len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(f"{variable} is too short or odd.", hint="Give 16 or more ASCII letters and digits.")
+    return value
 
 
 def _log_format(variable: str, value: str) -> str:

@@ -10,9 +10,8 @@ from spherelinks import __version__, generators
 from spherelinks.config import Settings
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
-from spherelinks_server import access, context, docs, errors, headers, health, limits
+from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics
 from spherelinks_server.intake import Intake
-from spherelinks_server.pages import pages
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
 
@@ -41,7 +40,7 @@ def create_app(
 
     Parameters
     ----------
-    settings : for the origins that may call it
+    settings : for the origins that may call it, its public address, and who may sign up
     engine : the database, migrated
     storage : where pictures and assets are kept
     rate_limit : requests a minute and key, 0 for no limit
@@ -65,13 +64,15 @@ def create_app(
         # slow addresses may take a quarter of the threads; the others go on answering
         intake=Intake(THREADS // 4, guard or Guard()),
         generators=installed,
+        settings=settings,
     )
     context.register(app)
+    metrics.register(app, engine, settings.metrics_token)
     headers.register(app, settings.cors_origins)
     errors.register(app)
     app.register_api(api)
     app.register_blueprint(api, name="unversioned", url_prefix="")
     app.register_blueprint(docs.blueprint(app, installed))
     app.register_blueprint(health.blueprint(engine, storage))
-    app.register_blueprint(pages)
+    dashboard.register(app)
     return app

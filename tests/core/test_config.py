@@ -100,3 +100,20 @@ def test_a_user_keeps_data_in_the_users_own_folder(monkeypatch):
 def test_root_keeps_data_where_the_system_does(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert default_home({"XDG_DATA_HOME": "/home/ann/data"}) == Path("/var/lib/spherelinks")
+
+
+def test_a_secret_may_come_from_a_file(tmp_path):
+    (tmp_path / "url").write_text("postgresql://user:secret@host/db\n")
+    settings = Settings.from_env({"DATABASE_URL_FILE": str(tmp_path / "url")})
+    assert settings.database_url == "postgresql://user:secret@host/db"
+    direct = {"DATABASE_URL": "postgresql://other/db", "DATABASE_URL_FILE": str(tmp_path / "url")}
+    assert Settings.from_env(direct).database_url == "postgresql://other/db"
+    with pytest.raises(ConfigurationError, match="DATABASE_URL_FILE is '/none'"):
+        Settings.from_env({"DATABASE_URL_FILE": "/none"})
+
+
+@pytest.mark.parametrize("token", ["short", "with a space inside it", "ä" * 20])
+def test_a_weak_token_is_refused_and_not_shown(token):
+    with pytest.raises(ConfigurationError, match="SPHERELINKS_METRICS_TOKEN") as caught:
+        Settings.from_env({"SPHERELINKS_METRICS_TOKEN": token})
+    assert token not in caught.value.message

@@ -1,0 +1,145 @@
+"""``/metrics``, for Prometheus: what this process answered, and what the installation's database says.
+
+Answers only to the bearer of SPHERELINKS_METRICS_TOKEN, for it tells how much business there is; without that setting
+there is no such page.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Blueprint, Flask, Response, abort, g, request
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+
+from spherelinks import database
+from spherelinks.accounts import ledger
+
+LOOK_S = 5.0
+"""Scrapes closer together than this share one look at the database."""
+AUDIT_S = 3600.0
+"""How often the ledger is checked entry by entry."""
+
+_BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
+
+
+def register(app: Flask, engine: Engine, token: str | None) -> None:
+    """Count the application's requests and answer ``/metrics``; nothing where ``token`` is None."""
+    if token is None:
+        return
+    registry = CollectorRegistry()
+    seconds = Histogram(
+        "spherelinks_http_request_seconds",
+        "Time to answer a request.",
+        ("method", "route", "status"),
+        buckets=_BUCKETS,
+        registry=registry,
+    )
+    registry.register(_Installation(engine))
+    expected = f"Bearer {token}".encode()
+    pages = Blueprint("metrics", __name__)
+
+    @pages.get("/metrics")
+    def metrics() -> Response:
+        if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+            abort(404)
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    def begin() -> None:
+        g.begun = time.perf_counter()
+
+    def end(response: Response) -> Response:
+        # by route, not by path: a client could make up any number of those
+        route = request.url_rule.rule if request.url_rule else "none"
+        seconds.labels(request.method, route, response.status_code).observe(time.perf_counter() - g.begun)
+        return response
+
+    app.register_blueprint(pages)
+    app.before_request(begin)
+    app.after_request(end)
+
+
+class _Installation:
+    """Jobs, credits and the ledger's state, from the database."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._lock = threading.Lock()
+        self._looked = self._audited = float("-inf")
+        self._metrics: list[Metric] = []
+        self._problems = 0
+
+    def describe(self) -> list[Metric]:
+        return []  # known only by looking, which registering must not do
+
+    def collect(self) -> Iterator[Metric]:
+        with self._lock:
+            now = time.monotonic()
+            if now - self._looked >= LOOK_S:
+                with database.transaction(self._engine) as session:
+                    if now - self._audited >= AUDIT_S:
+                        self._problems = len(ledger.audit(session))
+                        self._audited = now
+                    self._metrics = [*_look(session), self._ledger()]
+                self._looked = now
+            yield from self._metrics
+
+    def _ledger(self) -> Metric:
+        return GaugeMetricFamily(
+            "spherelinks_ledger_problems",
+            "What contradicts the ledger's entries, at the last hourly check: anything but 0 is a bug.",
+            self._problems,
+        )
+
+
+def _look(session: Session) -> Iterator[Metric]:
+    states = dict(_rows(session, "SELECT state, count(*) FROM jobs GROUP BY 1"))
+    jobs = GaugeMetricFamily("spherelinks_jobs", "Jobs by state.", labels=("state",))
+    for state in ("queued", "running", "completed", "failed"):
+        jobs.add_metric([state], states.get(state, 0))
+    yield jobs
+    failures = GaugeMetricFamily("spherelinks_jobs_failed", "Failed jobs by error code.", labels=("code",))
+    for code, count in _rows(session, "SELECT error_code, count(*) FROM jobs WHERE state = 'failed' GROUP BY 1"):
+        failures.add_metric([code or "unknown"], count)
+    yield failures
+    for name, help_text, query in _FIGURES:
+        ((value,),) = _rows(session, query)
+        yield GaugeMetricFamily(f"spherelinks_{name}", help_text, float(value or 0))
+
+
+_FIGURES = (
+    (
+        "queue_oldest_seconds",
+        "How long the job that has waited longest has waited.",
+        "SELECT extract(epoch FROM now() - min(created_at)) FROM jobs WHERE state = 'queued'",
+    ),
+    (
+        "jobs_retried",
+        "Jobs that took more than one attempt.",
+        "SELECT count(*) FROM jobs WHERE attempt > 1",
+    ),
+    (
+        "worker_silence_seconds",
+        "Time since the running job that is quietest has shown a sign of life.",
+        "SELECT extract(epoch FROM now() - min(beat_at)) FROM jobs WHERE state = 'running'",
+    ),
+    ("credits_held", "Credits set aside for jobs that have not ended.", "SELECT sum(held) FROM credit_balances"),
+    (
+        "hold_oldest_seconds",
+        "Age of the oldest hold of a job that has not ended.",
+        "SELECT extract(epoch FROM now() - min(e.created_at)) FROM credit_entries e JOIN jobs j ON j.id = e.job_id "
+        "WHERE e.kind = 'hold' AND j.state IN ('queued', 'running')",
+    ),
+    ("accounts", "Accounts.", "SELECT count(*) FROM accounts"),
+)
+
+
+def _rows(session: Session, query: str) -> list[Any]:
+    return [tuple(row) for row in session.execute(text(query))]
