@@ -391,13 +391,19 @@ def fetch_one(engine: Engine, query: LiteralString, parameters: Sequence[object]
 
     Raises DatabaseUnavailable.
     """
+    rows = fetch_all(engine, query, parameters)
+    return rows[0] if rows else None
+
+
+def fetch_all(engine: Engine, query: LiteralString, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+    """All rows of one read, by the same way. Raises DatabaseUnavailable."""
     with outage():
         pooled = engine.raw_connection()
         connection = pooled.driver_connection
         assert isinstance(connection, psycopg.Connection)
         try:
             connection.autocommit = True
-            return connection.execute(query, parameters, prepare=True).fetchone()
+            return connection.execute(query, parameters, prepare=True).fetchall()
         except psycopg.OperationalError:
             pooled.invalidate()
             raise

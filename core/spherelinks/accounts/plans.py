@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import select
@@ -102,6 +102,11 @@ def _plan(path: Path, name: str, table: object) -> Plan:
                 hint=f"Give a whole number from {low} to {high}, or leave it out.",
             )
     return Plan(name=name, **{field: fields.get(field, _LEFT_OUT.get(field)) for field in _RANGES})
+
+
+def keep_until(plan: Plan) -> datetime | None:
+    """When the files of a job that ends now are deleted; None is never."""
+    return None if plan.retention_days is None else datetime.now(UTC) + timedelta(days=plan.retention_days)
 
 
 def period(moment: datetime) -> str:

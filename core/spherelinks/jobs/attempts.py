@@ -1,9 +1,10 @@
-"""The life of a job as transactions: start, beat, then complete, fail, crash or requeue; and recovery of the lost.
+"""The life of a job as transactions: start, beat, then complete, fail, cancel, crash or requeue; recovery of the lost.
 
 The job's row is the truth. ``attempt`` counts starts and fences: a change made for attempt 1 touches nothing once
 attempt 2 has begun or the job has ended, so an attempt that was given up for dead and comes back can do no harm.
-A job that has not ended either waits, and then has a queue row that will wake it, or runs, and then its row shows a
-beat within the last seconds. :func:`recover` mends whatever else it finds.
+A job that has not ended waits in its account's line (:mod:`spherelinks.jobs.line`), or in the queue, and then has a
+queue row that will wake it, or it runs, and then its row shows a beat within the last seconds. :func:`recover` mends
+whatever else it finds.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from spherelinks.accounts import ledger
+from spherelinks.accounts import ledger, plans
 from spherelinks.database import Job, transaction
-from spherelinks.errors import GeneratorFailed
-from spherelinks.jobs import queue
+from spherelinks.errors import Cancelled, GeneratorFailed
+from spherelinks.jobs import line, queue
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +75,20 @@ def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> b
         return _change(session, attempt, beat_at=func.now(), stage=stage, progress=progress)
 
 
-def complete(engine: Engine, attempt: Attempt, path: str, sha256: str, size: int, report: dict[str, Any]) -> bool:
-    """End the job with an asset that is durably stored, and capture its credit. False where superseded."""
+def complete(
+    engine: Engine,
+    attempt: Attempt,
+    path: str,
+    sha256: str,
+    size: int,
+    report: dict[str, Any],
+    *,
+    thumbnail: bool = False,
+) -> bool:
+    """End the job with an asset that is durably stored, and capture its credit. False where superseded.
+
+    thumbnail : whether a picture of the asset lies beside it, see :func:`spherelinks.jobs.files.beside`
+    """
     with transaction(engine) as session:
         if not _change(
             session,
@@ -88,9 +101,11 @@ def complete(engine: Engine, attempt: Attempt, path: str, sha256: str, size: int
             asset_sha256=sha256,
             asset_size=size,
             report=report,
+            thumbnail=thumbnail,
         ):
             return False
         ledger.capture(session, attempt.account_id, attempt.job_id)
+        _after_the_end(session, attempt.account_id, attempt.job_id)
         return True
 
 
@@ -107,6 +122,33 @@ def crash(engine: Engine, attempt: Attempt, reason: str, limit: int) -> bool:
     """
     with transaction(engine) as session:
         return _crash(session, attempt, reason, limit)
+
+
+def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
+    """End a job that waits or runs, on its owner's wish, and release its credit; False where there is none such.
+
+    An attempt at work is told by its next beat, within seconds; what it makes until then does not count.
+    """
+    with transaction(engine) as session:
+        found = session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.account_id == account_id, Job.state.in_(("queued", "running")))
+            .values(
+                state="failed",
+                stage=None,
+                finished_at=func.now(),
+                error_code=Cancelled.code,
+                error_message="The job was cancelled.",
+                error_hint="Submit it again if you want it after all.",
+            )
+            .returning(Job.queue_id)
+        ).one_or_none()
+        if found is None:
+            return False
+        queue.withdraw(session, found.queue_id)
+        ledger.release(session, account_id, job_id)
+        _after_the_end(session, account_id, job_id)
+        return True
 
 
 def requeue(engine: Engine, attempt: Attempt) -> bool:
@@ -133,6 +175,7 @@ def recover(engine: Engine, limit: int) -> int:
             else:
                 logger.warning("%s: attempt %s gives no sign of life", job_id, number)
                 _crash(session, Attempt(job_id, account_id, number, {}), "gave no sign of life", limit)
+        line.advance_all(session, STALE_S)
         return len(lost)
 
 
@@ -142,7 +185,7 @@ FROM jobs j
 LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
 WHERE j.state IN ('queued', 'running')
   AND greatest(j.beat_at, pg_postmaster_start_time()) < now() - make_interval(secs => :stale)
-  AND (j.state = 'running' OR q.status IS DISTINCT FROM 'todo')
+  AND (j.state = 'running' OR (j.queue_id <> 0 AND q.status IS DISTINCT FROM 'todo'))
 ORDER BY j.id
 LIMIT 100
 FOR UPDATE OF j SKIP LOCKED
@@ -172,7 +215,15 @@ def _fail(session: Session, attempt: Attempt, failure: Failure) -> bool:
     ):
         return False
     ledger.release(session, attempt.account_id, attempt.job_id)
+    _after_the_end(session, attempt.account_id, attempt.job_id)
     return True
+
+
+def _after_the_end(session: Session, account_id: str, job_id: str) -> None:
+    """What every end of a job brings about, once its credit is settled."""
+    kept = plans.keep_until(plans.of(session, account_id))
+    session.execute(update(Job).where(Job.id == job_id).values(expires_at=kept))
+    line.advance(session, account_id)
 
 
 def _requeue(session: Session, attempt: Attempt) -> bool:
@@ -183,9 +234,7 @@ def _requeue(session: Session, attempt: Attempt) -> bool:
 
 
 def _wake(session: Session, job_id: str) -> None:
-    """Give a waiting job a new wake-up call."""
-    queue_id = queue.push(session, job_id)
-    session.execute(update(Job).where(Job.id == job_id).values(queue_id=queue_id, beat_at=func.now()))
+    line.wake(session, job_id, session.scalars(select(Job.priority).where(Job.id == job_id)).one())
 
 
 def _change(session: Session, attempt: Attempt, **values: ColumnElement[Any] | object) -> bool:

@@ -28,9 +28,10 @@ Message = tuple[dict[str, Any], bytes]
 
 @dataclass(frozen=True)
 class Success:
-    """What the pipeline made: the GLB's bytes and its report."""
+    """What the pipeline made: the GLB's bytes, its thumbnail's (PNG), and its report."""
 
     glb: bytes
+    thumbnail: bytes
     report: dict[str, Any]
 
 
@@ -131,7 +132,8 @@ class ChildProcess:
                 case "failed":
                     return Failure(header["code"], header["message"], header["hint"])
                 case "done":
-                    return Success(payload, header["report"])
+                    size = header["glb"]
+                    return Success(payload[:size], payload[size:], header["report"])
 
     def _send(self, pipe: Any, picture: bytes, options: dict[str, Any]) -> None:
         with suppress(OSError):  # a child that is gone is noticed by the end of its answers

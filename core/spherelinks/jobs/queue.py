@@ -7,6 +7,7 @@ the job wait, so neither exists without the other.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -18,15 +19,28 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 TASK = "spherelinks.generate"
+_BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
 # Opened by nobody: every row is written on the caller's own connection.
 _app = App(connector=SyncPsycopgConnector())
 
 
-def push(session: Session, job_id: str) -> int:
+def priority(submitted: datetime, head_start_s: int) -> int:
+    """The priority of a job's calls; of those that wait, the highest is fetched first.
+
+    It falls by one a second, whoever submits: that is all the ageing it takes, and no row is ever changed. A plan's
+    head start lifts its jobs over those that were submitted up to so many seconds before them, and no others. So a job
+    waits for what was there before it and for what comes within the longest head start after it; nothing that comes
+    later passes it, however much it is.
+    """
+    return head_start_s - int((submitted - _BEGINNING).total_seconds())
+
+
+def push(session: Session, job_id: str, priority: int) -> int:
     """Queue a wake-up call for the job inside the session's transaction, and return its id."""
     try:
-        return _app.configure_task(TASK, connection=_driver(session.connection())).defer(job_id=job_id)
+        task = _app.configure_task(TASK, connection=_driver(session.connection()), priority=priority)
+        return task.defer(job_id=job_id)
     except ConnectorException as error:
         raise (error.__cause__ or error) from None  # the driver's own, which everybody here understands
 
@@ -34,6 +48,11 @@ def push(session: Session, job_id: str) -> int:
 def drop(session: Session, queue_id: int) -> None:
     """Remove a queue row, whatever its state, inside the session's transaction; harmless where there is none."""
     session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": queue_id})
+
+
+def withdraw(session: Session, queue_id: int) -> None:
+    """Remove a queue row that no worker has fetched; one that does is told by the job's row that it is not wanted."""
+    session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id AND status = 'todo'"), {"id": queue_id})
 
 
 def sweep(session: Session) -> int:

@@ -1,16 +1,17 @@
-"""What a client may know of its job, read by the shortest way."""
+"""What an account may know of its jobs, read by the shortest way."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, LiteralString
 
 from sqlalchemy import Engine
 
-from spherelinks.accounts.keys import unknown_key
-from spherelinks.database import fetch_one
+from spherelinks.accounts.keys import missing_scope, unknown_key
+from spherelinks.database import fetch_all, fetch_one
 from spherelinks.errors import UnknownJob
 
 Status = Literal["PROCESSING", "COMPLETED", "FAILED"]
@@ -31,24 +32,52 @@ _DOING = {
     "finishing": "Finishing mesh and texture.",
 }
 
-# One round trip authenticates the key and reads the job: no row is an unknown key, a row without a job an unknown job.
-_QUERY: LiteralString = """
-SELECT j.id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report, j.credits,
-       j.created_at, j.started_at, j.finished_at, j.asset_path, j.asset_sha256, j.asset_size,
+# Ahead of a waiting job are the calls in the queue of a higher priority, and its account's jobs before it in line.
+_COLUMNS: LiteralString = """
+       j.id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report, j.credits,
+       j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
+       j.thumbnail, j.cache_hit, j.sandbox, j.options, j.output, d.state,
        CASE WHEN j.state = 'queued' THEN (
            SELECT count(*) + 1
            FROM (
                SELECT
                FROM procrastinate_jobs q
-               JOIN procrastinate_jobs own ON own.id = j.queue_id
-               WHERE q.status = 'todo' AND (q.priority > own.priority OR (q.priority = own.priority AND q.id < own.id))
+               WHERE q.status = 'todo'
+                 AND (q.priority > j.priority OR (q.priority = j.priority AND (q.id < j.queue_id OR j.queue_id = 0)))
                LIMIT 1000
            ) ahead
-       ) END
+       ) + CASE WHEN j.queue_id = 0 THEN (
+           SELECT count(*)
+           FROM jobs p
+           WHERE p.account_id = j.account_id AND p.state = 'queued' AND p.queue_id = 0 AND p.id < j.id
+       ) ELSE 0 END END
+"""
+_OUTPUT: LiteralString = """
+LEFT JOIN deliveries d ON j.output IS NOT NULL AND d.job_id = j.id AND d.webhook_id IS NULL
+"""
+# One round trip authenticates the key and reads the job: no row is an unknown key, a row without a job an unknown job.
+_BY_KEY: LiteralString = f"""
+SELECT 'read' = ANY (k.scopes), {_COLUMNS}
 FROM api_keys k
-LEFT JOIN jobs j ON j.id = %s AND j.account_id = k.account_id
+LEFT JOIN jobs j ON j.id = %s AND j.account_id = k.account_id AND j.sandbox = k.sandbox AND j.deleted_at IS NULL
+{_OUTPUT}
 WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 """
+_BY_ACCOUNT: LiteralString = f"""
+SELECT {_COLUMNS}
+FROM jobs j
+{_OUTPUT}
+WHERE j.id = %s AND j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL
+"""
+_PAGE: LiteralString = f"""
+SELECT {_COLUMNS}
+FROM jobs j
+{_OUTPUT}
+WHERE j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL AND j.id < %s AND j.state = ANY (%s)
+ORDER BY j.id DESC
+LIMIT %s
+"""
+_AFTER_ALL = "job_~"  # sorts after every id
 
 
 @dataclass(frozen=True)
@@ -62,14 +91,21 @@ class JobError:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """A job as its client sees it.
+    """A job as its account sees it.
 
     progress : 0 to 100; 100 exactly when completed
     description : one sentence for people
     stage : ``queued``, the pipeline's stage, ``completed`` or ``failed``
-    queue_position : 1 for the next to start, counted to 1001 at most; None unless queued
-    credits_charged : 0 until the job has succeeded
+    queue_position : 1 for the next to start, roughly counted above 1000; None unless queued
+    credits_charged : 0 until the job has succeeded, and for one that cost nothing
+    expires_at : when its files are, or were, deleted; None is never, or not known before it ends
     asset_* : None until the job has succeeded; ``asset_sha256`` (hex) suits as a strong ETag
+    thumbnail : a picture of the asset can be had
+    cache_hit : the asset is that of an earlier job
+    sandbox : asked for with a sandbox key
+    options : as they were asked for, all of them, by their API names
+    output : where else the asset is sent, ``{"putUrl": …}``, or None
+    output_state : ``pending``, ``delivered`` or ``failed``; None where there is no output, or nothing to send yet
     """
 
     job_id: str
@@ -84,9 +120,16 @@ class JobStatus:
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    expires_at: datetime | None
     asset_path: str | None
     asset_sha256: str | None
     asset_size: int | None
+    thumbnail: bool
+    cache_hit: bool
+    sandbox: bool
+    options: dict[str, Any]
+    output: dict[str, Any] | None
+    output_state: str | None
 
     @property
     def asset_name(self) -> str:
@@ -94,23 +137,82 @@ class JobStatus:
         return f"{self.job_id}.glb"
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some of an account's jobs, newest first. ``next_cursor`` gets the older ones; None where there are no more."""
+
+    jobs: Sequence[JobStatus]
+    next_cursor: str | None
+
+
 def read(engine: Engine, key_digest: bytes, job_id: str) -> JobStatus:
     """The job's status, for the key with that digest (:func:`spherelinks.accounts.keys.digest`).
 
-    Raises InvalidKey for a key that does not work; UnknownJob for a malformed or unknown id and for another account's
-    job, which cannot be told apart; DatabaseUnavailable.
+    Raises InvalidKey for a key that does not work, MissingScope for one that may not read; UnknownJob for a malformed
+    or unknown id and for another account's job, which cannot be told apart; DatabaseUnavailable.
     """
     # an id of another form still goes to the database, which must judge the key before the job
-    known_form = job_id if _JOB_ID.fullmatch(job_id) else ""
-    row = fetch_one(engine, _QUERY, (known_form, key_digest))
+    row = fetch_one(engine, _BY_KEY, (_sane(job_id), key_digest))
     if row is None:
         raise unknown_key()
-    if row[0] is None:
-        raise UnknownJob(
-            f"There is no job '{job_id[:64]}' in this account.", hint="Give the jobId that /v1/generate answered."
-        )
-    (_, state, progress, stage, *error, report, credits, created, started, finished, path, sha256, size, position) = row
-    code, message, hint = error
+    if not row[0]:
+        raise missing_scope("read")
+    if row[1] is None:
+        raise unknown_job(job_id)
+    return _status(row[1:])
+
+
+def find(engine: Engine, account_id: str, job_id: str, *, sandbox: bool = False) -> JobStatus:
+    """The job's status, for its account. Raises UnknownJob, DatabaseUnavailable."""
+    row = fetch_one(engine, _BY_ACCOUNT, (_sane(job_id), account_id, sandbox))
+    if row is None:
+        raise unknown_job(job_id)
+    return _status(row)
+
+
+def page(
+    engine: Engine,
+    account_id: str,
+    *,
+    sandbox: bool = False,
+    status: Status | None = None,
+    cursor: str | None = None,
+    limit: int = 20,
+) -> Page:
+    """Some of the account's jobs, newest first.
+
+    status : only those; None is all
+    cursor : the ``next_cursor`` of the page before; None is the first page
+    limit : jobs a page, 1 or more
+
+    Raises DatabaseUnavailable.
+    """
+    states = [state for state, shown in _STATUSES.items() if status in (None, shown)]
+    rows = fetch_all(engine, _PAGE, (account_id, sandbox, cursor or _AFTER_ALL, states, limit + 1))
+    jobs = [_status(row) for row in rows[:limit]]
+    return Page(jobs, jobs[-1].job_id if len(rows) > limit else None)
+
+
+def is_job_id(text: str) -> bool:
+    """Whether the text has the form of a job's id."""
+    return _JOB_ID.fullmatch(text) is not None
+
+
+def unknown_job(job_id: str) -> UnknownJob:
+    """The one answer to a job that the account does not have, whatever the reason."""
+    return UnknownJob(
+        f"There is no job '{job_id[:64]}' in this account.", hint="Give the jobId that /v1/generate answered."
+    )
+
+
+def _sane(job_id: str) -> str:
+    return job_id if is_job_id(job_id) else ""
+
+
+def _status(row: tuple[Any, ...]) -> JobStatus:
+    job_id, state, progress, stage, code, message, hint, report, credits, *times = row[:13]
+    path, sha256, size, thumbnail, hit, sandbox, options, output, output_state, position = row[13:]
+    created, started, finished, expires = times
     return JobStatus(
         job_id=job_id,
         status=_STATUSES[state],
@@ -124,9 +226,16 @@ def read(engine: Engine, key_digest: bytes, job_id: str) -> JobStatus:
         created_at=created,
         started_at=started,
         finished_at=finished,
+        expires_at=expires,
         asset_path=path,
         asset_sha256=sha256,
         asset_size=size,
+        thumbnail=thumbnail,
+        cache_hit=hit,
+        sandbox=sandbox,
+        options=options,
+        output=output,
+        output_state=output_state,
     )
 
 

@@ -2,37 +2,173 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, func, update
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
-from spherelinks.accounts import ledger
+from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import ledger, plans
 from spherelinks.accounts.keys import Principal
-from spherelinks.database import ApiKey, Job, new_id, transaction
-from spherelinks.jobs import files, queue
+from spherelinks.database import ApiKey, IdempotencyKey, Job, Plan, new_id, transaction
+from spherelinks.errors import IdempotencyMismatch, KeyCapReached, RequestInFlight
+from spherelinks.jobs import cache, files, line, queue, sandbox
 from spherelinks.options import Options
 from spherelinks.storage import Storage
 
 
-def submit(engine: Engine, storage: Storage, principal: Principal, picture: bytes, options: Options) -> str:
-    """Accept a job and return its id, ``job_`` and 26 characters. Once it returns, the job will finish or fail.
+@dataclass(frozen=True)
+class Accepted:
+    """The answer to a submission.
+
+    hit : the asset is that of an earlier job, or a sandbox's sample: the job has completed, and cost nothing
+    replayed : the job was accepted before, with the same Idempotency-Key
+    """
+
+    job_id: str
+    hit: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """A client's name for one request, 1 to 255 characters, and the SHA-256 of what it asks, 32 bytes."""
+
+    key: str
+    request_sha256: bytes
+
+
+def submit(
+    engine: Engine,
+    storage: Storage,
+    principal: Principal,
+    picture: bytes,
+    options: Options,
+    *,
+    bypass_cache: bool = False,
+    idempotency: Idempotency | None = None,
+    output: dict[str, Any] | None = None,
+) -> Accepted:
+    """Accept a job, its id ``job_`` and 26 characters. Once this returns, the job will finish or fail.
 
     The picture is durable before the transaction begins, so that no accepted job lacks it; a picture whose job was
     not accepted is swept later (:mod:`spherelinks.jobs.files`).
 
-    Raises InsufficientCredits, StorageUnavailable, DatabaseUnavailable; nothing is accepted or spent then.
+    bypass_cache : make the asset anew, though an earlier job of the account has made the same
+    idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
+    output : where else the asset is sent, ``{"putUrl": …}``
+
+    Raises InsufficientCredits, KeyCapReached, IdempotencyMismatch, RequestInFlight, StorageUnavailable,
+    DatabaseUnavailable; nothing is accepted or spent then.
     """
     job_id = new_id("job")
     storage.put(files.picture(job_id), picture)
+    sample = sandbox.sample(storage) if principal.sandbox else None
     with transaction(engine) as session:
-        session.add(
-            Job(
-                id=job_id,
-                account_id=principal.account_id,
-                key_id=principal.key_id,
-                queue_id=queue.push(session, job_id),
-                options=options.model_dump(by_alias=True, mode="json"),
-            )
+        if idempotency is not None:
+            known = _claimed(session, principal, idempotency)
+            if known is not None:
+                return known
+        plan = plans.of(session, principal.account_id)
+        job = Job(
+            id=job_id,
+            account_id=principal.account_id,
+            key_id=principal.key_id,
+            queue_id=line.NOT_QUEUED,
+            priority=queue.priority(datetime.now(UTC), plan.head_start_s),
+            options=options.model_dump(by_alias=True, mode="json"),
+            sandbox=principal.sandbox,
+            output=output,
         )
+        if sample is not None:
+            sample.complete(job)
+        else:
+            job.content_key = cache.content_key(picture, options)
+            earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
+            if earlier is not None:
+                _copy(earlier, job, plan)
+        session.add(job)
         session.flush()
-        ledger.hold(session, principal.account_id, job_id)
+        if job.state != "completed":
+            ledger.hold(session, principal.account_id, job_id)
+            _check_cap(session, principal)
+            line.advance(session, principal.account_id)
+        if idempotency is not None:
+            session.add(
+                IdempotencyKey(
+                    account_id=principal.account_id,
+                    key=idempotency.key,
+                    request_sha256=idempotency.request_sha256,
+                    job_id=job_id,
+                )
+            )
         session.execute(update(ApiKey).where(ApiKey.id == principal.key_id).values(last_used_at=func.now()))
-    return job_id
+        return Accepted(job_id, hit=job.state == "completed")
+
+
+def replay(engine: Engine, principal: Principal, idempotency: Idempotency) -> Accepted | None:
+    """The answer that the same request was given before, if it was. Raises IdempotencyMismatch, DatabaseUnavailable."""
+    with transaction(engine) as session:
+        return _known(session, principal, idempotency)
+
+
+def sweep_idempotency(session: Session) -> None:
+    """Forget requests of more than a week ago."""
+    session.execute(text("DELETE FROM idempotency_keys WHERE created_at < now() - interval '7 days'"))
+
+
+def _claimed(session: Session, principal: Principal, idempotency: Idempotency) -> Accepted | None:
+    """Take the name for this transaction; the answer where it was used before. Raises RequestInFlight."""
+    name = f"{principal.account_id} {idempotency.key}"
+    taken = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    if not session.scalar(taken, {"name": name}):
+        raise RequestInFlight(
+            f"A request with the Idempotency-Key '{idempotency.key}' is just being accepted.",
+            hint="Ask again as Retry-After says: the answer will be the first one's.",
+        )
+    return _known(session, principal, idempotency)
+
+
+def _known(session: Session, principal: Principal, idempotency: Idempotency) -> Accepted | None:
+    row = session.execute(
+        select(IdempotencyKey.request_sha256, Job.id, Job.cache_hit, Job.sandbox)
+        .join(Job, Job.id == IdempotencyKey.job_id)
+        .where(IdempotencyKey.account_id == principal.account_id, IdempotencyKey.key == idempotency.key)
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.request_sha256 != idempotency.request_sha256 or row.sandbox != principal.sandbox:
+        raise IdempotencyMismatch(
+            f"The Idempotency-Key '{idempotency.key}' came with another request before.",
+            hint="Use a new key for a new request; to repeat one, send exactly the same body.",
+            field="Idempotency-Key",
+        )
+    return Accepted(row.id, hit=row.cache_hit or row.sandbox, replayed=True)
+
+
+def _copy(earlier: Job, job: Job, plan: Plan) -> None:
+    """Complete the job with the asset of an earlier one."""
+    job.state, job.progress, job.credits, job.cache_hit = "completed", 100, 0, True
+    job.started_at = job.finished_at = datetime.now(UTC)
+    job.expires_at = plans.keep_until(plan)
+    job.asset_path, job.asset_sha256, job.asset_size = earlier.asset_path, earlier.asset_sha256, earlier.asset_size
+    job.thumbnail, job.report = earlier.thumbnail, earlier.report
+
+
+def _check_cap(session: Session, principal: Principal) -> None:
+    """Raises KeyCapReached where this job is one too many; the balance's lock makes the count a true one."""
+    cap = session.scalars(select(ApiKey.monthly_cap).where(ApiKey.id == principal.key_id)).one_or_none()
+    if cap is None:
+        return
+    start = plans.period_start(plans.period(datetime.now(UTC)))
+    spent = session.scalars(
+        select(func.sum(Job.credits)).where(
+            Job.key_id == principal.key_id, Job.created_at >= start, Job.state != "failed"
+        )
+    ).one()
+    if spent > cap:
+        raise KeyCapReached(
+            f"This key's jobs have cost {cap} credits this month, as much as they may.",
+            hint="Use another key, or wait for the next month; the owner can make a key with a higher cap.",
+        )

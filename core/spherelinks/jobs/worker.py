@@ -29,7 +29,7 @@ from spherelinks import logs
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, opened, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import attempts, files, queue
+from spherelinks.jobs import attempts, files, queue, submission
 from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, STALE_S, Attempt, Failure
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
 from spherelinks.storage import open_storage
@@ -198,9 +198,11 @@ class _Worker:
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
         path = files.result(attempt.job_id, attempt.number)
+        self._storage.put(files.beside(path, "png"), made.thumbnail)
         self._storage.put(path, made.glb)
         digest = hashlib.sha256(made.glb).hexdigest()
-        return lambda: attempts.complete(self._engine, attempt, path, digest, len(made.glb), made.report)
+        size = len(made.glb)
+        return lambda: attempts.complete(self._engine, attempt, path, digest, size, made.report, thumbnail=True)
 
     # --- upkeep
 
@@ -219,6 +221,7 @@ class _Worker:
         files.sweep(self._engine, self._storage)
         with transaction(self._engine) as session:
             queue.sweep(session)
+            submission.sweep_idempotency(session)
 
 
 class _Heart:

@@ -108,7 +108,7 @@ def generate(body: GenerateRequest) -> Response:
     if options.generator not in parts.generators:
         raise not_installed(options.generator)
     picture = parts.intake.picture(body.image_url, body.image_base64)
-    job_id = submission.submit(parts.engine, parts.storage, access.principal(), picture, options)
+    job_id = submission.submit(parts.engine, parts.storage, access.principal(), picture, options).job_id
     accepted = {"jobId": job_id, "status": "PROCESSING", "message": "Generation started."}
     headers = {"Location": f"/v1/status/{job_id}", "Retry-After": str(RETRY_AFTER_S)}
     return _json(accepted, HTTPStatus.ACCEPTED, headers)

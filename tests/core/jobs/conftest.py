@@ -38,7 +38,9 @@ class Desk:
         self.engine, self.storage, self.settings, self.client = engine, storage, settings, client
 
     def submit(self, picture, **options):
-        return submission.submit(self.engine, self.storage, self.client.principal, picture.encode(), Options(**options))
+        return submission.submit(
+            self.engine, self.storage, self.client.principal, picture.encode(), Options(**options)
+        ).job_id
 
     def read(self, job):
         return status.read(self.engine, self.client.digest, job)

@@ -17,6 +17,7 @@ class Asset(NamedTuple):
     """As the pipeline's, without the seconds that importing the pipeline takes."""
 
     glb: bytes
+    thumbnail: bytes
     report: dict
 
 
@@ -60,6 +61,6 @@ def obey(picture, options, progress):
             print("not a message " * 1000, flush=True)  # noqa: T201
             os.write(1, b"\x00" * 10_000)
         case "environment":
-            return Asset(b"glb", {"environment": dict(os.environ), "arguments": sys.argv})
+            return Asset(b"glb", b"png", {"environment": dict(os.environ), "arguments": sys.argv})
     report = {"options": options.model_dump(), "process": os.getpid(), "letters": "äöü 漢"}
-    return Asset(b"glTF" + picture, report)
+    return Asset(b"glTF" + picture, b"PNG of " + picture, report)

@@ -1,0 +1,60 @@
+"""Same request, same bytes, no second charge: the asset that an earlier job of the account has made.
+
+Only the account's own jobs are looked at. An asset shared between accounts would tell one, by its speed and its price,
+that another has sent the same picture.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from datetime import timedelta
+from importlib.metadata import entry_points
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from spherelinks import __version__
+from spherelinks.database import Job
+from spherelinks.generators.base import GROUP
+from spherelinks.options import Options
+
+MARGIN = timedelta(minutes=10)
+"""An asset that expires this soon is not given out again: the sweep may be on its way to it."""
+
+
+def content_key(picture: bytes, options: Options) -> str:
+    """A digest in hex of all that decides an asset's bytes: the picture file's, every option, the engine's version."""
+    asked = json.dumps(options.model_dump(by_alias=True, mode="json"), sort_keys=True)
+    parts = (hashlib.sha256(picture).hexdigest(), asked, __version__, _engine(options.generator))
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def find(session: Session, account_id: str, key: str) -> Job | None:
+    """The account's newest job whose asset answers the same request; it cannot be deleted before this transaction ends.
+
+    For the API's and the dashboard's jobs; a sandbox job's asset is a sample.
+    """
+    return session.scalars(
+        select(Job)
+        .where(
+            Job.account_id == account_id,
+            Job.content_key == key,
+            Job.state == "completed",
+            Job.deleted_at.is_(None),
+            or_(Job.expires_at.is_(None), Job.expires_at > func.now() + MARGIN),
+        )
+        .order_by(Job.id.desc())
+        .limit(1)
+        .with_for_update(read=True)
+    ).one_or_none()
+
+
+@functools.cache
+def _engine(generator: str) -> str:
+    """The package that brings the generator, with its version; looking does not load it."""
+    for point in entry_points(group=GROUP):
+        if point.name == generator and point.dist is not None:
+            return f"{point.dist.name} {point.dist.version}"
+    return ""

@@ -1,0 +1,37 @@
+"""Ending what an account no longer wants: a job at work is cancelled, one that has ended is deleted with its files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Engine, update
+
+from spherelinks.database import Job, transaction
+from spherelinks.jobs import attempts, files, status
+from spherelinks.storage import Storage
+
+Outcome = Literal["cancelled", "deleted", "ended"]
+
+
+def delete(engine: Engine, storage: Storage, account_id: str, job_id: str, *, sandbox: bool = False) -> Outcome:
+    """Cancel the job if it waits or runs, giving its credit back; delete it with all its files if it has ended.
+
+    A cancelled job is there as before, FAILED with the code ``cancelled``; a deleted one is unknown from now on, and
+    only the ledger remembers it. One that ends just as it should be cancelled is left as it is: ``ended``.
+
+    Raises UnknownJob, StorageUnavailable (then the files are deleted later), DatabaseUnavailable.
+    """
+    if status.find(engine, account_id, job_id, sandbox=sandbox).status == "PROCESSING":
+        return "cancelled" if attempts.cancel(engine, account_id, job_id) else "ended"
+    with transaction(engine) as session:
+        found = session.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.account_id == account_id, Job.deleted_at.is_(None))
+            .values(deleted_at=datetime.now(UTC))
+            .returning(Job.asset_path)
+        ).one_or_none()
+    if found is None:
+        raise status.unknown_job(job_id)
+    files.delete(engine, storage, job_id, found.asset_path)
+    return "deleted"

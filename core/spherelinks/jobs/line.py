@@ -1,0 +1,61 @@
+"""An account's own line: of its jobs, as many as its plan allows are in the queue or at work, the others wait here.
+
+A job in the line has no queue row (``queue_id`` is 0). Whatever makes room, a job that ends or a better plan, moves
+the first in line up, in the same transaction. The account's balance row, locked by the hold or settlement that comes
+before, orders them; a job that another transaction is just cancelling is passed over.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session
+
+from spherelinks.database import Job
+from spherelinks.jobs import queue
+
+NOT_QUEUED = 0
+
+
+def advance(session: Session, account_id: str) -> None:
+    """Queue the first jobs of the account's line, as many as there is room for."""
+    room = session.scalars(text(_ROOM), {"account": account_id}).one()
+    if room is not None and room <= 0:
+        return
+    waiting = session.execute(
+        select(Job.id, Job.priority)
+        .where(Job.account_id == account_id, Job.state == "queued", Job.queue_id == NOT_QUEUED)
+        .order_by(Job.id)
+        .limit(room)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for job_id, priority in waiting:
+        wake(session, job_id, priority)
+
+
+def advance_all(session: Session, stale_s: float) -> None:
+    """The same for every account with a job that has waited ``stale_s``: a plan may allow more than it did."""
+    for account_id in session.scalars(text(_WAITING), {"stale": stale_s}).all():
+        advance(session, account_id)
+
+
+def wake(session: Session, job_id: str, priority: int) -> None:
+    """Give a waiting job a new wake-up call."""
+    queue_id = queue.push(session, job_id, priority)
+    session.execute(update(Job).where(Job.id == job_id).values(queue_id=queue_id, beat_at=func.now()))
+
+
+_ROOM = """
+SELECT p.concurrent_jobs - (
+    SELECT count(*) FROM jobs j
+    WHERE j.account_id = a.id AND j.state IN ('queued', 'running') AND (j.state = 'running' OR j.queue_id <> 0))
+FROM accounts a JOIN plans p ON p.name = a.plan
+WHERE a.id = :account
+"""
+_WAITING = """
+SELECT b.account_id FROM credit_balances b
+WHERE b.account_id IN (
+    SELECT account_id FROM jobs
+    WHERE state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0
+      AND beat_at < now() - make_interval(secs => :stale))
+FOR UPDATE SKIP LOCKED
+"""
