@@ -16,14 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from spherelinks import __version__, errors
+from spherelinks import __version__, errors, export
 from spherelinks.options import MEASURES, METRES, Options
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from spherelinks.backup import Summary
-    from spherelinks.database import ApiKey
+    from spherelinks.database import ApiKey, User
 
 EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
     (2, errors.InvalidRequest, "wrong usage: an unknown or invalid option, key or account"),
@@ -31,11 +31,13 @@ EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
     (4, errors.NoObject, "nothing in the picture stands out from its ground"),
     (5, errors.GenerationError, "the generation failed"),
     (6, errors.ServiceError, "settings, database or storage do not work"),
-    (7, OSError, "a file cannot be written"),
+    (7, OSError, "a file cannot be read or written"),
     (1, Exception, "an error that should not happen: please report it"),
     (130, KeyboardInterrupt, "interrupted"),
 )
 """Exit codes by error, the first that fits; 0 is success."""
+
+_OUTPUT = f"its ending says what is written: {export.ENDINGS}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
 
     make = command(commands, "generate", _generate, "Turn one picture into one GLB.")
     make.add_argument("picture", metavar="PICTURE", type=Path, help="a JPEG, PNG or WebP file")
-    make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True)
+    make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
     for field, kind in (
         ("texture_size", int),
         ("simplify_ratio", float),
@@ -123,6 +125,10 @@ def parser() -> argparse.ArgumentParser:
     )
     make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
     make.add_argument("--collider", metavar="{none,box,convex}", help=_describe("collider"))
+
+    change = command(commands, "convert", _convert, "Make another file of an asset: a picture, USDZ, OBJ, PLY, STL.")
+    change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB that generate wrote")
+    change.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help=_OUTPUT)
 
     serve = commands.add_parser("serve", help="Run server, worker and database together.")
     serve.set_defaults(run=_serve)
@@ -164,8 +170,21 @@ def parser() -> argparse.ArgumentParser:
     make.add_argument("file", metavar="FILE", type=Path)
     load = command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
     load.add_argument("file", metavar="FILE", type=Path)
+    users = commands.add_parser("users", help="People who sign in to the pages.").add_subparsers(required=True)
+    create = command(users, "create", _users_create, "Make a user, and a link with which it sets its password.")
+    create.add_argument("email")
+    create.add_argument("--account", metavar="ACCOUNT", help="its id; default: a new one on the free plan")
+    create.add_argument("--address", help=_ADDRESS)
+    link = command(users, "link", _users_link, "Make a link that signs a user in, once and within a day.")
+    link.add_argument("email", nargs="?", help="default: the local owner")
+    link.add_argument("--address", help=_ADDRESS)
+    command(users, "list", _users_list, "List the users.")
+
     command(commands, "doctor", _doctor, "Check what is installed and what works.")
     return parser
+
+
+_ADDRESS = "the server's, such as http://127.0.0.1:8000; default: SPHERELINKS_PUBLIC_URL, else that"
 
 
 def _describe(field: str) -> str:
@@ -213,9 +232,7 @@ def _nothing_to_clean_up(*, as_json: bool) -> Iterator[None]:
 def _generate(arguments: argparse.Namespace) -> None:
     chosen = {name: value for name in Options.model_fields if (value := getattr(arguments, name)) is not None}
     options = Options(**chosen)
-    output: Path = arguments.output
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"The folder {output.parent} does not exist")
+    output = _output(arguments)
     with _nothing_to_clean_up(as_json=arguments.json):
         from spherelinks.pipeline import generate
 
@@ -226,9 +243,32 @@ def _generate(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print(json.dumps({"path": str(output), "report": report}))
         return
-    print(f"{output}: {report['faces']} faces, {report['textureSize']} px texture, {report['bytes'] / 1e6:.1f} MB")
+    print(f"{output}: {report['faces']} faces, {report['textureSize']} px texture, {_megabytes(output)}")
     for warning in report["warnings"]:
         print(f"note: {warning}", file=sys.stderr)
+
+
+def _output(arguments: argparse.Namespace) -> Path:
+    """Where the result goes; what is wrong with it is said before any work."""
+    output: Path = arguments.output
+    export.kind_of(output)
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"The folder {output.parent} does not exist")
+    return output
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    output = _output(arguments)
+    glb = arguments.asset.read_bytes()
+    with _nothing_to_clean_up(as_json=arguments.json):
+        data = export.convert(glb, export.kind_of(output))
+    export.save(data, output)
+    record = {"path": str(output), "bytes": output.stat().st_size}
+    _print(record, as_json=arguments.json, line=f"{{path}}: {_megabytes(output)}")
 
 
 @contextmanager
@@ -429,6 +469,41 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 def _summary(arguments: argparse.Namespace, summary: Summary) -> dict[str, Any]:
     return {"path": str(arguments.file), **asdict(summary)}
+
+
+def _users_create(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import users
+
+    with _session() as session:
+        user = users.create(session, arguments.email, arguments.account)
+        _print_link(user, users.link(session, user), arguments)
+
+
+def _users_link(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import users
+
+    with _session() as session:
+        user = users.by_email(session, arguments.email) if arguments.email else users.local_owner(session)
+        _print_link(user, users.link(session, user), arguments)
+
+
+def _users_list(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import users
+
+    with _session() as session:
+        records = [
+            {"id": user.id, "account": user.account_id, "email": user.email, "createdAt": user.created_at}
+            for user in users.list_users(session)
+        ]
+    _print(records, as_json=arguments.json, line="{id}  {account}  {email}")
+
+
+def _print_link(user: User, token: str, arguments: argparse.Namespace) -> None:
+    from spherelinks.config import Settings
+
+    address = arguments.address or Settings.from_env().public_url or "http://127.0.0.1:8000"
+    record = {"id": user.id, "email": user.email, "link": f"{address.rstrip('/')}/welcome/{token}"}
+    _print(record, as_json=arguments.json, line="{link}\nSigns in once, within a day.")
 
 
 # --- doctor ---------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import generators
+from spherelinks import export, generators
 from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
 from spherelinks.finishing import finish
 from spherelinks.generators.base import Frame, Generator, Volume
@@ -46,14 +46,13 @@ class Asset:
     report: dict[str, Any]
 
     def save(self, path: str | Path) -> Path:
-        """Write the GLB to ``path``: whole or not at all, even when interrupted."""
+        """Write the GLB to ``path``: whole or not at all, even when interrupted.
+
+        Another ending than .glb, such as .usdz, .stl or .png, asks for another of the asset's files; docs/cli.md
+        lists them. Raises InvalidRequest for an ending that is not known.
+        """
         target = Path(path)
-        part = target.with_name(f".{target.name}.part")
-        try:
-            part.write_bytes(self.glb)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        export.save(export.convert(self.glb, export.kind_of(target)), target)
         return target
 
 

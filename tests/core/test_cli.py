@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from spherelinks import cli
+from spherelinks.export import KINDS
 from spherelinks.options import MEASURES, Options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,6 +134,31 @@ def test_size_levels_and_collider_go_together(picture, tmp_path):
         assert report["dimensions"]["height"] == pytest.approx(0.095, abs=1e-6)
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1]
+
+
+def test_an_asset_is_converted_by_the_outputs_ending(picture, tmp_path):
+    glb, usdz = tmp_path / "disc.glb", tmp_path / "disc.usdz"
+    assert spherelinks("generate", picture, "-o", glb, "--texture-size", 512).returncode == 0
+    assert spherelinks("generate", picture, "-o", usdz, "--texture-size", 512).returncode == 0
+    done = spherelinks("convert", glb, "-o", tmp_path / "again.usdz", "--json")
+    assert json.loads(done.stdout) == {"path": str(tmp_path / "again.usdz"), "bytes": usdz.stat().st_size}
+    assert (tmp_path / "again.usdz").read_bytes() == usdz.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "code"),
+    [("generate", "x.fbx", 2), ("convert", "x.fbx", 2), ("convert", "x.stl", 2), ("convert", "no/x.stl", 7)],
+)
+def test_what_cannot_be_written_or_converted_is_said(picture, tmp_path, command, out, code):
+    done = spherelinks(command, picture, "-o", tmp_path / out, "--json")
+    assert done.returncode == code
+    assert json.loads(done.stdout)["error"]["hint"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_documentation_names_every_kind_of_file():
+    page = (ROOT / "docs/cli.md").read_text()
+    assert set(re.findall(r"^\| `(\.[\w.]+)` \|", page, re.MULTILINE)) == {kind.suffix for kind in KINDS.values()}
 
 
 def test_wrong_usage_exits_with_2():

@@ -1,10 +1,11 @@
-"""The other files of an asset, each made of its GLB alone."""
+"""The files of an asset, each made of its GLB alone."""
 
 from __future__ import annotations
 
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from spherelinks.errors import InvalidRequest
 
@@ -20,11 +21,29 @@ class Kind:
 
 
 KINDS = {
+    "glb": Kind(
+        "model/gltf-binary",
+        ".glb",
+        "the asset itself",
+        "builtins:bytes",
+    ),
     "png": Kind(
         "image/png",
         ".png",
         "thumbnail, 512 px, transparent ground",
         "spherelinks.render.images:thumbnail",
+    ),
+    "webp": Kind(
+        "image/webp",
+        ".webp",
+        "turntable: animated, 384 px, transparent ground",
+        "spherelinks.render.images:turntable",
+    ),
+    "usdz": Kind(
+        "model/vnd.usdz+zip",
+        ".usdz",
+        "USDZ for AR Quick Look, metres, +Y up",
+        "spherelinks.export.usdz:write",
     ),
     "obj": Kind(
         "application/zip",
@@ -46,9 +65,11 @@ KINDS = {
     ),
 }
 
+ENDINGS = ", ".join(kind.suffix for kind in KINDS.values())
+
 
 def convert(glb: bytes, kind: str) -> bytes:
-    """The bytes of another file of an asset.
+    """The bytes of one of an asset's files.
 
     glb : one of our GLBs; kind : a key of KINDS
 
@@ -61,3 +82,21 @@ def convert(glb: bytes, kind: str) -> bytes:
         )
     write: Callable[[bytes], bytes] = pkgutil.resolve_name(KINDS[kind].writer)
     return write(glb)
+
+
+def kind_of(path: Path) -> str:
+    """The kind of file that a path's ending asks for. Raises InvalidRequest for an ending of none."""
+    for kind, each in KINDS.items():
+        if path.name.lower().endswith(each.suffix):
+            return kind
+    raise InvalidRequest(f"{path} has an ending of no file that can be made.", hint=f"Let it end in {ENDINGS}.")
+
+
+def save(data: bytes, path: Path) -> None:
+    """Write a file: whole or not at all, even when interrupted. Raises OSError where it cannot be written."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_bytes(data)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

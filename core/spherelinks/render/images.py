@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from spherelinks.gltf.pack import Mesh
 from spherelinks.gltf.read import read
@@ -14,6 +17,7 @@ from spherelinks.render.raster import visible
 from spherelinks.render.shadow import contact_shadow
 
 THUMBNAIL_SIZE = 512
+TURNTABLE_SIZE, FRAMES, FRAME_MS = 384, 36, 90
 
 
 def thumbnail(glb: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
@@ -28,6 +32,29 @@ def portrait(mesh: Mesh, size: int = THUMBNAIL_SIZE) -> bytes:
     """The thumbnail of a mesh that is at hand: a PNG as :func:`thumbnail` makes."""
     (view,) = look(mesh.positions)
     return _png(render(mesh, view, size))
+
+
+def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> bytes:
+    """An animated WebP, size x size px with transparent ground, of one of our GLBs turning once, without end.
+
+    It begins with the thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
+    """
+    mesh = read(glb).mesh
+    views = look(mesh.positions, [frame / frames for frame in range(frames)])
+    first, *others = (Image.fromarray(render(mesh, view, size)) for view in views)
+    buffer = io.BytesIO()
+    first.save(
+        buffer,
+        "WEBP",
+        save_all=True,
+        append_images=others,
+        duration=FRAME_MS,
+        loop=0,
+        quality=80,
+        alpha_quality=80,
+        method=2,
+    )
+    return buffer.getvalue()
 
 
 def render(mesh: Mesh, view: View, size: int) -> NDArray[np.uint8]:

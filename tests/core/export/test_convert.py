@@ -1,15 +1,20 @@
 import io
+import itertools
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
+from pxr import Usd, UsdGeom, UsdShade, UsdUtils
 from shapes import mesh_of, torus
 
 from spherelinks.errors import InvalidRequest
-from spherelinks.export import KINDS, convert
+from spherelinks.export import KINDS, convert, kind_of
 from spherelinks.gltf.pack import Mesh, pack
 from spherelinks.mesh.normals import vertex_normals
+from spherelinks.render.images import FRAMES
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +82,13 @@ def test_an_stl_stands_upright_in_millimetres(glb, mesh):
     same(back, mesh, scale=1000)
 
 
+def test_a_files_ending_says_its_kind():
+    assert {kind_of(Path(f"a.b{each.suffix.upper()}")): each for each in KINDS.values()} == KINDS
+    with pytest.raises(InvalidRequest, match=r"a\.fbx") as error:
+        kind_of(Path("a.fbx"))
+    assert ".obj.zip" in error.value.hint
+
+
 def test_an_unknown_kind_is_refused_with_those_there_are(glb):
     with pytest.raises(InvalidRequest, match="'fbx'") as error:
         convert(glb, "fbx")
@@ -84,7 +96,53 @@ def test_an_unknown_kind_is_refused_with_those_there_are(glb):
     assert error.value.field == "kind"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"glb"}))
 def test_what_is_not_ours_is_refused(kind):
     with pytest.raises(InvalidRequest, match="not a GLB"):
         convert(b"not a GLB", kind)
+
+
+@pytest.mark.filterwarnings("ignore:.*ComplianceChecker:DeprecationWarning")
+@pytest.mark.parametrize("name", ["ring 1", "1ère"])
+def test_a_usdz_is_what_ar_quick_look_takes(name, mesh, tmp_path):
+    path = tmp_path / "ring.usdz"
+    path.write_bytes(convert(pack(mesh, name=name, software="test", extras={}), "usdz"))
+    checker = UsdUtils.ComplianceChecker(arkit=True)
+    checker.CheckCompliance(str(path))
+    assert not checker.GetErrors() + checker.GetFailedChecks() + checker.GetWarnings()
+
+    stage = Usd.Stage.Open(str(path))
+    assert UsdGeom.GetStageMetersPerUnit(stage) == 1
+    assert UsdGeom.GetStageUpAxis(stage) == UsdGeom.Tokens.y
+    (shape,) = (UsdGeom.Mesh(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh))
+    points = np.array(shape.GetPointsAttr().Get())
+    assert np.allclose(points, mesh.positions, atol=1e-6)
+    assert np.allclose(np.array(shape.GetExtentAttr().Get()), (points.min(axis=0), points.max(axis=0)))
+    assert np.array_equal(np.array(shape.GetFaceVertexIndicesAttr().Get()).reshape(-1, 3), mesh.faces)
+    assert np.allclose(np.array(shape.GetNormalsAttr().Get()), mesh.normals, atol=1e-6)
+    st = UsdGeom.PrimvarsAPI(shape).GetPrimvar("st")
+    assert np.allclose(np.array(st.Get()), mesh.uv * (1, -1) + (0, 1), atol=1e-6)
+
+    material, _ = UsdShade.MaterialBindingAPI(shape).ComputeBoundMaterial()
+    surface, _, _ = material.ComputeSurfaceSource()
+    assert surface.GetIdAttr().Get() == "UsdPreviewSurface"
+    texture = UsdShade.Shader(surface.GetInput("diffuseColor").GetConnectedSources()[0][0].source)
+    with zipfile.ZipFile(path) as package:
+        image = Image.open(package.open(texture.GetInput("file").Get().path))
+        assert (image.format, image.size) == ("JPEG", (64, 64))
+        assert package.namelist()[0].endswith(".usda")  # the layer comes first
+
+
+def test_a_turntable_turns_once_from_the_thumbnails_view(glb):
+    movie = Image.open(io.BytesIO(convert(glb, "webp")))
+    assert movie.n_frames == FRAMES
+    assert movie.info["loop"] == 0
+    frames = []
+    for number in range(FRAMES):
+        movie.seek(number)
+        frames.append(np.asarray(movie.convert("RGBA")).astype(float))
+    corners = np.stack(frames)[:, [0, 0, -1, -1], [0, -1, 0, -1], 3]
+    assert corners.max() < 8
+    steps = [np.abs(a - b).mean() for a, b in itertools.pairwise([*frames, frames[0]])]
+    assert min(steps) > 0.1
+    assert max(steps) < 5 * np.median(steps)  # the last step closes the circle like any other
