@@ -1,0 +1,205 @@
+"""How soon jobs start, how fast they are drained, how soon a killed worker's job goes on, and what idling costs.
+
+Real workers in processes of their own on a real PostgreSQL (the embedded one) and a folder; the generator is one that
+sleeps for 50 ms, so that what is measured is all that is not generating::
+
+    python bench/jobs.py [--jobs 1000] [--workers 1 2 4]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+from sqlalchemy import Engine, text
+
+from spherelinks import database
+from spherelinks.accounts import accounts, keys
+from spherelinks.accounts.keys import Principal
+from spherelinks.config import Settings
+from spherelinks.jobs import attempts, submission
+from spherelinks.options import Options
+from spherelinks.postgres import EmbeddedPostgres
+from spherelinks.storage import Storage, open_storage
+
+WORK_S = 0.05
+LIMIT_S = 600.0
+
+
+class Asset(NamedTuple):
+    glb: bytes
+    thumbnail: bytes
+    report: dict[str, object]
+
+
+def sleep(picture: bytes, options: Options, progress: Callable[[str, float], None]) -> Asset:
+    """The generator: as long as the picture says, or 50 ms."""
+    time.sleep(float(picture.split()[0]) if picture[:1].isdigit() else WORK_S)
+    return Asset(b"glTF" * 1000, b"PNG", {})
+
+
+class Desk:
+    """An installation of our own, with an account that has credits."""
+
+    def __init__(self, home: Path, url: str) -> None:
+        self.settings = Settings(home=home, database_url=url)
+        self.engine: Engine = database.connect(url)
+        self.storage: Storage = open_storage(self.settings)
+        with database.transaction(self.engine) as session:
+            account = accounts.local_owner(session)  # whose plan has no limit of jobs at a time
+            key, _ = keys.create(session, account.id, "bench")
+            self.principal = Principal(account.id, key.id)
+
+    def submit(self, picture: bytes) -> str:
+        submitted = submission.submit(self.engine, self.storage, self.principal, picture, Options(), bypass_cache=True)
+        return submitted.job_id
+
+    def count(self, state: str) -> int:
+        with database.transaction(self.engine) as session:
+            return int(session.execute(text("SELECT count(*) FROM jobs WHERE state = :s"), {"s": state}).scalar_one())
+
+    def wait(self, state: str, count: int) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while self.count(state) < count:
+            if time.monotonic() > deadline:
+                sys.exit(f"{self.count(state)} jobs {state} after {LIMIT_S:.0f} s, not {count}")
+            time.sleep(0.01)
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker that is ready for jobs."""
+        environment = os.environ | {
+            "DATABASE_URL": self.settings.database_url or "",
+            "SPHERELINKS_HOME": str(self.settings.home),
+            "PYTHONPATH": str(Path(__file__).parent),
+        }
+        process = subprocess.Popen([sys.executable, __file__, "work"], env=environment, stderr=subprocess.DEVNULL)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    arguments = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
+    try:
+        with EmbeddedPostgres(home) as url:
+            database.migrate(url)
+            desk = Desk(home, url)
+            print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+            pickup(desk)
+            recovery(desk)
+            drain(desk, arguments.jobs, arguments.workers)
+            desk.engine.dispose()
+    finally:
+        shutil.rmtree(home)
+
+
+def pickup(desk: Desk, tries: int = 30) -> None:
+    """From the submission's commit to the attempt's start, by the database's clock; and what an idle worker takes."""
+    done = desk.count("completed")
+    with desk.worker() as process:
+        for index in range(tries + 3):
+            desk.submit(b"picture %d" % index)
+            desk.wait("completed", done + index + 1)
+            time.sleep(0.1)
+        with psycopg.connect(str(desk.settings.database_url)) as connection:
+            rows = connection.execute(
+                "SELECT extract(epoch FROM started_at - created_at) * 1000 FROM jobs ORDER BY id DESC LIMIT %s",
+                (tries,),
+            ).fetchall()
+        waits = sorted(float(row[0]) for row in rows)
+        print(f"pickup, idle: p50 {statistics.median(waits):.1f} ms, p95 {waits[int(0.95 * len(waits))]:.1f} ms")
+        print(f"an idle worker, with its child: {memory(process.pid):.0f} MB (the pipeline adds its own when warm)")
+
+
+def recovery(desk: Desk, tries: int = 3) -> None:
+    """From the kill -9 of a worker and its child to the start of the next attempt by another worker."""
+    times = []
+    for _ in range(tries):
+        done = desk.count("completed")
+        with desk.worker() as first:
+            job = desk.submit(b"3 seconds")
+            desk.wait("running", 1)
+            time.sleep(1)
+            first.send_signal(signal.SIGKILL)
+            killed = time.monotonic()
+            with desk.worker():
+                while attempt_of(desk, job) < 2:
+                    time.sleep(0.02)
+                times.append(time.monotonic() - killed)
+                desk.wait("completed", done + 1)
+    shown = ", ".join(f"{seconds:.1f}" for seconds in times)
+    print(f"a killed worker's job starts again after {shown} s (stale after {attempts.STALE_S:.0f} s without a beat)")
+
+
+def attempt_of(desk: Desk, job: str) -> int:
+    with database.transaction(desk.engine) as session:
+        return int(session.execute(text("SELECT attempt FROM jobs WHERE id = :id"), {"id": job}).scalar_one())
+
+
+def drain(desk: Desk, jobs: int, workers: list[int]) -> None:
+    """From the first start of an attempt to the last end, by the database's clock."""
+    for count in workers:
+        done = desk.count("completed")
+        with ExitStack() as stack:
+            begun = time.perf_counter()
+            ids = [desk.submit(b"picture %d" % index) for index in range(jobs)]
+            rate = jobs / (time.perf_counter() - begun)
+            for _ in range(count):
+                stack.enter_context(desk.worker())
+            desk.wait("completed", done + jobs)
+        with psycopg.connect(str(desk.settings.database_url)) as connection:
+            # the first tenth, while workers still start, is left out
+            row = connection.execute(
+                "SELECT extract(epoch FROM max(finished_at) - min(finished_at)), count(*) FROM "
+                "(SELECT finished_at FROM jobs WHERE id >= %s ORDER BY finished_at OFFSET %s) s",
+                (ids[0], jobs // 10),
+            ).fetchone()
+            assert row is not None
+        seconds, counted = float(row[0]), int(row[1])
+        share = counted * WORK_S / count / seconds
+        print(
+            f"{jobs} jobs, {count} workers: {counted / seconds:.1f}/s, {share:.0%} of ideal (submitted at {rate:.0f}/s)"
+        )
+
+
+def memory(pid: int) -> float:
+    """Memory of a process and its descendants that nothing else shares, MB."""
+    total = 0.0
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            total += int(line.split()[1]) / 1024
+    return total + sum(memory(int(child)) for child in children)
+
+
+def work() -> None:
+    from spherelinks.jobs.worker import run_worker
+
+    settings = Settings.from_env()
+    run_worker(settings, str(settings.database_url), runner="jobs:sleep")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["work"]:
+        work()
+    else:
+        main()
