@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -10,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
 
 from spherelinks.generators.lift.layout import channels
 from training.data import opened
 
 # What a picture of the world shows is scans and realistic models; most of what there is to learn from is neither.
-MIX = {"scan": 0.22, "realistic": 0.23, "mixed": 0.03, "stylised": 0.42, "voxel": 0.10, "procedural": 0.15}
+MIX = {"scan": 0.25, "realistic": 0.25, "mixed": 0.03, "stylised": 0.42, "voxel": 0.05, "procedural": 0.10}
 
 
 class Views:
@@ -97,6 +99,21 @@ class Views:
             normal[..., 0] *= -1
             out |= {"x": x, "normal": normal}
         return out | {"elevation": elevation, "tangent": tangent}
+
+
+class Batches(IterableDataset[dict[str, Tensor]]):
+    """Endless batches of `views`, drawn by the seed and, where several processes make them, by the process."""
+
+    def __init__(self, views: Views, count: int, seed: tuple[int, ...]) -> None:
+        self.views, self.count, self.seed = views, count, seed
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = get_worker_info()
+        rng = np.random.default_rng([*self.seed, worker.id if worker else 0])
+        while True:
+            self.views.refresh()
+            for _ in range(200):
+                yield self.views.some(self.count, rng)
 
 
 def _halved(values: NDArray[np.generic], weight: NDArray[np.generic] | None = None) -> NDArray[np.float32]:

@@ -1,6 +1,8 @@
-"""Put trained weights into the package: `python -m training.export --checkpoint run/checkpoint.pt`
+"""Put trained weights into the package: `python -m training.export --checkpoint run/checkpoint.pt`, or
+`python -m training.export flow --checkpoint flow/checkpoint.pt`
 
-Writes lift.onnx, the graph without weights, and lift.safetensors, the averaged weights as float16.
+Writes the graph without weights (.onnx) and the averaged weights as float16 (.safetensors) under the names that the
+network gives its parameters, so that training can begin from them.
 """
 
 from __future__ import annotations
@@ -13,70 +15,88 @@ import numpy as np
 import onnx
 import torch
 from onnx import numpy_helper
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from spherelinks.generators.lift.generator import FOLDER, GRAPH, OUTPUTS, WEIGHTS
-from spherelinks.generators.lift.layout import CHANNELS, SIDE
+from spherelinks.generators.lift.layout import BINS, CHANNELS, SIDE, STATE
 from spherelinks.generators.lift.network import Network
+from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, Files
+from spherelinks.generators.lift.velocity import Velocity
 
-SMALL = 64  # constants of fewer numbers stay in the graph
+PREFIX = "network."  # of the names in the files: the parameters are those of _Said.network
 
 
 class _Said(nn.Module):
-    """The network's dictionary as the tuple that ONNX wants."""
+    """The network's answer, a tensor or a dictionary of them, as the tuple that ONNX wants."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: nn.Module, names: tuple[str, ...]) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.names = network, names
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        said = self.network(x)
-        return tuple(said[name] for name in OUTPUTS)
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        said = self.network(*inputs)
+        return tuple(said[name] for name in self.names) if isinstance(said, dict) else (said,)
 
 
-def export(network: Network, folder: Path) -> None:
-    """Write GRAPH and WEIGHTS of the network into the folder."""
+def examples(network: nn.Module) -> tuple[Tensor, ...]:
+    """Inputs of the shapes that inference gives the network: the picture and its mirror image, or one sample."""
+    if isinstance(network, Network):
+        return (torch.zeros(2, CHANNELS, SIDE, SIDE),)
+    fine, half = (SIDE, SIDE), (SIDE // 2, SIDE // 2)
+    shapes = ((STATE, *half), (), (CHANNELS, *fine), fine, fine, (BINS, *half), (3, *half))
+    return tuple(torch.zeros(1, *shape) for shape in shapes)
+
+
+def export(network: nn.Module, files: Files, folder: Path) -> None:
+    """Write graph and weights of the network into the folder."""
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
         torch.onnx.export(
-            _Said(network).eval(),
-            (torch.zeros(2, CHANNELS, SIDE, SIDE),),
+            _Said(network, files.outputs).eval(),
+            examples(network),
             whole,
-            input_names=["x"],
-            output_names=list(OUTPUTS),
+            input_names=list(files.inputs),
+            output_names=list(files.outputs),
             opset_version=18,
             dynamo=True,
             external_data=False,
+            optimize=False,  # which would fold transposed weights under other names; ONNX Runtime does it on loading
             verbose=False,
         )
         model = onnx.load(whole)
     weights = {}
     for tensor in model.graph.initializer:
-        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) >= SMALL:
-            weights[tensor.name] = numpy_helper.to_array(tensor).astype(np.float16)
-            tensor.ClearField("raw_data")
-            tensor.ClearField("float_data")
-            tensor.data_location = onnx.TensorProto.EXTERNAL
-            del tensor.external_data[:]
-            tensor.external_data.add(key="location", value=WEIGHTS)
+        weights[tensor.name] = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.ClearField("raw_data")
+        tensor.ClearField("float_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        del tensor.external_data[:]
+        tensor.external_data.add(key="location", value=files.weights)
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / GRAPH).write_bytes(model.SerializeToString())
-    save_file(weights, folder / WEIGHTS)
+    (folder / files.graph).write_bytes(model.SerializeToString())
+    save_file(weights, folder / files.weights)
+
+
+def exported(path: Path) -> dict[str, Tensor]:
+    """The parameters in a file that `export` wrote, float32, as `load_state_dict` wants them."""
+    return {
+        name.removeprefix(PREFIX): torch.from_numpy(value.astype(np.float32)) for name, value in load_file(path).items()
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", choices=("lift", "flow"), default="lift")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=FOLDER)
     a = parser.parse_args()
-    network = Network()
+    network, files = (Network(), LIFT) if a.task == "lift" else (Velocity(), FLOW)
     network.load_state_dict(torch.load(a.checkpoint, map_location="cpu", weights_only=True)["mean"])
-    export(network, a.out)
-    for name in (GRAPH, WEIGHTS):
+    export(network, files, a.out)
+    for name in (files.graph, files.weights):
         print(a.out / name, (a.out / name).stat().st_size, "bytes")
 
 

@@ -9,11 +9,11 @@ from torch.nn import functional
 from spherelinks.generators.lift.layout import ELEVATIONS, FILL, TANGENTS, centres
 
 WEIGHTS = {
-    "front": 4.0,
+    "front": 8.0,
     "slope": 6.0,
-    "thickness": 1.5,
+    "thickness": 2.0,
     "profile": 1.5,
-    "back": 1.0,
+    "back": 0.7,
     "normal": 0.5,
     "elevation": 0.15,
     "tangent": 0.05,
@@ -55,9 +55,12 @@ def spread(value: Tensor, bins: tuple[float, float, int]) -> Tensor:
     return (-0.5 * away**2).softmax(1)
 
 
-def camera_errors(said: dict[str, Tensor], truth: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+def camera_errors(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
     """Mean absolute error of the elevation in degrees, and of the field of view as a share."""
     elevation, tangent = said["camera"].split([ELEVATIONS[2], TANGENTS[2]], 1)
     e = elevation.softmax(1) @ torch.from_numpy(centres(ELEVATIONS)).to(elevation.device)
     t = tangent.softmax(1) @ torch.from_numpy(centres(TANGENTS)).to(tangent.device)
-    return (e - truth["elevation"]).abs().mean(), (t - truth["tangent"].log()).abs().mean()
+    return {
+        "degrees": (e - truth["elevation"]).abs().mean(),
+        "field": (t - truth["tangent"].log()).abs().mean(),
+    }

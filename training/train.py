@@ -1,4 +1,5 @@
-"""Train `lift`: `python -m training.train --data data --out run --minutes 60`
+"""Train `lift`: `python -m training.train --data data --out run --minutes 60`, or, on what it says, the sampler of
+`lift-flow`: `python -m training.train flow --data data --out flow --minutes 20`
 
 Stops after the minutes given; called again, goes on from the last checkpoint. The rate of learning falls over the last
 part of the minutes, so say how long a run is to last, and let it end. Several processes on one machine, or several
@@ -17,14 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, distributed, nn
+from torch.utils.data import DataLoader
 
 from spherelinks.generators.lift.layout import SIDE
-from spherelinks.generators.lift.network import Network
-from training.batches import Views
-from training.losses import WEIGHTS, camera_errors, losses
+from training.batches import Batches, Views
+from training.export import exported
+from training.tasks import TASKS, Batch, Task
 
 RATES = (0.007, 8e-4)  # of Muon and of Adam; at three times these, learning stalls at its own noise
-DECAY = 0.6  # last share of the run over which the rates fall to nothing
+DECAY = 0.9  # last share of the run over which the rates fall to nothing
 WARM = 50  # first steps, over which they rise
 
 
@@ -72,37 +74,33 @@ def orthogonal(g: Tensor) -> Tensor:
     return (x.T if g.shape[0] > g.shape[1] else x).float()
 
 
-def optimisers(network: Network) -> list[torch.optim.Optimizer]:
-    """Muon for the trunk's matrices, Adam for what is no matrix and for the first and last layers."""
-    ends = ("outline", "coarse", "fine", "camera", "place", "gains")
+def optimisers(network: nn.Module, ends: tuple[str, ...]) -> list[torch.optim.Optimizer]:
+    """Muon for the trunk's matrices, Adam for what is no matrix and for the first and last layers: `ends`."""
     trunk = [p for n, p in network.named_parameters() if p.ndim >= 2 and not any(e in n for e in ends)]
     inside = {id(p) for p in trunk}
     rest = [p for p in network.parameters() if id(p) not in inside]
     return [Muon(trunk, RATES[0]), torch.optim.AdamW(rest, RATES[1], betas=(0.9, 0.98), weight_decay=1e-4)]
 
 
-def evaluate(network: nn.Module, batches: list[dict[str, Tensor]], device: torch.device) -> dict[str, float]:
+def evaluate(network: nn.Module, task: Task, batches: list[Batch], device: torch.device) -> dict[str, float]:
+    """Means of the task's losses and figures over the batches, noise and all the same at every call."""
     network.eval()
     rows = []
-    for batch in batches:
-        batch = {name: field.to(device) for name, field in batch.items()}
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
-            said = network(batch["x"].contiguous(memory_format=torch.channels_last))
-        elevation, tangent = camera_errors(said, batch)
-        rows.append(
-            {n: float(v) for n, v in losses(said, batch).items()}
-            | {"degrees": float(elevation), "field": float(tangent)}
-        )
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        for batch in batches:
+            batch = {name: field.to(device) for name, field in batch.items()}
+            with torch.autocast(device.type, torch.bfloat16):
+                said = task.says(network, batch)
+            figures = task.losses(said, batch) | task.figures(said, batch)
+            rows.append({name: float(value) for name, value in figures.items()})
     network.train()
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
-def total(parts: dict[str, Tensor]) -> Tensor:
-    return torch.stack([WEIGHTS[name] * value for name, value in parts.items()]).sum()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", choices=list(TASKS), default="lift")
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
@@ -111,33 +109,39 @@ def main() -> None:
         "--side", type=int, default=SIDE, choices=(64, 128), help="of the pictures; 128 costs four times as much"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, help="of each process")
+    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches: on a GPU, one a core")
     parser.add_argument(
         "--hold-out",
         nargs="*",
         default=["elpis-lab/ycb", "aws-robotics/aws-robomaker-hospital"],
         help="sources to judge by; never trained on",
     )
+    parser.add_argument("--from-weights", type=Path, help="begin from these, written by training.export")
+    parser.add_argument("--rate", type=float, default=1.0, help="times the full rates; half to go on from good weights")
+    parser.add_argument("--compile", action="store_true", help="a third faster, after minutes of compiling; needs g++")
     parser.add_argument("--everything", action="store_true", help="train on the held-out sources too")
     a = parser.parse_args()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    device = (
-        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
-    )
+    device = torch.device(a.device, int(os.environ.get("LOCAL_RANK", 0)) if a.device == "cuda" else None)
     if a.threads:
         torch.set_num_threads(a.threads)
     if world > 1:
-        distributed.init_process_group("gloo")
+        distributed.init_process_group("nccl" if a.device == "cuda" else "gloo")
     a.out.mkdir(parents=True, exist_ok=True)
 
     held = tuple(a.hold_out)
     views = Views(a.data, a.side, () if a.everything else held)
     judges = Views(a.data, a.side, held, only=True)
     torch.manual_seed(a.seed)
-    network = Network().to(device, memory_format=torch.channels_last)
-    mean = Network().to(device, memory_format=torch.channels_last)
+    task = TASKS[a.task](device)
+    network = task.make().to(device, memory_format=torch.channels_last)
+    if a.from_weights:
+        network.load_state_dict(exported(a.from_weights))
+    mean = task.make().to(device, memory_format=torch.channels_last)
     mean.load_state_dict(network.state_dict())
-    both = optimisers(network)
+    both = optimisers(network, task.ends)
     step, before = 0, 0.0
     saved = a.out / "checkpoint.pt"
     if saved.exists():
@@ -147,23 +151,25 @@ def main() -> None:
         for optimiser, kept in zip(both, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         step, before = state["step"], state["minutes"]
-    rng = np.random.default_rng([a.seed, rank, step])
-    judged: list[dict[str, Tensor]] = []
+    batches = iter(DataLoader(Batches(views, a.batch, (a.seed, rank, step)), batch_size=None, num_workers=a.loaders))
+    torch.manual_seed(1000 * a.seed + rank + step)
+    judged: list[Batch] = []
     parameters = list(network.parameters())
+    run = torch.compile(network) if a.compile else network
     print(f"{sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(views)} views, step {step}", flush=True)
 
     start = time.monotonic()
-    told, spent, running = start, 0.0, dict.fromkeys(WEIGHTS, 0.0)
+    told, spent, running = start, 0.0, dict.fromkeys(task.weights, 0.0)
     done = False
     first = step
     while not done:
         share = spent / a.minutes
         rate = min(1.0, (step - first + 1) / WARM, (1 - share) / DECAY)
-        batch = {name: field.to(device) for name, field in views.some(a.batch, rng).items()}
+        batch = {name: field.to(device) for name, field in next(batches).items()}
         with torch.autocast(device.type, torch.bfloat16):
-            said = network(batch["x"].contiguous(memory_format=torch.channels_last))
-        parts = losses(said, batch)
-        total(parts).backward()
+            said = task.says(run, batch)
+        parts = task.losses(said, batch)
+        torch.stack([task.weights[name] * value for name, value in parts.items()]).sum().backward()
         spent = (time.monotonic() - start) / 60
         if world > 1:  # the clocks travel with the gradients, so that all end at the same step
             flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([spent], device=device)])
@@ -175,7 +181,7 @@ def main() -> None:
         norm = torch.nn.utils.clip_grad_norm_(parameters, 5.0)
         for optimiser, full in zip(both, RATES, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] = full * rate
+                group["lr"] = full * rate * a.rate
             optimiser.step()
             optimiser.zero_grad()
         step += 1
@@ -188,15 +194,14 @@ def main() -> None:
         if step % 50 == 0 and rank == 0:
             text = " ".join(f"{name} {value:.3f}" for name, value in running.items())
             print(f"{spent:6.1f} min step {step} rate {rate:.2f} norm {norm:.1f} {text}", flush=True)
-        if step % 200 == 0:
-            views.refresh()
         if rank == 0 and (done or time.monotonic() - told > 300):
             told = time.monotonic()
             if not judged:
                 judges.refresh()
                 judged = [judges.some(16, np.random.default_rng(i), vary=False) for i in range(4)]
+            views.refresh()
             report = {"minutes": before + spent, "step": step, "samples": step * a.batch * world, "views": len(views)}
-            report |= {f"train {n}": v for n, v in running.items()} | evaluate(mean, judged, device)
+            report |= {f"train {n}": v for n, v in running.items()} | evaluate(mean, task, judged, device)
             print(" ".join(f"{n} {v:.3f}" for n, v in report.items()), flush=True)
             _append(a.out / "curve.csv", report)
             state = {

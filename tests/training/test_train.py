@@ -16,10 +16,12 @@ pytest.importorskip("embreex", reason="training needs embreex: training/requirem
 
 import torch
 
-from spherelinks.generators.lift.generator import OUTPUTS, session
 from spherelinks.generators.lift.layout import CHANNELS, SIDE
 from spherelinks.generators.lift.network import Network
+from spherelinks.generators.lift.onnx import FLOW, LIFT, session
+from spherelinks.generators.lift.velocity import Velocity
 from training.batches import Views
+from training.export import examples, export, exported
 from training.train import orthogonal
 
 ROOT = Path(__file__).parents[2]
@@ -71,8 +73,32 @@ def test_a_run_can_be_stopped_and_gone_on_with_and_exported(data: Path, tmp_path
     x = torch.rand(2, CHANNELS, SIDE, SIDE)
     with torch.no_grad():
         said = network.eval()(x)
-    for name, value in zip(OUTPUTS, session(tmp_path).run(list(OUTPUTS), {"x": x.numpy()}), strict=True):
+    for name, value in zip(
+        LIFT.outputs, session(LIFT, tmp_path).run(list(LIFT.outputs), {"x": x.numpy()}), strict=True
+    ):
         np.testing.assert_allclose(value, said[name].numpy(), atol=0.02, err_msg=name)  # float16 weights
+
+
+def test_the_sampler_trains_and_training_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Velocity()
+    torch.nn.init.normal_(network.last.weight, std=0.1)
+    export(network, FLOW, tmp_path)
+    for name, value in exported(tmp_path / FLOW.weights).items():
+        torch.testing.assert_close(value, network.state_dict()[name], atol=1e-3, rtol=1e-3)
+    inputs = [torch.rand_like(example) for example in examples(network)]
+    given = {name: value.numpy() for name, value in zip(FLOW.inputs, inputs, strict=True)}
+    with torch.no_grad():
+        np.testing.assert_allclose(
+            session(FLOW, tmp_path).run(None, given)[0], network(*inputs).numpy(), atol=0.02, err_msg="velocity"
+        )
+    _run(
+        "training.train", "flow", "--data", str(data), "--out", str(tmp_path / "flow"), "--minutes", "0.02", "--batch",
+        "2", "--everything", "--hold-out", "training/shapes.py", "--from-weights", str(tmp_path / FLOW.weights),
+        "--loaders", "1", "--device", "cpu",
+    )  # fmt: skip
+    with (tmp_path / "flow" / "curve.csv").open() as file:
+        assert all(np.isfinite(float(value)) for row in csv.DictReader(file) for value in row.values())
 
 
 def test_orthogonal_is_about_orthogonal() -> None:

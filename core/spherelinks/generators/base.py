@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.errors import InvalidOption
+from spherelinks.errors import GeneratorFailed, InvalidOption
+from spherelinks.mesh.nearest import Tree, tree
 from spherelinks.options import Options
 
 Progress = Callable[[float], None]
@@ -64,6 +65,52 @@ class Volume:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Surface:
+    """A shape as triangles in any state, glTF axes: +Y up, the photographed side towards +Z, right-handed.
+
+    It may be open, branching, doubled, inside out or in parts: finishing makes one closed surface of it, on which the
+    colours come from the nearest point of this one. No colour and no texture is a light grey.
+
+    vertices : (V, 3) float32, any unit
+    faces : (F, 3) int32
+    color : (V, 3) uint8, sRGB, of the vertices; multiplied with the texture where there are both
+    uv : (V, 2) float32, glTF's: u to the right, v downwards, repeated past 0..1
+    textures : (H, W, 3) uint8 each, sRGB
+    texture_of : (F,) int32, each face's texture, -1 for none; None for the first everywhere
+    camera : None where no picture should be projected
+    notes : what the user should know, in plain words, for the report
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    color: NDArray[np.uint8] | None = None
+    uv: NDArray[np.float32] | None = None
+    textures: tuple[NDArray[np.uint8], ...] = ()
+    texture_of: NDArray[np.int32] | None = None
+    camera: Camera | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field, values, rows in (
+            ("color", self.color, (len(self.vertices), 3)),
+            ("uv", self.uv, (len(self.vertices), 2)),
+            ("texture_of", self.texture_of, (len(self.faces),)),
+        ):
+            if values is not None and values.shape != rows:
+                raise GeneratorFailed(
+                    f"The mesh's {field} is an array of {values.shape}, not {rows}.", hint="Give one row for each."
+                )
+
+    @cached_property
+    def tree(self) -> Tree:
+        """For the nearest point."""
+        return tree(self.vertices, self.faces)
+
+
+Shape = Volume | Surface
+
+
 class Generator(Protocol):
     """Turns a frame into a shape. Loaded once in a lasting process; must be deterministic in (frame, options).
 
@@ -74,7 +121,7 @@ class Generator(Protocol):
     version: str
     fallback: str | None
 
-    def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
+    def generate(self, frame: Frame, options: Options, progress: Progress) -> Shape:
         """The shape of the object in the frame, standing upright in the common frame's axes.
 
         Position and size are free: finishing puts the asset on the ground, centred, its longest side 1 m.

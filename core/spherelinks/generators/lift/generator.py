@@ -1,77 +1,118 @@
-"""The generator: our own network, run by ONNX Runtime, and its weights beside it."""
+"""The generators: our own networks, run by ONNX Runtime.
+
+`lift` gives the one answer that its network was taught to expect. `lift-flow` samples the far side: what the picture
+does not show has many plausible answers, and the seed picks one.
+"""
 
 from __future__ import annotations
 
-import os
+import dataclasses
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.errors import GeneratorFailed
 from spherelinks.generators.base import Frame, Progress, Volume
 from spherelinks.generators.lift.assembly import Guess, assemble
-from spherelinks.generators.lift.layout import ELEVATIONS, SHARPNESS, SIDE, TANGENTS, channels, expected
+from spherelinks.generators.lift.layout import ELEVATIONS, SHARPNESS, SIDE, STATE, TANGENTS, UNIT, channels, expected
+from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, session
 from spherelinks.options import Options
 
-FOLDER = Path(__file__).parent
-GRAPH, WEIGHTS = "lift.onnx", "lift.safetensors"
 #: The network learns the median of what the far side may be, and thickness is skewed: the less sure, the thinner. This
 #: much more did best on sources that the network had not seen (docs/quality.md).
 THICKER = 1.1
-OUTPUTS = ("front", "thickness", "profile", "back", "camera")
+
+Maps = dict[str, NDArray[np.float32]]
 
 
 class Lift:
     """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
 
     name: ClassVar[str] = "lift"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     fallback: ClassVar[str | None] = "inflate"
+    notes: ClassVar[tuple[str, ...]] = ("lift has no diffusion steps; diffusionSteps was ignored.",)
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed where they are missing."""
-        self._session = session(folder)
+        self._session = session(LIFT, folder)
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The object in the frame, sides and back included, stood upright by the camera's estimated elevation.
 
-        Raises GeneratorFailed where the network's result holds no shape.
+        Raises GeneratorFailed where the networks' result holds no shape.
         """
-        guess = self.guess(frame)
-        progress(0.5)
+        guess = self.guess(frame, options, progress)
         volume = assemble(guess, frame)
         progress(1.0)
-        return Volume(volume.field, volume.origin, volume.spacing, volume.color, volume.camera, notes=_NOTES)
+        return dataclasses.replace(volume, notes=self.notes)
 
-    def guess(self, frame: Frame) -> Guess:
-        """What the network says of the frame and of its mirror image, on average."""
+    def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
+        """What the network says of the frame; thickened by THICKER."""
+        maps = self._maps(frame)
+        progress(0.5)
+        return _guess(maps, (THICKER - 1) * maps["thickness"], maps["back"])
+
+    def _maps(self, frame: Frame) -> Maps:
+        """LIFT's input of the frame, and its outputs: what it says of the frame and of its mirror image, on average."""
         rgb, matte = (
             np.asarray(cv2.resize(field, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
             for field in (frame.rgb, frame.matte)
         )
         rgb = rgb / np.float32(255)
-        both = np.stack([channels(rgb, matte), channels(rgb[:, ::-1], matte[:, ::-1])])
-        front, thickness, profile, back, camera = self._session.run(list(OUTPUTS), {"x": both})
-        scores = camera.mean(0)
-        elevation, tangent = np.split(scores, [ELEVATIONS[2]])
-        front, thickness = _averaged(front), _averaged(thickness)
-        profile = _averaged(profile).transpose(1, 2, 0)
-        more = (THICKER - 1) * thickness
-        side = profile.shape[0]
-        return Guess(
-            front - _mean(front, matte),
-            thickness + more,
-            profile + SHARPNESS * cv2.resize(more, (side, side), interpolation=cv2.INTER_AREA)[..., None],
-            np.clip(_averaged(back).transpose(1, 2, 0), 0, 1),
-            expected(elevation, ELEVATIONS),
-            float(np.exp(expected(tangent, TANGENTS))),
-        )
+        x = np.stack([channels(rgb, matte), channels(rgb[:, ::-1], matte[:, ::-1])])
+        said = zip(LIFT.outputs, self._session.run(list(LIFT.outputs), {"x": x}), strict=True)
+        maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in said}
+        return maps | {"x": x[0], "front": maps["front"] - _mean(maps["front"], matte > 0.5)}
 
 
-_NOTES = ("lift has no diffusion steps; diffusionSteps was ignored.",)
+class LiftFlow(Lift):
+    """`lift` with the far side sampled: as many Euler steps as diffusionSteps says, from the noise that the seed says.
+
+    One step is the mean of all answers, a fast preview; more steps come closer to one of them.
+    """
+
+    name: ClassVar[str] = "lift-flow"
+    version: ClassVar[str] = "1"
+    fallback: ClassVar[str | None] = "lift"
+    notes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        """Loads both networks from the folder. Raises GeneratorFailed where their files are missing."""
+        super().__init__(folder)
+        self._flow = session(FLOW, folder)
+
+    def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
+        """What the network says of the frame, its far side replaced by the sample."""
+        maps = self._maps(frame)
+        given = {name: maps[name][None] for name in FLOW.inputs[2:]}
+        # counter-based, so the same numbers on every machine
+        noise = np.random.Generator(np.random.Philox(key=options.seed))
+        state = noise.standard_normal((1, STATE, SIDE // 2, SIDE // 2), np.float32)
+        steps = options.diffusion_steps
+        for i in range(steps):
+            time = np.full(1, i / steps, np.float32)
+            state += self._flow.run(list(FLOW.outputs), {"state": state, "time": time} | given)[0] / np.float32(steps)
+            progress(0.5 * (i + 1) / steps)
+        thicker = cv2.resize(state[0, 0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) * np.float32(UNIT)
+        return _guess(maps, np.maximum(thicker, -maps["thickness"]), maps["back"] + state[0, 1:] * np.float32(UNIT))
+
+
+def _guess(maps: Maps, thicker: NDArray[np.float32], back: NDArray[np.float32]) -> Guess:
+    """The networks' maps as what assembly wants, `thicker` added to the thickness and to the profile behind it."""
+    elevation, tangent = np.split(maps["camera"], [ELEVATIONS[2]])
+    side = maps["profile"].shape[1]
+    more = SHARPNESS * cv2.resize(thicker, (side, side), interpolation=cv2.INTER_AREA)
+    return Guess(
+        maps["front"],
+        maps["thickness"] + thicker,
+        maps["profile"].transpose(1, 2, 0) + more[..., None],
+        np.clip(back.transpose(1, 2, 0), 0, 1),
+        expected(elevation, ELEVATIONS),
+        float(np.exp(expected(tangent, TANGENTS))),
+    )
 
 
 def _averaged(pair: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -80,32 +121,6 @@ def _averaged(pair: NDArray[np.float32]) -> NDArray[np.float32]:
     return mean
 
 
-def _mean(front: NDArray[np.float32], matte: NDArray[np.float32]) -> np.float32:
+def _mean(front: NDArray[np.float32], inside: NDArray[np.bool_]) -> np.float32:
     """Mean depth over the matte: the reference from which depths count."""
-    weight = matte > 0.5
-    return np.float32(front[weight].mean() if weight.any() else 0)
-
-
-def session(folder: Path) -> Any:
-    """An ONNX Runtime session over GRAPH, its weights out of WEIGHTS; on a GPU where ONNX Runtime has one.
-
-    The graph's file holds no weights: they are kept as float16 in safetensors and put in here as float32.
-    """
-    import onnxruntime  # a tenth of a second, and only this generator wants it
-    from safetensors.numpy import load_file
-
-    for name in (GRAPH, WEIGHTS):
-        if not (folder / name).is_file():
-            raise GeneratorFailed(
-                f"lift's {name} is missing from the installation.",
-                hint="Install the package again, or train the network: training/README.md.",
-            )
-    weights = {name: value.astype(np.float32) for name, value in load_file(folder / WEIGHTS).items()}
-    options = onnxruntime.SessionOptions()
-    options.add_external_initializers(
-        list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
-    )
-    options.intra_op_num_threads = min(4, os.cpu_count() or 1)
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    providers = [p for p in wanted if p in onnxruntime.get_available_providers()]
-    return onnxruntime.InferenceSession(folder / GRAPH, options, providers=providers)
+    return np.float32(front[inside].mean() if inside.any() else 0)

@@ -18,6 +18,8 @@ BINS = 48  # stretches of the occupancy profile behind the visible surface
 BIN = 0.05  # length of one
 SHARPNESS = 12.0  # log odds of the profile per unit of depth, where only the thickness speaks
 CHANNELS = 8
+STATE = 4  # channels of the sampler's state: corrections of thickness and of the far side's red, green and blue
+UNIT = 0.25  # of those channels
 # The camera's two scalars are scores over bins: lowest, highest, how many.
 ELEVATIONS = (-12.0, 63.0, 26)  # degrees above the horizon
 TANGENTS = (-2.5, -0.5, 17)  # natural logarithm of t

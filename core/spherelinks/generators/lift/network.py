@@ -108,6 +108,9 @@ class Network(nn.Module):
     S is 64 or 128: the same weights serve both, and a network trained at 64 is a start for one at 128.
     """
 
+    #: Parts of the parameters' names: first and last layers and the like, which train otherwise than the trunk does.
+    ends = ("outline", "coarse", "fine", "camera", "place", "gains")
+
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
         shape = shape or Shape()

@@ -1,0 +1,56 @@
+"""The networks' files beside this one, and ONNX Runtime sessions over them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spherelinks.errors import GeneratorFailed
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Files:
+    """Names of a network's graph and weights, of its inputs and of its outputs."""
+
+    graph: str
+    weights: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+LIFT = Files("lift.onnx", "lift.safetensors", ("x",), ("front", "thickness", "profile", "back", "camera"))
+FLOW = Files(
+    "flow.onnx", "flow.safetensors", ("state", "time", "x", "front", "thickness", "profile", "back"), ("velocity",)
+)
+
+
+def session(files: Files, folder: Path = FOLDER) -> Any:
+    """An ONNX Runtime session over the files in the folder; on a GPU where ONNX Runtime has one.
+
+    The graph's file holds no weights: they are kept as float16 in safetensors and put in here as float32.
+    """
+    import onnxruntime  # a tenth of a second, and only this generator wants it
+    from safetensors.numpy import load_file
+
+    for name in (files.graph, files.weights):
+        if not (folder / name).is_file():
+            raise GeneratorFailed(
+                f"lift's {name} is missing from the installation.",
+                hint="Install the package again, or train the network: training/README.md.",
+            )
+    weights = {name: value.astype(np.float32) for name, value in load_file(folder / files.weights).items()}
+    options = onnxruntime.SessionOptions()
+    options.add_external_initializers(
+        list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
+    )
+    options.log_severity_level = 3  # it warns of constants that it cannot fold, about which nobody can do anything
+    options.intra_op_num_threads = min(4, os.cpu_count() or 1)
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    providers = [p for p in wanted if p in onnxruntime.get_available_providers()]
+    return onnxruntime.InferenceSession(folder / files.graph, options, providers=providers)

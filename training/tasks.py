@@ -1,0 +1,81 @@
+"""What `training.train` can train: how to make it, what it says of a batch, how far off that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from spherelinks.generators.lift.layout import UNIT
+from spherelinks.generators.lift.network import Network
+from spherelinks.generators.lift.onnx import FOLDER, LIFT
+from spherelinks.generators.lift.velocity import Velocity
+from training import losses
+from training.export import exported
+
+Batch = dict[str, Tensor]  # as `training.batches` makes it
+Parts = dict[str, Tensor]  # numbers
+
+
+@dataclass(frozen=True)
+class Task:
+    """
+    make : the network, untrained
+    ends : parts of its parameters' names that are no part of the trunk
+    says : of a network and a batch, all that `losses` and `figures` need beside the batch
+    losses : each of `weights`; figures : what else is worth reading in the curves
+    """
+
+    make: Callable[[], nn.Module]
+    ends: tuple[str, ...]
+    says: Callable[[nn.Module, Batch], dict[str, Tensor]]
+    losses: Callable[[dict[str, Tensor], Batch], Parts]
+    weights: dict[str, float]
+    figures: Callable[[dict[str, Tensor], Batch], Parts]
+
+
+def lift(device: torch.device) -> Task:
+    """The network that answers at once."""
+
+    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        said: dict[str, Tensor] = network(batch["x"].contiguous(memory_format=torch.channels_last))
+        return said
+
+    return Task(Network, Network.ends, says, losses.losses, losses.WEIGHTS, losses.camera_errors)
+
+
+def flow(device: torch.device) -> Task:
+    """The sampler, on what the installed network says; see `velocity` for what it is and where it comes from."""
+    frozen = Network().to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+    frozen.load_state_dict(exported(FOLDER / LIFT.weights))
+
+    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        x = batch["x"].contiguous(memory_format=torch.channels_last)
+        with torch.no_grad():
+            said = frozen(x)
+        seen, coarse = batch["seen"], batch["seen_coarse"][:, None]
+        thicker = functional.avg_pool2d(((batch["thickness"] - said["thickness"]) * seen)[:, None], 2)
+        thicker = thicker / functional.avg_pool2d(seen[:, None], 2).clamp(min=0.25)
+        data = torch.cat([thicker, batch["back"] - said["back"]], 1) / UNIT
+        data = data.clamp(-4, 4) * coarse
+        noise = torch.randn_like(data)
+        time = torch.rand(len(data), device=data.device)
+        state = noise.lerp(data, time[:, None, None, None])
+        maps = (said[name] for name in ("front", "thickness", "profile", "back"))
+        return {"velocity": network(state, time, x, *maps), "wanted": data - noise}
+
+    def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
+        coarse = batch["seen_coarse"][:, None]
+        error = (said["velocity"] - said["wanted"]) ** 2 * coarse
+        return {
+            "thicker": error[:, :1].sum() / coarse.sum(),
+            "back": error[:, 1:].mean(1, keepdim=True).sum() / coarse.sum(),
+        }
+
+    return Task(Velocity, Velocity.ends, says, errors, {"thicker": 1.0, "back": 1.0}, lambda said, batch: {})
+
+
+TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow}
