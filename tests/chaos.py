@@ -1,0 +1,121 @@
+"""Clients for tests that kill servers: they remember what they were promised, and have it checked afterwards."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.client
+import io
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from sqlalchemy import Engine, text
+
+from spherelinks.accounts import ledger
+from spherelinks.database import transaction
+
+SECONDS = float(os.environ.get("SPHERELINKS_CHAOS_S", "20"))
+"""How long parts are killed."""
+DRAIN_S = 240.0
+
+Ask = Callable[..., tuple[int, dict[str, str], bytes]]
+"""ask(method, path, key, body) -> status, headers, body; raises OSError or HTTPException where nobody answers."""
+
+
+def png(shade: int, *, blank: bool) -> str:
+    """A disc on transparent ground in base64, or a picture with nothing in it, which must fail."""
+    y, x = np.mgrid[-1:1:96j, -1:1:96j]
+    rgba = np.full((96, 96, 4), 200, np.uint8)
+    rgba[..., 0] = shade % 256
+    rgba[..., 1] = shade // 256 % 256
+    rgba[..., 3] = 255 if blank else 255 * (np.hypot(x, y) < 0.8)
+    file = io.BytesIO()
+    Image.fromarray(rgba).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+class Client(threading.Thread):
+    """Submits until told to stop; keeps the jobs that were acknowledged, and whether each must fail.
+
+    One in five pictures shows nothing. No two are alike, so that every job has to be worked off.
+    """
+
+    def __init__(self, ask: Ask, key: str, ended: threading.Event) -> None:
+        super().__init__(daemon=True)
+        self._ask, self._key, self._ended = ask, key, ended
+        self._random = random.Random()
+        self.jobs: dict[str, bool] = {}
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            while not self._ended.wait(self._random.uniform(0.3, 1.5)):
+                self._submit()
+        except BaseException as error:
+            self.error = error
+
+    def _submit(self) -> None:
+        blank = self._random.random() < 0.2
+        picture = png(self._random.randrange(65536), blank=blank)
+        body = {"imageBase64": picture, "options": {"textureSize": 512}}
+        try:
+            status, _, answer = self._ask("POST", "/v1/generate", self._key, body)
+        except (OSError, http.client.HTTPException):
+            return  # the server is down, or died over it
+        if status == 202:
+            self.jobs[json.loads(answer)["jobId"]] = blank
+        else:
+            assert status == 503, answer
+
+
+def promised(clients: list[Client]) -> dict[str, bool]:
+    """All jobs that were acknowledged to the clients, which have ended."""
+    for client in clients:
+        client.join(60)
+        assert client.error is None, client.error
+    return {job: blank for client in clients for job, blank in client.jobs.items()}
+
+
+def wait_until_drained(engine: Engine, said: Callable[[], str]) -> None:
+    """Wait until no job waits or runs any more."""
+    deadline = time.monotonic() + DRAIN_S
+    while True:
+        with transaction(engine) as session:
+            if not session.scalar(text("SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')")):
+                return
+        assert time.monotonic() < deadline, f"jobs neither finish nor fail\n{said()}"
+        time.sleep(0.5)
+
+
+def check(engine: Engine, ask: Ask, key: str, jobs: dict[str, bool]) -> dict[str, Any]:
+    """Every promised job has ended as it must, and every credit is where it must be; the figures."""
+    outcomes = {"COMPLETED": 0, "FAILED": 0}
+    for job, blank in jobs.items():
+        status = json.loads(ask("GET", f"/v1/status/{job}", key)[2])
+        outcomes[status["status"]] += 1
+        if status["status"] == "COMPLETED":
+            assert not blank
+            code, headers, glb = ask("GET", f"/v1/download/{job}", key)
+            etag = {name.lower(): value for name, value in headers.items()}["etag"]
+            assert (code, glb[:4], etag) == (200, b"glTF", f'"{hashlib.sha256(glb).hexdigest()}"')
+        elif blank:
+            assert status["error"]["code"] == "no_object"
+        else:
+            assert "tried 3 times" in status["error"]["message"]
+
+    with transaction(engine) as session:
+        assert ledger.audit(session) == []
+        moved = dict(session.execute(text("SELECT kind, sum(abs(held)) FROM credit_entries GROUP BY kind")).all())
+        states = dict(session.execute(text("SELECT state, count(*) FROM jobs GROUP BY state")).all())
+        free = session.scalar(text("SELECT count(*) FROM jobs WHERE credits = 0"))
+    assert moved["hold"] == sum(states.values()) - free == moved.get("capture", 0) + moved.get("release", 0)
+    assert moved.get("capture", 0) == states.get("completed", 0) - free
+    assert states.get("completed", 0) >= outcomes["COMPLETED"]
+    return {"promised": len(jobs), **outcomes, **moved, **states}
