@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from spherelinks import __version__
-from spherelinks.generators.base import Camera, Frame, Progress, Volume
+from spherelinks.generators.base import Camera, Frame, Progress, Shape, Surface, Volume
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import box, convex
-from spherelinks.mesh.components import clean
+from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
+from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine
 from spherelinks.options import Measure, Options
@@ -50,6 +51,8 @@ class Finished:
     report: dict[str, Any]
 
 
+#: Floaters of less than this share of the surface are removed without a word.
+TRIFLE = 0.001
 #: Least side of a coarse level's texture, px: below it the charts lie less than a texel apart.
 SMALLEST_TEXTURE = 256
 
@@ -67,7 +70,7 @@ _DONE = {
 
 
 def finish(
-    volume: Volume,
+    shape: Shape,
     frame: Frame,
     options: Options,
     *,
@@ -76,18 +79,19 @@ def finish(
     generator: Named,
     progress: Progress,
 ) -> Finished:
-    """Surface, clean-up, simplification, unwrapping, baking and packing of a volume.
+    """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
+    frame : what the shape's camera saw; of no account where it has none
     source : JSON values about the picture, such as its sha256, kept in asset.extras
     name : of the asset's node, mesh, material and image
     progress : called after each stage with the share done; what it raises, such as Cancelled, ends the work there
 
     The mesh is closed, 2-manifold and stands in the common frame, or as options.dimensions and options.pivot say; so
-    is each level of detail. The same input gives the same bytes, in any process
-    of the same engine version on the same kind of machine. Raises GeneratorFailed for a volume that holds no shape.
+    is each level of detail. The same input gives the same bytes, in any process of the same engine version on the same
+    kind of machine. Raises GeneratorFailed for a volume that holds no shape, and for what is no mesh.
     """
     timings: dict[str, float] = {}
-    warnings = list(volume.notes)
+    warnings = list(shape.notes)
 
     @contextmanager
     def stage(label: str) -> Iterator[None]:
@@ -97,11 +101,18 @@ def finish(
         progress(_DONE[label])
 
     with stage("surface"):
-        vertices, faces, cut = extract(volume.field, volume.origin, volume.spacing)
-        if cut:
-            warnings.append("The shape reached the border of the generator's grid and was closed flat there.")
+        if isinstance(shape, Surface):
+            body = solid(shape.vertices, shape.faces)
+            vertices, faces = body.vertices, body.faces
+            warnings += body.notes
+        else:
+            vertices, faces, cut = extract(shape.field, shape.origin, shape.spacing)
+            if cut:
+                warnings.append("The shape reached the border of the generator's grid and was closed flat there.")
     with stage("clean"):
-        vertices, faces, removed = clean(vertices, faces)
+        vertices, faces, removed = clean(vertices, faces, touching=isinstance(shape, Surface))
+        if removed.share > TRIFLE:
+            warnings.append(_lost(removed))
     with stage("simplify"):
         extracted = len(faces)
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
@@ -115,7 +126,7 @@ def finish(
         if atlas.fallback:
             warnings.append("The texture was laid out by box projection; more seams than usual.")
     with stage("bake"):
-        texture, covered = bake(vertices, normals, atlas, options.texture_size, volume, frame)
+        texture, covered = bake(vertices, normals, atlas, options.texture_size, shape, frame)
         texture = fill(texture, covered)
     pose = stand(vertices, *_size(options), pivot=options.pivot)
     lods = []
@@ -123,15 +134,15 @@ def finish(
         with stage("lods"):
             for level, ratio in enumerate(options.lods, 1):
                 fewer = round(len(faces) * ratio)
-                lod = _level(vertices, faces, fewer, options.texture_size >> level, volume, frame, pose)
+                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose)
                 if abs(len(lod.faces) - fewer) > TOLERANCE * fewer:
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
     with stage("pack"):
         positions = pose.place(vertices)
-        body = None
+        collider = None
         if options.collider != "none":
-            body = Collider(options.collider, *(box if options.collider == "box" else convex)(positions))
+            collider = Collider(options.collider, *(box if options.collider == "box" else convex)(positions))
         extras = {
             "generator": {"name": generator.name, "version": generator.version},
             "engine": {"name": "spherelinks", "version": __version__},
@@ -141,7 +152,16 @@ def finish(
         }
         mesh = Mesh(positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
         software = f"SphereLinks {__version__}"
-        glb = pack(mesh, name=name, software=software, extras=extras, lods=lods, collider=body)
+        glb = pack(
+            mesh,
+            name=name,
+            software=software,
+            extras=extras,
+            lods=lods,
+            collider=collider,
+            texture_format=options.texture_format,
+            compression=options.compression,
+        )
     with stage("thumbnail"):
         thumbnail = portrait(mesh)
 
@@ -158,9 +178,11 @@ def finish(
         "manifold": topology.manifold,
         "genus": topology.genus,
         "parts": topology.parts,
-        "partsRemoved": removed,
+        "partsRemoved": removed.floaters + removed.hidden,
         "lods": [{"faces": len(lod.faces), "vertices": len(lod.uv), "textureSize": len(lod.texture)} for lod in lods],
-        "collider": {"kind": body.kind, "faces": len(body.faces), "vertices": len(body.positions)} if body else None,
+        "collider": {"kind": collider.kind, "faces": len(collider.faces), "vertices": len(collider.positions)}
+        if collider
+        else None,
         "timings": timings,
         "warnings": warnings,
     }
@@ -173,7 +195,7 @@ def _size(options: Options) -> tuple[Measure, float]:
 
 
 def _level(
-    vertices: Vertices, faces: Faces, target: int, texture_size: int, volume: Volume, frame: Frame, pose: Pose
+    vertices: Vertices, faces: Faces, target: int, texture_size: int, shape: Shape, frame: Frame, pose: Pose
 ) -> Mesh:
     """A coarser version of a closed manifold, with `target` faces and a texture of its own.
 
@@ -184,8 +206,17 @@ def _level(
     vertices, faces = simplify(vertices, faces, target)
     normals = vertex_normals(vertices, faces)
     atlas = unwrap(vertices, faces)
-    texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), volume, frame))
+    texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame))
     return Mesh(pose.place(vertices)[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
+
+
+def _lost(removed: Removed) -> str:
+    """What clean-up took away that could be seen."""
+    some = "part" if removed.floaters == 1 else "parts"
+    return (
+        f"{removed.floaters} small {some}, {100 * removed.share:.1g} % of the surface, lay apart from the object and "
+        f"{'was' if removed.floaters == 1 else 'were'} removed."
+    )
 
 
 def _missed(extracted: int, wanted: int, got: int) -> str:

@@ -17,7 +17,7 @@ from PIL import Image
 from spherelinks import export, generators
 from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
 from spherelinks.finishing import finish
-from spherelinks.generators.base import Frame, Generator, Volume
+from spherelinks.generators.base import Frame, Generator, Shape
 from spherelinks.options import Options
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
@@ -120,7 +120,7 @@ def generate(
 
 def _shape(
     generator: Generator, framed: Frame, options: Options, progress: Callable[[float], None]
-) -> tuple[Generator, Volume]:
+) -> tuple[Generator, Shape]:
     """The shape, and which generator made it: the one asked for, or the one that stands in for it."""
     try:
         return generator, generator.generate(framed, options, progress)

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from spherelinks.mesh.topology import Faces, Vertices, compact, fans, half_edges, twins
 
-#: A vertex that is taken apart moves this share of the way to the middle of each fan's other corners.
-APART = 0.05
+#: A vertex that is taken apart moves this share of the way to the middle of each fan's other corners, and at most this
+#: share of the mesh's longest side.
+APART, FURTHEST = 0.05, 0.002
 
 
 def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
@@ -37,7 +38,9 @@ def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     split = (np.bincount(home, minlength=len(vertices)) > 1)[home]
     width = np.bincount(label, minlength=count)[:, None]
     centre = np.stack([np.bincount(label, vertices[end, axis], count) for axis in range(3)], axis=1) / width
-    position[split] += APART * (centre - position)[split]
+    shift = APART * (centre - position)[split]
+    most = FURTHEST * np.ptp(vertices, axis=0).max(initial=0)
+    position[split] += shift * np.minimum(1, most / np.maximum(np.linalg.norm(shift, axis=1, keepdims=True), 1e-30))
     return _split_double_edges(position.astype(np.float32), label.reshape(-1, 3), opposite)
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Camera, Frame, Volume
+from spherelinks.generators.base import Camera, Frame, Shape, Surface
 from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.texture.carry import carry
 from spherelinks.texture.raster import depth_buffer
 from spherelinks.texture.unwrap import Atlas
 
@@ -40,23 +41,30 @@ def bake(
     normals: NDArray[np.float32],
     atlas: Atlas,
     size: int,
-    volume: Volume,
+    shape: Shape,
     frame: Frame,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Colour every texel that a triangle covers.
 
-    vertices, normals : (V, 3) float32 in the volume's frame and unit; atlas indexes them by `source`
+    vertices, normals : (V, 3) float32 in the shape's frame and unit; atlas indexes them by `source`
     size : the texture's side, px
 
     Returns the (size, size, 3) uint8 sRGB texture and the (size, size) texels that were coloured. Each takes the
     picture's colour, weighted by how squarely the surface faces the camera, by the matte (eroded and feathered, so
-    that no background bleeds in) and by whether the camera sees it; the rest comes from the volume's colour grid.
+    that no background bleeds in) and by whether the camera sees it; the rest comes from the volume's colour grid, or
+    from a surface's nearest point.
     """
     points, facing = vertices[atlas.source], normals[atlas.source]
-    view = _view(points, atlas, size, volume.camera, frame) if volume.camera is not None else _BLIND
+    uv = atlas.uv * np.float32(size)
+    view = _view(points, atlas, size, shape.camera, frame) if shape.camera is not None else _BLIND
+    if isinstance(shape, Surface):
+        known = carry(points, uv, atlas.faces, size, shape)
+        grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
+    else:
+        known = np.zeros((0, 0, 3), np.uint8)
+        grid, origin, spacing = shape.color, np.asarray(shape.origin, np.float64), float(shape.spacing)
     return _paint(  # type: ignore[no-any-return]
-        points, facing, atlas.uv * np.float32(size), atlas.faces, size,
-        volume.color, np.asarray(volume.origin, np.float64), float(volume.spacing),
+        points, facing, uv, atlas.faces, size, known, grid, origin, spacing,
         view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
     )  # fmt: skip
 
@@ -186,7 +194,7 @@ def _trust(p, n, matrix, eye, strength, depth, bias, at, trust):  # type: ignore
 
 @njit(cache=True, nogil=True)
 def _paint(  # type: ignore[no-untyped-def]
-    points, normals, uv, faces, size, color, origin, spacing, matrix, eye, picture, strength, depth, bias
+    points, normals, uv, faces, size, known, color, origin, spacing, matrix, eye, picture, strength, depth, bias
 ):
     texture = np.zeros((size, size, 3), np.uint8)
     covered = np.zeros((size, size), np.bool_)
@@ -223,7 +231,10 @@ def _paint(  # type: ignore[no-untyped-def]
                     for d in range(3):
                         n[d] /= length
                     weight = _trust(p, n, matrix, eye, layered, depth, bias, at, trust)
-                if weight < 1:
+                if len(known):
+                    for d in range(3):
+                        base[d] = known[y, x, d]
+                elif weight < 1:
                     _trilinear(
                         color,
                         (p[0] - origin[0]) / spacing,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from shapes import axes, ball, mesh_of
 
-from spherelinks.mesh.components import FLOATER, clean
+from spherelinks.mesh.components import FLOATER, Removed, clean
 from spherelinks.mesh.topology import examine
 
 
@@ -18,13 +18,14 @@ def test_one_body_is_left_alone() -> None:
     kept, same, removed = clean(vertices, faces)
     assert kept is vertices
     assert same is faces
-    assert removed == 0
+    assert removed == Removed()
 
 
 def test_floaters_go_and_parts_of_some_size_stay() -> None:
     field = _balls((0, 0, 0, 0.5), (0.7, 0, 0, 0.1), (0, 0.8, 0, 0.5 * FLOATER * 0.9), samples=160)
     vertices, faces, removed = clean(*mesh_of(field))
-    assert removed == 1
+    assert (removed.floaters, removed.hidden) == (1, 0)
+    assert 0 < removed.share < 0.01
     assert examine(vertices, faces).parts == 2
     assert vertices[:, 0].max() == pytest.approx(0.8, abs=0.01)
     assert vertices[:, 1].max() == pytest.approx(0.5, abs=0.01)
@@ -36,7 +37,7 @@ def test_a_cavity_and_what_floats_in_it_go() -> None:
     vertices, faces = mesh_of(field)
     assert examine(vertices, faces).parts == 3
     vertices, faces, removed = clean(vertices, faces)
-    assert removed == 2
+    assert (removed.floaters, removed.hidden, removed.share) == (0, 2, 0)
     assert examine(vertices, faces).volume == pytest.approx(4 / 3 * np.pi * 0.9**3, rel=0.01)
 
 
@@ -44,8 +45,30 @@ def test_a_part_inside_the_main_part_s_box_but_outside_it_stays() -> None:
     x, y, z = axes(96)
     ring = np.sqrt((np.sqrt(x**2 + y**2) - 0.7) ** 2 + z**2) - np.float32(0.25)
     vertices, faces, removed = clean(*mesh_of(np.minimum(ring, ball(96, 0.2))))
-    assert removed == 0
+    assert removed == Removed()
     assert examine(vertices, faces).parts == 2
+
+
+def _scene(*placed: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Balls on the x axis by place and radius, each a mesh of its own."""
+    vertices, faces = mesh_of(ball(48, 0.7))
+    return (
+        np.concatenate([vertices * np.float32(r / 0.7) + np.float32((x, 0, 0)) for x, r in placed]),
+        np.concatenate([faces + i * len(vertices) for i in range(len(placed))]).astype(np.int32),
+    )
+
+
+def test_a_small_part_that_touches_stays_if_asked() -> None:
+    eye, far = (1.0, 0.02), (1.2, 0.02)
+    vertices, _, removed = clean(*_scene((0, 1.0), eye, far), touching=True)
+    assert removed.floaters == 1
+    assert vertices[:, 0].max() == pytest.approx(1.02, abs=0.01)
+    assert clean(*_scene((0, 1.0), eye, far))[2].floaters == 2
+
+
+def test_a_part_that_reaches_out_of_another_stays() -> None:
+    assert clean(*_scene((0, 1.0), (0.95, 0.1), (-0.95, 0.1)))[2] == Removed()
+    assert clean(*_scene((0, 1.0), (0.8, 0.1)))[2].hidden == 1
 
 
 def test_a_thousand_floaters() -> None:
@@ -53,5 +76,6 @@ def test_a_thousand_floaters() -> None:
     places = np.argwhere(np.ones((10, 10, 10), bool)) * 10 + 4
     field[tuple(places.T)] = np.minimum(field[tuple(places.T)], -0.01)
     vertices, faces, removed = clean(*mesh_of(field))
-    assert removed > 800
+    assert removed.floaters > 800
+    assert removed.share > 0.001
     assert examine(vertices, faces).parts == 1

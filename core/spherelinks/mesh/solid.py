@@ -1,0 +1,237 @@
+"""A raw mesh, in whatever state, as one closed, 2-manifold, outward-facing surface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import manifold3d
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spherelinks.errors import GeneratorFailed
+from spherelinks.mesh.distance import HALF, SAMPLES, signed
+from spherelinks.mesh.repair import separate
+from spherelinks.mesh.surface import extract
+from spherelinks.mesh.topology import Faces, Vertices, compact, examine, half_edges, parts
+
+#: More of either is refused: the least that a mesh of this size needs is some 500 MB and ten seconds.
+MOST = 2_000_000
+#: Vertices in one cell of a grid of so many cells along the longest side are one.
+WELD = 1 << 20
+#: An opening is closed where its rim's box is smaller than this share of the longest side (diagonal to diagonal), or
+#: where it lies at the base, within GROUND of the longest side; and is at most so much of its part's area.
+HOLE, GROUND, CAP = 0.05, 0.01, 0.5
+#: A closed part is a sheet without thickness where twice its volume is less than this share of its area times the
+#: longest side.
+FLAT = 1e-5
+
+
+@dataclass(frozen=True)
+class Solid:
+    """A closed, 2-manifold, outward-facing surface, in the mesh's unit, and what was done to get there."""
+
+    vertices: Vertices
+    faces: Faces
+    notes: tuple[str, ...] = ()
+
+
+def solid(vertices: Vertices, faces: Faces, samples: int = SAMPLES) -> Solid:
+    """Close, orient and untangle (V, 3) float32 vertices and (F, 3) integer faces.
+
+    Vertices at one place are merged, doubled faces dropped, small openings and those at the base closed, faces turned
+    to agree with their neighbours and each part turned outward. Where that makes a closed manifold, or one that only
+    touches itself, its triangles stay as they are, sharp edges and all. Everything else, open, branching, one-sided
+    (Klein's bottle) or without thickness, is made anew from its distance field of so many `samples` along the longest
+    side: see :mod:`spherelinks.mesh.distance`. Raises GeneratorFailed for what is no mesh, holds no triangle with an
+    area, is larger than MOST, or has coordinates that are not finite.
+    """
+    _check(vertices, faces)
+    vertices, faces = _welded(vertices, faces)
+    if not len(faces):
+        raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
+    faces, sided = _agreeing(faces)
+    longest = float(np.ptp(vertices, axis=0).max())
+    vertices, faces, closed = _capped(vertices, faces, longest)
+    notes = [f"{closed} opening{'s were' if closed > 1 else ' was'} closed."] if closed else []
+    if sided and (kept := _kept(vertices, faces, longest)):
+        return Solid(*kept, tuple(notes))
+    open_edges = int((_partners(faces) < 0).sum())
+    distance = signed(vertices, faces, samples)
+    if not (distance.field < 0).any():
+        raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
+    why = f"has {open_edges} edges where it is open or branches" if open_edges else "is not the boundary of a body"
+    notes.append(
+        f"The mesh {why}; its outer surface was made anew, and details finer than {100 / samples:.1g} % of its"
+        " longest side are lost."
+    )
+    if distance.thickened > 0.001:
+        notes.append(
+            f"{max(1, round(100 * distance.thickened))} % of the surface had no thickness and was made"
+            f" {200 * HALF / samples:.1g} % of the longest side thick."
+        )
+    made, triangles, _ = extract(distance.field, distance.origin, distance.spacing)
+    return Solid(made, triangles, tuple(notes))
+
+
+_HINT = "Open it in a modelling program and export it again; if a generator made it, that has a fault worth reporting."
+
+
+def _check(vertices: Vertices, faces: Faces) -> None:
+    if vertices.ndim != 2 or vertices.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
+        raise GeneratorFailed(f"Arrays of {vertices.shape} and {faces.shape} are no vertices and faces.", hint=_HINT)
+    if not len(faces):
+        raise GeneratorFailed("The mesh is empty: it has no triangles.", hint=_HINT)
+    if max(len(vertices), len(faces)) > MOST:
+        raise GeneratorFailed(
+            f"The mesh has {len(vertices)} vertices and {len(faces)} triangles; {MOST} of either is the limit.",
+            hint="Simplify it before.",
+        )
+    broken = len(vertices) - int(np.isfinite(vertices).all(axis=1).sum())
+    if broken:
+        raise GeneratorFailed(f"The mesh has {broken} vertices whose place is NaN or infinite.", hint=_HINT)
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise GeneratorFailed(
+            f"The triangles name vertices from {faces.min()} to {faces.max()}; there are {len(vertices)}.", hint=_HINT
+        )
+
+
+def _welded(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """One vertex at each place, one face over each three, and none that uses a vertex twice."""
+    vertices, faces = compact(vertices.astype(np.float32), faces.astype(np.int32))
+    low = vertices.min(axis=0).astype(np.float64)
+    longest = float((vertices - low).max()) or 1.0
+    x, y, z = np.round((vertices - low) * ((WELD - 1) / longest)).astype(np.int64).T
+    _, first, place = np.unique((x * WELD + y) * WELD + z, return_index=True, return_inverse=True)
+    faces = place.ravel().astype(np.int32)[faces]
+    vertices = vertices[first]
+    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    if not len(faces):
+        return vertices, faces
+    corners = np.sort(faces, axis=1).astype(np.int64)
+    order = np.lexsort(corners.T)
+    fresh = np.ones(len(order), bool)
+    fresh[1:] = (corners[order[1:]] != corners[order[:-1]]).any(axis=1)
+    return compact(vertices, faces[np.sort(order[fresh])])
+
+
+def _partners(faces: Faces) -> NDArray[np.int64]:
+    """(3F,) the other half-edge, either way, on an edge of exactly two faces; else -1."""
+    start, end = half_edges(faces)
+    key = np.minimum(start, end) * (int(faces.max()) + 1) + np.maximum(start, end)
+    order = np.argsort(key, kind="stable")
+    first = np.flatnonzero(np.r_[True, key[order[1:]] != key[order[:-1]]])
+    pair = first[np.diff(first, append=len(order)) == 2]
+    partner = np.full(len(key), -1, np.int64)
+    partner[order[pair]], partner[order[pair + 1]] = order[pair + 1], order[pair]
+    return partner
+
+
+def _agreeing(faces: Faces) -> tuple[Faces, bool]:
+    """The faces, turned to run along their common edges in opposite directions; False where that cannot be."""
+    start, _ = half_edges(faces)
+    turned, sided = _turned(start, _partners(faces))
+    faces = faces.copy()
+    faces[turned] = faces[turned][:, ::-1]
+    return faces, bool(sided)
+
+
+@njit(cache=True, nogil=True)
+def _turned(start, partner):  # type: ignore[no-untyped-def]
+    count = len(start) // 3
+    seen, turned = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    waiting = np.empty(count, np.int64)
+    sided = True
+    for seed in range(count):
+        if seen[seed]:
+            continue
+        seen[seed] = True
+        waiting[0] = seed
+        many = 1
+        while many:
+            many -= 1
+            face = waiting[many]
+            for h in range(3 * face, 3 * face + 3):
+                other = partner[h]
+                if other < 0:
+                    continue
+                wanted = turned[face] ^ (start[h] == start[other])
+                there = other // 3
+                if not seen[there]:
+                    seen[there], turned[there] = True, wanted
+                    waiting[many] = there
+                    many += 1
+                elif turned[there] != wanted:
+                    sided = False
+    return turned, sided
+
+
+def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces, int]:
+    """With its small openings and those at the base closed, and how many that were."""
+    start, end = half_edges(faces)
+    loose = np.flatnonzero(_partners(faces) < 0)
+    # only rims along which each vertex is met once can be followed
+    once = np.bincount(start[loose], minlength=len(vertices)) == 1
+    once &= np.bincount(end[loose], minlength=len(vertices)) == 1
+    following = {int(start[h]): int(h) for h in loose if once[start[h]] and once[end[h]]}
+    label = parts(faces, len(vertices))
+    a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
+    area = np.bincount(label, np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
+    ground = vertices[:, 1].min() + GROUND * longest
+    added, count = [faces], 0
+    while following:
+        first = at = next(iter(following))
+        ring, part = [], label[following[first] // 3]
+        while at in following:
+            ring.append(at)
+            at = int(end[following.pop(at)])
+        points = vertices[ring].astype(np.float64)
+        size = float(np.linalg.norm(np.ptp(points, axis=0)))
+        if at != first or not (size < HOLE * longest or points[:, 1].max() < ground):
+            continue
+        cap = _flat(points)
+        corners = points[cap]
+        if np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).sum() / 2 > (
+            CAP * area[part]
+        ):
+            continue
+        added.append(np.array(ring, np.int32)[cap])
+        count += 1
+    return vertices, np.concatenate(added), count
+
+
+def _flat(ring: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(N - 2, 3) triangles over N points of a rim, seen flat, that run against it."""
+    along = np.roll(ring, -1, axis=0)
+    normal = np.cross(ring, along).sum(axis=0)
+    u = np.cross(normal, np.eye(3)[np.abs(normal).argmin()])
+    v = np.cross(normal, u)
+    flat = np.stack([ring @ (u / max(np.linalg.norm(u), 1e-30)), ring @ (v / max(np.linalg.norm(v), 1e-30))], axis=1)
+    cap = np.asarray(manifold3d.triangulate([flat]), np.int64).reshape(-1, 3)[:, ::-1]
+    if len(cap) == len(ring) - 2 and len(np.unique(cap)) == len(ring):
+        return cap
+    rest = np.arange(1, len(ring) - 1)
+    return np.stack([np.zeros_like(rest), rest + 1, rest], axis=1)
+
+
+def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces] | None:
+    """The mesh itself, its parts turned outward, or None where it bounds no body."""
+    start, end = half_edges(faces)
+    ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
+    _, edge = np.unique(ways, return_inverse=True)
+    there, back = np.split(np.bincount(edge.ravel()[: len(start)], minlength=int(edge.max()) + 1)[edge.ravel()], 2)
+    if (there != back).any():
+        return None
+    vertices, faces = separate(vertices, faces)
+    if not len(faces) or not examine(vertices, faces).manifold:
+        return None
+    label = parts(faces, len(vertices))
+    a, b, c = (vertices[faces[:, k]].astype(np.float64) - vertices.mean(axis=0) for k in range(3))
+    volume = np.bincount(label, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
+    area = np.bincount(label, np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
+    if (2 * np.abs(volume) < FLAT * area * longest).any():
+        return None
+    inward = (volume < 0)[label]
+    faces = faces.copy()
+    faces[inward] = faces[inward][:, ::-1]
+    return vertices, faces

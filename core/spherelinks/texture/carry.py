@@ -1,0 +1,105 @@
+"""Colours of a raw mesh for the texels of another that lies on it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from spherelinks.generators.base import Surface
+from spherelinks.mesh.nearest import Nearest, nearest
+from spherelinks.mesh.topology import Faces, Vertices
+
+#: Where a mesh has neither colours nor textures: light grey, sRGB.
+PLAIN = 200
+
+_SRGB = np.arange(256) / 255
+#: Light of each sRGB byte, and the sRGB value of each of 4096 steps of light (IEC 61966-2-1).
+_LIGHT = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
+_STEPS = np.linspace(0, 1, 4096)
+_BYTE = np.where(_STEPS <= 0.0031308, _STEPS * 12.92, 1.055 * _STEPS ** (1 / 2.4) - 0.055) * 255 + 0.5
+
+
+def carry(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, surface: Surface) -> NDArray[np.uint8]:
+    """(size, size, 3) uint8 sRGB: in each texel that a face covers, the colour of the surface's nearest point.
+
+    points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in texels; faces (F, 3) int32 into both.
+    """
+    texture = np.zeros((size * size, 3), np.uint8)
+    texel, place = _places(points, uv, faces, size)
+    texture[texel] = colors(surface, nearest(place, surface.tree))
+    return texture.reshape(size, size, 3)
+
+
+def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
+    """(N, 3) uint8 sRGB colours of N points of a surface."""
+    corners, weights = surface.faces[at.face], at.weights[..., None]
+    color = np.full((len(corners), 3), 255 if surface.textures else PLAIN, np.uint8)
+    if surface.color is not None:
+        color = ((surface.color[corners] * weights).sum(axis=1) + 0.5).astype(np.uint8)
+    if surface.uv is None or not surface.textures:
+        return color
+    uv = (surface.uv[corners] * weights).sum(axis=1)
+    which = np.zeros(len(corners), np.int32) if surface.texture_of is None else surface.texture_of[at.face]
+    for number, image in enumerate(surface.textures):
+        here = which == number
+        shown = _looked_up(np.ascontiguousarray(image), uv[here])
+        if surface.color is not None and (color[here] != 255).any():
+            light = _LIGHT[shown] * _LIGHT[color[here]]
+            shown = _BYTE[(light * (len(_BYTE) - 1)).astype(np.int32)].astype(np.uint8)
+        color[here] = shown
+    return color
+
+
+@njit(cache=True, nogil=True)
+def _looked_up(image, uv):  # type: ignore[no-untyped-def]
+    """(N, 3) uint8 colours of an (H, W, 3) image at (N, 2) places, bilinear, repeated past its border."""
+    height, width = image.shape[:2]
+    out = np.empty((len(uv), 3), np.uint8)
+    for i in range(len(uv)):
+        u, v = uv[i, 0] - np.floor(uv[i, 0]), uv[i, 1] - np.floor(uv[i, 1])
+        x, y = u * width - 0.5, v * height - 0.5
+        x0, y0 = int(np.floor(x)), int(np.floor(y))
+        fx, fy = x - x0, y - y0
+        for k in range(3):
+            above = image[y0 % height, x0 % width, k] * (1 - fx) + image[y0 % height, (x0 + 1) % width, k] * fx
+            below = (
+                image[(y0 + 1) % height, x0 % width, k] * (1 - fx) + image[(y0 + 1) % height, (x0 + 1) % width, k] * fx
+            )
+            out[i, k] = np.uint8(above * (1 - fy) + below * fy + 0.5)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _places(points, uv, faces, size):  # type: ignore[no-untyped-def]
+    """The texels that faces cover, counted row by row, and the (N, 3) float32 points that lie there."""
+    seen = np.zeros(size * size, np.bool_)
+    texel = np.empty(size * size, np.int64)
+    place = np.empty((size * size, 3), np.float32)
+    count = 0
+    p = points
+    for f in range(len(faces)):
+        i, j, k = faces[f]
+        ax, ay = float(uv[i, 0]), float(uv[i, 1])
+        bx, by = uv[j, 0] - ax, uv[j, 1] - ay
+        cx, cy = uv[k, 0] - ax, uv[k, 1] - ay
+        double = bx * cy - by * cx
+        if not abs(double) > 1e-12:
+            continue
+        left = max(0, int(np.ceil(ax + min(0.0, bx, cx) - 0.5)))
+        right = min(size - 1, int(np.floor(ax + max(0.0, bx, cx) - 0.5)))
+        top = max(0, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
+        bottom = min(size - 1, int(np.floor(ay + max(0.0, by, cy) - 0.5)))
+        for y in range(top, bottom + 1):
+            for x in range(left, right + 1):
+                px, py = x + 0.5 - ax, y + 0.5 - ay
+                b = (px * cy - py * cx) / double
+                c = (bx * py - by * px) / double
+                if b < -1e-6 or c < -1e-6 or b + c > 1 + 1e-6 or seen[y * size + x]:
+                    continue
+                seen[y * size + x] = True
+                texel[count] = y * size + x
+                for d in range(3):
+                    place[count, d] = p[i, d] + b * (p[j, d] - p[i, d]) + c * (p[k, d] - p[i, d])
+                count += 1
+    return texel[:count].copy(), place[:count].copy()
