@@ -10,6 +10,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from spherelinks_server import headers
 from spherelinks_server.v1 import models
 from spherelinks_server.v1.api import SECURITY_SCHEME
 
@@ -77,7 +78,9 @@ def blueprint(app: OpenAPI, installed: tuple[str, ...]) -> Blueprint:
 
     @pages.get("/v1/docs")
     @pages.get("/docs")
-    def browse() -> str:
-        return render_template("docs.html", configuration=_CONFIGURATION)
+    def browse() -> Response:
+        page = Response(render_template("docs.html", configuration=_CONFIGURATION), mimetype="text/html")
+        page.headers["Content-Security-Policy"] = headers.DOCS_POLICY
+        return page
 
     return pages

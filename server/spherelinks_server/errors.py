@@ -7,7 +7,7 @@ import reprlib
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, current_app, json, request
+from flask import Flask, Response, current_app, json, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
@@ -107,11 +107,11 @@ def register(app: Flask) -> None:
 
 
 def raise_invalid(error: ValidationError) -> None:
-    """Turn the first of pydantic's complaints about a request's body into InvalidRequest."""
+    """Turn the first of pydantic's complaints about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in detail["loc"])
     if detail["type"] == "extra_forbidden":
-        message, hint = f"{field} is not a known field.", "Known fields: imageUrl, imageBase64, options."
+        message, hint = f"{field} is not a known field.", _DOCUMENTED
     else:
         wanted = _WANTED.get(detail["type"], detail["msg"])
         message, hint = f"{field} is {reprlib.repr(detail['input'])}: it must be {wanted}.", _DOCUMENTED
@@ -148,7 +148,7 @@ def _http(error: HTTPException) -> Response | HTTPException:
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 15 MB; a 10 MB picture takes 14 in base64.",
     }
     message = messages.get(HTTPStatus(error.code)) or error.description or HTTPStatus(error.code).phrase
-    return _answer(error.code, code, message, hint, headers)
+    return _answer(error.code, code, message, "" if _wants_page() else hint, headers)
 
 
 def _unexpected(error: Exception) -> Response:
@@ -158,8 +158,31 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> Response:
+    if _wants_page():
+        page = render_template(
+            "error.html", status=status, title=_title(status), message=message, hint=hint, request_id=request_id()
+        )
+        return Response(page, status, headers, mimetype="text/html")
     body = {"error": {"code": code, "message": message, "hint": hint, "requestId": request_id()}}
     return Response(json.dumps(body), status, headers, mimetype="application/json")
+
+
+def _wants_page() -> bool:
+    """Whether a person looks at a page: a browser asks, and not for the API."""
+    api = request.path.startswith("/v1/") or request.blueprint in ("v1", "unversioned")
+    return not api and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
+
+
+def _title(status: int) -> str:
+    titles = {
+        HTTPStatus.NOT_FOUND: "There is nothing here",
+        HTTPStatus.TOO_MANY_REQUESTS: "A little slower, please",
+        HTTPStatus.FORBIDDEN: "This cannot be done from here",
+        HTTPStatus.MISDIRECTED_REQUEST: "Another name for this server",
+        HTTPStatus.SERVICE_UNAVAILABLE: "Back in a moment",
+    }
+    otherwise = "Something broke" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "That did not work"
+    return titles.get(HTTPStatus(status), otherwise)
 
 
 def answers(*kinds: type[errors.SphereLinksError]) -> dict[str | int, Any]:

@@ -7,17 +7,29 @@ from flask import Flask, Response, request
 from spherelinks_server import context
 
 _EXPOSED = (
-    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Location, Retry-After, X-Request-Id"
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotent-Replayed, Location, "
+    "Preference-Applied, Retry-After, X-Job-Id, X-Request-Id"
 )
-_ALLOWED = "Content-Type, If-None-Match, Range, X-API-Key, X-Request-Id"
-_METHODS = "GET, HEAD, POST, OPTIONS"
+_ALLOWED = "Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, X-API-Key, X-Request-Id"
+_METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 _PREFLIGHT_S = 600
 
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_VIEWER_STYLE = "'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='"  # that of static/vendor/model-viewer.min.js
 _PAGE_POLICY = (
+    # model-viewer brings a decoder as WebAssembly
+    f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' {_VIEWER_STYLE}; img-src 'self' data: blob:; "
+    "font-src 'self'; connect-src 'self' blob: data:; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
+"""For the API reference alone, whose script writes styles."""
+
+FILE_POLICY = "default-src 'none'; style-src 'none'; sandbox; frame-ancestors 'none'"
+"""For files that users sent: whatever is in them, it is not a page of this server."""
 
 
 def register(app: Flask, cors_origins: tuple[str, ...]) -> None:
@@ -52,14 +64,17 @@ def register(app: Flask, cors_origins: tuple[str, ...]) -> None:
 
 
 def _complete(response: Response) -> Response:
-    page = response.mimetype == "text/html"
+    policy = response.headers.pop("Content-Security-Policy", None)
+    if policy is None:
+        policy = _PAGE_POLICY if response.mimetype == "text/html" else _API_POLICY
+    referrer = response.headers.pop("Referrer-Policy", "no-referrer")
     # in one go: every request passes here
     response.headers.extend(
         (
             (context.HEADER, context.request_id()),
             ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Content-Security-Policy", _PAGE_POLICY if page else _API_POLICY),
+            ("Referrer-Policy", referrer),
+            ("Content-Security-Policy", policy),
         )
     )
     return response

@@ -43,6 +43,10 @@ class Intake:
             data = base64_data.parse(image_base64 or image_url, field=field)
         else:
             data = self._fetched(image_url)
+        return self.checked(data, field)
+
+    def checked(self, data: bytes, field: str) -> bytes:
+        """A picture's bytes, decoded once as proof. Raises PictureError, RateLimited."""
         self._prove(data, field)
         return data
 

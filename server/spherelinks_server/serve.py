@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from spherelinks import database, logs
+from spherelinks.accounts import users
 from spherelinks.config import Settings
-from spherelinks.errors import ConfigurationError
+from spherelinks.errors import ConfigurationError, DatabaseUnavailable
 from spherelinks_server.web import DRAIN_S
 
 _log = logging.getLogger("spherelinks.serve")
@@ -49,7 +50,7 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
             while not signals.stop.wait(_LOOK_S):
                 for child in children:
                     child.keep_alive()
-                announced = announced or _announce(host, port)
+                announced = announced or _announce(host, port, url if settings.database_url is None else None)
         finally:
             for child in children:
                 child.ask_to_stop()
@@ -161,18 +162,33 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def _announce(host: str, port: int) -> bool:
-    """Print the address and return True once the server answers."""
+def _announce(host: str, port: int, embedded: str | None) -> bool:
+    """Print the address and return True once the server answers.
+
+    embedded : URL of the database where it is our own; whoever sees this output is then the owner, and gets a link that
+        signs in once
+    """
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     connection = http.client.HTTPConnection(shown.strip("[]"), port, timeout=2)
+    address = f"http://{shown}:{port}"
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()
-    except (OSError, http.client.HTTPException):
+        link = f"Yours, to sign in with once: {address}/welcome/{_owners_token(embedded)}\n" if embedded else ""
+    except (OSError, http.client.HTTPException, DatabaseUnavailable):
         return False
     finally:
         connection.close()
-    address = f"http://{shown}:{port}"
-    sys.stdout.write(f"SphereLinks is at {address}  (API documentation: {address}/v1/docs)\n")
+    sys.stdout.write(f"SphereLinks is at {address}  (API documentation: {address}/v1/docs)\n{link}")
     sys.stdout.flush()
     return True
+
+
+def _owners_token(url: str) -> str:
+    """A token that signs the local owner in, once. Raises DatabaseUnavailable."""
+    engine = database.connect(url)
+    try:
+        with database.transaction(engine) as session:
+            return users.link(session, users.local_owner(session))
+    finally:
+        engine.dispose()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 from sqlalchemy import Engine
 
+from spherelinks.config import Settings
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
 from spherelinks_server.limits import RateLimit
@@ -23,6 +24,7 @@ class Services:
     rate_limit: RateLimit
     intake: Intake
     generators: tuple[str, ...]
+    settings: Settings
 
 
 def services() -> Services:

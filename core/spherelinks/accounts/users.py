@@ -15,6 +15,7 @@ import threading
 import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
@@ -38,7 +39,12 @@ TRIES_AN_ADDRESS = 100
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 _hasher = PasswordHasher()
 _hashing = threading.BoundedSemaphore(2)  # each takes 64 MiB and every core: more at once would only be slower
-_NOBODYS = _hasher.hash(secrets.token_hex())
+
+
+@cache
+def _nobodys() -> str:
+    """A hash that no password has."""
+    return _hasher.hash(secrets.token_hex())
 
 
 def sign_up(session: Session, email: str, password: str) -> bool:
@@ -120,7 +126,7 @@ def sign_in(session: Session, email: str, password: str) -> User | None:
     """The user with this address and password, or None. Either answer takes the same work."""
     user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
     known = user.password_hash if user is not None else None
-    fits = _verify(known or _NOBODYS, password)
+    fits = _verify(known or _nobodys(), password)
     if user is None or known is None or not fits:
         return None
     if _hasher.check_needs_rehash(known):

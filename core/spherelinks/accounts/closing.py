@@ -1,0 +1,61 @@
+"""The end of an account: its people, keys, pictures and models go; the ledger's amounts stay, without a name."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, delete, func, null, select, update
+
+from spherelinks.accounts import sessions
+from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, User, Webhook, transaction
+from spherelinks.errors import UnknownJob
+from spherelinks.jobs import deletion
+from spherelinks.storage import Storage
+
+
+def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None = None) -> None:
+    """Delete the account with its data. What an interruption leaves, a second call finishes.
+
+    First nobody gets in any more, but for the session with the digest ``kept``, which may have to call again; then
+    jobs are cancelled and deleted, each with its credit given back and its files; then the rest goes at once.
+
+    Raises StorageUnavailable, DatabaseUnavailable.
+    """
+    with transaction(engine) as session:
+        session.execute(
+            update(ApiKey)
+            .where(ApiKey.account_id == account_id)
+            .values(name="deleted", revoked_at=func.coalesce(ApiKey.revoked_at, func.now()))
+        )
+        for user_id in session.scalars(select(User.id).where(User.account_id == account_id)):
+            sessions.end_others(session, user_id, kept)
+    for job_id, sandbox in _jobs(engine, account_id):
+        _delete(engine, storage, account_id, job_id, sandbox)
+    with transaction(engine) as session:
+        session.execute(delete(User).where(User.account_id == account_id))
+        session.execute(delete(Webhook).where(Webhook.account_id == account_id))
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.account_id == account_id))
+        session.execute(
+            update(Job)
+            .where(Job.account_id == account_id)
+            .values(options={}, report=null(), output=null(), content_key=None, error_message=None, error_hint=None)
+        )
+        session.execute(
+            update(Account).where(Account.id == account_id).values(name="Deleted account", closed_at=func.now())
+        )
+
+
+def _jobs(engine: Engine, account_id: str) -> list[tuple[str, bool]]:
+    with transaction(engine) as session:
+        rows = session.execute(
+            select(Job.id, Job.sandbox).where(Job.account_id == account_id, Job.deleted_at.is_(None))
+        ).all()
+    return [(row.id, row.sandbox) for row in rows]
+
+
+def _delete(engine: Engine, storage: Storage, account_id: str, job_id: str, sandbox: bool) -> None:
+    """Delete a job; one that was at work is first cancelled."""
+    while True:
+        try:
+            if deletion.delete(engine, storage, account_id, job_id, sandbox=sandbox) == "deleted":
+                return
+        except UnknownJob:  # somebody else was faster
+            return

@@ -1,0 +1,86 @@
+"""Credits: what there is, and every row of the ledger with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import render_template, request
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import ledger, plans
+from spherelinks.database import CreditEntry, Job, transaction
+from spherelinks_server.dashboard import gate
+from spherelinks_server.services import services
+
+pages = gate.private("credits", "/app/credits")
+
+_PAGE = 25
+_KINDS = {
+    "grant": "Added",
+    "hold": "Held",
+    "capture": "Spent",
+    "release": "Given back",
+    "expire": "Expired",
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One movement, in words."""
+
+    when: datetime
+    kind: str
+    name: str
+    why: str
+    available: int
+    held: int
+    job_id: str | None
+
+
+@pages.get("")
+def show() -> str:
+    account_id = gate.me().account_id
+    before = request.args.get("before", type=int)
+    with transaction(services().engine) as session:
+        buckets = ledger.buckets(session, account_id)
+        plan = plans.of(session, account_id)
+        entries = ledger.entries(session, account_id, before=before, limit=_PAGE + 1)
+        errors = _errors(session, [entry.job_id for entry in entries[:_PAGE] if entry.kind == "release"])
+        totals = _totals(session, account_id)
+    rows = [_row(entry, errors) for entry in entries[:_PAGE]]
+    older = entries[_PAGE - 1].id if len(entries) > _PAGE else None
+    return render_template(
+        "credits.html", buckets=buckets, plan=plan, rows=rows, older=older, newest=before is None, totals=totals
+    )
+
+
+def _row(entry: CreditEntry, errors: dict[str | None, str | None]) -> Row:
+    match entry.kind:
+        case "hold":
+            why = "Set aside until the model is made."
+        case "capture":
+            why = "The model is ready."
+        case "release":
+            why = errors.get(entry.job_id) or "The model was not made."
+        case _:
+            why = (entry.reason or "").capitalize()
+    name = _KINDS.get(entry.kind, entry.kind)
+    return Row(entry.created_at, entry.kind, name, why, entry.available, entry.held, entry.job_id)
+
+
+def _errors(session: Session, job_ids: list[str | None]) -> dict[str | None, str | None]:
+    """Why those jobs failed."""
+    found = session.execute(select(Job.id, Job.error_message).where(Job.id.in_(job_ids))).all()
+    return {row.id: row.error_message for row in found}
+
+
+def _totals(session: Session, account_id: str) -> dict[str, int]:
+    """How many credits were held, captured and released, ever."""
+    found = session.execute(
+        select(CreditEntry.kind, func.sum(func.abs(CreditEntry.held)))
+        .where(CreditEntry.account_id == account_id, CreditEntry.kind.in_(("hold", "capture", "release")))
+        .group_by(CreditEntry.kind)
+    ).all()
+    return dict.fromkeys(("hold", "capture", "release"), 0) | {kind: int(total) for kind, total in found}

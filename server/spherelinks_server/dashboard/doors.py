@@ -1,0 +1,124 @@
+"""The ways in and out: sign up, sign in, by a link, sign out."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import sessions, users
+from spherelinks.database import transaction
+from spherelinks.errors import InvalidRequest, RateLimited
+from spherelinks_server.dashboard import gate
+from spherelinks_server.services import services
+
+HOME = "/app/models"
+
+pages = gate.public("doors")
+
+
+@pages.get("/sign-in")
+def sign_in_page() -> ResponseReturnValue:
+    wanted = _inside(request.args.get("next", ""))
+    if gate.visitor() is not None:
+        return redirect(wanted)
+    return _sign_in_form(next=wanted)
+
+
+@pages.post("/sign-in")
+def sign_in() -> ResponseReturnValue:
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    wanted = _inside(request.form.get("next", ""))
+    try:
+        _count_try(email)
+    except RateLimited as error:
+        return _refused(_sign_in_form(email=email, next=wanted, problem=f"{error.message} {error.hint}"), error)
+    with transaction(services().engine) as session:
+        user = users.sign_in(session, email, password)
+        if user is not None:
+            users.forget_tries(session, email)
+            token = _open_session(session, user.id)
+    if user is None:
+        problem = "There is no user with this e-mail address and password."
+        return _sign_in_form(email=email, next=wanted, problem=problem), HTTPStatus.UNAUTHORIZED
+    return gate.enter(make_response(redirect(wanted, HTTPStatus.SEE_OTHER)), token)
+
+
+@pages.get("/sign-up")
+def sign_up_page() -> ResponseReturnValue:
+    if gate.visitor() is not None:
+        return redirect(HOME)
+    return render_template("sign_up.html")
+
+
+@pages.post("/sign-up")
+def sign_up() -> ResponseReturnValue:
+    """The answer is the same whether the address was new or had a user already: a way to the sign-in."""
+    if services().settings.signup == "closed":
+        return render_template("sign_up.html"), HTTPStatus.FORBIDDEN
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    try:
+        _count_try(email)
+        with transaction(services().engine) as session:
+            users.sign_up(session, email, password)
+    except RateLimited as error:
+        return _refused(render_template("sign_up.html", email=email, problem=f"{error.message} {error.hint}"), error)
+    except InvalidRequest as error:
+        page = render_template("sign_up.html", email=email, problem=error, field=error.field)
+        return page, HTTPStatus.BAD_REQUEST
+    return _sign_in_form(email=email, next="/app/playground", fresh=True)
+
+
+@pages.get("/welcome/<token>")
+def welcome(token: str) -> ResponseReturnValue:
+    """In by a link that the operator was given, once."""
+    with transaction(services().engine) as session:
+        user_id = users.redeem(session, token)
+        entered = _open_session(session, user_id, by_link=True) if user_id is not None else ""
+    if entered:
+        return gate.enter(make_response(redirect(HOME, HTTPStatus.SEE_OTHER)), entered)
+    if gate.visitor() is not None:  # it was followed twice
+        return redirect(HOME)
+    problem = "This link was used already, or is more than a day old. Your operator can make a new one."
+    return _sign_in_form(problem=problem), HTTPStatus.UNAUTHORIZED
+
+
+@pages.post("/sign-out")
+def sign_out() -> Response:
+    with transaction(services().engine) as session:
+        sessions.end(session, gate.session_token())
+    return gate.leave(make_response(redirect(url_for("doors.sign_in_page", done="signed-out"), HTTPStatus.SEE_OTHER)))
+
+
+def _sign_in_form(**values: object) -> str:
+    return render_template("sign_in.html", **{"next": HOME, **values})
+
+
+def _count_try(email: str) -> None:
+    """Raises RateLimited. A transaction of its own: the try counts whatever comes of it."""
+    refused: RateLimited | None = None
+    with transaction(services().engine) as session:
+        try:
+            users.count_try(session, email, request.remote_addr or "")
+        except RateLimited as error:
+            refused = error
+    if refused is not None:
+        raise refused
+
+
+def _refused(page: str, error: RateLimited) -> ResponseReturnValue:
+    return page, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(round(error.retry_after) + 1)}
+
+
+def _open_session(session: Session, user_id: str, *, by_link: bool = False) -> str:
+    """A new session, and the end of the one that this browser had."""
+    sessions.end(session, gate.session_token())
+    return sessions.create(session, user_id, request.headers.get("User-Agent", ""), by_link=by_link)
+
+
+def _inside(path: str) -> str:
+    """The path where it is a page of ours, else the first page."""
+    sane = path.startswith("/app/") and "\\" not in path and path.isprintable()
+    return path if sane else HOME

@@ -1,0 +1,159 @@
+"""The options of a generation as a form: drawn from their JSON Schema, and read back as the API takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spherelinks.errors import InvalidOption
+from spherelinks.options import Options
+from spherelinks_server.dashboard.words import words
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A good choice of options for a purpose."""
+
+    key: str
+    name: str
+    purpose: str
+    options: dict[str, Any]
+
+
+PRESETS = (
+    Preset("standard", "Standard", "The best all-round choice", {}),
+    Preset("draft", "Draft", "Small and quick to look at", {"textureSize": 512, "simplifyRatio": 0.98}),
+    Preset("detailed", "Detailed", "2048 px texture, more faces", {"textureSize": 2048, "simplifyRatio": 0.85}),
+    Preset(
+        "game",
+        "Game prop",
+        "Two LODs and a convex collider",
+        {"targetFaces": 8000, "lods": [0.5, 0.25], "collider": "convex"},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One option as a control.
+
+    kind : ``choice``, ``slider`` (a number between limits), ``integer``, ``number``, ``numbers`` (a list), ``check``,
+        ``text`` or ``size`` (an object of one measure and its unit, in ``parts``)
+    value : what the form shows; "" where the option is left out
+    """
+
+    name: str
+    kind: str
+    label: str
+    help: str
+    value: Any = ""
+    default: Any = ""
+    low: float | None = None
+    high: float | None = None
+    step: str = "any"
+    choices: tuple[str, ...] = ()
+    parts: tuple[tuple[str, ...], ...] = ()
+
+
+def fields(installed: tuple[str, ...], chosen: Mapping[str, Any]) -> list[Field]:
+    """A control for each option, in the schema's order.
+
+    installed : names of the generators that may be asked for
+    chosen : options by their names in the API; the others show their defaults
+    """
+    schema = Options.model_json_schema()
+    found = []
+    for name, outer in schema["properties"].items():
+        inner = _resolved(outer, schema)
+        if name == "generator":
+            inner = inner | {"enum": installed}
+        found.append(_field(name, outer, inner, chosen.get(name)))
+    return found
+
+
+def read(form: Mapping[str, str]) -> Options:
+    """The options of a posted form: its preset's, and over them those that are not at their defaults.
+
+    Raises InvalidOption.
+    """
+    preset = next((preset.options for preset in PRESETS if preset.key == form.get("preset")), {})
+    values: dict[str, Any] = dict(preset)
+    for field in fields((), {}):
+        value = _read(field, form)
+        if value is not None and value != field.default:
+            values[field.name] = value
+    if "targetFaces" in values and "simplifyRatio" in preset:
+        del values["simplifyRatio"]
+    return Options.from_json(values)
+
+
+def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any) -> Field:
+    default = outer.get("default")
+    shared = {
+        "name": name,
+        "label": words(name),
+        "help": outer.get("description", ""),
+        "value": default if chosen is None else chosen,
+        "default": default,
+    }
+    low, high = inner.get("minimum"), inner.get("maximum")
+    match inner.get("type"):
+        case _ if "enum" in inner:
+            return Field(kind="choice", choices=tuple(inner["enum"]), **shared)
+        case "number" if low is not None and high is not None:
+            return Field(kind="slider", low=low, high=high, step="0.01", **shared)
+        case "integer" if low is not None and high is not None and high - low <= 5000:
+            step = "256" if high - low > 1000 else "1"
+            return Field(kind="slider", low=low, high=high, step=step, **shared)
+        case "integer":
+            return Field(kind="integer", low=low, high=high, step="1", **shared)
+        case "number":
+            return Field(kind="number", low=low, high=high, **shared)
+        case "boolean":
+            return Field(kind="check", **shared)
+        case "array":
+            return Field(kind="numbers", **shared)
+        case "object":
+            measures = tuple(part for part in inner["properties"] if part != "unit")
+            units = tuple(inner["properties"]["unit"]["enum"])
+            return Field(kind="size", parts=(measures, units), **shared)
+        case _:
+            return Field(kind="text", **shared)
+
+
+def _read(field: Field, form: Mapping[str, str]) -> Any:
+    """The option's value in the form; None where it is left out."""
+    text = form.get(field.name, "").strip()
+    match field.kind:
+        case "size":
+            measure = form.get(f"{field.name}.measure", "")
+            return {measure: _number(field, text), "unit": form.get(f"{field.name}.unit", "m")} if text else None
+        case "check":
+            return True if text else None
+        case _ if not text:
+            return None
+        case "numbers":
+            return [_number(field, part) for part in text.replace(",", " ").split()]
+        case "slider" | "integer" | "number":
+            return _number(field, text)
+        case _:
+            return text
+
+
+def _number(field: Field, text: str) -> float | int:
+    try:
+        value = float(text)
+        return int(value) if value.is_integer() else value
+    except (ValueError, OverflowError):
+        raise InvalidOption(
+            f"options.{field.name} is '{text}'.", hint="Give a number.", field=f"options.{field.name}"
+        ) from None
+
+
+def _resolved(outer: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    """The part of a property's schema that says what it may be: not null, and without references."""
+    inner: dict[str, Any] = next(kind for kind in outer.get("anyOf", [outer]) if kind.get("type") != "null")
+    if "$ref" in inner:
+        inner = schema["$defs"][inner["$ref"].rpartition("/")[2]]
+    return inner

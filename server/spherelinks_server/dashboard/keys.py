@@ -1,0 +1,97 @@
+"""Settings → API keys: make, show once, rotate, revoke."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+
+from flask import redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound
+
+from spherelinks.accounts import keys
+from spherelinks.database import ApiKey, transaction
+from spherelinks.errors import InvalidRequest
+from spherelinks_server.dashboard import gate
+from spherelinks_server.services import services
+
+pages = gate.private("keys", "/app/keys")
+
+SCOPES = {
+    "generate": "Make models, and cancel them",
+    "read": "See jobs, download results, see credits",
+    "manage": "Delete results, set up webhooks",
+}
+GRACES = {"0": "at once", "1": "in one hour", "24": "in one day", "168": "in seven days"}
+"""When a rotated key ends, by hours."""
+
+
+@pages.get("")
+def show() -> str:
+    return _list()
+
+
+@pages.post("")
+def create() -> ResponseReturnValue:
+    form = request.form
+    cap = form.get("monthly_cap", "").strip()
+    try:
+        if cap and not cap.isdecimal():
+            raise InvalidRequest(f"monthlyCap is '{cap}'.", hint="Give a whole number of credits, or none.")
+        with transaction(services().engine) as session:
+            key, secret = keys.create(
+                session,
+                gate.me().account_id,
+                form.get("name", ""),
+                scopes=form.getlist("scopes"),
+                monthly_cap=int(cap) if cap else None,
+                sandbox="sandbox" in form,
+            )
+    except InvalidRequest as error:
+        return _list(problem=f"{error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
+    return _made(key, secret)
+
+
+@pages.post("/<key_id>/rotate")
+def rotate(key_id: str) -> ResponseReturnValue:
+    grace = request.form.get("grace", "")
+    if grace not in GRACES:
+        raise InvalidRequest(f"grace is '{grace}'.", hint=f"Give one of {', '.join(GRACES)} hours.", field="grace")
+    with transaction(services().engine) as session:
+        old = _own(session, key_id)
+        key, secret = keys.rotate(session, old.id, timedelta(hours=int(grace)))
+    return _made(key, secret, f"The old key ends {GRACES[grace]}.")
+
+
+@pages.post("/<key_id>/revoke")
+def revoke(key_id: str) -> ResponseReturnValue:
+    with transaction(services().engine) as session:
+        keys.revoke(session, _own(session, key_id).id)
+    return redirect("/app/keys?done=key-revoked", HTTPStatus.SEE_OTHER)
+
+
+def newest(session: Session, account_id: str) -> ApiKey | None:
+    """The account's key made last, of those that work."""
+    alive = [key for key in keys.list_keys(session, account_id) if key.state in ("active", "expiring")]
+    return alive[-1] if alive else None
+
+
+def _own(session: Session, key_id: str) -> ApiKey:
+    key = session.get(ApiKey, key_id)
+    if key is None or key.account_id != gate.me().account_id:
+        raise NotFound
+    return key
+
+
+def _list(problem: str = "") -> str:
+    with transaction(services().engine) as session:
+        found = keys.list_keys(session, gate.me().account_id)[::-1]
+    alive = [key for key in found if key.state in ("active", "expiring")]
+    ended = [key for key in found if key not in alive]
+    return render_template("keys.html", alive=alive, ended=ended, problem=problem, scopes=SCOPES, graces=GRACES)
+
+
+def _made(key: ApiKey, secret: str, note: str = "") -> ResponseReturnValue:
+    page = render_template("key_made.html", key=key, secret=secret, note=note, address=gate.base_url())
+    return page, HTTPStatus.CREATED

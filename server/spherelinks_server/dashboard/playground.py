@@ -1,0 +1,88 @@
+"""The playground: a picture, options, and the model it becomes."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from spherelinks import errors
+from spherelinks.accounts.keys import Principal
+from spherelinks.generators.base import not_installed
+from spherelinks.jobs import submission
+from spherelinks.picture.limits import MAX_BYTES
+from spherelinks_server.dashboard import fields, gate, models
+from spherelinks_server.errors import status_of
+from spherelinks_server.services import services
+
+pages = gate.private("playground", "/app/playground")
+
+_REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied)
+
+
+@pages.get("")
+def show() -> str:
+    """Empty, or with the picture and options of the model that ``from`` names."""
+    origin = request.args.get("from", "")
+    chosen = models.find(origin).options if origin else {}
+    return _page(origin, chosen)
+
+
+@pages.post("")
+def make() -> ResponseReturnValue:
+    """Accept the picture. A script gets the model's id as JSON, a bare form is led to its page."""
+    form = request.form
+    origin = form.get("from", "")
+    try:
+        options = fields.read(form)
+        if options.generator not in services().generators:
+            raise not_installed(options.generator)
+        picture = _picture(origin)
+        accepted = submission.submit(
+            services().engine,
+            services().storage,
+            Principal(gate.me().account_id, None),
+            picture,
+            options,
+            bypass_cache="fresh" in form,
+        )
+    except _REFUSALS as error:
+        if gate.wants_json():
+            raise
+        return _page(origin, {}, f"{error.message} {error.hint}"), status_of(type(error))
+    if gate.wants_json():
+        return {"jobId": accepted.job_id}, HTTPStatus.ACCEPTED
+    return redirect(f"/app/models/{accepted.job_id}", HTTPStatus.SEE_OTHER)
+
+
+def _picture(origin: str) -> bytes:
+    """The picture that was sent, by file or by address, else that of the model ``origin``; known to decode."""
+    upload = request.files.get("picture")
+    data = upload.stream.read(MAX_BYTES + 1) if upload is not None else b""
+    address = request.form.get("address", "").strip()
+    if not data and not address and origin:
+        return models.picture_of(origin)
+    if not data and not address:
+        raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste one.", field="picture")
+    if data:
+        return services().intake.checked(data, "picture")
+    return services().intake.picture(address, "")
+
+
+def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
+    controls = fields.fields(services().generators, chosen)
+    return render_template(
+        "playground.html",
+        origin=origin,
+        chosen=bool(chosen),
+        plain=[field for field in controls if field.name in _PLAIN],
+        advanced=[field for field in controls if field.name not in _PLAIN],
+        presets=fields.PRESETS,
+        problem=problem,
+        limit=MAX_BYTES,
+    )
+
+
+_PLAIN = ("dimensions",)
+"""Options that most people want to set; the others are folded away."""

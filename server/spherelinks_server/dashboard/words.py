@@ -1,0 +1,107 @@
+"""Dates, sizes and states as people say them: the templates' filters."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from markupsafe import Markup
+
+NOTICES = {
+    "signed-out": "You are signed out.",
+    "key-revoked": "The key is revoked: it works no longer.",
+    "password-changed": "Your password is set. Every other browser is signed out.",
+    "others-signed-out": "Every other browser is signed out.",
+    "account-deleted": "Your account and its data are deleted.",
+    "model-deleted": "The model is deleted.",
+    "cancelled": "The model is cancelled, and its credit is back.",
+}
+"""What a page says at its top, by the ``done`` that led to it."""
+
+STAGES = {
+    "queued": "Waiting its turn",
+    "decode": "Reading the picture",
+    "matte": "Finding the object",
+    "frame": "Framing it",
+    "generator": "Making the shape",
+    "finishing": "Finishing mesh and texture",
+}
+"""The stages of a job, in order."""
+
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def when(moment: datetime | None) -> Markup:
+    """A moment as a <time> element; the page's script writes it in the reader's own zone and words."""
+    if moment is None:
+        return Markup("never")
+    moment = moment.astimezone(UTC)
+    precise, shown = moment.isoformat(timespec="seconds"), f"{moment:%Y-%m-%d %H:%M} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(precise, shown)
+
+
+def size(count: int | None) -> str:
+    """Bytes for people, such as 1.4 MB."""
+    if count is None:
+        return ""
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{max(count / 1e3, 0.1):.1f} kB"
+
+
+def number(value: int) -> str:
+    """A whole number with its thousands apart."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def signed(value: int) -> str:
+    """The same with a sign; nothing where it is 0."""
+    return "" if value == 0 else ("+" if value > 0 else "−") + number(abs(value))
+
+
+def extent(metres: float) -> str:
+    """A length in the unit that suits it."""
+    if metres >= 1:
+        return f"{metres:.2f} m"
+    return f"{metres * 100:.1f} cm" if metres >= 0.01 else f"{metres * 1000:.1f} mm"
+
+
+def seconds(milliseconds: float) -> str:
+    """A duration."""
+    return f"{milliseconds / 1000:.1f} s"
+
+
+def browser(agent: str) -> str:
+    """A User-Agent as its owner knows it."""
+    name = next((name for mark, name in _BROWSERS if mark in agent), "A browser")
+    system = next((name for mark, name in _SYSTEMS if mark in agent), "")
+    return f"{name} on {system}" if system else name
+
+
+def plain(value: object) -> str:
+    """An option's value as people write it."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            given = {key: part for key, part in value.items() if part is not None}
+            unit = given.pop("unit", "")
+            return ", ".join(f"{key} {part} {unit}".strip() for key, part in given.items())
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)
+
+
+def words(name: str) -> str:
+    """A camelCase name in words: textureSize is Texture size."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()
+
+
+FILTERS = {f.__name__: f for f in (when, size, number, signed, extent, seconds, browser, plain, words)}
