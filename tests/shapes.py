@@ -57,3 +57,8 @@ def checkerboard(size: int = 512, squares: int = 8) -> Frame:
     level = np.clip(wave * 4, -1, 1) * 0.5 + 0.5
     rgb = np.stack([255 * level, 200 * (1 - level), 60 + 120 * x], axis=-1)
     return Frame(rgb.round().astype(np.uint8), np.ones((size, size), np.float32))
+
+
+def rotations(faces: NDArray[np.integer]) -> list[tuple[int, ...]]:
+    """Faces as a list that does not depend on their order nor on which corner comes first."""
+    return sorted(min(tuple(np.roll(face, -k).tolist()) for k in range(3)) for face in faces)

@@ -31,6 +31,8 @@ MEASURES: tuple[Measure, ...] = ("height", "width", "depth", "longest")
 Unit = Literal["m", "cm", "mm", "in", "ft"]
 Pivot = Literal["base", "center"]
 Collider = Literal["none", "box", "convex"]
+TextureFormat = Literal["jpeg", "png", "webp"]
+Compression = Literal["none", "quantized", "meshopt"]
 METRES: dict[Unit, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
 SIZE_LIMITS: dict[Unit, tuple[float, float]] = {
     unit: (0.001 / metres, 1000 / metres) for unit, metres in METRES.items()
@@ -154,6 +156,16 @@ class Options(BaseModel):
     collider: Collider = Field(
         default="none",
         description="Invisible body for collisions, named as game engines expect: a box or a convex hull.",
+    )
+    texture_format: TextureFormat = Field(
+        default="jpeg",
+        description="File format of the textures. png is lossless and some eight times larger; webp is half as large "
+        "as jpeg, for programs that know EXT_texture_webp.",
+    )
+    compression: Compression = Field(
+        default="none",
+        description="How the mesh is written: none is read everywhere; quantized, for programs that know "
+        "KHR_mesh_quantization, takes two thirds of the bytes; meshopt, for those with EXT_meshopt_compression, a third.",
     )
 
     def __init__(self, /, **values: Any) -> None:

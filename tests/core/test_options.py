@@ -23,6 +23,8 @@ def test_defaults_are_the_contracts():
         "pivot": "base",
         "lods": [],
         "collider": "none",
+        "textureFormat": "jpeg",
+        "compression": "none",
     }
 
 

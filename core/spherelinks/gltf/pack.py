@@ -1,19 +1,21 @@
-"""A textured mesh as the bytes of a GLB: core glTF 2.0, no extension that a program must know."""
+"""A textured mesh as the bytes of a GLB: core glTF 2.0, unless a smaller file is asked for."""
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import pygltflib as gl
 from numpy.typing import NDArray
 
-from spherelinks.errors import GeneratorFailed
+from spherelinks.gltf import meshopt
+from spherelinks.gltf.image import encoded
+from spherelinks.gltf.order import optimized
+from spherelinks.options import Compression, TextureFormat
 
-JPEG_QUALITY = 92
 #: Plain paint: nothing in one picture tells metal from its reflections, and a glossy guess looks wet.
 METALLIC, ROUGHNESS = 0.0, 0.8
 
@@ -59,10 +61,13 @@ def pack(
     extras: dict[str, Any],
     lods: Sequence[Mesh] = (),
     collider: Collider | None = None,
+    texture_format: TextureFormat = "jpeg",
+    compression: Compression = "none",
 ) -> bytes:
-    """One node with one mesh, one metallic-roughness material and one JPEG, all called `name`.
+    """One node with one mesh, one metallic-roughness material and one image, all called `name`.
 
     software goes to asset.generator, extras (JSON values) to asset.extras. The same input gives the same bytes.
+    Faces and vertices are written in the order that GPUs draw fastest.
 
     lods : coarser versions of the mesh, each with its own texture. Everything is then called name_LOD0 for the mesh
         itself, name_LOD1 for the first of these and so on. The lower levels' nodes are not in the scene: programs that
@@ -71,7 +76,11 @@ def pack(
     collider : a second node of the scene, which each engine is to know by its name: the node is name-convcolonly, of
         which Godot's import makes a static body with a convex shape and no mesh, and the mesh is UBX_name or UCX_name
         (UCX_name_LOD0 beside levels of detail), as Unreal names boxes and hulls. Its material is cut out entirely, so
-        that a program that knows neither draws nothing.
+        that a program that knows neither draws nothing. It is never quantised: engines do not scale bodies.
+    texture_format : "webp" needs EXT_texture_webp
+    compression : "quantized" needs KHR_mesh_quantization: positions in 16 bits of the longest side, which the node's
+        scale and translation bring back to metres, normals in 8 bits and texture coordinates in 16. "meshopt" needs
+        EXT_meshopt_compression as well, which packs the same numbers without loss.
 
     Raises GeneratorFailed where a texture cannot be encoded.
     """
@@ -85,52 +94,73 @@ def pack(
             )
         ],
     )
-    blob = bytearray()
+    file = _File(document, compression)
     for level, each in enumerate((mesh, *lods)):
-        _add_textured(document, blob, each, f"{name}_LOD{level}" if lods else name)
-    if lods:
-        document.extensionsUsed = ["MSFT_lod"]
-        document.nodes[0].extensions = {"MSFT_lod": {"ids": list(range(1, len(lods) + 1))}}
+        _add_textured(file, each, f"{name}_LOD{level}" if lods else name, texture_format)
     if collider:
-        _add_collider(document, blob, collider, f"{name}-convcolonly", _UNREAL[collider.kind] + document.meshes[0].name)
-    document.buffers = [gl.Buffer(byteLength=len(blob))]
-    document.set_binary_blob(bytes(blob))
-    return b"".join(document.save_to_bytes())
+        _add_collider(file, collider, f"{name}-convcolonly", _UNREAL[collider.kind] + document.meshes[0].name)
+    if lods:
+        document.nodes[0].extensions = {"MSFT_lod": {"ids": list(range(1, len(lods) + 1))}}
+    needed = ["EXT_texture_webp"] * (texture_format == "webp") + _NEEDED[compression]
+    document.extensionsRequired = needed
+    document.extensionsUsed = ["MSFT_lod"] * bool(lods) + needed
+    return file.finished()
 
 
-def _add_textured(document: gl.GLTF2, blob: bytearray, mesh: Mesh, name: str) -> None:
+#: The extensions that a program must know to show a file of this compression.
+_NEEDED: dict[Compression, list[str]] = {
+    "none": [],
+    "quantized": ["KHR_mesh_quantization"],
+    "meshopt": ["KHR_mesh_quantization", "EXT_meshopt_compression"],
+}
+
+
+def _add_textured(file: _File, mesh: Mesh, name: str, texture_format: TextureFormat) -> None:
     """A node with a mesh, its material and its texture, all called `name`."""
-    indices = _add_indices(document, blob, mesh.faces, len(mesh.positions))
+    document = file.document
+    faces, kept = optimized(mesh.faces, len(mesh.positions))
+    indices = file.indices(faces, len(kept))
+    position, place = file.positions(mesh.positions[kept])
     attributes = gl.Attributes(
-        POSITION=_add_vectors(document, blob, mesh.positions, bounded=True),
-        NORMAL=_add_vectors(document, blob, mesh.normals),
-        TEXCOORD_0=_add_vectors(document, blob, mesh.uv),
+        POSITION=position,
+        NORMAL=file.directions(mesh.normals[kept]),
+        TEXCOORD_0=file.coordinates(mesh.uv[kept]),
     )
-    document.images.append(
-        gl.Image(name=name, bufferView=_add_view(document, blob, _jpeg(mesh.texture)), mimeType="image/jpeg")
+    material = gl.Material(
+        name=name,
+        pbrMetallicRoughness=gl.PbrMetallicRoughness(
+            baseColorTexture=gl.TextureInfo(index=_add_texture(file, mesh.texture, name, texture_format)),
+            metallicFactor=METALLIC,
+            roughnessFactor=ROUGHNESS,
+        ),
+        alphaCutoff=None,
     )
-    document.textures.append(gl.Texture(name=name, source=len(document.images) - 1, sampler=0))
-    document.materials.append(
-        gl.Material(
-            name=name,
-            pbrMetallicRoughness=gl.PbrMetallicRoughness(
-                baseColorTexture=gl.TextureInfo(index=len(document.textures) - 1),
-                metallicFactor=METALLIC,
-                roughnessFactor=ROUGHNESS,
-            ),
-            alphaCutoff=None,
-        )
-    )
+    document.materials.append(material)
     primitive = gl.Primitive(
         attributes=attributes, indices=indices, material=len(document.materials) - 1, mode=gl.TRIANGLES
     )
     document.meshes.append(gl.Mesh(name=name, primitives=[primitive]))
-    document.nodes.append(gl.Node(name=name, mesh=len(document.meshes) - 1))
+    document.nodes.append(gl.Node(name=name, mesh=len(document.meshes) - 1, **place))
 
 
-def _add_collider(document: gl.GLTF2, blob: bytearray, collider: Collider, name: str, mesh_name: str) -> None:
-    indices = _add_indices(document, blob, collider.faces, len(collider.positions))
-    attributes = gl.Attributes(POSITION=_add_vectors(document, blob, collider.positions, bounded=True))
+def _add_texture(file: _File, texture: NDArray[np.uint8], name: str, texture_format: TextureFormat) -> int:
+    """An image and the texture of it, both called `name`: the texture's number."""
+    document = file.document
+    view = file.view(encoded(texture, texture_format))
+    document.images.append(gl.Image(name=name, bufferView=view, mimeType=f"image/{texture_format}"))
+    source = len(document.images) - 1
+    if texture_format == "webp":
+        added = gl.Texture(name=name, sampler=0, extensions={"EXT_texture_webp": {"source": source}})
+    else:
+        added = gl.Texture(name=name, sampler=0, source=source)
+    document.textures.append(added)
+    return len(document.textures) - 1
+
+
+def _add_collider(file: _File, collider: Collider, name: str, mesh_name: str) -> None:
+    document = file.document
+    indices = file.indices(collider.faces, len(collider.positions))
+    attributes = gl.Attributes(POSITION=file.vectors(collider.positions, bounded=True))
     document.materials.append(
         gl.Material(
             name="collider",
@@ -146,52 +176,128 @@ def _add_collider(document: gl.GLTF2, blob: bytearray, collider: Collider, name:
     document.scenes[0].nodes.append(len(document.nodes) - 1)
 
 
-def _add_indices(document: gl.GLTF2, blob: bytearray, faces: NDArray[np.int32], vertices: int) -> int:
-    """The accessor of a mesh's indices: 16-bit where they fit (65,535 means restart and is left out)."""
-    small = vertices < 65_535
-    data = faces.astype("<u2" if small else "<u4").tobytes()
-    document.accessors.append(
-        gl.Accessor(
-            bufferView=_add_view(document, blob, data, gl.ELEMENT_ARRAY_BUFFER),
-            componentType=gl.UNSIGNED_SHORT if small else gl.UNSIGNED_INT,
-            count=faces.size,
-            type=gl.SCALAR,
+class _File:
+    """A document and its binary chunk in the making; what adds an accessor returns its number."""
+
+    def __init__(self, document: gl.GLTF2, compression: Compression) -> None:
+        self.document = document
+        self._quantized = compression != "none"
+        self._compressed = compression == "meshopt"
+        self._blob = bytearray()
+        self._unpacked = 0
+
+    def indices(self, faces: NDArray[np.int32], vertices: int) -> int:
+        """(F, 3) corners: 16-bit where they fit (65,535 means restart and is left out)."""
+        small = vertices < 65_535
+        rows = faces.astype("<u2" if small else "<u4").reshape(-1, 1)
+        stream = meshopt.encode_faces(faces) if self._compressed else None
+        return self._accessor(rows, gl.UNSIGNED_SHORT if small else gl.UNSIGNED_INT, gl.ELEMENT_ARRAY_BUFFER, stream)
+
+    def positions(self, rows: NDArray[np.float32]) -> tuple[int, dict[str, list[float]]]:
+        """(V, 3) positions, and the node's scale and translation that bring them to metres."""
+        if not self._quantized:
+            return self.vectors(rows, bounded=True), {}
+        low = rows.min(axis=0).astype(float)
+        scale = max(float(np.ptp(rows, axis=0).max()), 1e-9) / 65_535
+        steps = np.round((rows - low) / scale).astype("<u2")
+        place = {"translation": low.tolist(), "scale": [scale] * 3}
+        return self._attribute(steps, gl.UNSIGNED_SHORT, bounded=True), place
+
+    def directions(self, rows: NDArray[np.float32]) -> int:
+        """(V, 3) or (V, 4) values from -1 to 1: normals, or tangents with their sign."""
+        if not self._quantized:
+            return self.vectors(rows)
+        return self._attribute(np.round(rows * 127).astype(np.int8), gl.BYTE, normalized=True)
+
+    def coordinates(self, rows: NDArray[np.float32]) -> int:
+        """(V, 2) texture coordinates from 0 to 1."""
+        if not self._quantized:
+            return self.vectors(rows)
+        steps = np.round(np.clip(rows, 0, 1) * 65_535).astype("<u2")
+        return self._attribute(steps, gl.UNSIGNED_SHORT, normalized=True)
+
+    def vectors(self, rows: NDArray[np.float32], *, bounded: bool = False) -> int:
+        """(V, 2) or wider values as they are, with their least and greatest where `bounded`."""
+        rows = np.ascontiguousarray(rows, "<f4")
+        accessor = self._accessor(rows, gl.FLOAT, gl.ARRAY_BUFFER, None)
+        return self._bounded(accessor, rows) if bounded else accessor
+
+    def view(self, data: bytes, **values: Any) -> int:
+        """A buffer view of bytes, written on a multiple of four."""
+        view = gl.BufferView(buffer=0, byteOffset=len(self._blob), byteLength=len(data), **values)
+        self._blob += data + bytes(-len(data) % 4)
+        self.document.bufferViews.append(view)
+        return len(self.document.bufferViews) - 1
+
+    def finished(self) -> bytes:
+        self.document.buffers = [gl.Buffer(byteLength=len(self._blob))]
+        if self._unpacked:
+            # a buffer of no bytes, to say where those that are compressed would lie
+            fallback = {"EXT_meshopt_compression": {"fallback": True}}
+            self.document.buffers.append(gl.Buffer(byteLength=self._unpacked, extensions=fallback))
+        # not pygltflib's own container, which would merge the two buffers
+        text = self.document.gltf_to_json(separators=(",", ":")).encode()
+        text += b" " * (-len(text) % 4)
+        parts = [(b"JSON", text), (b"BIN\0", bytes(self._blob))]
+        chunks = b"".join(struct.pack("<I4s", len(data), kind) + data for kind, data in parts)
+        return struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
+
+    def _attribute(
+        self, rows: NDArray[np.integer], kind: int, *, normalized: bool = False, bounded: bool = False
+    ) -> int:
+        """(V, columns) integers, each row on a multiple of four bytes."""
+        columns = -(-rows.shape[1] * rows.itemsize // 4) * 4 // rows.itemsize
+        padded = np.zeros((len(rows), columns), rows.dtype)
+        padded[:, : rows.shape[1]] = rows
+        stride = columns * rows.itemsize
+        stream = meshopt.encode_rows(padded.view(np.uint8)) if self._compressed else None
+        accessor = self._accessor(padded, kind, gl.ARRAY_BUFFER, stream, columns=rows.shape[1], byteStride=stride)
+        self.document.accessors[accessor].normalized = normalized
+        return self._bounded(accessor, rows) if bounded else accessor
+
+    def _accessor(
+        self,
+        rows: NDArray[Any],
+        kind: int,
+        target: int,
+        stream: bytes | None,
+        columns: int = 0,
+        **layout: int,
+    ) -> int:
+        """An accessor of rows, of which the first `columns` count, and its view: plain, or a meshopt stream."""
+        data = rows.tobytes()
+        if stream is None:
+            view = self.view(data, target=target, **layout)
+        else:
+            view = self._packed(stream, len(rows), len(data), target, **layout)
+        accessor = gl.Accessor(
+            bufferView=view, componentType=kind, count=len(rows), type=_TYPES[columns or rows.shape[1]]
         )
-    )
-    return len(document.accessors) - 1
+        self.document.accessors.append(accessor)
+        return len(self.document.accessors) - 1
+
+    def _packed(self, stream: bytes, count: int, size: int, target: int, **layout: int) -> int:
+        number = self.view(stream)
+        view = self.document.bufferViews[number]
+        view.extensions = {
+            "EXT_meshopt_compression": {
+                "buffer": 0,
+                "byteOffset": view.byteOffset,
+                "byteLength": view.byteLength,
+                "byteStride": size // count,
+                "count": count,
+                "mode": "ATTRIBUTES" if target == gl.ARRAY_BUFFER else "TRIANGLES",
+            }
+        }
+        view.buffer, view.byteOffset, view.byteLength, view.target = 1, self._unpacked, size, target
+        view.byteStride = layout.get("byteStride")
+        self._unpacked += size + -size % 4
+        return number
+
+    def _bounded(self, accessor: int, rows: NDArray[Any]) -> int:
+        ends = self.document.accessors[accessor]
+        ends.min, ends.max = rows.min(axis=0).tolist(), rows.max(axis=0).tolist()
+        return accessor
 
 
-def _add_vectors(document: gl.GLTF2, blob: bytearray, rows: NDArray[np.float32], *, bounded: bool = False) -> int:
-    """The accessor of (V, 2) or (V, 3) values, with their least and greatest where `bounded`."""
-    rows = np.ascontiguousarray(rows, "<f4")
-    accessor = gl.Accessor(
-        bufferView=_add_view(document, blob, rows.tobytes(), gl.ARRAY_BUFFER),
-        componentType=gl.FLOAT,
-        count=len(rows),
-        type=gl.VEC3 if rows.shape[1] == 3 else gl.VEC2,
-    )
-    if bounded:
-        accessor.min = rows.min(axis=0).astype(float).tolist()
-        accessor.max = rows.max(axis=0).astype(float).tolist()
-    document.accessors.append(accessor)
-    return len(document.accessors) - 1
-
-
-def _add_view(document: gl.GLTF2, blob: bytearray, data: bytes, target: int | None = None) -> int:
-    document.bufferViews.append(gl.BufferView(buffer=0, byteOffset=len(blob), byteLength=len(data), target=target))
-    blob += data + bytes(-len(data) % 4)
-    return len(document.bufferViews) - 1
-
-
-def _jpeg(texture: NDArray[np.uint8]) -> bytes:
-    # chroma at full resolution: charts meet in single texels, and halved chroma bleeds across their borders
-    flags = [
-        cv2.IMWRITE_JPEG_QUALITY,
-        JPEG_QUALITY,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ]
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(texture, cv2.COLOR_RGB2BGR), flags)
-    if not done:
-        raise GeneratorFailed(f"The {len(texture)} px texture could not be encoded as JPEG.")
-    return bytes(data)
+_TYPES = {1: gl.SCALAR, 2: gl.VEC2, 3: gl.VEC3, 4: gl.VEC4}

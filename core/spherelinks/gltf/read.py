@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import InvalidRequest
+from spherelinks.gltf import meshopt
 from spherelinks.gltf.pack import Mesh
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
@@ -48,9 +49,18 @@ class _File:
         self.blob = memoryview(glb)[28 + size :]
 
     def view(self, index: int) -> memoryview:
+        """A view's bytes, unpacked where they are compressed."""
         view = self.document["bufferViews"][index]
-        start = view.get("byteOffset", 0)
-        return self.blob[start : start + view["byteLength"]]
+        packed = view.get("extensions", {}).get("EXT_meshopt_compression")
+        layout = packed or view
+        start = layout.get("byteOffset", 0)
+        data = self.blob[start : start + layout["byteLength"]]
+        if not packed:
+            return data
+        if packed["mode"] == "TRIANGLES":
+            faces = meshopt.decode_faces(data, packed["count"] // 3)
+            return memoryview(faces.astype(f"<u{packed['byteStride']}").tobytes())
+        return memoryview(meshopt.decode_rows(data, packed["count"], packed["byteStride"]).tobytes())
 
     def accessor(self, index: int) -> NDArray[Any]:
         """(count,) or (count, columns) values; normalised integers as float32 in -1..1."""
@@ -90,11 +100,13 @@ def _read(file: _File) -> Model:
     (primitive,) = document["meshes"][node["mesh"]]["primitives"]
     attributes = primitive["attributes"]
     surface = document["materials"][primitive["material"]]["pbrMetallicRoughness"]
-    image = document["images"][document["textures"][surface["baseColorTexture"]["index"]]["source"]]
+    texture = document["textures"][surface["baseColorTexture"]["index"]]
+    image = document["images"][texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]]
     encoded = file.view(image["bufferView"])
+    scale = node.get("scale", 1)
     decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
     mesh = Mesh(
-        np.asarray(file.accessor(attributes["POSITION"]), np.float32),
+        np.asarray(file.accessor(attributes["POSITION"]) * scale + node.get("translation", 0), np.float32),
         np.asarray(file.accessor(attributes["NORMAL"]), np.float32),
         np.asarray(file.accessor(attributes["TEXCOORD_0"]), np.float32),
         file.accessor(primitive["indices"]).astype(np.int32).reshape(-1, 3),

@@ -1,0 +1,40 @@
+"""Textures as the bytes of image files."""
+
+from __future__ import annotations
+
+import io
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from spherelinks.errors import GeneratorFailed
+from spherelinks.options import TextureFormat
+
+JPEG_QUALITY = 92
+WEBP_QUALITY = 90
+#: Above it a PNG takes long and shrinks little.
+PNG_LEVEL = 3
+
+
+def encoded(texture: NDArray[np.uint8], texture_format: TextureFormat) -> bytes:
+    """The file of an (S, S, 3) uint8 sRGB texture: JPEG, PNG or WebP. Raises GeneratorFailed."""
+    if texture_format == "webp":
+        buffer = io.BytesIO()
+        Image.fromarray(texture).save(buffer, "WEBP", quality=WEBP_QUALITY, method=2)
+        return buffer.getvalue()
+    if texture_format == "jpeg":
+        # chroma at full resolution: charts meet in single texels, and halved chroma bleeds across their borders
+        flags = [
+            cv2.IMWRITE_JPEG_QUALITY,
+            JPEG_QUALITY,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ]
+    else:
+        flags = [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL]
+    done, data = cv2.imencode(f".{texture_format}", cv2.cvtColor(texture, cv2.COLOR_RGB2BGR), flags)
+    if not done:
+        raise GeneratorFailed(f"The {len(texture)} px texture could not be encoded as {texture_format}.")
+    return bytes(data)
