@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo serve test lint bench clean
+.PHONY: demo serve test lint bench blender-addon clean
 
 demo: $(VENV)/installed
 	$(BIN)/python scripts/demo.py
@@ -25,6 +25,9 @@ bench: $(VENV)/installed-test
 	$(BIN)/python bench/finishing.py
 	$(BIN)/python bench/matte.py
 	$(BIN)/python bench/api.py
+
+blender-addon:
+	$(PYTHON) scripts/blender_addon.py
 
 clean:
 	rm -rf $(VENV) demo/*.glb

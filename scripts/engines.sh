@@ -1,8 +1,10 @@
 #!/bin/bash
-# Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [godot] [three]
+# Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [window] [godot] [three]
 #
-# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 1.7 GB; what is there already is kept.
+# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 2.7 GB; what is there already is kept.
 #   blender  bpy from PyPI, in an environment of its own       needs Python 3.11 with venv
+#   window   Blender with its window, from Debian sid, only    needs root on Debian
+#            extracted, and a display without a screen
 #   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
 #            runs at install and nothing of yours is replaced
 #   three    three.js, for the tree's tests/engines/three;     needs npm, and root on Debian unless
@@ -45,22 +47,41 @@ install_blender() {
     "$ENGINES/bin/bpy-python" -c "import bpy, os; print('bpy', bpy.app.version_string, flush=True); os._exit(0)"
 }
 
+# extracted DIR PACKAGES: Debian sid's files of these packages in DIR
+extracted() {
+    local root=$1 mirror
+    [ ! -e "$root/complete" ] || return 0
+    packages mmdebstrap
+    rm -rf "$root"
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+    # a mirror may be frozen, and its index of sid expired; signatures are still checked
+    mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' --include="$2" sid "$root" "$mirror"
+    rm -rf "$root/var/cache/apt" "$root/usr/share/doc" "$root/usr/share/locale"
+    touch "$root/complete"
+}
+
+# loader DIR: the command line that runs a program of DIR; its release's own libraries, the host's may be older
+loader() {
+    local lib=$1/usr/lib/$(uname -m)-linux-gnu
+    local found=("$1"/usr/lib*/ld-linux-*.so.*)
+    echo "'${found[0]}' --library-path '$lib:$lib/blas:$lib/lapack:$lib/pulseaudio:$1/usr/lib'"
+}
+
+install_window() {
+    local root=$ENGINES/blender-window
+    packages xvfb
+    # what the importer and the extensions need of Python, and OpenGL without a graphics card
+    extracted "$root" blender,python3-numpy,python3-cattr,python3-requests,libgl1,libglx-mesa0,libegl1,libgl1-mesa-dri
+    program blender "BLENDER_SYSTEM_RESOURCES='$root/usr/share/blender' PYTHONHOME='$root/usr' \\
+PYTHONPATH='$root/usr/lib/python3/dist-packages' exec $(loader "$root") '$root/usr/bin/blender' \\
+--python-use-system-env \"\$@\""
+    "$ENGINES/bin/blender" --version | head -n 1
+}
+
 install_godot() {
     local root=$ENGINES/godot
-    if [ ! -e "$root/complete" ]; then
-        packages mmdebstrap
-        rm -rf "$root"
-        local mirror
-        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
-        # a mirror may be frozen, and its index of sid expired; signatures are still checked
-        mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' --include=godot sid "$root" "$mirror"
-        rm -rf "$root/var/cache/apt" "$root/usr/share/doc" "$root/usr/share/locale"
-        touch "$root/complete"
-    fi
-    # run by the loader and libraries of its own release; the host's may be older
-    local lib=$root/usr/lib/$(uname -m)-linux-gnu
-    local loader=("$root"/usr/lib*/ld-linux-*.so.*)
-    program godot "exec '${loader[0]}' --library-path '$lib:$lib/pulseaudio:$root/usr/lib' '$root/usr/bin/godot' \"\$@\""
+    extracted "$root" godot
+    program godot "exec $(loader "$root") '$root/usr/bin/godot' \"\$@\""
     echo "godot $("$ENGINES/bin/godot" --headless --version)"
 }
 
@@ -71,7 +92,7 @@ install_three() {
         "$("$(command -v chromium chromium-browser google-chrome | head -n 1)" --version 2>/dev/null)"
 }
 
-[ $# -gt 0 ] || set -- blender godot three
+[ $# -gt 0 ] || set -- blender window godot three
 declare -A jobs
 for engine in "$@"; do
     "install_$engine" >"$ENGINES/log/$engine" 2>&1 &

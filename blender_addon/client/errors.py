@@ -1,0 +1,48 @@
+"""What can go wrong between Blender and a server, as one exception with a stable code."""
+
+from __future__ import annotations
+
+REMEDIES = {
+    "address": "Give an address such as http://127.0.0.1:8000 in the add-on's preferences.",
+    "bad_answer": "Check the server address in the add-on's preferences; a proxy may be in between.",
+    "file_error": "Check that the disk has room and that the folder can be written.",
+    "insufficient_credits": "Wait for the next month's credits, or ask the server's operator for more.",
+    "invalid_api_key": "Enter a working API key in the add-on's preferences.",
+    "no_key": "Enter an API key in the add-on's preferences.",
+    "no_program": "Install SphereLinks on this machine, or give the path of its program in the add-on's preferences.",
+    "offline": "Allow Online Access in Preferences > System > Network, or use a server on this machine.",
+    "picture_too_large": "Save the picture smaller: 2048 pixels a side is all that is used.",
+    "picture_unreadable": "Save the picture again as JPEG, PNG or WebP.",
+    "rate_limited": "Wait a minute, then try again.",
+    "redirected": "Enter the address it names in the add-on's preferences, if you trust it.",
+    "time_limit": "It may still end on the server: Try Again picks it up there, for no further credit.",
+    "too_large": "Check the server address in the add-on's preferences.",
+    "unreachable": "Start the server, or correct its address in the add-on's preferences.",
+}
+"""What to do, by code, where the server does not say; the user interface translates these."""
+
+
+class Failure(Exception):
+    """A request, or a whole job, that did not work.
+
+    Parameters
+    ----------
+    code : one of REMEDIES or a code of the server (docs/errors.md)
+    message : what happened; the server's own words where it gave any
+    hint : what to do about it; by default what REMEDIES has for the code
+    transient : the same request may work in a moment
+    retry_after : seconds to wait before that, where the server says so
+    """
+
+    def __init__(
+        self, code: str, message: str, *, hint: str = "", transient: bool = False, retry_after: float = 0.0
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint or REMEDIES.get(code, "")
+        self.transient = transient
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()

@@ -1,0 +1,68 @@
+"""What a server tells of itself: whose key it is, what is left, which generators there are and what they take."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import options, server
+from .http import Connection
+
+
+@dataclass(frozen=True)
+class Info:
+    """address : of the server; account, plan : names; credits : that may be spent
+    generators : those that are ready by name, the default first, each with the JSON Schema of its options
+    """
+
+    address: str
+    account: str
+    plan: str
+    credits: int
+    generators: dict[str, dict[str, Any]]
+
+    def description(self) -> options.Description:
+        """The options to show: those of the first generator, and a choice among all."""
+        if not self.generators:
+            return options.Description()
+        names = list(self.generators)
+        schema = self.generators[names[0]]
+        properties = dict(schema.get("properties", {}))
+        if "generator" in properties:
+            text = properties["generator"].get("description", "")
+            properties["generator"] = {"type": "string", "enum": names, "default": names[0], "description": text}
+        return options.describe({**schema, "properties": properties})
+
+
+def ask(connection: Connection) -> Info:
+    """What the server tells now. Raises Failure."""
+    account = server.account(connection)
+    offered = server.generators(connection)
+    try:
+        ready = sorted((each for each in offered["generators"] if each["ready"]), key=lambda each: not each["default"])
+        return Info(
+            connection.address,
+            str(account["name"]),
+            str(account["plan"]["name"]),
+            int(account["credits"]["available"]),
+            {str(each["name"]): dict(each["options"]) for each in ready},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise server.strange(connection, f"no {error}") from error
+
+
+def save(info: Info, path: Path) -> None:
+    """Keep it for the next start; that it cannot be kept is no matter."""
+    with suppress(OSError):
+        path.write_text(json.dumps(asdict(info)), encoding="utf-8")
+
+
+def load(path: Path) -> Info | None:
+    """What was kept, if it can be read."""
+    try:
+        return Info(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,204 @@
+"""The jobs this Blender has asked for, each in a file of its own, so that none is lost with the process.
+
+A job's file is written before the first byte goes to the server and holds the idempotency key that is sent with it:
+whoever picks the job up again asks for the same one. Which running Blender a job belongs to is told by a lock file
+that its process holds as long as it lives.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import IO, Any, Literal
+
+State = Literal["waiting", "sending", "working", "fetching", "ready", "placed", "failed", "cancelled"]
+AT_WORK: tuple[State, ...] = ("waiting", "sending", "working", "fetching")
+ENDED: tuple[State, ...] = ("placed", "failed", "cancelled")
+KEPT = 100
+"""Jobs that have ended and are still kept, for they can be placed again."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture on its way to an object. Immutable: a change makes another.
+
+    id : ours, and the idempotency key; job_id : the server's, empty until it has answered
+    server : its address; name : of the picture and the object to be
+    options : as sent to the server; placement : where and how the object is to stand, as the import reads it
+    document : path of the .blend the object belongs to, empty for one never saved; batch : shared by jobs made at once
+    owner : the Blender at work on it; eta : seconds that are left, where known
+    problem : code, message and hint of what went wrong
+    """
+
+    id: str
+    server: str
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    placement: dict[str, Any] = field(default_factory=dict)
+    document: str = ""
+    batch: str = ""
+    created: float = field(default_factory=time.time)
+    owner: str = ""
+    state: State = "waiting"
+    job_id: str = ""
+    progress: int = 0
+    stage: str = ""
+    eta: int | None = None
+    problem: dict[str, str] | None = None
+    report: dict[str, Any] | None = None
+
+    @property
+    def at_work(self) -> bool:
+        return self.state in AT_WORK
+
+
+class Jobs:
+    """The jobs in a folder. Every method may be called from any thread.
+
+    version : grows with every change, so that a reader sees at little cost whether there was one
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.version = 0
+        self._lock = threading.Lock()
+        self._token, self._alive = _claim_life(folder)
+        self._jobs = {job.id: job for job in self._read()}
+
+    def new(self, server: str, name: str, picture: bytes, **more: Any) -> Job:
+        """A job of our own, with its picture, on disk. Raises OSError where that cannot be written."""
+        job = Job(uuid.uuid4().hex, server, name, owner=self._token, **more)
+        self.picture(job.id).write_bytes(picture)
+        with self._lock:
+            self._put(job)
+        return job
+
+    def update(self, job_id: str, /, **changes: Any) -> Job:
+        """The job with these changes, on disk. Raises KeyError for one that is gone, OSError."""
+        with self._lock:
+            job = replace(self._jobs[job_id], **changes)
+            self._put(job)
+        return job
+
+    def advance(self, job_id: str, /, **changes: Any) -> bool:
+        """Change a job that is at work, as the thread that works on it does; False where it is not any more."""
+        with self._lock:
+            job = self._jobs.get(job_id)
+            if job is None or not job.at_work:
+                return False
+            self._put(replace(job, **changes))
+        return True
+
+    def get(self, job_id: str) -> Job | None:
+        """The job as it is now, or None."""
+        with self._lock:
+            return self._jobs.get(job_id)
+
+    def all(self) -> list[Job]:
+        """Every job that is ours to show, oldest first."""
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda job: (job.created, job.id))
+
+    def forget(self, job_id: str) -> None:
+        """Remove a job with its files; what the server has of it stays there."""
+        with self._lock:
+            self._jobs.pop(job_id, None)
+            self.version += 1
+        for path in self.folder.glob(f"{job_id}.*"):
+            path.unlink(missing_ok=True)
+
+    def adopt(self) -> list[Job]:
+        """Take over the unfinished jobs of Blenders that have ended; those at work are returned, to be run."""
+        taken = []
+        with self._lock:
+            for job in list(self._jobs.values()):
+                if job.state not in ENDED and job.owner != self._token and not self._lives(job.owner):
+                    mine = replace(job, owner=self._token)
+                    self._put(mine)
+                    taken.append(mine)
+        return [job for job in taken if job.at_work]
+
+    def is_mine(self, job: Job) -> bool:
+        """Whether this Blender, and no other that runs, is to work on a job."""
+        return job.owner == self._token
+
+    def prune(self) -> None:
+        """Remove the oldest of those that have ended, past KEPT."""
+        for job in [job for job in self.all() if job.state in ENDED][:-KEPT]:
+            self.forget(job.id)
+
+    def close(self) -> None:
+        """Let go of the jobs: another Blender may take them over."""
+        self._alive.close()
+        _life(self.folder, self._token).unlink(missing_ok=True)
+
+    def picture(self, job_id: str) -> Path:
+        return self.folder / f"{job_id}.picture"
+
+    def asset(self, job_id: str) -> Path:
+        return self.folder / f"{job_id}.glb"
+
+    def thumbnail(self, job_id: str) -> Path:
+        return self.folder / f"{job_id}.thumbnail.png"
+
+    def _put(self, job: Job) -> None:
+        path = self.folder / f"{job.id}.json"
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(asdict(job)), encoding="utf-8")
+        part.replace(path)
+        self._jobs[job.id] = job
+        self.version += 1
+
+    def _read(self) -> Iterator[Job]:
+        known = set(Job.__dataclass_fields__)
+        for path in self.folder.glob("*.json"):
+            with suppress(OSError, ValueError, TypeError):  # one that cannot be read must not hide the others
+                stored = json.loads(path.read_text(encoding="utf-8"))
+                yield Job(**{name: value for name, value in stored.items() if name in known})
+
+    def _lives(self, token: str) -> bool:
+        try:
+            with _life(self.folder, token).open("rb+") as file:
+                return not _lock(file)
+        except OSError:
+            return False
+
+
+def _life(folder: Path, token: str) -> Path:
+    return folder / f"{token or 'nobody'}.alive"
+
+
+def _claim_life(folder: Path) -> tuple[str, IO[bytes]]:
+    """A new token, and its file, locked until that is closed or the process ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob("*.alive"):  # left by those that were killed
+        with suppress(OSError), path.open("rb+") as file:
+            if _lock(file):
+                path.unlink()
+    token = uuid.uuid4().hex
+    file = _life(folder, token).open("wb+")
+    _lock(file)
+    return token, file
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file for this process, if nobody else has."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

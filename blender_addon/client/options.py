@@ -1,0 +1,129 @@
+"""The options of a generation as the server describes them in JSON Schema, so that what is shown never drifts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["integer", "number", "boolean", "choice", "text", "numbers"]
+Value = int | float | bool | str
+
+MAX_INTEGER = 2**31 - 1
+"""The largest integer a property of Blender holds."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One option.
+
+    name : as the API has it; label : for people; description : the server's own
+    kind : what is entered; ``numbers`` is text such as ``0.5, 0.25``
+    default : what the server takes where the option is left out; 0 or empty for an optional one, which is then not sent
+    low, high : the range of integers and numbers; choices : of a choice
+    """
+
+    name: str
+    label: str
+    description: str
+    kind: Kind
+    default: Value
+    low: float = 0.0
+    high: float = 0.0
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Description:
+    """All options that can be shown; ``excluded``: the option that has no say once the other is given, by the other."""
+
+    fields: tuple[Field, ...] = ()
+    excluded: tuple[tuple[str, str], ...] = ()
+    sizes: bool = False
+    """Whether a real height can be asked for."""
+
+    def request(self, values: Mapping[str, Value]) -> dict[str, Any]:
+        """The options to send for values by name: those that differ from the default. Raises ValueError."""
+        wanted = {}
+        for field in self.fields:
+            value = values.get(field.name, field.default)
+            if isinstance(value, float):
+                value = round(value, 6)  # Blender's numbers are of single precision
+            if value != field.default:
+                wanted[field.name] = _numbers(field, str(value)) if field.kind == "numbers" else value
+        for other, name in self.excluded:
+            if other in wanted:
+                wanted.pop(name, None)
+        return wanted
+
+    def preset(self, name: str) -> dict[str, Value]:
+        """The value of every option under a preset, within the server's ranges."""
+        wanted = PRESETS[name]
+        return {f.name: _within(f, wanted[f.name]) if f.name in wanted else f.default for f in self.fields}
+
+
+PRESETS: dict[str, dict[str, float]] = {
+    "DRAFT": {"textureSize": 512, "simplifyRatio": 0.98},
+    "STANDARD": {},
+    "DETAILED": {"textureSize": 2048, "simplifyRatio": 0.85},
+}
+
+
+def describe(schema: Mapping[str, Any]) -> Description:
+    """What can be shown of a JSON Schema of options; forms that are not known here are left out."""
+    definitions = schema.get("$defs", {})
+    found = (_field(name, _resolved(part, definitions)) for name, part in schema.get("properties", {}).items())
+    both = schema.get("not", {}).get("required", ())
+    return Description(
+        tuple(field for field in found if field),
+        ((both[1], both[0]),) if len(both) == 2 else (),
+        "dimensions" in schema.get("properties", {}),
+    )
+
+
+def _resolved(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """A property with its references and its null alternative taken out; ``optional`` tells of the latter."""
+    kinds = part.get("anyOf", [part])
+    inner: Mapping[str, Any] = next((kind for kind in kinds if kind.get("type") != "null"), {})
+    if "$ref" in inner:
+        inner = definitions.get(inner["$ref"].rpartition("/")[2], {})
+    return {**inner, **{k: v for k, v in part.items() if k != "anyOf"}, "optional": len(kinds) > 1}
+
+
+def _field(name: str, part: Mapping[str, Any]) -> Field | None:
+    label = re.sub("(?<=[a-z])(?=[A-Z])", " ", name)
+    label = label[:1].upper() + label[1:].title()[1:]
+    text = str(part.get("description", "")).rstrip(".")
+    default = part.get("default")
+    match part.get("type"):
+        case "string" if part.get("enum"):
+            choices = tuple(map(str, part["enum"]))
+            return Field(name, label, text, "choice", str(default or choices[0]), choices=choices)
+        case "string":
+            return Field(name, label, text, "text", str(default or ""))
+        case "boolean":
+            return Field(name, label, text, "boolean", bool(default))
+        case "integer" | "number":
+            kind: Kind = "integer" if part["type"] == "integer" else "number"
+            low = part.get("minimum", part.get("exclusiveMinimum", -MAX_INTEGER))
+            high = min(part.get("maximum", part.get("exclusiveMaximum", MAX_INTEGER)), MAX_INTEGER)
+            if part["optional"] and default is None:
+                low, text = min(low, 0), f"{text}. 0 leaves it to the server"
+            return Field(name, label, text, kind, default or 0, low, high)
+        case "array" if part.get("items", {}).get("type") == "number":
+            return Field(name, label, f"{text}. Numbers, separated by commas", "numbers", "")
+        case _:
+            return None
+
+
+def _numbers(field: Field, text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise ValueError(f"{field.label} is '{text}': give numbers, separated by commas.") from None
+
+
+def _within(field: Field, value: float) -> Value:
+    bounded = min(max(value, field.low), field.high)
+    return int(bounded) if field.kind == "integer" else bounded

@@ -1,0 +1,84 @@
+"""What a SphereLinks server can be asked for, one function each."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from . import glb
+from .errors import Failure
+from .http import Connection
+
+MAX_PICTURE = 10 * 1024 * 1024
+MAX_THUMBNAIL = 8 << 20
+
+
+def generate(connection: Connection, picture: bytes, options: dict[str, Any], idempotency_key: str) -> str:
+    """The id of a new job; of the one there is already, where the key was sent before. Raises Failure."""
+    if len(picture) > MAX_PICTURE:
+        raise Failure("picture_too_large", f"The picture has {len(picture) / (1 << 20):.1f} MB, more than 10.")
+    body = {"imageBase64": base64.b64encode(picture).decode(), "options": options}
+    answer = connection.json("POST", "/v1/generate", body, {"Idempotency-Key": idempotency_key})
+    return _text(connection, answer, "jobId")
+
+
+def status(connection: Connection, job_id: str, wait_s: int = 0) -> dict[str, Any]:
+    """Where a job stands, told when it has ended or after `wait_s` seconds. Raises Failure."""
+    answer = connection.json("GET", f"/v1/status/{quote(job_id, safe='')}?wait={wait_s}")
+    _text(connection, answer, "status")
+    return answer
+
+
+def download(connection: Connection, job_id: str, target: Path) -> None:
+    """The job's asset as a whole, sound GLB. Raises Failure."""
+    part = target.with_name(target.name + ".unchecked")
+    try:
+        connection.file(f"/v1/download/{quote(job_id, safe='')}", part)
+        glb.check(part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def thumbnail(connection: Connection, job_id: str, target: Path) -> None:
+    """The job's small picture. Raises Failure."""
+    connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/thumbnail", target, MAX_THUMBNAIL)
+
+
+def picture(connection: Connection, job_id: str, target: Path) -> None:
+    """The picture that a job was made from. Raises Failure."""
+    connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/picture", target, MAX_PICTURE)
+
+
+def delete(connection: Connection, job_id: str) -> None:
+    """Cancel a job that is at work, or delete one that has ended. Raises Failure."""
+    connection.json("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")
+
+
+def jobs(connection: Connection) -> dict[str, Any]:
+    """The account's jobs, newest first. Raises Failure."""
+    return connection.json("GET", "/v1/jobs")
+
+
+def account(connection: Connection) -> dict[str, Any]:
+    """Whose key it is, on what plan, with how many credits. Raises Failure."""
+    return connection.json("GET", "/v1/account")
+
+
+def generators(connection: Connection) -> dict[str, Any]:
+    """The generators of this server, with the JSON Schema of their options. Raises Failure."""
+    return connection.json("GET", "/v1/generators")
+
+
+def strange(connection: Connection, what: str) -> Failure:
+    """The answer is not of the form that it must have."""
+    return Failure("bad_answer", f"{connection.address} answers, but not as a SphereLinks server does: {what}.")
+
+
+def _text(connection: Connection, answer: dict[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise strange(connection, f"no {name}")
+    return value

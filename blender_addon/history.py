@@ -1,0 +1,3 @@
+"""Past jobs of this server."""
+
+classes = ()

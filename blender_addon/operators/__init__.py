@@ -1,0 +1,12 @@
+"""What the user and scripts can do, by the module that does it."""
+
+from . import batch, connection, generate, jobs, place, sources
+
+classes = (
+    *generate.classes,
+    *place.classes,
+    *jobs.classes,
+    *sources.classes,
+    *batch.classes,
+    *connection.classes,
+)

@@ -1,0 +1,198 @@
+"""The panel in the 3D viewport's sidebar."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import bpy
+
+from . import objects, preferences, session, settings, thumbnails
+from .client.errors import Failure
+from .client.jobs import Job
+from .preferences import draw_server
+from .text import paragraph, tip, words
+
+STAGES = {
+    "queued": "Waiting in line",
+    "starting": "Starting",
+    "decode": "Reading the picture",
+    "matte": "Finding the object",
+    "frame": "Framing the object",
+    "generator": "Making the shape",
+    "finishing": "Finishing mesh and texture",
+    "completed": "Done",
+}
+STATES = {
+    "waiting": "Waiting",
+    "sending": "Sending the picture",
+    "fetching": "Fetching the object",
+    "ready": "Ready to import",
+    "placed": "Imported",
+    "cancelled": "Cancelled",
+}
+SHOWN = 12
+
+
+class _Sidebar(bpy.types.Panel):
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "SphereLinks"
+
+
+class Main(_Sidebar):
+    bl_idname = "SPHERELINKS_PT_main"
+    bl_label = "SphereLinks"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, now = self.layout, session.current()
+        width = context.region.width if context.region else 0
+        draw_picture(layout, context)
+        layout.prop(settings.chosen(context.scene), "preset", expand=True)
+        column = layout.column()
+        column.scale_y = 1.5
+        column.operator("spherelinks.generate", icon="MESH_MONKEY")
+        if objects.is_ours(context.active_object):
+            layout.operator("spherelinks.replace", icon="FILE_REFRESH")
+        draw_credits(layout, context, now, width)
+
+
+class Options(_Sidebar):
+    bl_idname = "SPHERELINKS_PT_options"
+    bl_parent_id = "SPHERELINKS_PT_main"
+    bl_label = "Options"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, options = self.layout, settings.options(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        idle = {name for other, name in options.description.excluded if getattr(options, other)}
+        for field in options.description.fields:
+            row = layout.row()
+            row.active = field.name not in idle
+            row.prop(options, field.name)
+        if not options.description.fields:
+            layout.label(text="Test the connection to see them", icon="INFO")
+
+
+class Placement(_Sidebar):
+    bl_idname = "SPHERELINKS_PT_placement"
+    bl_parent_id = "SPHERELINKS_PT_main"
+    bl_label = "Placement"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, settings.chosen(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for name in ("height", "place", "facing", "shading", "own_collection", "mark_asset"):
+            layout.prop(chosen, name)
+
+
+class Batch(_Sidebar):
+    bl_idname = "SPHERELINKS_PT_batch"
+    bl_parent_id = "SPHERELINKS_PT_main"
+    bl_label = "Several Pictures"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, settings.chosen(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(chosen, "arrangement")
+        row = layout.row()
+        row.active = chosen.arrangement == "GRID"
+        row.prop(chosen, "spacing")
+        layout.operator_context = "INVOKE_DEFAULT"
+        layout.operator("spherelinks.generate_files", icon="FILE_FOLDER")
+
+
+class JobList(_Sidebar):
+    bl_idname = "SPHERELINKS_PT_jobs"
+    bl_parent_id = "SPHERELINKS_PT_main"
+    bl_label = "Jobs"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(session.current().jobs.all())
+
+    def draw(self, context: bpy.types.Context) -> None:
+        now = session.current()
+        width = context.region.width if context.region else 0
+        jobs = now.jobs.all()
+        first = [job for job in jobs if job.at_work]
+        rest = [job for job in reversed(jobs) if not job.at_work]
+        for job in [*first, *rest][:SHOWN]:
+            draw_job(self.layout, job, now, width)
+        if len(jobs) > SHOWN:
+            self.layout.label(text=words("and {} more").format(len(jobs) - SHOWN), translate=False)
+        self.layout.operator("spherelinks.forget_all", icon="TRASH")
+
+
+def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where the picture comes from, and how it looks."""
+    chosen = settings.chosen(context.scene)
+    layout.row().prop(chosen, "source", expand=True)
+    if chosen.source == "FILE":
+        row = layout.row(align=True)
+        row.prop(chosen, "filepath", text="")
+        row.operator("spherelinks.paste", text="", icon="PASTEDOWN")
+        preview = thumbnails.icon(Path(bpy.path.abspath(chosen.filepath))) if chosen.filepath else 0
+    elif chosen.source == "IMAGE":
+        layout.template_ID(chosen, "image", open="image.open")
+        preview = chosen.image.preview_ensure().icon_id if chosen.image else 0
+    else:
+        preview = 0
+    if preview:
+        layout.template_icon(icon_value=preview, scale=6.0)
+
+
+def draw_credits(layout: bpy.types.UILayout, context: bpy.types.Context, now: session.Session, width: int) -> None:
+    """What a job costs and what is left, or what keeps the server from saying so."""
+    try:
+        preferences.get(context).ready()
+    except Failure as failure:
+        tip(layout, failure, width)
+        layout.operator("spherelinks.show_preferences", icon="PREFERENCES")
+        return
+    row = layout.row(align=True)
+    if now.info is not None and now.trouble is None and not now.checking:
+        text = words("Costs 1 credit, {} left").format(now.info.credits)
+        row.label(text=text, icon="CHECKMARK", translate=False)
+    else:
+        draw_server(row, now, width)
+    row.operator("spherelinks.test_connection", text="", icon="FILE_REFRESH")
+
+
+def draw_job(layout: bpy.types.UILayout, job: Job, now: session.Session, width: int) -> None:
+    """One job: its picture, how far it is, and what can be done with it."""
+    box = layout.box()
+    row = box.row(align=True)
+    icon = thumbnails.icon(now.jobs.thumbnail(job.id)) or thumbnails.icon(now.jobs.picture(job.id))
+    row.label(text=job.name, icon_value=icon, translate=False)
+    if job.at_work:
+        row.operator("spherelinks.cancel", text="", icon="X").job = job.id
+        row = box.row()
+        row.progress(factor=job.progress / 100, text=state(job))
+        return
+    if job.state in ("ready", "placed"):
+        row.operator("spherelinks.place", text="", icon="IMPORT").job = job.id
+    elif job.state == "failed":
+        row.operator("spherelinks.retry", text="", icon="FILE_REFRESH").job = job.id
+    row.operator("spherelinks.forget", text="", icon="TRASH").job = job.id
+    if job.problem is not None:
+        failure = Failure(job.problem["code"], job.problem["message"], hint=job.problem["hint"])
+        tip(box, failure, width)
+    else:
+        paragraph(box, state(job), 0, "CHECKMARK" if job.state == "placed" else "INFO")
+
+
+def state(job: Job) -> str:
+    """How far a job is, in words."""
+    if job.state != "working":
+        return words(STATES.get(job.state, ""))
+    text = words(STAGES.get(job.stage, "At work"))
+    return f"{text}, {job.progress} %" + (f", {job.eta} s" if job.eta is not None else "")
+
+
+classes = (Main, JobList, Options, Placement, Batch)

@@ -1,0 +1,202 @@
+"""What the user has chosen: kept with the scene, so that it is there again when the file is opened."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
+
+from .client.errors import Failure
+from .client.options import Description, Field, Value
+
+SOURCES = (
+    ("FILE", "File", "A JPEG, PNG or WebP file", "FILE_IMAGE", 0),
+    ("IMAGE", "Image", "An image that is open in Blender", "IMAGE_DATA", 1),
+    ("RENDER", "Render", "The current render", "RENDER_STILL", 2),
+    ("VIEW", "View", "What the 3D viewport shows, without its overlays", "VIEW3D", 3),
+)
+PRESETS = (
+    ("DRAFT", "Draft", "Small texture, few faces: the quickest"),
+    ("STANDARD", "Standard", "What the server takes by default"),
+    ("DETAILED", "Detailed", "Large texture, more faces, more steps"),
+)
+PLACES = (
+    ("CURSOR", "3D Cursor", "Stand at the 3D cursor"),
+    ("ORIGIN", "World Origin", "Stand at the origin of the world"),
+)
+FACINGS = (
+    ("WORLD", "World", "The photographed side faces the world's front, -Y"),
+    ("VIEW", "View", "The photographed side faces the viewer"),
+)
+SHADINGS = (
+    ("NORMALS", "As Made", "With the normals of the asset"),
+    ("SMOOTH", "Smooth", "Smooth shading"),
+    ("FLAT", "Flat", "Flat shading"),
+)
+ARRANGEMENTS = (
+    ("GRID", "Grid", "Side by side, in rows and columns"),
+    ("STACK", "Stacked", "All in one place, each in a collection of its own"),
+)
+
+
+def _preset_chosen(self: Settings, context: bpy.types.Context) -> None:
+    values = options(context.scene)
+    for name, value in values.description.preset(self.preset).items():
+        if name != "generator":
+            setattr(values, name, value)
+
+
+class Settings(bpy.types.PropertyGroup):
+    source: EnumProperty(name="Source", description="Where the picture comes from", items=SOURCES)
+    filepath: StringProperty(name="Picture", description="JPEG, PNG or WebP file, 10 MB at most", subtype="FILE_PATH")
+    image: PointerProperty(type=bpy.types.Image, name="Image", description="An image that is open in Blender")
+    preset: EnumProperty(
+        name="Preset",
+        description="Sets all options at once",
+        items=PRESETS,
+        default="STANDARD",
+        update=_preset_chosen,
+    )
+    height: FloatProperty(
+        name="Real Height",
+        description="Height of the real thing; 0 makes its longest side one metre",
+        unit="LENGTH",
+        min=0.0,
+        soft_max=10.0,
+        max=1000.0,
+    )
+    place: EnumProperty(name="Place", description="Where the object will stand", items=PLACES)
+    facing: EnumProperty(name="Facing", description="Where its photographed side will look", items=FACINGS)
+    shading: EnumProperty(name="Shading", description="How its faces are shaded", items=SHADINGS)
+    own_collection: BoolProperty(name="Own Collection", description="Put each object into a collection of its own")
+    mark_asset: BoolProperty(
+        name="Mark as Asset", description="Show the object in the asset browser, in the catalogue SphereLinks"
+    )
+    arrangement: EnumProperty(name="Arrange", description="How several objects are arranged", items=ARRANGEMENTS)
+    spacing: FloatProperty(
+        name="Spacing",
+        description="Distance between objects in a grid",
+        unit="LENGTH",
+        default=1.5,
+        min=0.0,
+        soft_max=10.0,
+    )
+
+
+def chosen(scene: bpy.types.Scene) -> Settings:
+    """The choices that belong to a scene."""
+    found: Settings = scene.spherelinks  # type: ignore[attr-defined]  # ours, see `registration`
+    return found
+
+
+def options(scene: bpy.types.Scene) -> Any:
+    """The values of the server's options that belong to a scene, and their ``description``."""
+    return scene.spherelinks_options  # type: ignore[attr-defined]  # ours, see `show_options`
+
+
+_shown: list[Any] = []
+
+
+def attach() -> None:
+    """Give every scene its choices."""
+    bpy.types.Scene.spherelinks = PointerProperty(type=Settings)  # type: ignore[attr-defined,func-returns-value]
+
+
+def detach() -> None:
+    """Take them away again."""
+    del bpy.types.Scene.spherelinks  # type: ignore[attr-defined]
+
+
+def show_options(description: Description) -> None:
+    """Properties for the options a server describes, in place of those there are; values by name are kept."""
+    if _shown and _shown[0].description == description:
+        return
+    hide_options()
+    _shown.append(_build(description))
+    bpy.utils.register_class(_shown[0])
+    bpy.types.Scene.spherelinks_options = PointerProperty(  # type: ignore[attr-defined,func-returns-value]
+        type=_shown[0]
+    )
+
+
+def hide_options() -> None:
+    """Take the options' properties away again."""
+    if _shown:
+        del bpy.types.Scene.spherelinks_options  # type: ignore[attr-defined]
+        bpy.utils.unregister_class(_shown.pop())
+
+
+def _build(description: Description) -> Any:
+    """A property group with a property for each option of the server; ``description`` is an attribute of the class."""
+    properties = {field.name: _property(field) for field in description.fields}
+    return type(
+        "SPHERELINKS_PG_options",
+        (bpy.types.PropertyGroup,),
+        {"__annotations__": properties, "description": description, "__module__": __name__},
+    )
+
+
+def _property(field: Field) -> Any:
+    common: dict[str, Any] = {"name": field.label, "description": field.description, "default": field.default}
+    match field.kind:
+        case "integer":
+            return IntProperty(**common, min=int(field.low), max=int(field.high))
+        case "number":
+            return FloatProperty(**common, min=field.low, max=field.high, precision=3)
+        case "boolean":
+            return BoolProperty(**common)
+        case "choice":
+            return EnumProperty(**common, items=[(choice, choice.title(), "") for choice in field.choices])
+        case _:
+            return StringProperty(**common)
+
+
+def request(scene: bpy.types.Scene) -> dict[str, Any]:
+    """The options to send, as the panel shows them. Raises Failure."""
+    shown, height = options(scene), chosen(scene).height
+    description: Description = shown.description
+    values: dict[str, Value] = {field.name: getattr(shown, field.name) for field in description.fields}
+    try:
+        wanted = description.request(values)
+    except ValueError as error:
+        raise Failure("invalid_option", str(error)) from error
+    if height > 0 and description.sizes:
+        wanted["dimensions"] = {"height": round(height * metres(scene), 6), "unit": "m"}
+    return wanted
+
+
+def metres(scene: bpy.types.Scene) -> float:
+    """Metres in one of the scene's units of length."""
+    units = scene.unit_settings
+    return 1.0 if units.system == "NONE" else units.scale_length
+
+
+def placement(context: bpy.types.Context) -> dict[str, Any]:
+    """Where and how the object is to stand, fixed now: JSON values that `objects.place` reads."""
+    scene = context.scene
+    wanted = chosen(scene)
+    view = context.region_data if isinstance(context.region_data, bpy.types.RegionView3D) else None
+    return {
+        "location": list(scene.cursor.location[:]) if wanted.place == "CURSOR" else [0.0, 0.0, 0.0],
+        "turn": turn_to(view) if wanted.facing == "VIEW" and view else 0.0,
+        "shading": wanted.shading,
+        "ownCollection": wanted.own_collection,
+        "markAsset": wanted.mark_asset,
+    }
+
+
+def turn_to(view: bpy.types.RegionView3D) -> float:
+    """The turn about Z, radians, that lets an object's front, -Y, face the viewer; 0 from straight above or below."""
+    x, y, _ = view.view_rotation @ _out_of_the_screen()
+    return math.atan2(y, x) + math.pi / 2 if math.hypot(x, y) > 1e-3 else 0.0
+
+
+def _out_of_the_screen() -> Any:
+    from mathutils import Vector
+
+    return Vector((0.0, 0.0, 1.0))
+
+
+classes = (Settings,)

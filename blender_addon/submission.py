@@ -1,0 +1,47 @@
+"""From a picture to a job: what every way of asking for an object has in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from . import preferences, session
+from .client.jobs import Job
+from .pictures import Picture
+
+
+def new_job(
+    context: bpy.types.Context, picture: Picture, options: dict[str, Any], placement: dict[str, Any], batch: str = ""
+) -> Job:
+    """A job on disk that nobody works on yet. Raises Failure, OSError."""
+    return session.current().jobs.new(
+        preferences.get(context).address(),
+        picture.name,
+        picture.data,
+        options=options,
+        placement=placement,
+        document=bpy.data.filepath,
+        batch=batch,
+    )
+
+
+def start(context: bpy.types.Context, job: Job) -> None:
+    """Work on the job on a thread; `watch` places the object when it is there. Raises Failure."""
+    now, preference = session.current(), preferences.get(context)
+    now.runner.limit_s = preference.minutes * 60
+    now.runner.start(job.id, preference.connection())
+
+
+def finish(context: bpy.types.Context, job: Job) -> None:
+    """Work on the job here and now, and place the object: for scripts. Raises Failure; RuntimeError from placing."""
+    now, preference = session.current(), preferences.get(context)
+    now.runner.limit_s = preference.minutes * 60
+    now.runner.run(job, preference.connection())
+    place(job)
+
+
+def place(job: Job) -> None:
+    """Place a job's object in one undo step. Raises RuntimeError with what its operator reports."""
+    operators: Any = bpy.ops
+    operators.spherelinks.place("EXEC_DEFAULT", True, job=job.id)
