@@ -10,46 +10,30 @@ from spherelinks.mesh.topology import Faces, Vertices, twins
 
 #: How much a neighbour on a side counts against the face's own direction, and how often it is asked.
 _NEIGHBOUR, _ROUNDS = 0.25, 4
-#: Cells per page side on which overlap within a chart is looked for.
-_FINE = 2
+#: Cells along the box's longest side on which overlap within a chart is looked for.
+_CELLS = 2048
 
 
-def project(
-    vertices: Vertices, faces: Faces, page: int, gutter: int
-) -> tuple[NDArray[np.float32], Faces, NDArray[np.int32]]:
-    """Lay (V, 3) vertices and (F, 3) faces out on a square page of `page` texels with `gutter` between charts.
+def project(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Charts for (V, 3) vertices and (F, 3) faces.
 
     Each face goes to the side of the box that it faces, moderated by its neighbours; connected faces of one side form
-    a chart, and a face that would overlap its chart starts another. Charts are packed on shelves by height.
-    Returns (W, 2) float32 UVs in 0..1, (F, 3) int32 faces into them and (W,) int32 source vertices.
+    a chart, and a face that would overlap its chart starts another.
+    Returns (F, 3, 2) float64 corners on each chart's plane, v downwards, the unit being the same for all, and the (F,)
+    int64 chart of each face.
     """
     centre = (vertices.min(axis=0).astype(np.float64) + vertices.max(axis=0)) / 2
     points = vertices - centre
     points /= max(float(np.abs(points).max()) * 2, 1e-30)  # into -0.5..0.5
     opposite = twins(faces)
     side = _sides(points, faces, opposite, _NEIGHBOUR, _ROUNDS)
-    chart = _charts(points, faces, opposite, side, page * _FINE)
-    n_charts = int(chart.max()) + 1
+    chart = _charts(points, faces, opposite, side, _CELLS)
     # an axis a of side 2a (towards +) or 2a + 1; u, v such that no chart is mirrored
     axis = side >> 1
     u_axis, v_axis = (axis + 1) % 3, (axis + 2) % 3
     u = np.take_along_axis(points[faces], u_axis[:, None, None], axis=2)[..., 0]
     v = np.take_along_axis(points[faces], v_axis[:, None, None], axis=2)[..., 0]
-    u = np.where((side & 1 == 0)[:, None], u, -u)
-    low = np.full((n_charts, 2), np.inf)
-    high = np.full((n_charts, 2), -np.inf)
-    for k, flat in enumerate((u, -v)):  # v of a texture runs downwards
-        np.minimum.at(low[:, k], chart, flat.min(axis=1))
-        np.maximum.at(high[:, k], chart, flat.max(axis=1))
-    order = np.argsort(low[:, 1] - high[:, 1], kind="stable")
-    place, scale = _pack(high - low, order, page, gutter)
-    corner = np.stack([u, -v], axis=-1) - low[chart][:, None]
-    uv = (corner * scale + place[chart][:, None]) / page
-    _, first, placed = np.unique(
-        chart[:, None] * np.int64(len(vertices)) + faces, return_index=True, return_inverse=True
-    )
-    source = faces.ravel()[first].astype(np.int32)
-    return uv.reshape(-1, 2)[first].astype(np.float32), placed.reshape(-1, 3).astype(np.int32), source
+    return np.stack([np.where((side & 1 == 0)[:, None], u, -u), -v], axis=-1), chart  # v of a texture runs downwards
 
 
 @njit(cache=True, nogil=True)
@@ -131,33 +115,3 @@ def _charts(points, faces, opposite, side, cells):  # type: ignore[no-untyped-de
                     stop += 1
         count += 1
     return chart
-
-
-@njit(cache=True, nogil=True)
-def _pack(extent, order, page, gutter):  # type: ignore[no-untyped-def]
-    """Place boxes on shelves, the largest scale that fits: (charts, 2) corners in texels, and texels per unit."""
-    place = np.zeros((len(extent), 2))
-    low, high = 0.0, page / max(extent.max(), 1e-9)
-    for _ in range(24):
-        scale = (low + high) / 2
-        if _shelve(extent, order, scale, page, gutter, place):
-            low = scale
-        else:
-            high = scale
-    _shelve(extent, order, low, page, gutter, place)
-    return place, low
-
-
-@njit(cache=True, nogil=True)
-def _shelve(extent, order, scale, page, gutter, place):  # type: ignore[no-untyped-def]
-    x, y, shelf = gutter / 2, gutter / 2, 0.0
-    for chart in order:
-        width, height = extent[chart, 0] * scale + gutter, extent[chart, 1] * scale + gutter
-        if x + width > page:
-            x, y, shelf = gutter / 2, y + shelf, 0.0
-        shelf = max(shelf, height)
-        if x + width > page or y + height > page:
-            return False
-        place[chart, 0], place[chart, 1] = x, y
-        x += width
-    return True

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import uvunwrap
+from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.texture.boxes import project
+from spherelinks.texture.packing import lay_out
 
 #: The atlas is laid out once, for a texture of this side; other sizes reuse it.
 PAGE = 1024
@@ -38,22 +40,48 @@ class Atlas:
 def unwrap(vertices: Vertices, faces: Faces) -> Atlas:
     """Cut a mesh into charts and pack them on a square page without overlap.
 
-    vertices (V, 3) float32, faces (F, 3) int32. uvunwrap does it; past MOST_FACES, and where uvunwrap refuses a mesh,
-    charts come from :func:`spherelinks.texture.boxes.project`. Deterministic: no clock decides.
+    vertices (V, 3) float32, faces (F, 3) int32. uvunwrap cuts and flattens; past MOST_FACES, and where uvunwrap refuses
+    a mesh, charts come from :func:`spherelinks.texture.boxes.project`. Packing is the same for both, see
+    :func:`spherelinks.texture.packing.lay_out`. Deterministic: no clock decides.
     """
-    if len(faces) > MOST_FACES:
-        return Atlas(*project(vertices, faces, PAGE, GUTTER), fallback=True)
+    flat = _flattened(vertices, faces) if len(faces) <= MOST_FACES else None
+    corners, _ = lay_out(*(flat or project(vertices, faces)), faces, GUTTER / PAGE)
+    number, first = _numbered(faces, corners)
+    uv = corners.reshape(-1, 2)[first].astype(np.float32)
+    return Atlas(uv, number, faces.ravel()[first], fallback=flat is None)
+
+
+def _flattened(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """(F, 3, 2) corners and (F,) charts by uvunwrap; None where it refuses."""
     mesh = uvunwrap.Mesh(
         np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32).view(np.uint32)
     )
     try:
-        atlas = uvunwrap.generate([mesh], page_size=PAGE, padding=GUTTER)
+        atlas = uvunwrap.generate([mesh], page_size=PAGE, padding=GUTTER, packing="fast")
     except uvunwrap.UnwrapError:
-        return Atlas(*project(vertices, faces, PAGE, GUTTER), fallback=True)
+        return None
     out = atlas.meshes[0]
-    uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2)
-    # given over the page's used part, which is not square; the texture is
-    uv = uv * np.array([atlas.width, atlas.height], np.float32) / np.float32(max(atlas.width, atlas.height))
-    uv[:, 1] = 1 - uv[:, 1]  # its v grows upwards
-    placed = np.frombuffer(out.indices, np.uint32).reshape(-1, 3).astype(np.int32)
-    return Atlas(uv, placed, np.frombuffer(out.xref, np.uint32).astype(np.int32))
+    vertex = np.frombuffer(out.indices, np.uint32).reshape(-1, 3).astype(np.int32)
+    # given over the page's used part, which is not square, with v upwards
+    uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2).astype(np.float64) * (atlas.width, -atlas.height)
+    return uv[vertex], np.frombuffer(out.chart, np.int32)[vertex[:, 0]].astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _numbered(faces, corners):  # type: ignore[no-untyped-def]
+    """(F, 3) int32 numbers, one for each place that a vertex has, and the first of the 3F corners that has each."""
+    number = np.empty(faces.shape, np.int32)
+    first = np.empty(faces.size, np.int64)
+    latest, earlier = np.full(faces.max() + 1, -1, np.int32), np.empty(faces.size, np.int32)
+    count = 0
+    for f in range(len(faces)):
+        for k in range(3):
+            one = latest[faces[f, k]]
+            while one >= 0 and (corners[first[one] // 3, first[one] % 3] != corners[f, k]).any():
+                one = earlier[one]
+            if one < 0:
+                one = count
+                first[one], earlier[one], latest[faces[f, k]] = 3 * f + k, latest[faces[f, k]], one
+                count += 1
+            number[f, k] = one
+    return number, first[:count].copy()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from shapes import ball, mesh_of, noise, torus
+from shapes import axes, ball, mesh_of, noise, torus
 
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.simplify import simplify
@@ -79,19 +79,38 @@ def test_charts_keep_their_distance(mesh: Mesh, way: str) -> None:
         assert chart[a] == chart[b]
 
 
-def test_texels_are_spread_evenly_and_mostly_used() -> None:
-    vertices, faces = _mesh("torus")
+def _rod() -> np.ndarray:
+    x, y, z = axes(64)
+    return np.maximum(np.sqrt(x**2 + z**2) - 0.06, np.abs(y) - 0.9).astype(np.float32)
+
+
+def _plate() -> np.ndarray:
+    x, y, z = axes(64)
+    return np.maximum(np.maximum(np.abs(x), np.abs(y)) - 0.9, np.abs(z) - 0.06).astype(np.float32)
+
+
+@pytest.mark.parametrize("field", [ball(64), torus(64), torus(96, 0.75, 0.1), _rod(), _plate()])
+def test_texels_are_spread_evenly_and_mostly_used(field: np.ndarray) -> None:
+    """Rings, rods and plates too, whose charts have to be cut to fill a square."""
+    vertices, faces = simplify(*mesh_of(field), 6000)
     atlas = unwrap(vertices, faces)
-    assert (_cover(atlas, 1024) > 0).mean() > 0.45
-    flat, solid = atlas.uv[atlas.faces].astype(float), vertices[faces].astype(float)
-    u, v = flat[:, 1] - flat[:, 0], flat[:, 2] - flat[:, 0]
-    laid = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
-    real = np.linalg.norm(np.cross(solid[:, 1] - solid[:, 0], solid[:, 2] - solid[:, 0]), axis=1)
-    density = np.sqrt(laid / real)
+    assert _areas(atlas.uv[atlas.faces]).sum() > 0.59
+    assert _evenly_spread(atlas, vertices, faces) > 0.95
+
+
+def _areas(corners: np.ndarray) -> np.ndarray:
+    """Of (F, 3, 2) or (F, 3, 3) triangles."""
+    u, v = np.moveaxis(corners[:, 1:] - corners[:, :1], 1, 0).astype(float)
+    squared = (u * u).sum(-1) * (v * v).sum(-1) - (u * v).sum(-1) ** 2
+    return np.asarray(np.sqrt(np.maximum(squared, 0)) / 2)
+
+
+def _evenly_spread(atlas: Atlas, vertices: np.ndarray, faces: np.ndarray) -> float:
+    """The share of the surface whose texels per length, the root of texels per area, are within 15 % of the mean."""
+    real = _areas(vertices[faces])
+    density = np.sqrt(_areas(atlas.uv[atlas.faces]) / np.maximum(real, 1e-30))
     density /= np.average(density, weights=real)
-    inner = np.quantile(density, (0.05, 0.95))
-    assert inner[0] > 0.85
-    assert inner[1] < 1.15
+    return float(real[np.abs(density - 1) < 0.15].sum() / real.sum())
 
 
 def test_charts_are_not_mirrored(mesh: Mesh, way: str) -> None:
@@ -115,5 +134,11 @@ def test_boxes_split_what_would_cover_itself() -> None:
     vertices = np.concatenate([inner, inner * (2, 1, 2)]).astype(np.float32)
     i = np.arange(299)
     faces = np.concatenate([np.stack([i, i + 300, i + 1], 1), np.stack([i + 1, i + 300, i + 301], 1)]).astype(np.int32)
-    uv, placed, source = project(vertices, faces[:, ::-1].copy(), 1024, 4)
-    assert (_cover(Atlas(uv, placed, source), 1024) > 1).sum() == 0
+    faces = faces[:, ::-1].copy()
+    corners, chart = project(vertices, faces)
+    assert len(np.unique(chart)) > 1
+    for one in np.unique(chart):
+        own = corners[chart == one].reshape(-1, 2)
+        own = (own - own.min(axis=0)) / np.ptp(own, axis=0).max()
+        atlas = Atlas(own, np.arange(len(own)).reshape(-1, 3), np.arange(len(own)))
+        assert (_cover(atlas, 1024) > 1).sum() == 0
