@@ -13,10 +13,12 @@ from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics
 from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
+from spherelinks_server.survey import Survey
 from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
+from spherelinks_server.waiting import Waiters
 
 THREADS = 16
-"""Requests that one process works on at a time."""
+"""Requests that one process works on at a time, besides those that only wait for a job."""
 _DESCRIPTION = """\
 Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
 
@@ -65,6 +67,8 @@ def create_app(
         intake=Intake(THREADS // 4, guard or Guard()),
         generators=installed,
         settings=settings,
+        waiters=Waiters(),
+        survey=Survey(),
     )
     context.register(app)
     metrics.register(app, engine, settings.metrics_token)

@@ -1,4 +1,4 @@
-"""Sending a stored asset: whole, in part, or not at all where the client has it."""
+"""Sending a stored file: whole, in part, or not at all where the client has it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spherelinks.storage import Storage
 MEDIA_TYPE = "model/gltf-binary"
 
 
-def send(storage: Storage, path: str, size: int, sha256: str, name: str) -> Response:
+def send(storage: Storage, path: str, size: int, etag: str, name: str, media_type: str = MEDIA_TYPE) -> Response:
     """The answer to GET or HEAD for the file at ``path``, of ``size`` bytes, to be saved as ``name``.
 
     Honours If-None-Match, If-Range and a single Range (RFC 9110); several ranges at once get the whole file. The
@@ -20,8 +20,8 @@ def send(storage: Storage, path: str, size: int, sha256: str, name: str) -> Resp
 
     Raises StorageUnavailable, and werkzeug's RequestedRangeNotSatisfiable.
     """
-    response = Response(mimetype=MEDIA_TYPE)
-    response.set_etag(sha256)
+    response = Response(mimetype=media_type)
+    response.set_etag(etag)
     response.accept_ranges = "bytes"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.cache_control.private = True
@@ -32,7 +32,7 @@ def send(storage: Storage, path: str, size: int, sha256: str, name: str) -> Resp
     if request.method == "HEAD":
         response.content_length = size
         return response
-    part = _wanted(size, sha256)
+    part = _wanted(size, etag)
     if part is not None:
         response.status_code = HTTPStatus.PARTIAL_CONTENT
         response.content_range.set(*part, size)
@@ -40,13 +40,13 @@ def send(storage: Storage, path: str, size: int, sha256: str, name: str) -> Resp
     return response
 
 
-def _wanted(size: int, sha256: str) -> tuple[int, int] | None:
+def _wanted(size: int, etag: str) -> tuple[int, int] | None:
     """First byte and the one after the last, by the Range header; None where there is none to honour."""
     asked = request.range
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return None
     condition = request.headers.get("If-Range")
-    if condition is not None and condition != f'"{sha256}"':
+    if condition is not None and condition != f'"{etag}"':
         return None
     start, end = asked.ranges[0]
     start = max(size + start, 0) if start < 0 else start

@@ -44,10 +44,8 @@ def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
     """
     written: dict[str, Any] = app.api_doc
     used: list[tuple[type[BaseModel], JsonSchemaMode]] = [
-        (models.GenerateRequest, "validation"),
-        (models.JobAccepted, "serialization"),
-        (models.JobStatus, "serialization"),
-        (models.Error, "serialization"),
+        *((model, "validation") for model in models.REQUESTS),
+        *((model, "serialization") for model in models.ANSWERS),
     ]
     _, schemas = models_json_schema(used, ref_template=_REF, schema_generator=_Untitled)
     written["components"]["schemas"] = schemas["$defs"]
@@ -58,12 +56,23 @@ def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
     del generator["minLength"], generator["maxLength"]
     for path in written["paths"].values():
         for operation in path.values():
-            # the framework takes for granted that everything is validated; what has no body cannot be wrong
-            if "requestBody" not in operation:
+            parameters = operation.get("parameters", [])
+            # the framework takes for granted that everything is validated; a path alone cannot be wrong
+            if "requestBody" not in operation and all(parameter["in"] == "path" for parameter in parameters):
                 del operation["responses"]["400"]
-            else:
-                operation["requestBody"]["content"]["application/json"]["example"] = _EXAMPLE
+            for parameter in parameters:
+                parameter["schema"] = _without_null(parameter["schema"])
+    generate = written["paths"]["/v1/generate"]["post"]
+    generate["requestBody"]["content"]["application/json"]["example"] = _EXAMPLE
     return written
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a parameter: it may be left out, but an address and a header know no null."""
+    kinds = [kind for kind in schema.get("anyOf", []) if kind.get("type") != "null"]
+    rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default", "title")}
+    default = {"default": schema["default"]} if schema.get("default") is not None else {}
+    return (kinds[0] if len(kinds) == 1 else {}) | rest | default
 
 
 def blueprint(app: OpenAPI, installed: tuple[str, ...]) -> Blueprint:

@@ -18,9 +18,9 @@ _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _VIEWER_STYLE = "'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='"  # that of static/vendor/model-viewer.min.js
 _PAGE_POLICY = (
     # model-viewer brings a decoder as WebAssembly
-    f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' {_VIEWER_STYLE}; img-src 'self' data: blob:; "
-    "font-src 'self'; connect-src 'self' blob: data:; worker-src 'self' blob:; manifest-src 'self'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
+    f"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' {_VIEWER_STYLE}; "
+    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self' blob: data:; worker-src 'self' blob:; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "

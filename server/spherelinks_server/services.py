@@ -11,6 +11,8 @@ from spherelinks.config import Settings
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
 from spherelinks_server.limits import RateLimit
+from spherelinks_server.survey import Survey
+from spherelinks_server.waiting import Waiters
 
 EXTENSION = "spherelinks"
 
@@ -25,6 +27,8 @@ class Services:
     intake: Intake
     generators: tuple[str, ...]
     settings: Settings
+    waiters: Waiters
+    survey: Survey
 
 
 def services() -> Services:

@@ -23,6 +23,7 @@ from spherelinks.errors import ConfigurationError
 from spherelinks.storage import open_storage
 from spherelinks_server import limits
 from spherelinks_server.app import THREADS, create_app
+from spherelinks_server.waiting import WAITERS
 
 DRAIN_S = 25
 """Seconds that requests under way get to finish when the server stops: more than fetching a picture may take."""
@@ -43,7 +44,7 @@ def server(target: str, host: str, port: int) -> MPServer:
         factory=True,
         # one process: the rate limit is kept in its memory
         workers=1,
-        blocking_threads=THREADS,
+        blocking_threads=THREADS + WAITERS,
         http=HTTPModes.http1,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_S,

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,28 +105,50 @@ class Caller:
 
     def finish(self, job_id: str, glb: bytes, storage: Storage) -> None:
         """Do as a worker does that has made this asset."""
-        attempt = self._begin(job_id)
-        path = files.result(job_id, attempt.number)
+        assert self.complete(self.begin(job_id), glb, storage)
+
+    def complete(self, attempt: Attempt, glb: bytes, storage: Storage) -> bool:
+        """Deliver the asset; whether it counts."""
+        path = files.result(attempt.job_id, attempt.number)
         storage.put(path, glb)
-        assert attempts.complete(
+        return attempts.complete(
             self.engine, attempt, path, hashlib.sha256(glb).hexdigest(), len(glb), {"faces": 12, "warnings": []}
         )
 
     def fail(self, job_id: str, failure: Failure) -> None:
         """Do as a worker does whose attempt failed."""
-        assert attempts.fail(self.engine, self._begin(job_id), failure)
+        assert attempts.fail(self.engine, self.begin(job_id), failure)
 
     def work(self, job_id: str, stage: str, share: float) -> None:
         """Do as a worker does that is so far."""
-        assert attempts.beat(self.engine, self._begin(job_id), stage, share)
+        self.beat(self.begin(job_id), stage, share)
 
-    def _begin(self, job_id: str) -> Attempt:
+    def beat(self, attempt: Attempt, stage: str, share: float) -> None:
+        """Show that the attempt is so far."""
+        assert attempts.beat(self.engine, attempt, stage, share)
+
+    def begin(self, job_id: str) -> Attempt:
+        """Do as a worker does that takes the job off the queue."""
         with transaction(self.engine) as session:
             queue_id = session.scalars(select(Job.queue_id).where(Job.id == job_id)).one()
             queue.drop(session, queue_id)
         attempt = attempts.start(self.engine, job_id, queue_id)
         assert attempt is not None
         return attempt
+
+    def delete(self, job_id: str) -> TestResponse:
+        return self.http.delete(f"/v1/jobs/{job_id}", headers=self.headers)
+
+    def first_job(self) -> str:
+        """The id of the account's first job, as soon as it is accepted."""
+        deadline = time.monotonic() + 60
+        while True:
+            with transaction(self.engine) as session:
+                found = session.scalars(select(Job.id).where(Job.account_id == self.account_id)).first()
+            if found is not None:
+                return found
+            assert time.monotonic() < deadline, "no job was accepted"
+            time.sleep(0.05)
 
     def submit(self, picture: bytes) -> str:
         """A new job's id."""

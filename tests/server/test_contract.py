@@ -8,25 +8,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from threading import Thread
 from typing import Any
 
 import pytest
 import schemathesis
-from flask import Flask
 from schemathesis.engine import Status, events, from_schema
+from sqlalchemy import Engine
 from werkzeug.serving import make_server
+
+from spherelinks.config import Settings
+from spherelinks.storage import Storage
+from spherelinks_server import create_app
+from spherelinks_server.services import EXTENSION
+from spherelinks_server.waiting import Waiters
 
 from .conftest import Caller, base64_of, encoded
 
 PICTURE = base64_of(encoded("PNG"))
-EXAMPLES = 30
+EXAMPLES = 12
 
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
     good = case.meta is not None and case.meta.generation.mode.is_positive
-    if good and case.operation.method == "post" and isinstance(case.body, dict):
+    if good and case.headers:  # one key for two bodies is refused, as it should be
+        case.headers.pop("Idempotency-Key", None)
+    if good and case.operation.label == "POST /v1/generate" and isinstance(case.body, dict):
         field, text = (
             ("imageBase64", PICTURE) if "imageBase64" in case.body else ("imageUrl", f"data:;base64,{PICTURE}")
         )
@@ -34,7 +43,10 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 
 @pytest.fixture(scope="module")
-def address(app: Flask) -> Iterator[str]:
+def address(settings: Settings, engine: Engine, storage: Storage) -> Iterator[str]:
+    app = create_app(settings, engine, storage, rate_limit=0)
+    # nobody works here: who waits for a job would wait in vain
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], waiters=Waiters(places=0))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -47,6 +59,9 @@ def answers(address: str, headers: dict[str, str]) -> Counter[tuple[str, str, in
     schema.config.headers = headers
     schema.config.generation.max_examples = EXAMPLES
     schema.config.generation.deterministic = True
+    schema.config.checks.use_after_free.enabled = False  # a job that is deleted at work is cancelled, and still there
+    # the contract: what a failed job lacks is answered with 502
+    schema.config.checks.not_a_server_error.expected_statuses = ["2xx", "3xx", "4xx", "502"]
 
     seen: Counter[tuple[str, str, int]] = Counter()
     wrong: list[str] = []
@@ -70,10 +85,12 @@ def answers(address: str, headers: dict[str, str]) -> Counter[tuple[str, str, in
 
 def test_with_a_key(address: str, make_caller: Callable[..., Caller]) -> None:
     seen = answers(address, make_caller(credits=1_000_000).headers)
-    assert seen["POST", "/v1/generate", 202] > 20
-    assert seen["POST", "/v1/generate", 400] > 20
+    assert seen["POST", "/v1/generate", 202] > 10
+    assert seen["POST", "/v1/generate", 400] > 10
     assert seen["GET", "/v1/status/{jobId}", 200] > 0  # of the jobs it made itself
     assert seen["GET", "/v1/download/{jobId}", 409] > 0
+    assert seen["DELETE", "/v1/jobs/{jobId}", 200] > 0
+    assert seen["GET", "/v1/jobs", 200] > 0
 
 
 def test_without_a_key(address: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from .conftest import Caller
 FIELDS = {
     *("jobId", "status", "progress", "description"),
     *("stage", "queuePosition", "etaSeconds", "error", "report", "creditsCharged", "expiresAt"),
+    *("cache", "sandbox"),
 }
 
 
@@ -55,7 +57,10 @@ def test_a_completed_job(caller: Caller, storage: Storage, png: bytes) -> None:
     shown = status(caller, job)
     assert (shown["status"], shown["progress"], shown["creditsCharged"]) == ("COMPLETED", 100, 1)
     assert shown["report"]["faces"] == 12
-    assert shown["error"] is shown["expiresAt"] is shown["etaSeconds"] is None
+    assert shown["error"] is shown["etaSeconds"] is None
+    assert shown["cache"] == "miss"
+    kept = datetime.fromisoformat(shown["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(days=29) < kept <= timedelta(days=30)  # as long as the free plan keeps it
 
 
 def test_a_failed_job_says_why_and_costs_nothing(caller: Caller, png: bytes) -> None:

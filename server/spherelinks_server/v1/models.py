@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
+from spherelinks.jobs import exports
 from spherelinks.options import Options
 
 JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
@@ -42,6 +43,11 @@ class GenerateRequest(_Camel):
         description="The picture's bytes in base64, bare or as a data URI; at most 10 MB once decoded.",
     )
     options: Options = Field(default_factory=Options)
+    cache: Literal["use", "bypass"] = Field(
+        default="use",
+        description="Whether the asset that the same request of this account has made before will do: it costs nothing "
+        "and is there at once. With `bypass` it is made anew.",
+    )
 
     @field_validator("options", mode="before")
     @classmethod
@@ -49,12 +55,35 @@ class GenerateRequest(_Camel):
         return Options.from_json(options) if isinstance(options, dict) else options
 
 
+class GenerateHeaders(BaseModel):
+    """What a client may ask of the exchange itself."""
+
+    idempotency_key: str | None = Field(
+        default=None,
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+$",
+        description="Your own name for this request, such as a UUID. A repetition with the same name and body gets the "
+        "first one's job, and costs nothing; kept for a week.",
+    )
+    prefer: str | None = Field(
+        default=None,
+        alias="Prefer",
+        description="`wait=30` waits for the asset, up to so many seconds (60 at most), and answers with the GLB.",
+    )
+
+
 class JobAccepted(_Camel):
     """The job is stored and will end, one way or the other; one credit is held for it."""
 
     job_id: str = Field(pattern=JOB_ID, examples=[_EXAMPLE_JOB])
-    status: Literal["PROCESSING"]
+    status: Literal["PROCESSING", "COMPLETED"] = Field(
+        description="COMPLETED at once where the account has had the same asset made before, and for sandbox keys."
+    )
     message: str = Field(examples=["Generation started."])
+    cache: Literal["hit", "miss"] = Field(description="hit: the asset of an earlier job of this account, for nothing.")
+    credits_charged: int = Field(ge=0, description="So far: 0. One credit is held unless the job has completed.")
 
 
 class Problem(_Camel):
@@ -80,7 +109,135 @@ class JobStatus(_Camel):
     error: Problem | None = Field(description="Why it failed; null unless it did.")
     report: dict[str, Any] | None = Field(description="What was made and how; null until it is.")
     credits_charged: int = Field(ge=0, description="Credits captured for this job; a failed one costs none.")
-    expires_at: datetime | None = Field(description="When the asset is deleted; null: it is kept.")
+    expires_at: datetime | None = Field(
+        description="When the job's files are deleted; null: they are kept, or the job has not ended."
+    )
+    cache: Literal["hit", "miss"] = Field(description="hit: the asset is that of an earlier job, and cost nothing.")
+    sandbox: bool = Field(description="Asked for with a sandbox key: the asset is a sample.")
+
+
+class Job(JobStatus):
+    """A job with what was asked for, when, and where its files are."""
+
+    options: dict[str, Any] = Field(description="All options, also those that were left out.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    files: dict[str, str] = Field(
+        description="Paths of the files that can be had now, by kind.",
+        examples=[{"glb": f"/v1/jobs/{_EXAMPLE_JOB}/files/glb"}],
+    )
+
+
+class JobPage(_Camel):
+    """Some jobs, newest first."""
+
+    jobs: list[Job]
+    next_cursor: str | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
+
+
+class JobsQuery(BaseModel):
+    status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, description="Only those.")
+    cursor: str | None = Field(default=None, pattern=JOB_ID, description="`nextCursor` of the page before.")
+    limit: int = Field(default=20, ge=1, le=100, description="Jobs a page.")
+
+
+class StatusQuery(BaseModel):
+    wait: int = Field(
+        default=0, ge=0, le=60, description="Seconds to wait for the job's end before the answer; fewer if many wait."
+    )
+
+
+class Deleted(_Camel):
+    """What became of the job: `cancelled` while it was at work, its credit given back, or `deleted` with its files;
+    `ended` if it ended just as it should be cancelled, and is left as it is."""
+
+    job_id: str = Field(pattern=JOB_ID, examples=[_EXAMPLE_JOB])
+    outcome: Literal["cancelled", "deleted", "ended"]
+
+
+class Credits(_Camel):
+    """The account's credits. Those of the month are spent first."""
+
+    available: int = Field(ge=0, description="May be spent: `monthly` and `lasting`.")
+    held: int = Field(ge=0, description="Set aside for jobs that have not ended.")
+    monthly: int = Field(ge=0, description="Of this month, gone at `monthlyUntil`.")
+    lasting: int = Field(ge=0, description="Granted or bought; they do not expire.")
+    monthly_until: datetime
+    next_monthly: int = Field(ge=0, description="How many the plan adds at `monthlyUntil`.")
+
+
+class LedgerEntry(_Camel):
+    """One movement of credits, never changed and never deleted. The balance is their sum."""
+
+    id: int
+    kind: Literal["grant", "hold", "capture", "release", "expire"]
+    available: int = Field(description="Change of the credits that may be spent.")
+    held: int = Field(description="Change of those set aside.")
+    monthly: int = Field(description="So much of `available` are credits of a month.")
+    job_id: str | None
+    reason: str | None
+    created_at: datetime
+
+
+class LedgerPage(_Camel):
+    """Some entries, newest first."""
+
+    entries: list[LedgerEntry]
+    next_cursor: int | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
+
+
+class LedgerQuery(BaseModel):
+    cursor: int | None = Field(default=None, ge=1, le=2**63 - 1, description="`nextCursor` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200, description="Entries a page.")
+
+
+class PlanTerms(_Camel):
+    """What the account's plan gives; null is without limit."""
+
+    name: str
+    monthly_credits: int
+    requests_per_minute: int | None = Field(description="Of one key; null: as the server is set.")
+    concurrent_jobs: int | None = Field(description="In the queue or at work at a time; more wait in line.")
+    head_start_s: int = Field(description="Jobs are queued as if submitted so many seconds earlier.")
+    retention_days: int | None = Field(description="How long files are kept.")
+
+
+class KeyInUse(_Camel):
+    """The key of this request."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    monthly_cap: int | None = Field(description="Credits that its jobs may cost a month; null: no cap.")
+    sandbox: bool
+
+
+class Account(_Camel):
+    """Whose key this is, and what it may do."""
+
+    account_id: str
+    name: str
+    plan: PlanTerms
+    credits: Credits
+    key: KeyInUse
+
+
+class Generator(_Camel):
+    """An installed generator."""
+
+    name: str
+    version: str | None = Field(description="null where it cannot be loaded.")
+    ready: bool = Field(description="It can be loaded where this server runs.")
+    default: bool = Field(description="Used where a request names none.")
+    problem: str | None = Field(description="Why it is not ready.")
+    options: dict[str, Any] = Field(
+        description="JSON Schema of the options that it takes: range, default and description of each."
+    )
+
+
+class Generators(_Camel):
+    generators: list[Generator]
 
 
 class ErrorDetail(Problem):
@@ -99,3 +256,23 @@ class JobPath(BaseModel):
     job_id: str = Field(
         alias="jobId", description="As POST /v1/generate returned it.", json_schema_extra={"pattern": JOB_ID}
     )
+
+
+class FilePath(JobPath):
+    kind: str = Field(description="Which file.", json_schema_extra={"enum": list(exports.KINDS)})
+
+
+REQUESTS: tuple[type[BaseModel], ...] = (GenerateRequest,)
+ANSWERS: tuple[type[BaseModel], ...] = (
+    JobAccepted,
+    JobStatus,
+    Job,
+    JobPage,
+    Deleted,
+    Credits,
+    LedgerPage,
+    Account,
+    Generators,
+    Error,
+)
+"""Bodies that the API document describes."""

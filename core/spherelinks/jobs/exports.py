@@ -1,0 +1,116 @@
+"""A job's files by kind: its picture, its asset, and what is made of the asset when somebody first asks for it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from spherelinks import export
+from spherelinks.errors import AssetExpired, JobFailed, JobNotFinished, RateLimited, StorageUnavailable, UnknownFile
+from spherelinks.jobs import files
+from spherelinks.jobs.status import JobStatus
+from spherelinks.storage import Head, Storage
+
+KINDS = ("glb", "picture", *export.KINDS)
+
+_PICTURES = {
+    b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
+    b"\x89PNG": ("image/png", ".png"),
+    b"RIFF": ("image/webp", ".webp"),
+}
+_CONVERSIONS = threading.BoundedSemaphore(2)  # each may take all of a core and a few hundred MiB for seconds
+_PATIENCE_S = 10
+
+
+@dataclass(frozen=True)
+class File:
+    """A file in the storage, of ``size`` bytes, to be saved as ``name``. ``etag`` changes when the bytes do."""
+
+    path: str
+    size: int
+    etag: str
+    media_type: str
+    name: str
+
+
+def available(job: JobStatus) -> tuple[str, ...]:
+    """The kinds that :func:`find` has for the job as it stands."""
+    if is_expired(job):
+        return ()
+    picture = () if job.sandbox else ("picture",)
+    return picture if job.status != "COMPLETED" else ("glb", *picture, *export.KINDS)
+
+
+def is_expired(job: JobStatus) -> bool:
+    """Whether the job's files were kept as long as they should."""
+    return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
+
+
+def find(storage: Storage, job: JobStatus, kind: str) -> File:
+    """The job's file of that kind, made of its asset and kept beside it if need be.
+
+    Raises UnknownFile for a kind that there is not, AssetExpired, JobNotFinished, JobFailed (for any but the picture),
+    RateLimited where too many others are just being made, StorageUnavailable.
+    """
+    if kind not in KINDS or (kind == "picture" and job.sandbox):
+        raise UnknownFile(f"There is no file of the kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
+    if is_expired(job):
+        raise AssetExpired(
+            f"The files of job '{job.job_id}' were kept until {job.expires_at:%Y-%m-%d} and are deleted.",
+            hint="Submit it again.",
+        )
+    if kind == "picture":
+        return _picture(storage, job)
+    path, size, sha256 = _asset(job)
+    if kind == "glb":
+        return File(path, size, sha256, "model/gltf-binary", job.asset_name)
+    described = export.KINDS[kind]
+    made = files.beside(path, described.suffix[1:])
+    head = _head(storage, made)
+    if head is None:
+        _convert(storage, path, kind, made)
+        head = storage.head(made)
+    return File(made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.job_id + described.suffix)
+
+
+def _asset(job: JobStatus) -> tuple[str, int, str]:
+    if job.error is not None:
+        raise JobFailed(job.error.message, reason=job.error.code, hint=job.error.hint)
+    if job.asset_path is None or job.asset_size is None or job.asset_sha256 is None:
+        raise JobNotFinished(
+            f"Job '{job.job_id}' is at {job.progress} %: {job.description}",
+            hint=f"Ask /v1/status/{job.job_id} until it is COMPLETED.",
+        )
+    return job.asset_path, job.asset_size, job.asset_sha256
+
+
+def _picture(storage: Storage, job: JobStatus) -> File:
+    path = files.picture(job.job_id)
+    head = storage.head(path)
+    start = storage.read_range(path, 0, min(4, head.size))
+    found = (kind for mark, kind in _PICTURES.items() if start.startswith(mark))
+    media_type, suffix = next(found, ("application/octet-stream", ""))
+    return File(path, head.size, _plain(head.etag), media_type, f"{job.job_id}-picture{suffix}")
+
+
+def _head(storage: Storage, path: str) -> Head | None:
+    try:
+        return storage.head(path)
+    except StorageUnavailable:
+        return None
+
+
+def _convert(storage: Storage, asset: str, kind: str, path: str) -> None:
+    if not _CONVERSIONS.acquire(timeout=_PATIENCE_S):
+        raise RateLimited(
+            "Too many files are being converted at the moment.", retry_after=_PATIENCE_S, hint="Try again shortly."
+        )
+    try:
+        storage.put(path, export.convert(storage.get(asset), kind))
+    finally:
+        _CONVERSIONS.release()
+
+
+def _plain(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')

@@ -1,0 +1,64 @@
+"""Which generators are installed and whether they load, found out in a process of its own.
+
+Loading them takes memory and libraries that a server has no other use for; so the process ends when it has told.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass
+
+from spherelinks import generators
+
+_LIMIT_S = 120
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A generator's version, or the problem that keeps it from loading."""
+
+    name: str
+    version: str | None
+    problem: str | None
+
+
+class Survey:
+    """Looks when it is first asked, and remembers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._findings: list[Finding] | None = None
+
+    def findings(self) -> list[Finding]:
+        """Every installed generator, by name."""
+        with self._lock:
+            if self._findings is None:
+                self._findings = _look()
+            return self._findings
+
+
+def _look() -> list[Finding]:
+    command = [sys.executable, "-c", f"from {__name__} import main; main()"]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_LIMIT_S, check=True)
+        return [Finding(**found) for found in json.loads(done.stdout.splitlines()[-1])]
+    except (subprocess.SubprocessError, IndexError, ValueError):
+        _log.exception("the generators could not be looked at")
+        return [Finding(name, None, "it could not be looked at") for name in generators.available()]
+
+
+def _examine(name: str) -> Finding:
+    try:
+        return Finding(name, generators.load(name).version, None)
+    except Exception as error:
+        return Finding(name, None, f"{type(error).__name__}: {error}")
+
+
+def main() -> None:
+    """Print what is found as one line of JSON: what the other process runs."""
+    sys.stdout.write("\n" + json.dumps([asdict(_examine(name)) for name in generators.available()]) + "\n")

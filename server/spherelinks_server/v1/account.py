@@ -1,0 +1,156 @@
+"""The account: credits, ledger, plan and key; and what can be asked for here."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+from flask_openapi3.models.tag import Tag
+
+from spherelinks import errors
+from spherelinks.accounts import accounts, ledger, plans
+from spherelinks.accounts.keys import Principal
+from spherelinks.accounts.ledger import Buckets
+from spherelinks.database import ApiKey, transaction
+from spherelinks.options import DEFAULT_GENERATOR, Options
+from spherelinks_server import access
+from spherelinks_server.errors import answers
+from spherelinks_server.services import services
+from spherelinks_server.v1.blueprint import answer, api
+from spherelinks_server.v1.models import Account, Credits, Generators, LedgerPage, LedgerQuery
+from spherelinks_server.v1.views import moment
+
+TAG = Tag(name="Account", description="Credits, every movement of them, the plan and the key.")
+
+_ALL = (errors.InvalidKey, errors.MissingScope, errors.RateLimited, errors.ServiceError)
+
+
+@api.get(
+    "/credits",
+    tags=[TAG],
+    summary="The account's credits",
+    operation_id="credits",
+    responses={HTTPStatus.OK: Credits, **answers(*_ALL)},
+)
+def credits() -> Response:
+    """What may be spent, what is set aside, and when the next credits come."""
+    who = _reader()
+    with transaction(services().engine) as session:
+        return answer(_credits(ledger.buckets(session, who.account_id)))
+
+
+@api.get(
+    "/credits/ledger",
+    tags=[TAG],
+    summary="Every movement of credits, newest first",
+    operation_id="ledger",
+    responses={HTTPStatus.OK: LedgerPage, **answers(errors.InvalidRequest, *_ALL)},
+)
+def list_entries(query: LedgerQuery) -> Response:
+    """A page of the ledger; `nextCursor`, given as `cursor`, gets the next one."""
+    who = _reader()
+    with transaction(services().engine) as session:
+        found = ledger.entries(session, who.account_id, before=query.cursor, limit=query.limit + 1)
+    entries = [
+        {
+            "id": entry.id,
+            "kind": entry.kind,
+            "available": entry.available,
+            "held": entry.held,
+            "monthly": entry.monthly,
+            "jobId": entry.job_id,
+            "reason": entry.reason,
+            "createdAt": moment(entry.created_at),
+        }
+        for entry in found[: query.limit]
+    ]
+    return answer({"entries": entries, "nextCursor": entries[-1]["id"] if len(found) > query.limit else None})
+
+
+@api.get(
+    "/account",
+    tags=[TAG],
+    summary="Whose key this is, and what it may do",
+    operation_id="account",
+    responses={HTTPStatus.OK: Account, **answers(errors.InvalidKey, errors.RateLimited, errors.ServiceError)},
+)
+def account() -> Response:
+    """For a test of the connection: account, plan, credits, and the key's own limits. Needs no scope."""
+    who = access.principal()
+    with transaction(services().engine) as session:
+        owner, plan = accounts.get(session, who.account_id), plans.of(session, who.account_id)
+        key = session.get_one(ApiKey, who.key_id)
+        return answer(
+            {
+                "accountId": owner.id,
+                "name": owner.name,
+                "plan": {
+                    "name": plan.name,
+                    "monthlyCredits": plan.monthly_credits,
+                    "requestsPerMinute": plan.requests_per_minute,
+                    "concurrentJobs": plan.concurrent_jobs,
+                    "headStartS": plan.head_start_s,
+                    "retentionDays": plan.retention_days,
+                },
+                "credits": _credits(ledger.buckets(session, who.account_id)),
+                "key": {
+                    "id": key.id,
+                    "name": key.name,
+                    "scopes": key.scopes,
+                    "monthlyCap": key.monthly_cap,
+                    "sandbox": key.sandbox,
+                },
+            }
+        )
+
+
+@api.get(
+    "/generators",
+    tags=[TAG],
+    summary="What can be asked for here",
+    operation_id="generators",
+    responses={HTTPStatus.OK: Generators, **answers(*_ALL)},
+)
+def list_generators() -> Response:
+    """The installed generators, with the JSON Schema of their options: enough to build a form from."""
+    _reader()
+    return answer(
+        {
+            "generators": [
+                {
+                    "name": found.name,
+                    "version": found.version,
+                    "ready": found.problem is None,
+                    "default": found.name == DEFAULT_GENERATOR,
+                    "problem": found.problem,
+                    "options": _options(found.name),
+                }
+                for found in services().survey.findings()
+            ]
+        }
+    )
+
+
+def _reader() -> Principal:
+    who = access.principal()
+    who.require("read")
+    return who
+
+
+def _credits(buckets: Buckets) -> dict[str, Any]:
+    return {
+        "available": buckets.available,
+        "held": buckets.held,
+        "monthly": buckets.monthly,
+        "lasting": buckets.lasting,
+        "monthlyUntil": moment(buckets.monthly_until),
+        "nextMonthly": buckets.next_monthly,
+    }
+
+
+def _options(generator: str) -> dict[str, Any]:
+    schema = Options.model_json_schema()
+    named = schema["properties"]["generator"]
+    schema["properties"]["generator"] = {"const": generator, "description": named["description"]}
+    return schema

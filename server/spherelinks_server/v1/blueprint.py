@@ -1,0 +1,74 @@
+"""The API's blueprint: under ``/v1`` and without it, behind a key, bodies in JSON."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from flask_openapi3.blueprint import APIBlueprint
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from spherelinks import errors
+from spherelinks_server import access
+
+SECURITY_SCHEME = "apiKey"
+
+MAX_BODY = 15 * 1024 * 1024
+"""Bytes of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks."""
+
+WITHOUT_BODY = frozenset({"rotate_webhook", "redeliver"})
+"""Operations that POST nothing but their address."""
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+api = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{SECURITY_SCHEME: []}])
+
+
+@api.before_request
+def admit() -> None:
+    """The key comes first: nothing of a request is read before it is known who sent it."""
+    if request.method == "OPTIONS":
+        return
+    access.identify()
+    if request.method == "POST":
+        access.principal()
+        if (request.endpoint or "").rpartition(".")[2] not in WITHOUT_BODY:
+            _check_json()
+
+
+def answer(body: dict[str, Any], status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer that nobody keeps."""
+    return Response(
+        _encode(body), status, {"Cache-Control": "no-store", **(headers or {})}, content_type="application/json"
+    )
+
+
+def encode(body: dict[str, Any]) -> str:
+    """JSON as the answers have it, on one line."""
+    return _encode(body)
+
+
+def described(schema: str, description: str) -> dict[str, Any]:
+    """An answer with a body of that schema, for the API documentation."""
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+    }
+
+
+def _check_json() -> None:
+    """Bodies are JSON objects. Checked here, for the framework takes whatever does not parse as an empty body."""
+    hint = "Send a JSON object with the header Content-Type: application/json."
+    if not request.is_json:
+        sent = request.mimetype or "missing"
+        raise errors.InvalidRequest(f"The Content-Type is {sent}, not application/json.", hint=hint)
+    if len(request.get_data()) > MAX_BODY:  # of a body without Content-Length, what is past the limit is just missing
+        raise RequestEntityTooLarge
+    try:
+        body = request.get_json()
+    except (BadRequest, RecursionError) as error:
+        raise errors.InvalidRequest("The body is not valid JSON.", hint=hint) from error
+    if not isinstance(body, dict):
+        raise errors.InvalidRequest("The body is valid JSON, but not an object.", hint=hint)

@@ -1,0 +1,205 @@
+"""The contract's three endpoints: generate, status, download."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response, request
+from flask_openapi3.models.tag import Tag
+
+from spherelinks import errors
+from spherelinks.generators.base import not_installed
+from spherelinks.jobs import exports, submission
+from spherelinks.jobs import status as jobs
+from spherelinks.jobs.submission import Idempotency
+from spherelinks_server import access, assets
+from spherelinks_server.errors import RETRY_AFTER_S, answers, http_answer
+from spherelinks_server.services import services
+from spherelinks_server.v1 import views
+from spherelinks_server.v1.blueprint import answer, api, described
+from spherelinks_server.v1.models import GenerateHeaders, GenerateRequest, JobPath, JobStatus, StatusQuery
+from spherelinks_server.waiting import LONGEST_S
+
+TAG = Tag(name="Generation", description="One picture in, one textured GLB out.")
+
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])")
+_GLB = {assets.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
+_TEXT = {"schema": {"type": "string"}}
+_FILE_HEADERS = {
+    "ETag": {"description": "Changes when the bytes do.", **_TEXT},
+    "Content-Disposition": {"description": "A file name to save it under.", **_TEXT},
+}
+_ACCEPTED_HEADERS = {
+    "Location": {"description": "Where the job's status is.", **_TEXT},
+    "Retry-After": {"description": "Seconds to wait before asking.", "schema": {"type": "integer"}},
+    "Idempotent-Replayed": {"description": "`true` where this repeats an earlier answer.", **_TEXT},
+}
+
+FILE_ANSWERS: dict[Any, Any] = {
+    HTTPStatus.PARTIAL_CONTENT: {"description": "The range of bytes that was asked for.", "content": _GLB},
+    HTTPStatus.NOT_MODIFIED: {"description": "The client has it: If-None-Match holds its ETag."},
+    HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: http_answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE),
+    **answers(
+        errors.InvalidKey,
+        errors.MissingScope,
+        errors.UnknownJob,
+        errors.JobNotFinished,
+        errors.AssetExpired,
+        errors.RateLimited,
+        errors.NoObject,
+        errors.GeneratorFailed,
+        errors.Cancelled,
+        errors.ServiceError,
+    ),
+}
+
+
+@api.post(
+    "/generate",
+    tags=[TAG],
+    summary="Turn a picture into a GLB",
+    operation_id="generate",
+    responses={
+        HTTPStatus.OK: {
+            "description": "With `Prefer: wait`: the GLB, made in time.",
+            "content": _GLB,
+            "headers": {**_FILE_HEADERS, "X-Job-Id": {"description": "The job's id.", **_TEXT}},
+        },
+        HTTPStatus.ACCEPTED: {
+            **described("JobAccepted", "The job is stored; one credit is held for it until it ends."),
+            "headers": _ACCEPTED_HEADERS,
+            "links": {
+                operation: {"operationId": operation, "parameters": {"jobId": "$response.body#/jobId"}}
+                for operation in ("status", "download", "job", "delete_job")
+            },
+        },
+        **answers(
+            errors.InvalidRequest,
+            errors.InvalidOption,
+            errors.InvalidKey,
+            errors.MissingScope,
+            errors.InsufficientCredits,
+            errors.KeyCapReached,
+            errors.RequestInFlight,
+            errors.PictureTooLarge,
+            errors.PictureUnreachable,
+            errors.PictureUnreadable,
+            errors.IdempotencyMismatch,
+            errors.RateLimited,
+            errors.NoObject,
+            errors.GeneratorFailed,
+            errors.Cancelled,
+            errors.ServiceError,
+        ),
+    },
+)
+def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
+    """Checks the picture, holds a credit and queues the job. Poll the status; then download the asset.
+
+    With the header `Idempotency-Key` the request can be repeated without a second job or charge. With `Prefer: wait=30`
+    the answer waits for the asset and is the GLB itself (200), or the job's error if it fails (502); if it takes
+    longer, the answer is 202 as ever.
+    """
+    parts = services()
+    who = access.principal()
+    who.require("generate")
+    idempotency = _idempotency(header.idempotency_key)
+    accepted = submission.replay(parts.engine, who, idempotency) if idempotency else None
+    if accepted is None:
+        if body.options.generator not in parts.generators:
+            raise not_installed(body.options.generator)
+        picture = parts.intake.picture(body.image_url, body.image_base64)
+        accepted = submission.submit(
+            parts.engine,
+            parts.storage,
+            who,
+            picture,
+            body.options,
+            bypass_cache=body.cache == "bypass",
+            idempotency=idempotency,
+        )
+    headers = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
+    wanted = _WAIT.search(header.prefer or "")
+    if wanted is not None:
+        job_id = accepted.job_id
+        job = parts.waiters.until_ended(
+            lambda: jobs.find(parts.engine, who.account_id, job_id, sandbox=who.sandbox),
+            min(int(wanted[1]), LONGEST_S),
+        )
+        headers |= {"Preference-Applied": f"wait={wanted[1]}", "X-Job-Id": job.job_id}
+        if job.status != "PROCESSING":
+            response = send(job, "glb")
+            response.headers.extend(headers)
+            return response
+    hit = accepted.hit
+    content = {
+        "jobId": accepted.job_id,
+        "status": "COMPLETED" if hit else "PROCESSING",
+        "message": "The asset is ready." if hit else "Generation started.",
+        "cache": "hit" if hit and not who.sandbox else "miss",
+        "creditsCharged": 0,
+    }
+    headers |= {"Location": f"/v1/status/{accepted.job_id}", "Retry-After": str(0 if hit else RETRY_AFTER_S)}
+    return answer(content, HTTPStatus.ACCEPTED, headers)
+
+
+@api.get(
+    "/status/<jobId>",
+    tags=[TAG],
+    summary="How far a job is",
+    operation_id="status",
+    responses={
+        HTTPStatus.OK: JobStatus,
+        **answers(
+            errors.InvalidRequest,
+            errors.InvalidKey,
+            errors.MissingScope,
+            errors.UnknownJob,
+            errors.RateLimited,
+            errors.ServiceError,
+        ),
+    },
+)
+def status(path: JobPath, query: StatusQuery) -> Response:
+    """PROCESSING until it is COMPLETED or FAILED; the further fields say more.
+
+    With `wait` the answer comes when the job has ended, or after so many seconds.
+    """
+    parts = services()
+    digest = access.digest()
+    job = parts.waiters.until_ended(lambda: jobs.read(parts.engine, digest, path.job_id), query.wait)
+    return answer(views.status(job))
+
+
+@api.get(
+    "/download/<jobId>",
+    tags=[TAG],
+    summary="The asset",
+    operation_id="download",
+    responses={
+        HTTPStatus.OK: {"description": "The whole GLB.", "content": _GLB, "headers": _FILE_HEADERS},
+        **FILE_ANSWERS,
+    },
+)
+def download(path: JobPath) -> Response:
+    """The GLB, with an ETag and byte ranges, so that a download can be resumed and repeated for nothing."""
+    return send(jobs.read(services().engine, access.digest(), path.job_id), "glb")
+
+
+def send(job: jobs.JobStatus, kind: str) -> Response:
+    """The answer to GET for a job's file of that kind."""
+    storage = services().storage
+    file = exports.find(storage, job, kind)
+    return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
+
+
+def _idempotency(key: str | None) -> Idempotency | None:
+    """The request's name and what it asks: its body, however it is written down."""
+    if key is None:
+        return None
+    asked = json.dumps(request.get_json(), sort_keys=True)
+    return Idempotency(key, hashlib.sha256(asked.encode()).digest())

@@ -1,0 +1,57 @@
+"""What a job looks like in answers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from spherelinks.jobs import exports
+from spherelinks.jobs.status import JobStatus
+
+_ETA_FROM = 10
+
+
+def status(job: JobStatus) -> dict[str, Any]:
+    """The body of ``/v1/status``."""
+    return {
+        "jobId": job.job_id,
+        "status": job.status,
+        "progress": job.progress,
+        "description": job.description,
+        "stage": job.stage,
+        "queuePosition": job.queue_position,
+        "etaSeconds": _eta(job),
+        "error": asdict(job.error) if job.error else None,
+        "report": job.report,
+        "creditsCharged": job.credits_charged,
+        "expiresAt": moment(job.expires_at),
+        "cache": "hit" if job.cache_hit else "miss",
+        "sandbox": job.sandbox,
+    }
+
+
+def whole(job: JobStatus) -> dict[str, Any]:
+    """The same, with what was asked for, when, and where its files are."""
+    base = f"/v1/jobs/{job.job_id}"
+    return {
+        **status(job),
+        "options": job.options,
+        "createdAt": moment(job.created_at),
+        "startedAt": moment(job.started_at),
+        "finishedAt": moment(job.finished_at),
+        "files": {kind: f"{base}/files/{kind}" for kind in exports.available(job)},
+    }
+
+
+def moment(value: datetime | None) -> str | None:
+    """A moment as RFC 3339 in UTC, to the millisecond."""
+    return None if value is None else value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _eta(job: JobStatus) -> int | None:
+    """Seconds that are left, if it goes on as fast as it has gone so far; None before there is much to go by."""
+    if job.status != "PROCESSING" or job.started_at is None or job.progress < _ETA_FROM:
+        return None
+    elapsed = (datetime.now(UTC) - job.started_at).total_seconds()
+    return max(round(elapsed * (100 - job.progress) / job.progress), 0)

@@ -1,0 +1,72 @@
+"""Requests that wait for a job: a bounded number of threads, none of which holds a database connection meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from spherelinks.errors import RateLimited
+from spherelinks.jobs.status import JobStatus
+
+WAITERS = 32
+"""Requests of one process that may wait at a time."""
+LONGEST_S = 60
+"""Seconds that one may wait at most."""
+STREAM_S = 300
+_LOOK_S = 0.25
+_ALIVE_S = 15
+
+Look = Callable[[], JobStatus]
+
+
+class Waiters:
+    """Places for requests that wait."""
+
+    def __init__(self, places: int = WAITERS) -> None:
+        self._places = threading.Semaphore(places)
+
+    def until_ended(self, look: Look, seconds: float) -> JobStatus:
+        """The job once it has ended, or as it is after so many seconds; at once where no place is free."""
+        job = look()
+        if job.status != "PROCESSING" or seconds <= 0 or not self._places.acquire(blocking=False):
+            return job
+        try:
+            deadline = time.monotonic() + seconds
+            while job.status == "PROCESSING" and time.monotonic() < deadline:
+                time.sleep(_LOOK_S)
+                job = look()
+        finally:
+            self._places.release()
+        return job
+
+    def changes(self, look: Look) -> Iterator[JobStatus | None]:
+        """The job as it is, then each time it has changed, until it has ended or minutes have passed.
+
+        None now and then where nothing changes, so that a client that has left is noticed. Looks once before it
+        returns. Raises RateLimited where no place is free, and what ``look`` raises.
+        """
+        job = look()
+        if not self._places.acquire(blocking=False):
+            raise RateLimited("Too many requests wait for jobs.", retry_after=5, hint="Ask for the status instead.")
+        changes = self._changes(look, job)
+        first = next(changes)  # one that has begun gives its place back whatever becomes of it
+        return itertools.chain([first], changes)
+
+    def _changes(self, look: Look, job: JobStatus) -> Iterator[JobStatus | None]:
+        try:
+            deadline = time.monotonic() + STREAM_S
+            spoken = time.monotonic()
+            yield job
+            while job.status == "PROCESSING" and time.monotonic() < deadline:
+                time.sleep(_LOOK_S)
+                now = look()
+                if now != job:
+                    job, spoken = now, time.monotonic()
+                    yield job
+                elif time.monotonic() - spoken > _ALIVE_S:
+                    spoken = time.monotonic()
+                    yield None
+        finally:
+            self._places.release()
