@@ -11,7 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from spherelinks import __version__
+from spherelinks.errors import GeneratorFailed
 from spherelinks.generators.base import Camera, Frame, Progress, Shape, Surface, Volume
+from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import box, convex
 from spherelinks.mesh.components import Removed, clean
@@ -64,7 +66,8 @@ _DONE = {
     "unwrap": 0.85,
     "bake": 0.95,
     "lods": 0.97,
-    "pack": 0.98,
+    "pack": 0.975,
+    "check": 0.98,
     "thumbnail": 1.0,
 }
 
@@ -78,12 +81,14 @@ def finish(
     name: str,
     generator: Named,
     progress: Progress,
+    most_faces: int | None = None,
 ) -> Finished:
     """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
     frame : what the shape's camera saw; of no account where it has none
     source : JSON values about the picture, such as its sha256, kept in asset.extras
     name : of the asset's node, mesh, material and image
+    most_faces : faces to keep where options give neither simplify_ratio nor target_faces
     progress : called after each stage with the share done; what it raises, such as Cancelled, ends the work there
 
     The mesh is closed, 2-manifold and stands in the common frame, or as options.dimensions and options.pivot say; so
@@ -116,6 +121,8 @@ def finish(
     with stage("simplify"):
         extracted = len(faces)
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
+        if most_faces and not options.model_fields_set & {"simplify_ratio", "target_faces"}:
+            wanted = min(extracted, most_faces)
         vertices, faces = simplify(vertices, faces, wanted)
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
@@ -162,6 +169,9 @@ def finish(
             texture_format=options.texture_format,
             compression=options.compression,
         )
+    with stage("check"):
+        if wrong := check(glb):
+            raise GeneratorFailed(f"The asset came out broken: {' '.join(wrong)}", hint="Please report this.")
     with stage("thumbnail"):
         thumbnail = portrait(mesh)
 
@@ -183,6 +193,7 @@ def finish(
         "collider": {"kind": collider.kind, "faces": len(collider.faces), "vertices": len(collider.positions)}
         if collider
         else None,
+        "checks": {"passed": True, "errors": []},
         "timings": timings,
         "warnings": warnings,
     }

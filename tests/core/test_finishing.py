@@ -298,7 +298,7 @@ def test_the_report_is_for_the_api() -> None:
     report = finished(volume).report
     assert all(name[0].islower() and "_" not in name for name in report)
     assert report["textureSize"] == 512
-    assert set(report["timings"]) == {"surface", "clean", "simplify", "unwrap", "bake", "pack", "thumbnail"}
+    assert set(report["timings"]) == {"surface", "clean", "simplify", "unwrap", "bake", "pack", "check", "thumbnail"}
     assert report["dimensions"]["unit"] == "m"
     assert max(report["dimensions"][side] for side in ("width", "height", "depth")) == 1
     noted = finished(Volume(volume.field, volume.origin, volume.spacing, volume.color, notes=("A note.",))).report

@@ -37,7 +37,7 @@ class Model:
     roughness: float
 
 
-class _File:
+class GlbFile:
     """The two chunks of a GLB."""
 
     def __init__(self, glb: bytes) -> None:
@@ -45,8 +45,13 @@ class _File:
         if (magic, version, length) != (b"glTF", 2, len(glb)):
             raise ValueError(f"its header is {glb[:12]!r}")
         size = struct.unpack_from("<I", glb, 12)[0]
+        # text, and a multiple of four bytes, in both chunks
+        if (glb[16:20], glb[24 + size : 28 + size]) != (b"JSON", b"BIN\0") or size % 4:
+            raise ValueError("its chunks are not a document and its buffer")
         self.document: dict[str, Any] = json.loads(glb[20 : 20 + size])
         self.blob = memoryview(glb)[28 + size :]
+        if struct.unpack_from("<I", glb, 20 + size)[0] != len(self.blob):
+            raise ValueError("its buffer is cut off")
 
     def view(self, index: int) -> memoryview:
         """A view's bytes, unpacked where they are compressed."""
@@ -87,14 +92,14 @@ def read(glb: bytes) -> Model:
     Raises InvalidRequest for what is not a GLB as :func:`spherelinks.gltf.pack.pack` writes it.
     """
     try:
-        return _read(_File(glb))
+        return _read(GlbFile(glb))
     except (ValueError, KeyError, IndexError, TypeError, struct.error, cv2.error) as error:
         raise InvalidRequest(
             f"The file is not a GLB of ours: {error}.", hint="Give an asset that SphereLinks made, unchanged."
         ) from error
 
 
-def _read(file: _File) -> Model:
+def _read(file: GlbFile) -> Model:
     document = file.document
     node = document["nodes"][document["scenes"][document["scene"]]["nodes"][0]]
     (primitive,) = document["meshes"][node["mesh"]]["primitives"]

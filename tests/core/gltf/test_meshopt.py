@@ -8,7 +8,7 @@ from shapes import ball, mesh_of, rotations, torus
 from spherelinks.gltf.meshopt import decode_faces, decode_rows, encode_faces, encode_rows
 from spherelinks.gltf.order import optimized
 from spherelinks.gltf.pack import Mesh, pack
-from spherelinks.gltf.read import _File
+from spherelinks.gltf.read import GlbFile
 from spherelinks.mesh.normals import vertex_normals
 
 
@@ -53,7 +53,7 @@ def test_the_extensions_own_decoder_reads_the_same():
     faces = np.arange(69_999, dtype=np.int32).reshape(-1, 3)  # more than 16 bits, and no edge in common
     meshes.append(Mesh(vertices, vertex_normals(vertices, faces), np.zeros((70_000, 2), np.float32), faces, texture))
     glb = pack(meshes[0], name="x", software="", extras={}, lods=meshes[1:], compression="meshopt")
-    file = _File(glb)
+    file = GlbFile(glb)
     views = [number for number, view in enumerate(file.document["bufferViews"]) if view.get("extensions")]
     assert len(views) == 4 * len(meshes)
     assert [bytes(file.view(number)) for number in views] == unpack(glb)
