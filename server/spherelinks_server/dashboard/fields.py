@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 from spherelinks.errors import InvalidOption
 from spherelinks.options import Options
 from spherelinks_server.dashboard.words import words
+
+_CAMEL = re.compile(r"\b[a-z]+[A-Z][A-Za-z]*\b")
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any)
     shared = {
         "name": name,
         "label": words(name),
-        "help": outer.get("description", ""),
+        "help": _CAMEL.sub(lambda found: words(found[0]).lower(), outer.get("description", "")),
         "value": default if chosen is None else chosen,
         "default": default,
     }

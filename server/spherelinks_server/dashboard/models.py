@@ -7,11 +7,9 @@ from typing import Any
 
 from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
 
 from spherelinks import export
-from spherelinks.errors import StorageUnavailable
-from spherelinks.jobs import deletion, files, status
+from spherelinks.jobs import deletion, exports, status
 from spherelinks.jobs.status import JobStatus
 from spherelinks_server import assets, dashboard, headers
 from spherelinks_server.dashboard import gate, words
@@ -21,7 +19,6 @@ pages = gate.private("models", "/app/models")
 
 _PAGE = 24
 _WATCHED = 50
-_PICTURES = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
 
 
 @pages.get("")
@@ -65,29 +62,13 @@ def card(job_id: str) -> str:
     return render_template("parts/card.html", model=find(job_id))
 
 
-@pages.get("/<job_id>/picture")
-def picture(job_id: str) -> Response:
-    """The picture as it was sent. Of its kind only what its first bytes say is told to the browser."""
-    find(job_id)
-    data = services().storage.get(files.picture(job_id))
-    kind = next((kind for mark, kind in _PICTURES.items() if data.startswith(mark)), "application/octet-stream")
-    return _own_file(data, kind)
-
-
-@pages.get("/<job_id>/thumbnail")
-def thumbnail(job_id: str) -> Response:
-    model = find(job_id)
-    if not model.thumbnail or model.asset_path is None:
-        raise NotFound
-    return _own_file(services().storage.get(files.beside(model.asset_path, "png")), "image/png")
-
-
-@pages.get("/<job_id>/model.glb")
-def glb(job_id: str) -> Response:
-    model = find(job_id)
-    if model.asset_path is None or model.asset_size is None or model.asset_sha256 is None:
-        raise NotFound
-    return assets.send(services().storage, model.asset_path, model.asset_size, model.asset_sha256, model.asset_name)
+@pages.get("/<job_id>/files/<kind>")
+def file(job_id: str, kind: str) -> Response:
+    """One of its files, made if need be. Whatever is in it, a browser does not take it for a page of this server."""
+    found = exports.find(services().storage, find(job_id), kind)
+    response = assets.send(services().storage, found.path, found.size, found.etag, found.name, found.media_type)
+    response.headers["Content-Security-Policy"] = headers.FILE_POLICY
+    return response
 
 
 @pages.post("/<job_id>/delete")
@@ -107,22 +88,11 @@ def find(job_id: str) -> JobStatus:
 
 
 def picture_of(job_id: str) -> bytes:
-    """Its picture. Raises UnknownJob, NotFound where it is not kept any more."""
-    find(job_id)
-    try:
-        return services().storage.get(files.picture(job_id))
-    except StorageUnavailable as error:
-        raise NotFound("The picture of this model is not kept any more.") from error
+    """Its picture. Raises UnknownJob, AssetExpired, StorageUnavailable."""
+    return services().storage.get(exports.find(services().storage, find(job_id), "picture").path)
 
 
 def _shown(job_id: str) -> dict[str, Any]:
-    return {"model": find(job_id), "stages": words.STAGES, "kinds": export.KINDS}
-
-
-def _own_file(data: bytes, kind: str) -> Response:
-    """A file that somebody uploaded, or that was made of it: of a fixed kind, and never a page of this server."""
-    response = Response(data, mimetype=kind)
-    response.headers["Content-Security-Policy"] = headers.FILE_POLICY
-    response.cache_control.private = True
-    response.cache_control.max_age = 3600
-    return response
+    model = find(job_id)
+    kinds = [(kind, one.description) for kind, one in export.KINDS.items() if kind in exports.available(model)]
+    return {"model": model, "stages": words.STAGES, "kinds": kinds}

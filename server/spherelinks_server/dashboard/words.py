@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from markupsafe import Markup
 
@@ -65,11 +66,14 @@ def signed(value: int) -> str:
     return "" if value == 0 else ("+" if value > 0 else "−") + number(abs(value))
 
 
-def extent(metres: float) -> str:
-    """A length in the unit that suits it."""
-    if metres >= 1:
-        return f"{metres:.2f} m"
-    return f"{metres * 100:.1f} cm" if metres >= 0.01 else f"{metres * 1000:.1f} mm"
+def extents(dimensions: dict[str, Any]) -> str:
+    """Width, height and depth, given in metres, in the unit that suits the largest."""
+    sides = [dimensions[side] for side in ("width", "height", "depth")]
+    unit, metres = next(
+        ((unit, metres) for unit, metres in (("m", 1.0), ("cm", 0.01)) if max(sides) >= metres * 0.9995), ("mm", 0.001)
+    )
+    digits = 2 if unit == "m" else 1
+    return " × ".join(f"{side / metres:.{digits}f}" for side in sides) + f" {unit}"
 
 
 def seconds(milliseconds: float) -> str:
@@ -101,7 +105,9 @@ def plain(value: object) -> str:
 
 def words(name: str) -> str:
     """A camelCase name in words: textureSize is Texture size."""
+    if name == "lods":
+        return "Levels of detail"
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()
 
 
-FILTERS = {f.__name__: f for f in (when, size, number, signed, extent, seconds, browser, plain, words)}
+FILTERS = {f.__name__: f for f in (when, size, number, signed, extents, seconds, browser, plain, words)}
