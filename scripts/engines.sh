@@ -1,8 +1,9 @@
 #!/bin/bash
 # Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [window] [godot] [three]
 #
-# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 2.7 GB; what is there already is kept.
-#   blender  bpy from PyPI, in an environment of its own       needs Python 3.11 with venv
+# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 4.7 GB; what is there already is kept.
+#   blender  bpy from PyPI in three versions, each in an       needs Python 3.11 with venv
+#            environment of its own
 #   window   Blender with its window, from Debian sid, only    needs root on Debian
 #            extracted, and a display without a screen
 #   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
@@ -11,7 +12,8 @@
 #            Chromium from the system's packages               Chromium is installed
 set -euo pipefail
 
-BPY_VERSION=4.5.15
+# the first is what bpy-python runs
+BPY_VERSIONS=(4.5.15 4.2.23 5.0.1)
 HERE=$(cd "$(dirname "$0")/.." && pwd)
 ENGINES=${SPHERELINKS_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/spherelinks-engines}
 mkdir -p "$ENGINES/bin" "$ENGINES/log"
@@ -35,16 +37,22 @@ program() {
 }
 
 install_blender() {
-    local python=$ENGINES/blender/bin/python
-    if [ "$("$python" -m pip show bpy 2>/dev/null | sed -n 's/^Version: //p')" != "$BPY_VERSION" ]; then
-        # bpy's wheel links against a desktop's libraries though none of them is used here
-        packages libgl1 libsm6 libice6 libxi6 libxrender1 libxfixes3 libxext6 libxxf86vm1 libxkbcommon0 libgomp1
-        rm -rf "$ENGINES/blender"
-        python3.11 -m venv "$ENGINES/blender"
-        "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "bpy==$BPY_VERSION"
-    fi
-    program bpy-python "exec '$python' \"\$@\""
-    "$ENGINES/bin/bpy-python" -c "import bpy, os; print('bpy', bpy.app.version_string, flush=True); os._exit(0)"
+    # bpy's wheels link against a desktop's libraries though none of them is used here
+    packages libgl1 libsm6 libice6 libxi6 libxrender1 libxfixes3 libxext6 libxxf86vm1 libxkbcommon0 libgomp1
+    local version series python
+    for version in "${BPY_VERSIONS[@]}"; do
+        series=${version%.*}
+        python=$ENGINES/blender-$series/bin/python
+        if [ "$("$python" -m pip show bpy 2>/dev/null | sed -n 's/^Version: //p')" != "$version" ]; then
+            rm -rf "$ENGINES/blender-$series"
+            python3.11 -m venv "$ENGINES/blender-$series"
+            "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir "bpy==$version"
+        fi
+        program "bpy-python-$series" "exec '$python' \"\$@\""
+        "$ENGINES/bin/bpy-python-$series" -c "import bpy, os; print('bpy', bpy.app.version_string, flush=True); os._exit(0)"
+    done
+    program bpy-python "exec '$ENGINES/bin/bpy-python-${BPY_VERSIONS[0]%.*}' \"\$@\""
+    echo "bpy ${BPY_VERSIONS[*]}"
 }
 
 # extracted DIR PACKAGES: Debian sid's files of these packages in DIR

@@ -63,6 +63,9 @@ class Description:
         return {f.name: _within(f, wanted[f.name]) if f.name in wanted else f.default for f in self.fields}
 
 
+UNUSED = frozenset({"compression"})
+"""Options without use in Blender: how small a file is that is read once, in forms it does not read."""
+
 PRESETS: dict[str, dict[str, float]] = {
     "DRAFT": {"textureSize": 512, "simplifyRatio": 0.98},
     "STANDARD": {},
@@ -73,7 +76,11 @@ PRESETS: dict[str, dict[str, float]] = {
 def describe(schema: Mapping[str, Any]) -> Description:
     """What can be shown of a JSON Schema of options; forms that are not known here are left out."""
     definitions = schema.get("$defs", {})
-    found = (_field(name, _resolved(part, definitions)) for name, part in schema.get("properties", {}).items())
+    found = (
+        _field(name, _resolved(part, definitions))
+        for name, part in schema.get("properties", {}).items()
+        if name not in UNUSED
+    )
     both = schema.get("not", {}).get("required", ())
     return Description(
         tuple(field for field in found if field),

@@ -23,7 +23,7 @@ def encode(pixels: NDArray[np.float32], *, linear: bool) -> bytes:
     if channels in (2, 4):
         color[..., 3] = pixels[..., -1]
     color = color[::-1]
-    while max(color.shape[:2]) > SIDE:
+    while max(color.shape[:2]) > SIDE and min(color.shape[:2]) > 1:
         even = color[: color.shape[0] // 2 * 2, : color.shape[1] // 2 * 2]
         color = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) * np.float32(0.25)
     if linear:
