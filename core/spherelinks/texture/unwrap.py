@@ -19,6 +19,9 @@ PAGE = 1024
 GUTTER = 4
 #: uvunwrap's time grows faster than the number of faces: 0.2 s for 20,000, 2.8 s for 100,000.
 MOST_FACES = 120_000
+#: uvunwrap 0.3.0's solver panics, now and then and not each time, on jagged meshes; when it does not, the result is
+#: always the same. So often it is asked.
+_PANICS = 20
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,21 @@ def _flattened(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], N
     mesh = uvunwrap.Mesh(
         np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32).view(np.uint32)
     )
-    try:
-        atlas = uvunwrap.generate([mesh], page_size=PAGE, padding=GUTTER, packing="fast")
-    except uvunwrap.UnwrapError:
-        return None
-    out = atlas.meshes[0]
-    vertex = np.frombuffer(out.indices, np.uint32).reshape(-1, 3).astype(np.int32)
-    # given over the page's used part, which is not square, with v upwards
-    uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2).astype(np.float64) * (atlas.width, -atlas.height)
-    return uv[vertex], np.frombuffer(out.chart, np.int32)[vertex[:, 0]].astype(np.int64)
+    for _ in range(_PANICS):
+        try:
+            atlas = uvunwrap.generate([mesh], page_size=PAGE, padding=GUTTER, packing="fast")
+        except uvunwrap.UnwrapError:
+            return None
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # PyO3's, which cannot be imported
+                raise
+            continue
+        out = atlas.meshes[0]
+        vertex = np.frombuffer(out.indices, np.uint32).reshape(-1, 3)
+        # given over the page's used part, which is not square, with v upwards
+        uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2).astype(np.float64) * (atlas.width, -atlas.height)
+        return uv[vertex], np.frombuffer(out.chart, np.int32)[vertex[:, 0]].astype(np.int64)
+    return None
 
 
 @njit(cache=True, nogil=True)
