@@ -28,6 +28,7 @@ class Settings:
     job_memory_limit_mb : SPHERELINKS_JOB_MEMORY_MB, MiB the process that generates may allocate (Linux)
     job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
+    plans : SPHERELINKS_PLANS, a TOML file with plans, see :mod:`spherelinks.accounts.plans`; None is the built-in ones
     metrics_token : SPHERELINKS_METRICS_TOKEN, the bearer token that opens /metrics; None is no such page
     log_format : SPHERELINKS_LOG_FORMAT, ``text`` or ``json``
     public_url : SPHERELINKS_PUBLIC_URL, the address people reach the pages at, ``https://assets.example``; where None,
@@ -43,6 +44,7 @@ class Settings:
     job_memory_limit_mb: int = 8192
     job_max_attempts: int = 3
     drain_limit_s: float = 30.0
+    plans: Path | None = None
     metrics_token: str | None = field(default=None, repr=False)
     log_format: str = "text"
     public_url: str | None = None
@@ -68,6 +70,7 @@ class Settings:
             job_memory_limit_mb=read("SPHERELINKS_JOB_MEMORY_MB", _mebibytes, cls.job_memory_limit_mb),
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
+            plans=read("SPHERELINKS_PLANS", _file, None),
             metrics_token=read("SPHERELINKS_METRICS_TOKEN", _token, None),
             log_format=read("SPHERELINKS_LOG_FORMAT", _log_format, cls.log_format),
             public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
@@ -103,6 +106,13 @@ def _folder(variable: str, value: str) -> Path:
     path = Path(value).expanduser().absolute()
     if path.exists() and not path.is_dir():
         raise ConfigurationError(f"{variable} is '{value}', which is not a folder.", hint="Give the path of a folder.")
+    return path
+
+
+def _file(variable: str, value: str) -> Path:
+    path = Path(value).expanduser().absolute()
+    if not path.is_file():
+        raise ConfigurationError(f"{variable} is '{value}', which is not a file.", hint="Give the path of a file.")
     return path
 
 

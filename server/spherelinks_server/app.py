@@ -7,7 +7,9 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import Engine
 
 from spherelinks import __version__, generators
+from spherelinks.accounts import plans
 from spherelinks.config import Settings
+from spherelinks.database import transaction
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics
@@ -42,12 +44,15 @@ def create_app(
 
     Parameters
     ----------
-    settings : for the origins that may call it, its public address, and who may sign up
+    settings : for the origins that may call it, its public address, who may sign up, and the plans, which are applied
     engine : the database, migrated
     storage : where pictures and assets are kept
-    rate_limit : requests a minute and key, 0 for no limit
+    rate_limit : requests a minute and key, where its plan says nothing; 0 for no limit
     guard : which addresses pictures may be fetched from; the public internet where None
     """
+    if settings.plans is not None:
+        with transaction(engine) as session:
+            plans.apply(session, plans.read(settings.plans))
     installed = generators.available()
     app = OpenAPI(
         "spherelinks_server",
@@ -62,7 +67,7 @@ def create_app(
     app.extensions[EXTENSION] = Services(
         engine=engine,
         storage=storage,
-        rate_limit=limits.RateLimit(rate_limit),
+        rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
         # slow addresses may take a quarter of the threads; the others go on answering
         intake=Intake(THREADS // 4, guard or Guard()),
         generators=installed,

@@ -7,7 +7,11 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from typing import LiteralString
 
+from sqlalchemy import Engine
+
+from spherelinks.database import fetch_one
 from spherelinks.errors import ConfigurationError
 
 DEFAULT_PER_MINUTE = 1200
@@ -26,28 +30,67 @@ def per_minute(environ: Mapping[str, str] = os.environ) -> int:
 
 
 class RateLimit:
-    """A token bucket for each key: ``per_minute`` requests at once, refilled at ``per_minute`` a minute.
+    """A token bucket for each key: so many requests at once, refilled at as many a minute.
 
-    Lives in the memory of one process, which is all that serves; holds the ``_KEYS`` keys seen last. 0 is no limit.
+    per_minute : for a key whose plan says nothing; 0 is no limit for anyone
+    of_plan : what a key's plan says, by the key's digest; None is nothing
+
+    Lives in the memory of one process; holds the ``_KEYS`` keys seen last.
     """
 
-    def __init__(self, per_minute: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._capacity = float(per_minute)
-        self._per_second = per_minute / 60
+    def __init__(
+        self,
+        per_minute: int,
+        of_plan: Callable[[bytes], int | None] = lambda digest: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._per_minute = per_minute
+        self._of_plan = of_plan
         self._clock = clock
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
         self._lock = threading.Lock()
 
     def take(self, key: bytes) -> float:
         """Count one request: 0 where it may go ahead, else the seconds until one may."""
-        if not self._capacity:
+        if not self._per_minute:
             return 0.0
+        capacity = float(self._of_plan(key) or self._per_minute)
+        per_second = capacity / 60
         now = self._clock()
         with self._lock:
-            tokens, seen = self._buckets.pop(key, (self._capacity, now))
-            tokens = min(tokens + (now - seen) * self._per_second, self._capacity)
+            tokens, seen = self._buckets.pop(key, (capacity, now))
+            tokens = min(tokens + (now - seen) * per_second, capacity)
             granted = tokens >= 1
             self._buckets[key] = (tokens - 1 if granted else tokens, now)
             if len(self._buckets) > _KEYS:
                 self._buckets.popitem(last=False)
-        return 0.0 if granted else (1 - tokens) / self._per_second
+        return 0.0 if granted else (1 - tokens) / per_second
+
+
+class PlanRates:
+    """The requests a minute that keys' plans allow: looked up, then believed for a minute."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: OrderedDict[bytes, tuple[int | None, float]] = OrderedDict()
+
+    def __call__(self, digest: bytes) -> int | None:
+        """For the key with that digest; None where its plan says nothing, or there is no such key."""
+        now = time.monotonic()
+        rate, until = self._known.get(digest, (None, now))
+        if now < until:
+            return rate
+        row = fetch_one(self._engine, _RATE, (digest,))
+        rate = row[0] if row else None
+        self._known[digest] = (rate, now + _BELIEVED_S)
+        while len(self._known) > _KEYS:
+            self._known.popitem(last=False)
+        return rate
+
+
+_BELIEVED_S = 60.0
+_RATE: LiteralString = """
+SELECT p.requests_per_minute
+FROM api_keys k JOIN accounts a ON a.id = k.account_id JOIN plans p ON p.name = a.plan
+WHERE k.digest = %s
+"""

@@ -23,6 +23,7 @@ from spherelinks.errors import ConfigurationError
 from spherelinks.storage import open_storage
 from spherelinks_server import limits
 from spherelinks_server.app import THREADS, create_app
+from spherelinks_server.services import EXTENSION
 from spherelinks_server.waiting import WAITERS
 
 DRAIN_S = 25
@@ -57,7 +58,11 @@ def application() -> OpenAPI:
     settings = Settings.from_env()
     logs.configure(settings.log_format)
     _end_with_parent()
-    return create_app(settings, connect(database_url(settings)), open_storage(settings), rate_limit=limits.per_minute())
+    engine, storage = connect(database_url(settings)), open_storage(settings)
+    app = create_app(settings, engine, storage, rate_limit=limits.per_minute())
+    # loading generators takes seconds: be done before somebody asks
+    threading.Thread(target=app.extensions[EXTENSION].survey.findings, name="survey", daemon=True).start()
+    return app
 
 
 def database_url(settings: Settings) -> str:

@@ -37,6 +37,7 @@ def test_every_setting_is_read(tmp_path):
             "SPHERELINKS_JOB_MEMORY_MB": "1024",
             "SPHERELINKS_JOB_MAX_ATTEMPTS": "5",
             "SPHERELINKS_DRAIN_LIMIT": "3",
+            "SPHERELINKS_PLANS": __file__,
         }
     )
     assert settings == Settings(
@@ -48,6 +49,7 @@ def test_every_setting_is_read(tmp_path):
         job_memory_limit_mb=1024,
         job_max_attempts=5,
         drain_limit_s=3,
+        plans=Path(__file__),
     )
 
 
@@ -55,6 +57,7 @@ def test_every_setting_is_read(tmp_path):
     ("variable", "value"),
     [
         ("SPHERELINKS_HOME", __file__),
+        ("SPHERELINKS_PLANS", "nowhere.toml"),
         ("DATABASE_URL", "mysql://u:p@h/d"),
         ("DATABASE_URL", "sqlite:///x.db"),
         ("DATABASE_URL", "localhost"),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
+from spherelinks.accounts import ledger
 from spherelinks.config import Settings
+from spherelinks.database import transaction
 from spherelinks.errors import ConfigurationError
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
@@ -25,7 +29,7 @@ class Clock:
 
 def test_a_minutes_worth_at_once_then_a_steady_trickle() -> None:
     clock = Clock()
-    limit = RateLimit(60, clock)
+    limit = RateLimit(60, clock=clock)
     assert [limit.take(b"key") for _ in range(60)] == [0.0] * 60
     assert limit.take(b"key") == pytest.approx(1.0)
     clock.now = 0.4
@@ -37,7 +41,7 @@ def test_a_minutes_worth_at_once_then_a_steady_trickle() -> None:
 
 def test_whoever_waits_as_told_is_served() -> None:
     clock = Clock()
-    limit = RateLimit(7, clock)
+    limit = RateLimit(7, clock=clock)
     for _ in range(50):
         wait = limit.take(b"key")
         clock.now += wait + 1e-9
@@ -47,20 +51,20 @@ def test_whoever_waits_as_told_is_served() -> None:
 
 def test_rest_refills_to_the_burst_and_no_further() -> None:
     clock = Clock()
-    limit = RateLimit(10, clock)
+    limit = RateLimit(10, clock=clock)
     clock.now = 1e6
     assert sum(limit.take(b"key") == 0.0 for _ in range(20)) == 10
 
 
 def test_keys_do_not_share() -> None:
-    limit = RateLimit(1, Clock())
+    limit = RateLimit(1, clock=Clock())
     assert limit.take(b"one") == 0.0
     assert limit.take(b"two") == 0.0
     assert limit.take(b"one") > 0
 
 
 def test_made_up_keys_do_not_fill_the_memory() -> None:
-    limit = RateLimit(1, Clock())
+    limit = RateLimit(1, clock=Clock())
     limit.take(b"first")
     assert limit.take(b"first") > 0
     for number in range(20_000):
@@ -92,3 +96,24 @@ def test_over_http(make_caller: Callable[..., Caller], settings: Settings, engin
         assert 1 <= int(refused.headers["Retry-After"]) <= 20
     assert client.get("/v1/status/none", headers=other.headers).status_code == 404
     assert client.get("/healthz").status_code == 200
+
+
+def test_a_plan_may_allow_less_or_more(
+    settings: Settings, engine: Engine, storage: Storage, make_caller: Callable[..., Caller], tmp_path: Path
+) -> None:
+    file = tmp_path / "plans.toml"
+    file.write_text("[slow]\nrequests_per_minute = 2\n[fast]\nrequests_per_minute = 50\n")
+    app = create_app(replace(settings, plans=file), engine, storage, rate_limit=3)
+
+    def allowed(plan: str | None) -> int:
+        caller = make_caller()
+        if plan is not None:
+            with transaction(engine) as session:
+                ledger.change_plan(session, caller.account_id, plan)
+        client = app.test_client()
+        statuses = [client.get("/v1/credits", headers=caller.headers).status_code for _ in range(20)]
+        return statuses.count(200)
+
+    assert 2 <= allowed("slow") < 20
+    assert 3 <= allowed(None) < 20
+    assert allowed("fast") == 20

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -99,22 +99,33 @@ def grant(session: Session, account_id: str, credits: int, reason: str) -> None:
     _move(session, _locked(session, account_id), "grant", available=credits, reason=reason)
 
 
-def top_up(session: Session, account_id: str) -> None:
-    """Bring this month's grant up to what the account's plan gives, where a better plan has just begun.
+def change_plan(session: Session, account_id: str, plan: str) -> None:
+    """Put the account on another plan, from now on.
 
-    What the month was given already counts, so that going to and fro between plans gives nothing.
+    A better plan's credits for this month come at once, less what the month was given already, so that going to and
+    fro between plans gives nothing; a lesser plan takes none away.
+
+    Raises InvalidRequest for an unknown account or plan, and for the owner's, which is that of one account.
     """
-    _turn_month(session, account_id)
+    account = accounts.get(session, account_id)
+    if plans.OWNER in (plan, account.plan):
+        raise InvalidRequest(
+            f"The plan '{plans.OWNER}' is that of one account, and stays so.", hint="Choose another.", field="plan"
+        )
+    _turn_month(session, account_id)  # what the month began with is the old plan's
+    new = plans.get(session, plan)
+    account.plan = new.name
     row = _locked(session, account_id)
     given = session.scalars(
         select(func.coalesce(func.sum(CreditEntry.available), 0)).where(
-            CreditEntry.account_id == account_id, CreditEntry.kind == "grant", CreditEntry.month == row.month
+            CreditEntry.account_id == account_id,
+            CreditEntry.kind == "grant",
+            or_(CreditEntry.month == row.month, CreditEntry.period == row.month),
         )
     ).one()
-    plan = plans.of(session, account_id)
-    more = plan.monthly_credits - given
+    more = new.monthly_credits - given
     if more > 0:
-        reason = f"plan {plan.name}, from now on"
+        reason = f"plan {new.name}, from now on"
         _move(session, row, "grant", available=more, monthly=more, month=row.month, reason=reason)
 
 
