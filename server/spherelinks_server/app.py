@@ -48,7 +48,7 @@ def create_app(
     engine : the database, migrated
     storage : where pictures and assets are kept
     rate_limit : requests a minute and key, where its plan says nothing; 0 for no limit
-    guard : which addresses pictures may be fetched from; the public internet where None
+    guard : which addresses pictures may be fetched from and webhooks sent to; the public internet where None
     """
     if settings.plans is not None:
         with transaction(engine) as session:
@@ -74,6 +74,7 @@ def create_app(
         settings=settings,
         waiters=Waiters(),
         survey=Survey(),
+        guard=guard or Guard(),
     )
     context.register(app)
     metrics.register(app, engine, settings.metrics_token)

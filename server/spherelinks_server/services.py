@@ -8,6 +8,7 @@ from flask import current_app
 from sqlalchemy import Engine
 
 from spherelinks.config import Settings
+from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
 from spherelinks_server.limits import RateLimit
@@ -19,7 +20,7 @@ EXTENSION = "spherelinks"
 
 @dataclass(frozen=True)
 class Services:
-    """generators : names of the installed generators, looked up once"""
+    """generators : names of the installed generators, looked up once; guard : which addresses may be reached"""
 
     engine: Engine
     storage: Storage
@@ -29,6 +30,7 @@ class Services:
     settings: Settings
     waiters: Waiters
     survey: Survey
+    guard: Guard
 
 
 def services() -> Services:

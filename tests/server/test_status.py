@@ -19,7 +19,7 @@ from .conftest import Caller
 FIELDS = {
     *("jobId", "status", "progress", "description"),
     *("stage", "queuePosition", "etaSeconds", "error", "report", "creditsCharged", "expiresAt"),
-    *("cache", "sandbox"),
+    *("cache", "sandbox", "output"),
 }
 
 

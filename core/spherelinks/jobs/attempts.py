@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from spherelinks.accounts import ledger, plans
 from spherelinks.database import Job, transaction
 from spherelinks.errors import Cancelled, GeneratorFailed
-from spherelinks.jobs import line, queue
+from spherelinks.jobs import line, queue, webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -224,6 +224,7 @@ def _after_the_end(session: Session, account_id: str, job_id: str) -> None:
     kept = plans.keep_until(plans.of(session, account_id))
     session.execute(update(Job).where(Job.id == job_id).values(expires_at=kept))
     line.advance(session, account_id)
+    webhooks.announce(session, job_id)
 
 
 def _requeue(session: Session, attempt: Attempt) -> bool:

@@ -13,7 +13,7 @@ from spherelinks.accounts import ledger, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.database import ApiKey, IdempotencyKey, Job, Plan, new_id, transaction
 from spherelinks.errors import IdempotencyMismatch, KeyCapReached, RequestInFlight
-from spherelinks.jobs import cache, files, line, queue, sandbox
+from spherelinks.jobs import cache, files, line, queue, sandbox, webhooks
 from spherelinks.options import Options
 from spherelinks.storage import Storage
 
@@ -90,7 +90,9 @@ def submit(
                 _copy(earlier, job, plan)
         session.add(job)
         session.flush()
-        if job.state != "completed":
+        if job.state == "completed":
+            webhooks.announce(session, job_id)
+        else:
             ledger.hold(session, principal.account_id, job_id)
             _check_cap(session, principal)
             line.advance(session, principal.account_id)

@@ -29,9 +29,10 @@ from spherelinks import logs
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, opened, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import attempts, files, queue, submission
+from spherelinks.jobs import attempts, courier, files, queue, submission
 from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, STALE_S, Attempt, Failure
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
+from spherelinks.picture.fetch import Guard
 from spherelinks.storage import open_storage
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ PROGRESS_S = 0.5  # how often progress is written while it changes
 POLL_S = 2.0  # how often the queue is looked at when nothing was announced
 SETTLE_LIMIT_S = 120.0  # how long an outage a finished attempt waits out; after that the job is run again
 SWEEP_S = 3600.0
+DELIVER_S = 1.0
 
 
 def run_worker(
@@ -49,6 +51,7 @@ def run_worker(
     concurrency: int = 1,
     stop: threading.Event | None = None,
     runner: str = PIPELINE,
+    guard: Guard | None = None,
 ) -> None:
     """Work off jobs until told to stop; then let running jobs finish for ``drain_limit_s`` and requeue the rest.
 
@@ -56,10 +59,11 @@ def run_worker(
     concurrency : jobs at a time, each in a child process of its own; one per GPU
     stop : told to stop by setting it; where None, by SIGTERM or SIGINT, and by a second one without waiting
     runner : what the children run, ``package.module:function`` with the signature of the pipeline's ``generate``
+    guard : which addresses webhooks and assets may be sent to; the public internet where None
 
     Raises ConfigurationError. An outage of the database is waited out.
     """
-    worker = _Worker(settings, url, concurrency, runner)
+    worker = _Worker(settings, url, concurrency, runner, guard or Guard())
     if stop is not None:
         worker.run(stop)
         return
@@ -77,13 +81,14 @@ class _Stopped(Exception):
 
 
 class _Worker:
-    def __init__(self, settings: Settings, url: str, concurrency: int, runner: str) -> None:
+    def __init__(self, settings: Settings, url: str, concurrency: int, runner: str, guard: Guard) -> None:
         self.hurry = threading.Event()  # set: do not wait for running jobs
         self._settings = settings
         self._url = url
         self._concurrency = concurrency
         self._engine = connect(url)
         self._storage = open_storage(settings)
+        self._guard = guard
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
         for _ in range(concurrency):
             self._children.put(ChildProcess(runner, settings.job_memory_limit_mb))
@@ -103,11 +108,12 @@ class _Worker:
             self._engine.dispose()
 
     async def _serve(self, stop: threading.Event) -> None:
-        # one thread a job, and one each for recovery and sweep
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._concurrency + 2))
+        # one thread a job, and one each for recovery, sweep and deliveries
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._concurrency + 3))
         upkeep = [
             asyncio.create_task(self._repeat(RECOVER_S, self._recover)),
             asyncio.create_task(self._repeat(SWEEP_S, self._sweep)),
+            asyncio.create_task(self._repeat(DELIVER_S, self._deliver)),
         ]
         try:
             while not stop.is_set():
@@ -216,6 +222,9 @@ class _Worker:
 
     def _recover(self) -> None:
         attempts.recover(self._engine, self._settings.job_max_attempts)
+
+    def _deliver(self) -> None:
+        courier.deliver_due(self._engine, self._storage, self._guard)
 
     def _sweep(self) -> None:
         files.sweep(self._engine, self._storage)

@@ -20,6 +20,7 @@ from spherelinks.picture import base64_data
 from spherelinks.picture.limits import MAX_BYTES, MAX_SIDE
 
 FIELD = "imageUrl"
+REFUSED = f"{FIELD} cannot be fetched: "
 MAX_REDIRECTS = 3
 MAX_URL = 8192
 DEADLINE = 20.0
@@ -102,8 +103,8 @@ def fetch(url: str, *, guard: Guard | None = None, seconds: float = DEADLINE) ->
     if base64_data.is_data_uri(url):
         return base64_data.parse(url, field=FIELD)
     guard = guard or Guard()
-    backend = _GuardedBackend(guard, time.monotonic() + seconds)
-    target = _parsed(url.strip(), guard)
+    backend = GuardedBackend(guard, time.monotonic() + seconds)
+    target = parse(url.strip(), guard)
     try:
         with httpcore2.ConnectionPool(
             ssl_context=httpcore2.default_ssl_context(), max_keepalive_connections=0, network_backend=backend
@@ -112,7 +113,7 @@ def fetch(url: str, *, guard: Guard | None = None, seconds: float = DEADLINE) ->
                 answer = _get(pool, target)
                 if isinstance(answer, bytes):
                     return answer
-                target = _parsed(answer, guard, base=target)
+                target = parse(answer, guard, base=target)
     except httpcore2.TimeoutException as error:
         raise _unreachable(f"{target.host} did not deliver the picture within {seconds:g} s") from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError, ssl.SSLError) as error:
@@ -145,8 +146,11 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
     return bytes(body)
 
 
-def _parsed(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.URL:
-    """An address, taken relative to ``base`` where it is a redirect's, that may be asked for."""
+def parse(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.URL:
+    """An address, taken relative to ``base`` where it is a redirect's, that may be asked for.
+
+    Raises PictureUnreachable, whose message begins with ``REFUSED``.
+    """
     if len(text) > MAX_URL:
         raise _unreachable(f"the address is longer than {MAX_URL} characters")
     try:
@@ -165,7 +169,7 @@ def _parsed(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.U
     return url
 
 
-class _GuardedBackend(httpcore2.NetworkBackend):
+class GuardedBackend(httpcore2.NetworkBackend):
     """Connects only where the guard allows, and lets nothing outlast the deadline (on ``time.monotonic``)."""
 
     def __init__(self, guard: Guard, deadline: float) -> None:
@@ -262,7 +266,7 @@ def _left(deadline: float) -> float:
 
 
 def _unreachable(reason: str) -> PictureUnreachable:
-    return PictureUnreachable(f"{FIELD} cannot be fetched: {reason}.", hint=_UPLOAD, field=FIELD)
+    return PictureUnreachable(f"{REFUSED}{reason}.", hint=_UPLOAD, field=FIELD)
 
 
 def _too_large() -> PictureTooLarge:

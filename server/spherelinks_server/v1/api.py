@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from spherelinks_server.v1 import account, generation, jobs
+from spherelinks_server.v1 import account, generation, jobs, webhooks
 from spherelinks_server.v1.blueprint import MAX_BODY, SECURITY_SCHEME, api
 
-TAGS = (generation.TAG, jobs.TAG, account.TAG)
-
-__all__ = ["MAX_BODY", "SECURITY_SCHEME", "TAGS", "api"]
+__all__ = ["MAX_BODY", "SECURITY_SCHEME", "account", "api", "generation", "jobs", "webhooks"]

@@ -13,7 +13,7 @@ from flask_openapi3.models.tag import Tag
 
 from spherelinks import errors
 from spherelinks.generators.base import not_installed
-from spherelinks.jobs import exports, submission
+from spherelinks.jobs import exports, outbound, submission
 from spherelinks.jobs import status as jobs
 from spherelinks.jobs.submission import Idempotency
 from spherelinks_server import access, assets
@@ -112,6 +112,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     if accepted is None:
         if body.options.generator not in parts.generators:
             raise not_installed(body.options.generator)
+        output = {"putUrl": outbound.check(body.output.put_url, parts.guard, "output.putUrl")} if body.output else None
         picture = parts.intake.picture(body.image_url, body.image_base64)
         accepted = submission.submit(
             parts.engine,
@@ -121,6 +122,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
             body.options,
             bypass_cache=body.cache == "bypass",
             idempotency=idempotency,
+            output=output,
         )
     headers = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
     wanted = _WAIT.search(header.prefer or "")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 
 from spherelinks.jobs import exports
 from spherelinks.options import Options
@@ -17,13 +18,26 @@ _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
 
 def _without_defaults(schema: dict[str, Any]) -> None:
     """Fields that may be left out but not be null: no ``default`` and no null type in the schema."""
-    for name in ("imageUrl", "imageBase64", "options"):
+    for name in ("imageUrl", "imageBase64", "options", "output"):
         schema["properties"][name].pop("default", None)
     schema["oneOf"] = [{"required": ["imageUrl"]}, {"required": ["imageBase64"]}]
 
 
 class _Camel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="forbid")
+
+
+class Output(_Camel):
+    """Where else the asset is sent."""
+
+    model_config = ConfigDict(strict=True)
+
+    put_url: str = Field(
+        min_length=1,
+        max_length=8192,
+        description="Address that takes the GLB by PUT, such as a presigned one of your bucket; public, http or https.",
+        examples=["https://bucket.example/mug.glb?signature=…"],
+    )
 
 
 class GenerateRequest(_Camel):
@@ -48,6 +62,8 @@ class GenerateRequest(_Camel):
         description="Whether the asset that the same request of this account has made before will do: it costs nothing "
         "and is there at once. With `bypass` it is made anew.",
     )
+
+    output: Output | SkipJsonSchema[None] = Field(default=None)
 
     @field_validator("options", mode="before")
     @classmethod
@@ -94,6 +110,10 @@ class Problem(_Camel):
     hint: str
 
 
+class OutputState(_Camel):
+    state: Literal["pending", "delivered", "failed"]
+
+
 class JobStatus(_Camel):
     """Where a job stands."""
 
@@ -114,6 +134,7 @@ class JobStatus(_Camel):
     )
     cache: Literal["hit", "miss"] = Field(description="hit: the asset is that of an earlier job, and cost nothing.")
     sandbox: bool = Field(description="Asked for with a sandbox key: the asset is a sample.")
+    output: OutputState | None = Field(description="How far the asset is on its way to `output.putUrl`; null: nowhere.")
 
 
 class Job(JobStatus):
@@ -240,6 +261,75 @@ class Generators(_Camel):
     generators: list[Generator]
 
 
+class WebhookRequest(_Camel):
+    """An address that is told when jobs end."""
+
+    model_config = ConfigDict(strict=True)
+
+    url: str = Field(
+        min_length=1, max_length=8192, description="Public, http or https.", examples=["https://example.com/hook"]
+    )
+    events: list[Literal["job.completed", "job.failed"]] = Field(
+        default=["job.completed", "job.failed"], min_length=1, max_length=2
+    )
+
+
+class Webhook(_Camel):
+    """An address that is told when jobs end."""
+
+    id: str = Field(examples=["wh_01kbkq5x8efk8a4v1y4mhrq2zd"])
+    url: str
+    events: list[str]
+    created_at: datetime
+    previous_secret_until: datetime | None = Field(description="Until then, the secret before signs too.")
+
+
+class WebhookWithSecret(Webhook):
+    """A webhook with what verifies its messages."""
+
+    secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+
+
+class Webhooks(_Camel):
+    webhooks: list[Webhook]
+
+
+class Delivery(_Camel):
+    """A message to a webhook, and what became of it."""
+
+    id: str = Field(description="The message's `webhook-id`.")
+    event: str
+    job_id: str
+    state: Literal["pending", "delivered", "failed"]
+    attempts: int
+    answer: int | None = Field(description="HTTP status of the last try.")
+    problem: str | None = Field(description="What was wrong with the last try.")
+    created_at: datetime
+    next_at: datetime | None = Field(description="When it is tried again; null: it is not.")
+    ended_at: datetime | None
+    payload: str = Field(description="The body that is sent.")
+
+
+class Deliveries(_Camel):
+    """Some messages, newest first."""
+
+    deliveries: list[Delivery]
+    next_cursor: str | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
+
+
+class DeliveriesQuery(BaseModel):
+    cursor: str | None = Field(default=None, max_length=64, description="`nextCursor` of the page before.")
+    limit: int = Field(default=50, ge=1, le=200, description="Messages a page.")
+
+
+class WebhookPath(BaseModel):
+    webhook_id: str = Field(alias="webhookId", description="As POST /v1/webhooks answered it.")
+
+
+class DeliveryPath(WebhookPath):
+    delivery_id: str = Field(alias="deliveryId", description="The message's id.")
+
+
 class ErrorDetail(Problem):
     """``requestId`` is the answer's X-Request-Id: quote it when you report a problem."""
 
@@ -262,7 +352,7 @@ class FilePath(JobPath):
     kind: str = Field(description="Which file.", json_schema_extra={"enum": list(exports.KINDS)})
 
 
-REQUESTS: tuple[type[BaseModel], ...] = (GenerateRequest,)
+REQUESTS: tuple[type[BaseModel], ...] = (GenerateRequest, WebhookRequest)
 ANSWERS: tuple[type[BaseModel], ...] = (
     JobAccepted,
     JobStatus,
@@ -273,6 +363,9 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     LedgerPage,
     Account,
     Generators,
+    WebhookWithSecret,
+    Webhooks,
+    Deliveries,
     Error,
 )
 """Bodies that the API document describes."""

@@ -28,6 +28,7 @@ def status(job: JobStatus) -> dict[str, Any]:
         "expiresAt": moment(job.expires_at),
         "cache": "hit" if job.cache_hit else "miss",
         "sandbox": job.sandbox,
+        "output": {"state": job.output_state or "pending"} if job.output and not job.error else None,
     }
 
 

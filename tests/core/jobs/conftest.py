@@ -65,9 +65,10 @@ class Desk:
     def working(self, **changes):
         """A worker beside us, with these settings changed."""
         stop = threading.Event()
-        concurrency = changes.pop("concurrency", 1)
+        concurrency, guard = changes.pop("concurrency", 1), changes.pop("guard", None)
         settings = replace(self.settings, **changes)
-        thread = threading.Thread(target=run_worker, args=(settings, settings.database_url, concurrency, stop, RUNNER))
+        arguments = (settings, settings.database_url, concurrency, stop, RUNNER, guard)
+        thread = threading.Thread(target=run_worker, args=arguments)
         thread.start()
         try:
             yield

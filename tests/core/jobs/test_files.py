@@ -34,3 +34,55 @@ def test_the_sweep_goes_through_more_files_than_one_batch(engine, storage, monke
     for _ in range(8):
         storage.put(files.picture(new_id("job")), b"x")
     assert files.sweep(engine, storage, NOW) == 8
+
+
+def completed(desk, engine, storage, **options):
+    """A job whose asset is stored, with a thumbnail beside it."""
+    job = desk.submit("succeed", **options)
+    with engine.connect() as connection:
+        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
+    attempt = attempts.start(engine, job, queue_id)
+    storage.put(files.result(job, 1), b"glb")
+    storage.put(files.beside(files.result(job, 1), "png"), b"png")
+    storage.put(files.beside(files.result(job, 1), "obj.zip"), b"zip")
+    assert attempts.complete(engine, attempt, files.result(job, 1), "00", 3, {}, thumbnail=True)
+    return job
+
+
+def stored(storage, job):
+    return [
+        head.path for folder in (files.PICTURES, files.RESULTS) for head in storage.list(folder) if job in head.path
+    ]
+
+
+def test_files_are_kept_as_long_as_the_plan_says_and_no_longer(desk, engine, storage):
+    kept, expired = (completed(desk, engine, storage, seed=seed) for seed in (1, 2))
+    assert (desk.read(kept).expires_at - desk.read(kept).finished_at).days == 30
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": expired})
+    assert files.sweep(engine, storage, NOW) == 4
+    assert len(stored(storage, kept)) == 4
+    assert stored(storage, expired) == []
+    assert desk.read(expired).status == "COMPLETED"
+
+
+def test_the_owners_files_are_kept_for_ever(engine, storage, desk):
+    job = completed(desk, engine, storage)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE accounts SET plan = 'owner'"))
+    assert desk.read(completed(desk, engine, storage, seed=9)).expires_at is None
+    assert desk.read(job).expires_at is not None
+
+
+def test_an_asset_shared_by_two_jobs_goes_with_the_last(desk, engine, storage):
+    first = completed(desk, engine, storage)
+    second = desk.submit("succeed")
+    assert desk.read(second).cache_hit
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": first})
+    files.sweep(engine, storage, NOW)
+    assert storage.get(desk.read(second).asset_path) == b"glb"
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET deleted_at = now()"))
+    files.sweep(engine, storage, NOW)
+    assert stored(storage, first) == stored(storage, second) == []

@@ -1,0 +1,78 @@
+"""Sending to addresses that strangers chose: webhooks, and assets to where their owners want them.
+
+Through the same guard as pictures are fetched: the host is resolved once, every address it has must be allowed, and one
+of those is connected to. Redirects are not followed, and of the answer nothing but the status is looked at.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Mapping
+from ipaddress import ip_address
+
+import httpcore2
+
+from spherelinks.errors import InvalidRequest, PictureUnreachable
+from spherelinks.picture import fetch
+from spherelinks.picture.fetch import Guard, GuardedBackend
+
+DEADLINE_S = 20.0
+_HEADERS = [(b"User-Agent", b"SphereLinks"), (b"Connection", b"close")]
+
+
+class Undelivered(Exception):
+    """Nothing was delivered, or nobody knows; the text says why."""
+
+
+def check(url: str, guard: Guard, field: str) -> str:
+    """The address without the space around it, if it can be one to send to.
+
+    Its host is not looked up yet: that is done, and judged, each time something is sent. Raises InvalidRequest.
+    """
+    try:
+        host = fetch.parse(url.strip(), guard).host.strip("[]")
+    except PictureUnreachable as error:
+        raise _refused(field, _reason(error)) from error
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return url.strip()
+    if not guard.allows(address):
+        raise _refused(field, f"{host} is not on the public internet.")
+    return url.strip()
+
+
+def send(method: str, url: str, headers: Mapping[str, str], body: bytes, guard: Guard) -> int:
+    """Send one request within ``DEADLINE_S`` and return the answer's HTTP status. Raises Undelivered."""
+    try:
+        target = fetch.parse(url, guard)
+        backend = GuardedBackend(guard, time.monotonic() + DEADLINE_S)
+        with (
+            httpcore2.ConnectionPool(
+                ssl_context=httpcore2.default_ssl_context(), max_keepalive_connections=0, network_backend=backend
+            ) as pool,
+            pool.stream(
+                method,
+                httpcore2.URL(
+                    scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path or b"/"
+                ),
+                headers=[*_HEADERS, *((name.encode(), value.encode()) for name, value in headers.items())],
+                content=body,
+            ) as response,
+        ):
+            return int(response.status)
+    except PictureUnreachable as error:
+        raise Undelivered(_reason(error)) from error
+    except httpcore2.TimeoutException as error:
+        raise Undelivered(f"no answer within {DEADLINE_S:g} s.") from error
+    except (httpcore2.NetworkError, httpcore2.ProtocolError, ssl.SSLError) as error:
+        raise Undelivered(f"{error or type(error).__name__}.") from error
+
+
+def _reason(error: PictureUnreachable) -> str:
+    return error.message.removeprefix(fetch.REFUSED)
+
+
+def _refused(field: str, reason: str) -> InvalidRequest:
+    return InvalidRequest(f"{field}: {reason}", hint="Give a public http or https address.", field=field)

@@ -1,0 +1,166 @@
+"""Webhooks by the Standard Webhooks specification: who is told what, signed so that it can be believed.
+
+When a job ends, in the same transaction, each of the account's webhooks that asked for that event gets a message, and
+the asset is put down for ``output.putUrl``; :mod:`spherelinks.jobs.courier` delivers both, at least once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from spherelinks.database import Delivery, Job, Webhook, new_id
+from spherelinks.errors import InvalidRequest, UnknownWebhook
+from spherelinks.jobs import outbound
+from spherelinks.picture.fetch import Guard
+
+EVENTS = ("job.completed", "job.failed")
+PUT = "output.put"
+LIMIT = 10
+"""Webhooks an account may have."""
+OVERLAP = timedelta(hours=24)
+"""How long the secret before signs too, once it was rotated."""
+
+_PREFIX = "whsec_"
+
+
+def create(
+    session: Session, account_id: str, url: str, events: Collection[str] = EVENTS, *, guard: Guard | None = None
+) -> Webhook:
+    """A new webhook of the account; its ``secret`` verifies its messages.
+
+    Raises InvalidRequest for an address that cannot be one, unknown or no events, or one webhook too many.
+    """
+    url = outbound.check(url, guard or Guard(), "url")
+    if not events or not set(events) <= set(EVENTS):
+        raise InvalidRequest(f"events is {sorted(events)}.", hint=f"Give some of {', '.join(EVENTS)}.", field="events")
+    if len(list_webhooks(session, account_id)) >= LIMIT:
+        raise InvalidRequest(f"The account has {LIMIT} webhooks already.", hint="Delete one first.", field="url")
+    webhook = Webhook(
+        id=new_id("wh"),
+        account_id=account_id,
+        url=url,
+        events=[event for event in EVENTS if event in events],
+        secret=_new_secret(),
+    )
+    session.add(webhook)
+    session.flush()
+    return webhook
+
+
+def list_webhooks(session: Session, account_id: str) -> Sequence[Webhook]:
+    """The account's webhooks, oldest first."""
+    return session.scalars(select(Webhook).where(Webhook.account_id == account_id).order_by(Webhook.id)).all()
+
+
+def get(session: Session, account_id: str, webhook_id: str) -> Webhook:
+    """The account's webhook of that id. Raises UnknownWebhook."""
+    webhook = session.get(Webhook, webhook_id)
+    if webhook is None or webhook.account_id != account_id:
+        raise UnknownWebhook(
+            f"There is no webhook '{webhook_id[:64]}' in this account.", hint="GET /v1/webhooks lists them."
+        )
+    return webhook
+
+
+def delete(session: Session, account_id: str, webhook_id: str) -> None:
+    """Delete the webhook with its messages. Raises UnknownWebhook."""
+    session.delete(get(session, account_id, webhook_id))
+    session.flush()
+
+
+def rotate(session: Session, account_id: str, webhook_id: str) -> Webhook:
+    """Give the webhook a new secret; for ``OVERLAP`` the one before signs beside it. Raises UnknownWebhook."""
+    webhook = get(session, account_id, webhook_id)
+    webhook.previous_secret, webhook.previous_until = webhook.secret, datetime.now(UTC) + OVERLAP
+    webhook.secret = _new_secret()
+    session.flush()
+    return webhook
+
+
+def deliveries(
+    session: Session, account_id: str, webhook_id: str, *, before: str | None = None, limit: int = 50
+) -> Sequence[Delivery]:
+    """The webhook's messages, newest first, with what became of them. Raises UnknownWebhook."""
+    get(session, account_id, webhook_id)
+    query = select(Delivery).where(Delivery.webhook_id == webhook_id)
+    if before is not None:
+        query = query.where(Delivery.id < before)
+    return session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
+
+
+def redeliver(session: Session, account_id: str, webhook_id: str, delivery_id: str) -> Delivery:
+    """Send the same message, with the same id, once more, and again as often as a new one. Raises UnknownWebhook."""
+    get(session, account_id, webhook_id)
+    delivery = session.get(Delivery, delivery_id, with_for_update=True)
+    if delivery is None or delivery.webhook_id != webhook_id:
+        raise UnknownWebhook(
+            f"The webhook has no delivery '{delivery_id[:64]}'.", hint="Its deliveries list what there is."
+        )
+    delivery.state, delivery.attempts, delivery.ended_at = "pending", 0, None
+    delivery.next_at = func.now()
+    session.flush()
+    session.refresh(delivery)
+    return delivery
+
+
+def announce(session: Session, job_id: str) -> None:
+    """Tell those who asked for it that the job has ended; inside the transaction that ends it."""
+    job = session.get_one(Job, job_id, populate_existing=True)
+    event = f"job.{job.state}"
+    payload: str | None = None
+    for webhook in list_webhooks(session, job.account_id):
+        if event in webhook.events:
+            payload = payload or _payload(job, event)
+            session.add(Delivery(id=new_id("msg"), webhook_id=webhook.id, job_id=job_id, event=event, payload=payload))
+    if job.output is not None and job.state == "completed":
+        session.add(Delivery(id=new_id("msg"), job_id=job_id, event=PUT))
+    session.flush()
+
+
+def headers(webhook: Webhook, message_id: str, body: bytes, moment: datetime) -> dict[str, str]:
+    """The specification's headers: id, timestamp, and a signature by each secret that is valid at that moment."""
+    valid = [webhook.secret]
+    if webhook.previous_secret and webhook.previous_until and moment < webhook.previous_until:
+        valid.append(webhook.previous_secret)
+    seconds = str(int(moment.timestamp()))
+    signed = f"{message_id}.{seconds}.".encode() + body
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": seconds,
+        "webhook-signature": " ".join(f"v1,{_signature(secret, signed)}" for secret in valid),
+        "Content-Type": "application/json",
+    }
+
+
+def _signature(secret: str, signed: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(_PREFIX))
+    return base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+
+
+def _new_secret() -> str:
+    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _payload(job: Job, event: str) -> str:
+    ended = job.finished_at or datetime.now(UTC)
+    error = {"code": job.error_code, "message": job.error_message, "hint": job.error_hint or ""}
+    data = {
+        "jobId": job.id,
+        "status": job.state.upper(),
+        "creditsCharged": job.credits if job.state == "completed" else 0,
+        "cache": "hit" if job.cache_hit else "miss",
+        "sandbox": job.sandbox,
+        "error": error if job.state == "failed" else None,
+        "sha256": job.asset_sha256,
+        "bytes": job.asset_size,
+    }
+    return json.dumps({"type": event, "timestamp": ended.isoformat(), "data": data}, separators=(",", ":"))

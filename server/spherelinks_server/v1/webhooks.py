@@ -1,0 +1,174 @@
+"""Webhooks: set up, rotated, looked after."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from flask import Response
+from flask_openapi3.models.tag import Tag
+
+from spherelinks import database, errors
+from spherelinks.accounts.keys import Principal
+from spherelinks.database import transaction
+from spherelinks.jobs import webhooks
+from spherelinks_server import access
+from spherelinks_server.errors import answers
+from spherelinks_server.services import services
+from spherelinks_server.v1.blueprint import answer, api, described
+from spherelinks_server.v1.models import (
+    Deliveries,
+    DeliveriesQuery,
+    DeliveryPath,
+    WebhookPath,
+    WebhookRequest,
+    Webhooks,
+)
+from spherelinks_server.v1.views import moment
+
+TAG = Tag(name="Webhooks", description="Be told when a job ends, by the Standard Webhooks specification.")
+
+_ALL = (errors.InvalidKey, errors.MissingScope, errors.RateLimited, errors.ServiceError)
+_ONE = (*_ALL, errors.UnknownWebhook)
+
+
+@api.post(
+    "/webhooks",
+    tags=[TAG],
+    summary="Set up a webhook",
+    operation_id="create_webhook",
+    responses={
+        HTTPStatus.CREATED: {
+            **described("WebhookWithSecret", "It is told of every job that ends from now on."),
+            "links": {
+                operation: {"operationId": operation, "parameters": {"webhookId": "$response.body#/id"}}
+                for operation in ("deliveries", "rotate_webhook", "delete_webhook")
+            },
+        },
+        **answers(errors.InvalidRequest, *_ALL),
+    },
+)
+def create_webhook(body: WebhookRequest) -> Response:
+    """The `secret` verifies the messages: keep it."""
+    who, parts = _manager(), services()
+    with transaction(parts.engine) as session:
+        webhook = webhooks.create(session, who.account_id, body.url, body.events, guard=parts.guard)
+        session.refresh(webhook)
+    return answer(_with_secret(webhook), HTTPStatus.CREATED)
+
+
+@api.get(
+    "/webhooks",
+    tags=[TAG],
+    summary="The account's webhooks",
+    operation_id="webhooks",
+    responses={HTTPStatus.OK: Webhooks, **answers(*_ALL)},
+)
+def list_webhooks() -> Response:
+    """All of them, without their secrets."""
+    who = _manager()
+    with transaction(services().engine) as session:
+        found = webhooks.list_webhooks(session, who.account_id)
+    return answer({"webhooks": [_shown(webhook) for webhook in found]})
+
+
+@api.delete(
+    "/webhooks/<webhookId>",
+    tags=[TAG],
+    summary="Delete a webhook",
+    operation_id="delete_webhook",
+    responses={HTTPStatus.NO_CONTENT: {"description": "It is gone, with its messages."}, **answers(*_ONE)},
+)
+def delete_webhook(path: WebhookPath) -> Response:
+    """Nothing more is sent to it, not even what was on its way."""
+    who = _manager()
+    with transaction(services().engine) as session:
+        webhooks.delete(session, who.account_id, path.webhook_id)
+    return Response(status=HTTPStatus.NO_CONTENT)
+
+
+@api.post(
+    "/webhooks/<webhookId>/rotate",
+    tags=[TAG],
+    summary="Give a webhook a new secret",
+    operation_id="rotate_webhook",
+    responses={
+        HTTPStatus.OK: described("WebhookWithSecret", "The new secret. The one before signs too for 24 hours."),
+        **answers(*_ONE),
+    },
+)
+def rotate_webhook(path: WebhookPath) -> Response:
+    """For a day, messages carry a signature by each of the two secrets."""
+    who = _manager()
+    with transaction(services().engine) as session:
+        webhook = webhooks.rotate(session, who.account_id, path.webhook_id)
+    return answer(_with_secret(webhook))
+
+
+@api.get(
+    "/webhooks/<webhookId>/deliveries",
+    tags=[TAG],
+    summary="What was sent, and what became of it",
+    operation_id="deliveries",
+    responses={HTTPStatus.OK: Deliveries, **answers(errors.InvalidRequest, *_ONE)},
+)
+def deliveries(path: WebhookPath, query: DeliveriesQuery) -> Response:
+    """A page of messages, newest first; `nextCursor`, given as `cursor`, gets the next one."""
+    who = _manager()
+    with transaction(services().engine) as session:
+        found = webhooks.deliveries(
+            session, who.account_id, path.webhook_id, before=query.cursor, limit=query.limit + 1
+        )
+    shown = [_delivery(delivery) for delivery in found[: query.limit]]
+    return answer({"deliveries": shown, "nextCursor": shown[-1]["id"] if len(found) > query.limit else None})
+
+
+@api.post(
+    "/webhooks/<webhookId>/deliveries/<deliveryId>/redeliver",
+    tags=[TAG],
+    summary="Send a message once more",
+    operation_id="redeliver",
+    responses={HTTPStatus.ACCEPTED: described("Delivery", "It is on its way again."), **answers(*_ONE)},
+)
+def redeliver(path: DeliveryPath) -> Response:
+    """The same body under the same id, tried as often as a new one."""
+    who = _manager()
+    with transaction(services().engine) as session:
+        delivery = webhooks.redeliver(session, who.account_id, path.webhook_id, path.delivery_id)
+    return answer(_delivery(delivery), HTTPStatus.ACCEPTED)
+
+
+def _manager() -> Principal:
+    who = access.principal()
+    who.require("manage")
+    return who
+
+
+def _shown(webhook: database.Webhook) -> dict[str, Any]:
+    return {
+        "id": webhook.id,
+        "url": webhook.url,
+        "events": webhook.events,
+        "createdAt": moment(webhook.created_at),
+        "previousSecretUntil": moment(webhook.previous_until),
+    }
+
+
+def _with_secret(webhook: database.Webhook) -> dict[str, Any]:
+    return {**_shown(webhook), "secret": webhook.secret}
+
+
+def _delivery(delivery: database.Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "event": delivery.event,
+        "jobId": delivery.job_id,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "answer": delivery.answer,
+        "problem": delivery.problem,
+        "createdAt": moment(delivery.created_at),
+        "nextAt": moment(delivery.next_at) if delivery.state == "pending" else None,
+        "endedAt": moment(delivery.ended_at),
+        "payload": delivery.payload,
+    }

@@ -1,0 +1,276 @@
+"""Webhooks and output.putUrl: who is told what, whether it can be believed, and what happens when nobody listens."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
+from threading import Thread
+
+import pytest
+from sqlalchemy import select, text
+
+from spherelinks.database import Delivery, Webhook, transaction
+from spherelinks.errors import InvalidRequest, UnknownWebhook
+from spherelinks.jobs import attempts, courier, files, submission, webhooks
+from spherelinks.jobs.attempts import Failure
+from spherelinks.options import Options
+from spherelinks.picture.fetch import Guard
+
+
+class Receiver:
+    """An HTTP server that keeps what it is sent and answers as told, by path."""
+
+    def __init__(self):
+        self.got = defaultdict(list)
+        self.answers = defaultdict(lambda: [200])
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _take(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got[self.path].append((self.command, dict(self.headers), body))
+                queue = receiver.answers[self.path]
+                self.send_response(queue.pop(0) if len(queue) > 1 else queue[0])
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            do_POST = do_PUT = _take
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.guard = Guard(ports=frozenset({self._server.server_port}), trusted=(ip_network("127.0.0.1/32"),))
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+
+
+@pytest.fixture
+def receiver():
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def hook(engine, client, receiver):
+    with transaction(engine) as session:
+        return webhooks.create(session, client.account_id, f"{receiver.url}/hook", guard=receiver.guard)
+
+
+def end(engine, job, failure=None):
+    """Do as a worker does whose attempt has succeeded, or failed."""
+    with engine.connect() as connection:
+        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
+    attempt = attempts.start(engine, job, queue_id)
+    if failure is not None:
+        assert attempts.fail(engine, attempt, failure)
+    else:
+        assert attempts.complete(engine, attempt, files.result(job, 1), "ab" * 32, 4, {})
+
+
+def believes(secret, headers, body):
+    """As a receiver checks a message: any of the signatures will do."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return expected in headers["webhook-signature"].split(" ")
+
+
+def deliver(engine, storage, receiver, at_once=True):
+    if at_once:
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE deliveries SET next_at = now() WHERE state = 'pending'"))
+    return courier.deliver_due(engine, storage, receiver.guard)
+
+
+def only_delivery(engine):
+    with transaction(engine) as session:
+        return session.scalars(select(Delivery)).one()
+
+
+def test_the_signature_is_the_specifications():
+    """Against the vector that the reference implementation gives."""
+    webhook = Webhook(secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    moment = datetime.fromtimestamp(1614265330, UTC)
+    headers = webhooks.headers(webhook, "msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', moment)
+    assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert headers["webhook-timestamp"] == "1614265330"
+
+
+def test_every_end_of_a_job_is_told_once_and_can_be_believed(desk, engine, storage, receiver, hook):
+    done, failed, cancelled = (desk.submit("succeed") for _ in range(3))
+    end(engine, done)
+    end(engine, failed, Failure("no_object", "Nothing there.", "Show something."))
+    assert attempts.cancel(engine, desk.client.account_id, cancelled)
+    assert deliver(engine, storage, receiver) == 3
+    assert deliver(engine, storage, receiver) == 0
+
+    told = {}
+    for method, headers, body in receiver.got["/hook"]:
+        assert method == "POST"
+        assert headers["Content-Type"] == "application/json"
+        assert believes(hook.secret, headers, body)
+        assert not believes(hook.secret, headers, body + b" ")
+        assert abs(datetime.now(UTC).timestamp() - int(headers["webhook-timestamp"])) < 120
+        message = json.loads(body)
+        told[message["data"]["jobId"]] = message
+    assert told.keys() == {done, failed, cancelled}
+    assert told[done]["type"] == "job.completed"
+    assert (told[done]["data"]["status"], told[done]["data"]["creditsCharged"]) == ("COMPLETED", 1)
+    assert told[failed]["type"] == told[cancelled]["type"] == "job.failed"
+    assert told[failed]["data"]["error"] == {
+        "code": "no_object",
+        "message": "Nothing there.",
+        "hint": "Show something.",
+    }
+    assert told[cancelled]["data"]["error"]["code"] == "cancelled"
+
+
+def test_only_what_was_asked_for_and_only_ones_own(desk, engine, storage, receiver, other_client):
+    with transaction(engine) as session:
+        webhooks.create(session, desk.client.account_id, f"{receiver.url}/a", ["job.failed"], guard=receiver.guard)
+        webhooks.create(session, other_client.account_id, f"{receiver.url}/b", guard=receiver.guard)
+    end(engine, desk.submit("succeed"))
+    assert deliver(engine, storage, receiver) == 0
+
+
+def test_what_rolls_back_is_not_told(desk, engine, storage, receiver, hook):
+    desk.submit("succeed")
+    with transaction(engine) as session:
+        webhooks.announce(session, session.scalar(text("SELECT id FROM jobs")))
+        session.rollback()
+    assert deliver(engine, storage, receiver) == 0
+
+
+def test_it_is_tried_again_later_and_later_and_given_up(desk, engine, storage, receiver, hook):
+    receiver.answers["/hook"] = [500]
+    end(engine, desk.submit("succeed"))
+    pauses = []
+    for _ in range(len(courier.BACK_OFF)):
+        assert deliver(engine, storage, receiver) == 1
+        assert deliver(engine, storage, receiver, at_once=False) == 0, "not before its time"
+        delivery = only_delivery(engine)
+        assert (delivery.state, delivery.answer, delivery.problem) == ("pending", 500, "The answer was HTTP 500.")
+        pauses.append(delivery.next_at - datetime.now(UTC))
+    slack = timedelta(minutes=2)
+    assert all(abs(pause - wanted) < slack for pause, wanted in zip(pauses, courier.BACK_OFF, strict=True))
+    assert deliver(engine, storage, receiver) == 1
+    assert only_delivery(engine).state == "failed"
+    assert len({headers["webhook-id"] for _, headers, _ in receiver.got["/hook"]}) == 1
+
+    receiver.answers["/hook"] = [204]
+    delivery = only_delivery(engine)
+    with transaction(engine) as session:
+        again = webhooks.redeliver(session, desk.client.account_id, hook.id, delivery.id)
+        assert (again.state, again.attempts) == ("pending", 0)
+    assert deliver(engine, storage, receiver) == 1
+    assert (only_delivery(engine).state, only_delivery(engine).answer) == ("delivered", 204)
+
+
+def test_a_receiver_that_is_gone_is_left_alone(desk, engine, storage, receiver, hook):
+    receiver.answers["/hook"] = [410]
+    end(engine, desk.submit("succeed"))
+    deliver(engine, storage, receiver)
+    assert only_delivery(engine).state == "failed"
+
+
+def test_a_courier_that_is_killed_loses_nothing(desk, engine, storage, receiver, hook):
+    end(engine, desk.submit("succeed"))
+    assert len(courier._claim(engine)) == 1  # and dies
+    assert courier.deliver_due(engine, storage, receiver.guard) == 0
+    assert deliver(engine, storage, receiver) == 1
+    assert only_delivery(engine).state == "delivered"
+
+
+def test_while_a_secret_is_rotated_both_are_believed(desk, engine, storage, receiver, hook):
+    old = hook.secret
+    with transaction(engine) as session:
+        new = webhooks.rotate(session, desk.client.account_id, hook.id).secret
+    end(engine, desk.submit("succeed"))
+    deliver(engine, storage, receiver)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE webhooks SET previous_until = now() - interval '1 s'"))
+    end(engine, desk.submit("succeed", seed=2))
+    deliver(engine, storage, receiver)
+    (_, first, first_body), (_, second, second_body) = receiver.got["/hook"]
+    assert believes(old, first, first_body)
+    assert believes(new, first, first_body)
+    assert not believes(old, second, second_body)
+    assert believes(new, second, second_body)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1/", "http://169.254.169.254/", "http://[::1]/", "ftp://x.example/", "x", "http://a:1/"]
+)
+def test_an_address_that_cannot_be_is_refused_at_once(engine, client, url):
+    with transaction(engine) as session, pytest.raises(InvalidRequest, match="url"):
+        webhooks.create(session, client.account_id, url)
+
+
+def test_a_name_that_leads_inside_is_never_connected_to(desk, engine, storage, receiver):
+    """Judged at every delivery: the name may have led elsewhere when it was set up."""
+    with transaction(engine) as session:
+        url = receiver.url.replace("127.0.0.1", "localhost")
+        webhooks.create(session, desk.client.account_id, f"{url}/hook", guard=receiver.guard)
+    end(engine, desk.submit("succeed"))
+    strict = Guard(ports=receiver.guard.ports)
+    assert courier.deliver_due(engine, storage, strict) == 1
+    delivery = only_delivery(engine)
+    assert (delivery.state, delivery.answer) == ("pending", None)
+    assert "not on the public internet" in delivery.problem
+    assert not receiver.got
+
+
+def test_webhooks_are_their_accounts_own_and_not_too_many(engine, client, other_client, receiver, hook):
+    with transaction(engine) as session:
+        for act in (webhooks.get, webhooks.delete, webhooks.rotate, webhooks.deliveries):
+            with pytest.raises(UnknownWebhook):
+                act(session, other_client.account_id, hook.id)
+        for _ in range(webhooks.LIMIT - 1):
+            webhooks.create(session, client.account_id, f"{receiver.url}/x", guard=receiver.guard)
+        with pytest.raises(InvalidRequest, match="10 webhooks"):
+            webhooks.create(session, client.account_id, f"{receiver.url}/x", guard=receiver.guard)
+        webhooks.delete(session, client.account_id, hook.id)
+        assert len(webhooks.list_webhooks(session, client.account_id)) == webhooks.LIMIT - 1
+
+
+# --- output.putUrl --------------------------------------------------------------------------------------------------
+
+
+def submit_to(desk, url):
+    return submission.submit(
+        desk.engine, desk.storage, desk.client.principal, b"succeed", Options(), output={"putUrl": url}
+    ).job_id
+
+
+def test_a_worker_makes_the_asset_sends_it_and_tells(desk, receiver, hook):
+    job = submit_to(desk, f"{receiver.url}/bucket/mug.glb?signature=1")
+    assert desk.read(job).output_state is None
+    with desk.working(guard=receiver.guard):
+        desk.ended(job)
+        desk.until(job, lambda now: now.output_state == "delivered")
+        ((method, headers, body),) = receiver.got["/bucket/mug.glb?signature=1"]
+    assert (method, headers["Content-Type"], body) == ("PUT", "model/gltf-binary", b"glTFsucceed")
+
+
+def test_a_failed_job_sends_no_asset(desk, engine, storage, receiver):
+    end(engine, submit_to(desk, f"{receiver.url}/a"), Failure("no_object", "Nothing."))
+    assert deliver(engine, storage, receiver) == 0
+
+
+@pytest.mark.parametrize(("answer", "state"), [(403, "failed"), (500, "pending"), (200, "delivered")])
+def test_an_address_that_refuses_for_good_is_not_tried_again(desk, engine, storage, receiver, answer, state):
+    receiver.answers["/a"] = [answer]
+    job = submit_to(desk, f"{receiver.url}/a")
+    desk.storage.put(files.result(job, 1), b"glTF")
+    end(engine, job)
+    deliver(engine, storage, receiver)
+    assert desk.read(job).output_state == state
