@@ -11,15 +11,16 @@ from spherelinks.errors import SphereLinksError
 from spherelinks.options import Options
 
 if TYPE_CHECKING:
-    from spherelinks.pipeline import Asset, generate
+    from spherelinks.generators.base import Surface
+    from spherelinks.pipeline import Asset, finish, generate
 
 __version__ = version("spherelinks")
-__all__ = ["Asset", "Options", "SphereLinksError", "__version__", "generate"]
+__all__ = ["Asset", "Options", "SphereLinksError", "Surface", "__version__", "finish", "generate"]
 
 
 def __getattr__(name: str) -> Any:
     # the pipeline's libraries take half a second to import: only who generates waits for them
-    if name in ("Asset", "generate"):
+    if name in ("Asset", "Surface", "finish", "generate"):
         from spherelinks import pipeline
 
         return getattr(pipeline, name)

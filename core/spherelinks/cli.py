@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from spherelinks.backup import Summary
     from spherelinks.database import ApiKey, User
+    from spherelinks.pipeline import Asset
 
 EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
     (2, errors.InvalidRequest, "wrong usage: an unknown or invalid option, key or account"),
@@ -98,33 +99,15 @@ def parser() -> argparse.ArgumentParser:
     make = command(commands, "generate", _generate, "Turn one picture into one GLB.")
     make.add_argument("picture", metavar="PICTURE", type=Path, help="a JPEG, PNG or WebP file")
     make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
-    for field, kind in (
-        ("texture_size", int),
-        ("simplify_ratio", float),
-        ("target_faces", int),
-        ("diffusion_steps", int),
-        ("seed", int),
-    ):
-        make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
+    for field in ("diffusion_steps", "seed"):
+        make.add_argument(f"--{field.replace('_', '-')}", type=int, help=_describe(field))
     make.add_argument("--generator", help=_describe("generator"))
-    size = make.add_mutually_exclusive_group()
-    for measure in MEASURES:
-        size.add_argument(
-            f"--{measure}",
-            dest="dimensions",
-            metavar="LENGTH",
-            type=partial(_length, measure),
-            help=f"the object's real size by its {measure}{' side' * (measure == 'longest')}: a number with a unit"
-            f" ({', '.join(METRES)}), such as 31cm; default: --longest 1m",
-        )
-    make.add_argument(
-        "--lods",
-        metavar="RATIOS",
-        type=ratios,
-        help="coarser levels of detail, such as 0.5,0.25: shares of the asset's faces",
-    )
-    make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
-    make.add_argument("--collider", metavar="{none,box,convex}", help=_describe("collider"))
+    _add_finishing(make)
+
+    rework = command(commands, "finish", _finish, "Turn any mesh into one closed, textured, game-ready GLB.")
+    rework.add_argument("mesh", metavar="MESH", type=Path, help="a GLB, OBJ, PLY or STL file; +Y is up")
+    rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
+    _add_finishing(rework)
 
     change = command(commands, "convert", _convert, "Make another file of an asset: a picture, USDZ, OBJ, PLY, STL.")
     change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB that generate wrote")
@@ -153,11 +136,19 @@ def parser() -> argparse.ArgumentParser:
     grant.add_argument("account", metavar="ACCOUNT", help="its id")
     grant.add_argument("credits", type=int)
     grant.add_argument("--reason", default="granted by the operator")
+    change = command(accounts, "plan", _accounts_plan, "Put an account on another plan; SPHERELINKS_PLANS brings them.")
+    change.add_argument("account", metavar="ACCOUNT", help="its id")
+    change.add_argument("plan", metavar="PLAN", help="its name")
 
     keys = commands.add_parser("keys", help="API keys.").add_subparsers(required=True)
     create = command(keys, "create", _keys_create, "Make an API key and show it, once.")
     create.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
     create.add_argument("--name", default="command line")
+    create.add_argument(
+        "--scopes", type=lambda text: text.split(","), help="what it may do, some of generate,read,manage; default: all"
+    )
+    create.add_argument("--monthly-cap", type=int, metavar="CREDITS", help="that its jobs may cost a month")
+    create.add_argument("--sandbox", action="store_true", help="its jobs cost nothing and end at once with a sample")
     rotate = command(keys, "rotate", _keys_rotate, "Make a key's successor; the old one lives on for a while.")
     rotate.add_argument("key", metavar="KEY", help="its id")
     rotate.add_argument("--grace-hours", type=float, default=24, help="how long the old key still works; default: 24")
@@ -185,6 +176,32 @@ def parser() -> argparse.ArgumentParser:
 
 
 _ADDRESS = "the server's, such as http://127.0.0.1:8000; default: SPHERELINKS_PUBLIC_URL, else that"
+
+
+def _add_finishing(make: argparse.ArgumentParser) -> None:
+    """The options of whatever ends in an asset."""
+    for field, kind in (("texture_size", int), ("simplify_ratio", float), ("target_faces", int)):
+        make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
+    size = make.add_mutually_exclusive_group()
+    for measure in MEASURES:
+        size.add_argument(
+            f"--{measure}",
+            dest="dimensions",
+            metavar="LENGTH",
+            type=partial(_length, measure),
+            help=f"the object's real size by its {measure}{' side' * (measure == 'longest')}: a number with a unit"
+            f" ({', '.join(METRES)}), such as 31cm; default: --longest 1m",
+        )
+    make.add_argument(
+        "--lods",
+        metavar="RATIOS",
+        type=ratios,
+        help="coarser levels of detail, such as 0.5,0.25: shares of the asset's faces",
+    )
+    make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
+    make.add_argument("--collider", metavar="{none,box,convex}", help=_describe("collider"))
+    make.add_argument("--texture-format", metavar="{jpeg,png,webp}", help=_describe("texture_format"))
+    make.add_argument("--compression", metavar="{none,quantized,meshopt}", help=_describe("compression"))
 
 
 def _describe(field: str) -> str:
@@ -230,17 +247,34 @@ def _nothing_to_clean_up(*, as_json: bool) -> Iterator[None]:
 
 
 def _generate(arguments: argparse.Namespace) -> None:
-    chosen = {name: value for name in Options.model_fields if (value := getattr(arguments, name)) is not None}
-    options = Options(**chosen)
-    output = _output(arguments)
+    options, output = _options(arguments), _output(arguments)
     with _nothing_to_clean_up(as_json=arguments.json):
         from spherelinks.pipeline import generate
 
         with _progress_bar() as progress:
             asset = generate(arguments.picture, options, progress)
+    _deliver(asset, output, as_json=arguments.json)
+
+
+def _finish(arguments: argparse.Namespace) -> None:
+    options, output = _options(arguments), _output(arguments)
+    with _nothing_to_clean_up(as_json=arguments.json):
+        from spherelinks.pipeline import finish
+
+        with _progress_bar() as progress:
+            asset = finish(arguments.mesh, options, progress)
+    _deliver(asset, output, as_json=arguments.json)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    values = vars(arguments)
+    return Options(**{name: values[name] for name in Options.model_fields if values.get(name) is not None})
+
+
+def _deliver(asset: Asset, output: Path, *, as_json: bool) -> None:
     asset.save(output)
     report = asset.report
-    if arguments.json:
+    if as_json:
         print(json.dumps({"path": str(output), "report": report}))
         return
     print(f"{output}: {report['faces']} faces, {report['textureSize']} px texture, {_megabytes(output)}")
@@ -330,14 +364,18 @@ def _worker(arguments: argparse.Namespace) -> None:
 @contextmanager
 def _session() -> Iterator[Session]:
     """One transaction on the database, which is started for the command where it does not run yet."""
+    from spherelinks.accounts import plans
     from spherelinks.config import Settings
     from spherelinks.database import connect, migrate, opened, transaction
 
-    with opened(Settings.from_env()) as url:
+    settings = Settings.from_env()
+    with opened(settings) as url:
         engine = connect(url)
         try:
             migrate(engine)
             with transaction(engine) as session:
+                if settings.plans is not None:
+                    plans.apply(session, plans.read(settings.plans))
                 yield session
         finally:
             engine.dispose()
@@ -390,6 +428,16 @@ def _accounts_grant(arguments: argparse.Namespace) -> None:
     _print(record, as_json=arguments.json, line="{id}  {available} credits, {held} held")
 
 
+def _accounts_plan(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import ledger
+
+    with _session() as session:
+        ledger.change_plan(session, arguments.account, arguments.plan)
+        available = ledger.balance(session, arguments.account).available
+    record = {"id": arguments.account, "plan": arguments.plan, "available": available}
+    _print(record, as_json=arguments.json, line="{id}  {plan}  {available} credits")
+
+
 def _print_new_key(key: ApiKey, secret: str, *, as_json: bool) -> None:
     record = {"id": key.id, "account": key.account_id, "name": key.name, "key": secret}
     _print(record, as_json=as_json, line="{key}\nKey {id}, shown this once: only its hash is kept.")
@@ -400,7 +448,14 @@ def _keys_create(arguments: argparse.Namespace) -> None:
 
     with _session() as session:
         account = arguments.account or accounts.local_owner(session).id
-        key, secret = keys.create(session, account, arguments.name)
+        key, secret = keys.create(
+            session,
+            account,
+            arguments.name,
+            scopes=arguments.scopes or keys.SCOPES,
+            monthly_cap=arguments.monthly_cap,
+            sandbox=arguments.sandbox,
+        )
     _print_new_key(key, secret, as_json=arguments.json)
 
 

@@ -17,12 +17,13 @@ from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import box, convex
 from spherelinks.mesh.components import Removed, clean
+from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
-from spherelinks.mesh.topology import Faces, Vertices, examine
+from spherelinks.mesh.topology import Faces, Vertices, examine, parts
 from spherelinks.options import Measure, Options
 from spherelinks.render.images import portrait
 from spherelinks.texture.bake import bake
@@ -53,6 +54,9 @@ class Finished:
     report: dict[str, Any]
 
 
+#: A point of the surface that lies further than this share of the longest side from what simplification made of it, and
+#: so many times as far as the mean, is worth a warning: something thin may be gone.
+STRAYED, OUTSTANDING = 0.01, 8
 #: Floaters of less than this share of the surface are removed without a word.
 TRIFLE = 0.001
 #: Least side of a coarse level's texture, px: below it the charts lie less than a texel apart.
@@ -123,10 +127,14 @@ def finish(
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
         if most_faces and not options.model_fields_set & {"simplify_ratio", "target_faces"}:
             wanted = min(extracted, most_faces)
+        original, bodies = vertices, int(parts(faces, len(vertices)).max()) + 1
         vertices, faces = simplify(vertices, faces, wanted)
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
         topology = examine(vertices, faces)
+        away = deviation(original, vertices, faces)
+        if topology.parts < bodies or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
+            warnings.append(_strayed(away.share, bodies - topology.parts))
         normals = vertex_normals(vertices, faces)
     with stage("unwrap"):
         atlas = unwrap(vertices, faces)
@@ -180,6 +188,7 @@ def finish(
         "generator": extras["generator"],
         "faces": len(faces),
         "facesExtracted": extracted,
+        "deviation": round(away.largest * pose.scale, 6),
         "vertices": len(atlas.uv),
         "bytes": len(glb),
         "textureSize": options.texture_size,
@@ -227,6 +236,15 @@ def _lost(removed: Removed) -> str:
     return (
         f"{removed.floaters} small {some}, {100 * removed.share:.1g} % of the surface, lay apart from the object and "
         f"{'was' if removed.floaters == 1 else 'were'} removed."
+    )
+
+
+def _strayed(share: float, lost: int) -> str:
+    """What simplification took away that it should not have."""
+    gone = f"{lost} separate part{'s' * (lost > 1)} went, and " if lost > 0 else ""
+    return (
+        f"A thin part may be lost at this ratio: {gone}the surface lies up to {100 * share:.1g} % of the longest side "
+        "from where it was. Keep more faces: a lower simplifyRatio, or more targetFaces."
     )
 
 

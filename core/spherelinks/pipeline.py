@@ -14,15 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import export, generators
+from spherelinks import export, finishing, generators
 from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
-from spherelinks.finishing import finish
-from spherelinks.generators.base import Frame, Generator, Shape
+from spherelinks.generators.base import Frame, Generator, Shape, Surface
+from spherelinks.mesh import files
 from spherelinks.options import Options
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
 
+MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
 PictureInput = str | Path | bytes | Image.Image | NDArray[np.uint8]
 
 Progress = Callable[[str, float], None]
@@ -30,6 +31,11 @@ Progress = Callable[[str, float], None]
 
 STAGES = {"decode": 0.02, "matte": 0.10, "frame": 0.03, "generator": 0.45, "finishing": 0.40}
 """The stages in order, with each one's usual share of the time."""
+MESH_STAGES = {"read": 0.1, "finishing": 0.9}
+"""The same of a mesh that is finished."""
+
+MESH_FACES = 20_000
+"""The most faces that a mesh keeps where the options do not say."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +106,7 @@ def generate(
     with clock.stage("generator"):
         generator, volume = _shape(generator, framed, options, clock.within)
     with clock.stage("finishing"):
-        finished = finish(
+        finished = finishing.finish(
             volume,
             framed,
             options,
@@ -116,6 +122,71 @@ def generate(
         report["warnings"] = [warning, *report["warnings"]]
     report["timings"] = clock.milliseconds | {"finishing": report["timings"]}
     return Asset(finished.glb, finished.thumbnail, report)
+
+
+def finish(
+    mesh: MeshInput, options: Options | None = None, progress: Progress | None = None, *, name: str | None = None
+) -> Asset:
+    """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its colours baked into one texture.
+
+    Parameters
+    ----------
+    mesh : the path of a GLB, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`; glTF axes
+        (+Y up). It may be open, branching, doubled, inside out or in parts
+    options : see :class:`Options`; generator, diffusion_steps and seed have no say. With neither simplify_ratio nor
+        target_faces the mesh keeps at most MESH_FACES faces
+    progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
+    name : of the node and mesh in the file; the file's stem where the mesh is a path, else "asset"
+
+    Returns
+    -------
+    The asset, standing as :func:`generate` says. A closed mesh keeps its edges; any other is made anew from a distance
+    field, see :func:`spherelinks.mesh.solid.solid`; the report's warnings say which, and what was lost.
+
+    Raises
+    ------
+    InvalidRequest : the mesh is of no known kind, damaged, empty, too large or not finite
+    """
+    options = options or Options()
+    clock = _Clock(progress, MESH_STAGES)
+    try:
+        with clock.stage("read"):
+            surface = _surface(mesh)
+        with clock.stage("finishing"):
+            finished = finishing.finish(
+                surface,
+                Frame(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32)),
+                options.model_copy(update={"generator": _Mesh.name}),
+                source={"sha256": surface.sha256},
+                name=name or (Path(mesh).stem if isinstance(mesh, str | Path) else "asset"),
+                generator=_Mesh(),
+                progress=clock.within,
+                most_faces=MESH_FACES,
+            )
+    except GeneratorFailed as error:
+        raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
+    timings = clock.milliseconds | {"finishing": finished.report["timings"]}
+    return Asset(finished.glb, finished.thumbnail, finished.report | {"timings": timings})
+
+
+class _Mesh:
+    """What the report calls the maker of a finished mesh."""
+
+    name = "mesh"
+    version = "1"
+
+
+def _surface(mesh: MeshInput) -> Surface:
+    match mesh:
+        case Surface():
+            return mesh
+        case str() | Path():
+            return files.read(Path(mesh))
+        case (vertices, faces):
+            return Surface(np.asarray(vertices, np.float32), np.asarray(faces, np.int32))
+    raise InvalidRequest(
+        f"mesh is a {type(mesh).__name__}.", hint="Give a path, (vertices, faces) or a Surface.", field="mesh"
+    )
 
 
 def _shape(
@@ -148,9 +219,10 @@ def warm_up() -> None:
 class _Clock:
     """Times the stages and reports the share of the whole that is done."""
 
-    def __init__(self, progress: Progress | None) -> None:
+    def __init__(self, progress: Progress | None, stages: dict[str, float] = STAGES) -> None:
         self.milliseconds: dict[str, Any] = {}
         self._progress = progress
+        self._stages = stages
         self._stage = ""
         self._before = 0.0
         self._shown = 0.0
@@ -163,11 +235,11 @@ class _Clock:
         yield
         self.milliseconds[name] = round((time.perf_counter() - start) * 1000, 1)
         self.within(1.0)
-        self._before += STAGES[name]
+        self._before += self._stages[name]
 
     def within(self, share: float) -> None:
         # a generator's stand-in begins anew: what was shown once is not taken back
-        self._shown = max(self._shown, min(self._before + STAGES[self._stage] * share, 1.0))
+        self._shown = max(self._shown, min(self._before + self._stages[self._stage] * share, 1.0))
         if self._progress:
             self._progress(self._stage, self._shown)
 

@@ -62,6 +62,21 @@ def test_json_is_one_object_and_the_same_request_gives_the_same_bytes(picture, t
     assert files[0] == files[1]
 
 
+def test_finish_makes_an_asset_of_a_mesh(tmp_path):
+    mesh, out = tmp_path / "box.obj", tmp_path / "box.glb"
+    corners = [(x, y, z) for x in (0, 1) for y in (0, 2) for z in (0, 1)]
+    sides = ("1 2 4 3", "5 7 8 6", "1 5 6 2", "3 4 8 7", "1 3 7 5", "2 6 8 4")
+    mesh.write_text("".join(f"v {x} {y} {z}\n" for x, y, z in corners) + "".join(f"f {side}\n" for side in sides))
+    done = spherelinks("finish", mesh, "-o", out, "--texture-size", 512, "--height", "3ft", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)["report"]
+    assert (report["faces"], report["watertight"]) == (12, True)
+    assert report["dimensions"]["height"] == pytest.approx(0.9144)
+    assert out.read_bytes()[:4] == b"glTF"
+    mesh.write_text("v 0 0\nf 1 1 1\n")
+    assert spherelinks("finish", mesh, "-o", out).returncode == 2
+
+
 def test_the_real_size_may_be_given_in_any_unit(picture, tmp_path):
     arguments = ["-o", tmp_path / "x.glb", "--texture-size", 512, "--height", "31cm", "--json"]
     report = json.loads(spherelinks("generate", picture, *arguments).stdout)["report"]

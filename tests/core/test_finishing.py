@@ -16,11 +16,13 @@ import trimesh
 from gltf_validator import LODS_NOTED, assert_spotless
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes import ball, checkerboard, noise, torus, volume_of
+from meshes import NASTY as NASTY_MESHES
+from meshes import Triangles, box, joined, mangled, sheet, soup
+from shapes import ball, checkerboard, mesh_of, noise, torus, volume_of
 
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.finishing import Finished, finish, warm_up
-from spherelinks.generators.base import Frame, Volume
+from spherelinks.generators.base import Frame, Shape, Surface, Volume
 from spherelinks.options import Options
 
 FRAME = checkerboard(256)
@@ -30,7 +32,7 @@ class Made:
     name, version = "made", "3"
 
 
-def finished(volume: Volume, frame: Frame = FRAME, **options: Any) -> Finished:
+def finished(volume: Shape, frame: Frame = FRAME, **options: Any) -> Finished:
     options = {"texture_size": 512} | ({} if "target_faces" in options else {"simplify_ratio": 0.9}) | options
     return finish(
         volume,
@@ -48,6 +50,13 @@ def opened(glb: bytes) -> trimesh.Trimesh:
     scene = trimesh.load(io.BytesIO(glb), file_type="glb", process=False)
     (mesh,) = scene.geometry.values()
     return trimesh.Trimesh(mesh.vertices, mesh.faces, process=True)
+
+
+def painted(glb: bytes) -> np.ndarray:
+    """The base colour of the finest level."""
+    scene = trimesh.load(io.BytesIO(glb), file_type="glb", process=False)
+    material = next(iter(scene.geometry.values())).visual.material
+    return np.asarray(material.baseColorTexture.convert("RGB")).astype(int)
 
 
 def assert_sound(done: Finished) -> trimesh.Trimesh:
@@ -236,6 +245,71 @@ def test_nasty_fields(name: str) -> None:
 def assert_sound_report(done: Finished) -> dict[str, Any]:
     assert_sound(done)
     return done.report
+
+
+@pytest.mark.parametrize("name", NASTY_MESHES)
+def test_nasty_meshes(name: str) -> None:
+    vertices, faces = NASTY_MESHES[name]
+    color = np.random.default_rng(0).integers(0, 256, (len(vertices), 3)).astype(np.uint8)
+    report = assert_sound_report(finished(Surface(vertices, faces, color), target_faces=3000))
+    if name == "a thousand floaters":
+        assert report["partsRemoved"] > 700
+        assert any("lay apart" in warning for warning in report["warnings"])
+    if name in ("inside out", "soup"):
+        assert report["faces"] == report["facesExtracted"] == 12
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_any_mesh_becomes_a_sound_asset(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    mesh: Triangles = joined(box(size=(1, 0.6, 0.4)), soup(sheet(4)), mesh_of(torus(12)))
+    assert_sound(finished(Surface(*mangled(mesh, rng)), target_faces=2000))
+
+
+def test_a_mesh_stays_closed_and_as_sharp_as_it_was_with_its_levels_and_its_colours() -> None:
+    vertices, faces = box(size=(0.5, 1, 0.25))
+    color = np.full((8, 3), (200, 40, 10), np.uint8)
+    done = finished(Surface(vertices, faces, color), target_faces=100, lods=[0.8])
+    assert_spotless(done.glb, but=LODS_NOTED)
+    base = levels(done.glb)[0]
+    assert len(base.faces) == 12
+    assert base.volume == pytest.approx(0.125)
+    scene = trimesh.load(io.BytesIO(done.glb), file_type="glb", process=False)
+    texture = np.asarray(next(iter(scene.geometry.values())).visual.material.baseColorTexture.convert("RGB")).astype(
+        int
+    )
+    assert np.abs(texture - (200, 40, 10)).max() < 8
+
+
+def test_a_generator_may_return_a_mesh_with_a_picture() -> None:
+    vertices, faces = mesh_of(ball(48))
+    volume = volume_of(ball(48))
+    grey = np.full((len(vertices), 3), 90, np.uint8)
+    done = finished(Surface(vertices, faces, grey, camera=volume.camera, notes=("A note.",)))
+    assert_sound(done)
+    assert done.report["warnings"] == ["A note."]
+    scene = trimesh.load(io.BytesIO(done.glb), file_type="glb", process=False)
+    texture = np.asarray(next(iter(scene.geometry.values())).visual.material.baseColorTexture.convert("RGB")).astype(
+        int
+    )
+    grey_share = (np.abs(texture - 90).max(axis=2) < 6).mean()
+    assert 0.3 < grey_share < 0.8  # the far side and the margins; the picture is on the near one
+
+
+def test_what_simplification_takes_away_is_said() -> None:
+    x, y, z = np.meshgrid(*3 * [np.linspace(-1, 1, 64, dtype=np.float32)], indexing="ij")
+    thin = np.maximum(np.abs(x) - 0.02, np.maximum(np.abs(z) - 0.02, np.abs(y - 0.5) - 0.4))
+    field = np.minimum(np.sqrt(x**2 + (y + 0.4) ** 2 + z**2) - 0.5, thin)
+    assert finished(volume_of(field), simplify_ratio=0.9).report["warnings"] == []
+    report = finished(volume_of(field), target_faces=8).report
+    assert any(warning.startswith("A thin part may be lost at this ratio") for warning in report["warnings"])
+    assert report["deviation"] > 0.01
+
+
+def test_what_clean_up_takes_away_is_said() -> None:
+    report = finished(volume_of(_floaters())).report
+    assert any("small parts" in warning for warning in report["warnings"])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from gltf_validator import assert_spotless
+from meshes import box, joined
 from PIL import Image
+from shapes import mesh_of, torus
 
 import spherelinks
 from spherelinks import Options
@@ -165,7 +168,45 @@ def test_save_is_whole_or_not_at_all(asset, tmp_path):
 
 
 def test_the_public_names_are_these():
-    assert spherelinks.__all__ == ["Asset", "Options", "SphereLinksError", "__version__", "generate"]
+    public = ["Asset", "Options", "SphereLinksError", "Surface", "__version__", "finish", "generate"]
+    assert spherelinks.__all__ == public
     assert all(hasattr(spherelinks, name) for name in spherelinks.__all__)
     with pytest.raises(AttributeError):
         spherelinks.nothing  # noqa: B018
+
+
+def test_finish_takes_files_arrays_and_surfaces(tmp_path):
+    vertices, faces = joined(box(), box((3, 0, 0)))
+    path = tmp_path / "pair.stl"
+    path.write_bytes(trimesh.Trimesh(vertices, faces, process=False).export(file_type="stl"))
+    seen = []
+    asset = spherelinks.finish(path, Options(texture_size=512), lambda *at: seen.append(at))
+    assert_spotless(asset.glb)
+    assert (asset.report["faces"], asset.report["parts"], asset.report["warnings"]) == (24, 2, [])
+    assert asset.report["generator"] == {"name": "mesh", "version": "1"}
+    assert b'"pair"' in asset.glb
+    assert set(asset.report["timings"]) == {"read", "finishing"}
+    assert [share for _, share in seen] == sorted(share for _, share in seen)
+    assert seen[-1] == ("finishing", 1.0)
+    again = spherelinks.finish((vertices, faces), Options(texture_size=512), name="pair")
+    assert again.report["dimensions"] == asset.report["dimensions"]
+    assert (
+        spherelinks.finish(spherelinks.Surface(vertices, faces), Options(texture_size=512), name="pair").glb
+        == again.glb
+    )
+
+
+def test_finish_brings_a_mesh_to_twenty_thousand_faces_unless_told():
+    mesh = mesh_of(torus(110))
+    assert len(mesh[1]) > 25_000
+    assert spherelinks.finish(mesh, Options(texture_size=512)).report["faces"] == pytest.approx(20_000, rel=0.02)
+    report = spherelinks.finish(mesh, Options(texture_size=512, simplify_ratio=0.95)).report
+    assert report["faces"] == pytest.approx(0.05 * len(mesh[1]), rel=0.02)
+
+
+@pytest.mark.parametrize("mesh", ["none.glb", 7, (np.full((3, 3), np.nan), [[0, 1, 2]]), (np.zeros((0, 3)), [])])
+def test_finish_says_what_is_wrong_with_a_mesh(mesh):
+    with pytest.raises(InvalidRequest) as caught:
+        spherelinks.finish(mesh)
+    assert caught.value.field == "mesh"
+    assert caught.value.hint

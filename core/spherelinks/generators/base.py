@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -101,6 +102,14 @@ class Surface:
                 raise GeneratorFailed(
                     f"The mesh's {field} is an array of {values.shape}, not {rows}.", hint="Give one row for each."
                 )
+
+    @property
+    def sha256(self) -> str:
+        """Of all that it shows: the same mesh, the same digest."""
+        digest = hashlib.sha256()
+        for values in (self.vertices, self.faces, self.color, self.uv, *self.textures, self.texture_of):
+            digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
 
     @cached_property
     def tree(self) -> Tree:

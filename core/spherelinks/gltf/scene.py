@@ -172,7 +172,7 @@ def _decoded(data: memoryview, number: int) -> NDArray[np.uint8]:
             picture.thumbnail((MAX_SIDE, MAX_SIDE))
             return np.asarray(picture)
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"image {number} is damaged") from error
+        raise ValueError(f"image {number} is damaged or too large") from error
 
 
 def _matrix(node: dict[str, Any]) -> NDArray[np.float64]:

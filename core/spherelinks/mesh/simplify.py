@@ -5,15 +5,19 @@ from __future__ import annotations
 from threading import Lock
 
 import fast_simplification
+import manifold3d
 import numpy as np
+from numpy.typing import NDArray
 
-from spherelinks.mesh.repair import separate
-from spherelinks.mesh.topology import Faces, Vertices, examine, parts
+from spherelinks.mesh.repair import APART, separate
+from spherelinks.mesh.topology import Faces, Vertices, examine, half_edges, parts
 
 #: The library keeps its mesh in module globals: one call at a time in a process.
 _LOCK = Lock()
 SMALLEST = 4
 TOLERANCE = 0.02
+#: Flat parts are merged where that moves the surface by less than this share of the mean edge.
+SLACK = 0.05
 
 
 def simplify(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, Faces]:
@@ -26,28 +30,31 @@ def simplify(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, F
     target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
     if len(faces) <= target:
         return vertices, faces
-    best = vertices, faces
+    best = source = vertices, faces
+    flattened = False
     ask = target
     for _ in range(6):
-        found = separate(*_collapse(vertices, faces, ask))
+        found = _apart(*separate(*_collapse(*source, ask)))
         topology = examine(*found)
-        if topology.manifold and topology.volume > 0 and _distinct(found[0]):
+        if topology.manifold and topology.volume > 0 and not _twice(found[0]).any():
             if abs(len(found[1]) - target) < abs(len(best[1]) - target):
                 best = found
             if abs(len(found[1]) - target) <= TOLERANCE * target:
                 break
+        if len(found[1]) > (1 + TOLERANCE) * target and not flattened:
+            source, flattened = _flattened(vertices, faces), True
+        elif topology.manifold and topology.volume > 0:
             ask = max(SMALLEST, ask + target - len(found[1]))
         else:
             ask = ask + max(SMALLEST, ask // 50)
-        if ask >= len(faces):
+        if ask >= len(source[1]):
             break
     return best
 
 
 def _collapse(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, Faces]:
     # its thresholds are absolute: measure in units of the mean edge
-    corners = vertices[faces[:: max(1, len(faces) // 4096)]].astype(np.float64)
-    unit = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).mean() or 1.0
+    unit = _unit(vertices, faces)
     centre = vertices.mean(axis=0, dtype=np.float64)
     with _LOCK:
         points, triangles = fast_simplification.simplify(
@@ -56,6 +63,41 @@ def _collapse(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, 
     return (points * unit + centre).astype(np.float32), np.asarray(triangles, np.int32)
 
 
-def _distinct(vertices: Vertices) -> bool:
-    """Whether no two vertices share a position."""
-    return len(np.unique(vertices.view([("xyz", np.float32, 3)]))) == len(vertices)
+def _unit(vertices: Vertices, faces: Faces) -> float:
+    """The mean length of some thousand edges."""
+    corners = vertices[faces[:: max(1, len(faces) // 4096)]].astype(np.float64)
+    return float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).mean()) or 1.0
+
+
+def _flattened(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """With the flat parts merged that the collapses get stuck in: there, none is better than any other, and they leave
+    slivers that no further collapse may turn over."""
+    mesh = manifold3d.Mesh(vertices, faces.astype(np.uint32))
+    flat = manifold3d.Manifold(mesh).simplify(SLACK * _unit(vertices, faces)).to_mesh()
+    if not len(flat.tri_verts):
+        return vertices, faces
+    return np.array(flat.vert_properties, np.float32), np.array(flat.tri_verts, np.int32)
+
+
+def _apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """With vertices that share a position moved a little towards their neighbours; collapses in a plane make some."""
+    twice = _twice(vertices)
+    if not twice.any():
+        return vertices, faces
+    start, end = half_edges(faces)
+    near = twice[start]
+    start, end = start[near], end[near]
+    width = np.bincount(start, minlength=len(vertices))[:, None].clip(1)
+    centre = np.stack([np.bincount(start, vertices[end, axis], len(vertices)) for axis in range(3)], axis=1) / width
+    vertices = vertices.copy()
+    vertices[twice] += (APART * (centre - vertices)[twice]).astype(np.float32)
+    return vertices, faces
+
+
+def _twice(vertices: Vertices) -> NDArray[np.bool_]:
+    """(V,) whether another vertex has the same position."""
+    order = np.lexsort(vertices.T)
+    same = (vertices[order[1:]] == vertices[order[:-1]]).all(axis=1)
+    twice = np.zeros(len(vertices), np.bool_)
+    twice[order[1:][same]] = twice[order[:-1][same]] = True
+    return twice

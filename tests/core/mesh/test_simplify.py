@@ -9,7 +9,9 @@ from scipy.spatial import cKDTree
 from shapes import ball, mesh_of, noise, torus
 
 from spherelinks.mesh.components import clean
+from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
+from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
 
 
@@ -72,3 +74,20 @@ def test_size_and_place_do_not_matter() -> None:
     far = simplify((vertices * 1024).astype(np.float32), faces, 800)
     assert np.allclose(here[0] * 1024, far[0], atol=1e-2)
     assert np.array_equal(here[1], far[1])
+
+
+def test_flat_parts_do_not_stop_it() -> None:
+    """A grid's steps have no slope anywhere: every collapse is as good as any other."""
+    field = np.ones((96, 60, 60), np.float32)
+    for x in range(6, 90, 12):
+        field[x : x + 6, 6:54, 6:54] = -1
+    field[6:90, 6:30, 6:54] = -1
+    vertices, faces, _ = extract(field, np.zeros(3), 1.0)
+    before = examine(vertices, faces)
+    for target in (len(faces) // 20, 1000, 200):
+        fewer, kept = simplify(vertices, faces, target)
+        topology = examine(fewer, kept)
+        assert len(kept) == pytest.approx(target, rel=TOLERANCE)
+        assert topology.manifold
+        assert topology.volume == pytest.approx(before.volume, rel=0.02)
+        assert deviation(vertices, fewer, kept).largest < 1

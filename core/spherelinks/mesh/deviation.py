@@ -1,0 +1,33 @@
+"""How far a simplified mesh lies from what it was made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.mesh.topology import Faces, Vertices
+
+#: Vertices that are looked at, spread over the surface.
+LOOKED_AT = 8192
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Largest and mean distance, in the vertices' unit, and the largest as a share of the original's longest side."""
+
+    largest: float
+    mean: float
+    share: float
+
+
+def deviation(original: Vertices, vertices: Vertices, faces: Faces) -> Deviation:
+    """From up to LOOKED_AT of the original's vertices, (N, 3) float32, to the nearest point of a mesh made of it.
+
+    One-sided, as a part that is gone is far from what is left, and not the other way round.
+    """
+    looked_at = original[:: -(-len(original) // LOOKED_AT)]
+    distance = nearest(looked_at, tree(vertices, faces)).distance
+    largest = float(distance.max())
+    return Deviation(largest, float(distance.mean()), largest / (float(np.ptp(original, axis=0).max()) or 1.0))
