@@ -93,11 +93,11 @@ def read(form: Mapping[str, str]) -> Options:
 
 def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any) -> Field:
     default = outer.get("default")
-    shared = {
+    shared: dict[str, Any] = {
         "name": name,
         "label": words(name),
         "help": _CAMEL.sub(lambda found: words(found[0]).lower(), outer.get("description", "")),
-        "value": default if chosen is None else chosen,
+        "value": default if chosen is None else _tidy(chosen),
         "default": default,
     }
     low, high = inner.get("minimum"), inner.get("maximum")
@@ -123,6 +123,13 @@ def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any)
             return Field(kind="size", parts=(measures, units), **shared)
         case _:
             return Field(kind="text", **shared)
+
+
+def _tidy(value: Any) -> Any:
+    """As people write it: 31 rather than 31.0, and of a size only what was given."""
+    if isinstance(value, dict):
+        return {name: _tidy(part) for name, part in value.items() if part is not None}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read(field: Field, form: Mapping[str, str]) -> Any:

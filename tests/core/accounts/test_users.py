@@ -1,0 +1,132 @@
+"""Users: passwords kept as argon2id, no telling who has an account, tries counted, links good for one use."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, text
+
+from spherelinks.accounts import accounts, ledger, users
+from spherelinks.database import SignInLink, User, transaction
+from spherelinks.errors import InvalidRequest, RateLimited
+
+PASSWORD = "three blue otters"
+
+
+def test_sign_up_then_sign_in(engine: Engine) -> None:
+    with transaction(engine) as session:
+        assert users.sign_up(session, " Ada@Example.com ", PASSWORD)
+        user = users.sign_in(session, "ada@example.COM", PASSWORD)
+        assert user is not None
+        assert user.email == "ada@example.com"
+        assert accounts.get(session, user.account_id).plan == "free"
+        assert ledger.balance(session, user.account_id).available == 10
+        assert users.sign_in(session, "ada@example.com", PASSWORD + "!") is None
+        assert users.sign_in(session, "bob@example.com", PASSWORD) is None
+
+
+def test_the_password_is_kept_as_argon2id_alone(engine: Engine) -> None:
+    with transaction(engine) as session:
+        users.sign_up(session, "ada@example.com", PASSWORD)
+        user = users.by_email(session, "ada@example.com")
+        assert user.password_hash is not None
+        assert user.password_hash.startswith("$argon2id$")
+        assert PASSWORD not in user.password_hash
+
+
+def test_a_second_sign_up_changes_nothing(engine: Engine) -> None:
+    with transaction(engine) as session:
+        assert users.sign_up(session, "ada@example.com", PASSWORD)
+        assert not users.sign_up(session, "ada@example.com", "another password")
+        assert users.sign_in(session, "ada@example.com", PASSWORD) is not None
+        assert len(accounts.list_accounts(session)) == 1
+
+
+@pytest.mark.parametrize("email", ["", "ada", "@b.c", "a b@c.d", "a@", f"{'a' * 250}@b.cd", "a\0b"])
+def test_what_is_no_address_is_refused(engine: Engine, email: str) -> None:
+    with transaction(engine) as session, pytest.raises(InvalidRequest) as caught:
+        users.sign_up(session, email, PASSWORD)
+    assert caught.value.field == "email"
+
+
+@pytest.mark.parametrize("password", ["", "123456789", "x" * 201])
+def test_passwords_are_judged_by_length(engine: Engine, password: str) -> None:
+    with transaction(engine) as session, pytest.raises(InvalidRequest) as caught:
+        users.sign_up(session, "ada@example.com", password)
+    assert caught.value.field == "password"
+    assert password not in caught.value.message or not password
+
+
+def test_the_owner_is_one_user_without_a_password(engine: Engine) -> None:
+    with transaction(engine) as session:
+        owner = users.local_owner(session)
+        assert users.local_owner(session).id == owner.id
+        assert (owner.email, owner.password_hash) == (None, None)
+        users.set_password(session, owner, PASSWORD, "me@home.example")
+        signed_in = users.sign_in(session, "me@home.example", PASSWORD)
+        assert signed_in is not None
+        assert signed_in.id == owner.id
+
+
+def test_a_link_signs_in_once(engine: Engine) -> None:
+    with transaction(engine) as session:
+        user = users.create(session, "ada@example.com")
+        assert users.sign_in(session, "ada@example.com", "") is None
+        token = users.link(session, user)
+        assert users.redeem(session, token + "x") is None
+        assert users.redeem(session, token) == user.id
+        assert users.redeem(session, token) is None
+
+
+def test_a_link_ends_with_time_and_with_a_new_password(engine: Engine) -> None:
+    with transaction(engine) as session:
+        user = users.create(session, "ada@example.com")
+        old = users.link(session, user)
+        session.execute(text("UPDATE sign_in_links SET expires_at = now() - interval '1 second'"))
+        assert users.redeem(session, old) is None
+        fresh = users.link(session, user)
+        users.set_password(session, user, PASSWORD)
+        assert users.redeem(session, fresh) is None
+        assert session.query(SignInLink).count() == 0
+
+
+def test_an_address_is_taken_once(engine: Engine) -> None:
+    with transaction(engine) as session:
+        users.create(session, "ada@example.com")
+        with pytest.raises(InvalidRequest, match="has a user already"):
+            users.create(session, "Ada@example.com")
+        other = users.create(session, "bob@example.com")
+        assert session.get(User, other.id) is not None
+
+
+def counted(engine: Engine, email: str, address: str) -> None:
+    with transaction(engine) as session:
+        users.count_try(session, email, address)
+
+
+def test_tries_are_counted_by_email_known_or_not(engine: Engine) -> None:
+    for number in range(users.TRIES_AN_EMAIL):
+        counted(engine, "nobody@example.com", f"192.0.2.{number}")
+    with pytest.raises(RateLimited) as caught:
+        counted(engine, "Nobody@example.com", "198.51.100.1")
+    assert 0 < caught.value.retry_after <= users.WINDOW.total_seconds()
+    counted(engine, "other@example.com", "192.0.2.1")
+
+
+def test_tries_are_counted_by_address(engine: Engine) -> None:
+    for number in range(users.TRIES_AN_ADDRESS):
+        counted(engine, f"user{number}@example.com", f"2001:db8::{number:x}")
+    with pytest.raises(RateLimited):
+        counted(engine, "last@example.com", "2001:db8::ffff:1")  # the same /64
+    counted(engine, "last@example.com", "2001:db8:1::1")
+
+
+def test_tries_are_forgotten_by_time_and_by_success(engine: Engine) -> None:
+    for _ in range(users.TRIES_AN_EMAIL):
+        counted(engine, "ada@example.com", "192.0.2.1")
+    with transaction(engine) as session:
+        users.forget_tries(session, "ada@example.com")
+    for _ in range(users.TRIES_AN_EMAIL):
+        counted(engine, "ada@example.com", "192.0.2.1")
+    with transaction(engine) as session:
+        session.execute(text("UPDATE sign_in_tries SET ends_at = now() - interval '1 second'"))
+    counted(engine, "ada@example.com", "192.0.2.1")

@@ -1,0 +1,330 @@
+"""A person's first visit, in a real browser, with the real server, worker and pipeline; then every page looked over.
+
+Needs Chromium (``scripts/engines.sh three`` installs it); axe-core comes with npm.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from serving import Running, cli, free_port, stop, wait_for
+
+from spherelinks.postgres import running as database_of
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
+
+HERE = Path(__file__).parent
+SAMPLES = HERE.parents[2] / "docs" / "samples"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+EMAIL, PASSWORD = "ada@example.com", "three blue otters"
+LIMIT_S = 120
+DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
+KEY = re.compile(r"sk_sph_live_[0-9A-Za-z]{38}")
+
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="starts and stops a server by signal"),
+    pytest.mark.timeout(600),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("there is no Chromium; scripts/engines.sh three installs it")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",  # a browser run by root has none
+                "--use-angle=swiftshader",
+                "--enable-unsafe-swiftshader",
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Running]:
+    """``spherelinks serve`` with a home of its own."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "STORAGE_URL")}
+    environment |= {"SPHERELINKS_HOME": str(home)}
+    log, port = home / "serve.log", free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(cli("serve", "--port", str(port)), env=environment, stdout=output, stderr=output)
+    server = Running(process, port, environment, log)
+    try:
+        wait_for(server.is_ready, "ready", server)
+        yield server
+        stop(server)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+class Visit:
+    """A browser window on the site that notes whatever goes wrong in it."""
+
+    def __init__(self, browser: Any, site: Running, state: Any = None, **settings: Any) -> None:
+        self.base = f"http://127.0.0.1:{site.port}"
+        # full motion is what is tested where nothing else is said
+        settings = {"viewport": DESKTOP, "reduced_motion": "no-preference", **settings}
+        self.context = browser.new_context(base_url=self.base, storage_state=state, **settings)
+        self.context.set_default_timeout(1000 * LIMIT_S)
+        self.page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(f"script: {error}"))
+        self.page.on("console", self._note)
+        self.page.on("request", self._check_address)
+
+    def until(self, condition: Callable[[], Any], what: str) -> Any:
+        """What the condition comes to; a page's policy forbids Playwright's own way to wait for one."""
+        deadline = time.monotonic() + LIMIT_S
+        while not (outcome := condition()):
+            assert time.monotonic() < deadline, f"{what}: not within {LIMIT_S} s; {self.wrong}"
+            self.page.wait_for_timeout(100)
+        return outcome
+
+    def _note(self, message: Any) -> None:
+        if message.type == "error":
+            self.wrong.append(f"console: {message.text}")
+
+    def _check_address(self, request: Any) -> None:
+        if not request.url.startswith((self.base, "blob:", "data:")):
+            self.wrong.append(f"fetched {request.url}")
+
+
+def ask(site: Running, path: str, key: str) -> int:
+    return site.ask("GET", path, key)[0]
+
+
+@pytest.fixture(scope="module")
+def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
+    """What a person does and sees the first time, from the landing page on; each step is asserted as it is taken."""
+    visit = Visit(chromium, site)
+    page = visit.page
+    seen: dict[str, Any] = {}
+
+    page.goto("/")
+    page.click("main >> text=Make your first model")
+    page.fill("#email", EMAIL)
+    page.fill("#password", PASSWORD)
+    page.click("text=Open the account")
+    page.fill("#password", PASSWORD)
+    page.click("main >> button:has-text('Sign in')")
+    page.wait_for_url("**/app/playground")
+    assert "10 credits" in page.inner_text("[data-balance]")
+
+    page.click("nav >> text=API keys")
+    page.fill("#name", "First key")
+    page.click("text=Make the key")
+    seen["key"] = KEY.fullmatch(page.inner_text("#secret"))[0]
+    assert ask(site, "/v1/status/none", seen["key"]) == 404
+    page.click("text=Done, I have copied it")
+    assert seen["key"] not in page.content()
+
+    page.click("nav >> text=Playground")
+    page.set_input_files("input[name=picture]", SAMPLES / "mug.jpg")
+    assert page.is_visible("[data-preview]")
+    page.click("label:has-text('Draft')")
+    page.click("text=Advanced options")
+    assert page.input_value("[name=textureSize]") == "512"
+    page.click("text=Make the model")
+    stages = set()
+
+    def finished() -> bool:
+        now = page.query_selector("[data-output] .stages .now")
+        stages.add(now.get_attribute("data-stage") if now else None)
+        return page.query_selector("[data-output] model-viewer") is not None
+
+    visit.until(finished, "a model")
+    assert stages & {"decode", "matte", "frame", "generator", "finishing"}, "no stage was seen at work"
+    assert "9 credits" in page.inner_text("[data-balance]")
+    viewer = page.query_selector("model-viewer")
+    visit.until(lambda: viewer.evaluate("viewer => viewer.loaded"), "the model loaded")
+    seen["job"] = page.get_attribute("[data-job]", "data-job")
+
+    page.click("[data-viewer=turn]")  # it turns by itself; hold it still
+    visit.until(lambda: not viewer.evaluate("viewer => viewer.autoRotate"), "held still")
+    page.click("[data-viewer=home]")
+    front = drawn(visit, viewer)
+    viewer.focus()
+    for _ in range(8):
+        page.keyboard.press("ArrowLeft")
+    visit.until(lambda: difference(front, drawn(visit, viewer)) > 0.02, "the model turned by the keyboard")
+
+    with page.expect_download() as download:
+        page.click("text=Download GLB")
+    seen["glb"] = download.value.path().read_bytes()
+    assert download.value.suggested_filename.endswith(".glb")
+
+    page.click("nav >> text=Credits")
+    rows = page.query_selector_all("tr[data-kind]")
+    assert [row.get_attribute("data-kind") for row in rows] == ["capture", "hold", "grant"]
+    assert seen["job"] in page.inner_html("tr[data-kind=capture]")
+
+    page.click("nav >> text=API keys")
+    page.click("summary:has-text('Rotate')")
+    page.select_option("select[name=grace]", "1")
+    page.click("button:has-text('Rotate the key')")
+    seen["new_key"] = KEY.fullmatch(page.inner_text("#secret"))[0]
+    assert not visit.wrong
+    seen["state"] = visit.context.storage_state()
+    visit.context.close()
+    return seen
+
+
+def drawn(visit: Visit, viewer: Any) -> Any:
+    """The model as it is drawn, small and grey: (H, W) int."""
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    url = viewer.evaluate("viewer => viewer.toDataURL('image/png')")
+    picture = Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("L").resize((96, 96))
+    return np.asarray(picture).astype(int)
+
+
+def difference(one: Any, other: Any) -> float:
+    """Share of pixels that clearly differ."""
+    return float((abs(one - other) > 24).mean())
+
+
+def test_a_first_visit(first_visit: dict[str, Any], site: Running) -> None:
+    assert first_visit["glb"][:4] == b"glTF"
+    status, _, glb = site.ask("GET", f"/v1/download/{first_visit['job']}", first_visit["new_key"])
+    assert (status, glb) == (200, first_visit["glb"])
+    # within the grace both keys work, after it the new one alone
+    assert ask(site, f"/v1/status/{first_visit['job']}", first_visit["key"]) == 200
+    url = database_of(Path(site.environment["SPHERELINKS_HOME"]))
+    assert url
+    with psycopg.connect(url, autocommit=True) as database:
+        database.execute("UPDATE api_keys SET expires_at = expires_at - interval '61 minutes'")
+    assert ask(site, f"/v1/status/{first_visit['job']}", first_visit["key"]) == 401
+    assert ask(site, f"/v1/status/{first_visit['job']}", first_visit["new_key"]) == 200
+
+
+@cache
+def axe() -> str:
+    """The source of axe-core, installed on first use."""
+    file = HERE / "node_modules" / "axe-core" / "axe.min.js"
+    npm = shutil.which("npm")
+    if not file.exists() and npm:
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=HERE, capture_output=True, check=False)
+    if not file.exists():
+        pytest.skip("axe-core could not be installed with npm")
+    return file.read_text()
+
+
+@pytest.mark.parametrize("look", ["light desktop", "dark phone"])
+def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict[str, Any], look: str) -> None:
+    """No serious fault for axe, nothing wider than the window, no fault in the console, nothing from elsewhere."""
+    theme, size = look.split()
+    settings = {"color_scheme": theme, "viewport": PHONE if size == "phone" else DESKTOP, "reduced_motion": "reduce"}
+    model = f"/app/models/{first_visit['job']}"
+    public = ["/", "/sign-in", "/sign-up"]
+    private = ["/app/playground", "/app/models", model, "/app/keys", "/app/credits", "/app/account", "/app/api"]
+    for state, paths in ((None, public), (first_visit["state"], private)):
+        visit = Visit(chromium, site, state, **settings)
+        for path in paths:
+            visit.page.goto(path)
+            assert visit.page.evaluate("document.documentElement.dataset.theme") == theme
+            visit.page.evaluate("() => { for (const one of document.querySelectorAll('details')) one.open = true; }")
+            visit.page.evaluate(axe())
+            found = visit.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
+            assert not serious, (path, json.dumps(serious, indent=1)[:3000])
+            wider = visit.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            assert wider <= 0, f"{path} is {wider} px wider than the window"
+        assert not visit.wrong
+        visit.context.close()
+
+
+def test_by_keyboard_alone(chromium: Any, site: Running, first_visit: dict[str, Any]) -> None:
+    visit = Visit(chromium, site, first_visit["state"])
+    page = visit.page
+    page.goto("/app/keys")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("By keyboard")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#secret")
+    assert KEY.fullmatch(page.inner_text("#secret"))
+    page.focus("[data-theme-toggle]")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.goto("/app/credits")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.focus(".tools summary")
+    page.keyboard.press("Enter")
+    assert page.is_visible("text=Sign out")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("text=Sign out")
+    assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+    visit.context.close()
+
+
+def test_a_lost_page_and_a_broken_one(chromium: Any, site: Running) -> None:
+    visit = Visit(chromium, site)
+    answer = visit.page.goto("/nowhere/at/all")
+    assert answer.status == 404
+    assert visit.page.inner_text("h1") == "There is nothing here"
+    visit.context.close()
+
+
+def test_a_dropped_and_a_pasted_picture(chromium: Any, site: Running, first_visit: dict[str, Any]) -> None:
+    visit = Visit(chromium, site, first_visit["state"])
+    page = visit.page
+    page.goto("/app/playground")
+    give = """([kind, type, bytes]) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([new Uint8Array(bytes)], "thing", {type}));
+        document.dispatchEvent(new ClipboardEvent(kind, {clipboardData: transfer, bubbles: true}));
+    }"""
+    page.evaluate(give, ["paste", "image/gif", [1, 2, 3]])
+    assert "not a JPEG, PNG or WebP" in page.inner_text("[data-problem]")
+    page.evaluate(give, ["paste", "image/png", list((SAMPLES / "robot.png").read_bytes()[:2000])])
+    assert page.is_visible("[data-preview]")
+    assert page.inner_text("[data-problem]") == ""
+    page.click("text=Make the model")  # whose bytes are cut off
+    visit.until(lambda: "picture" in page.inner_text("[data-problem]"), "the server's answer")
+    assert "9 credits" in page.inner_text("[data-balance]")
+    visit.context.close()
+
+
+def test_the_owner_at_home_needs_no_password(chromium: Any, site: Running) -> None:
+    link = re.search(rf"http://127\.0\.0\.1:{site.port}/welcome/\S+", site.said())
+    assert link
+    visit = Visit(chromium, site)
+    visit.page.goto(link[0])
+    assert visit.page.inner_text("h1") == "Models"
+    assert not visit.wrong
+    visit.context.close()
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+    connection.request("GET", link[0].partition(str(site.port))[2])
+    assert connection.getresponse().status == 401  # it is spent
+    connection.close()

@@ -1,0 +1,140 @@
+"""In and out: sign up, sign in, by a link, sign out; and what each tells a stranger."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine
+
+from spherelinks.accounts import users
+from spherelinks.config import Settings
+from spherelinks.database import transaction
+from spherelinks.storage import Storage
+from spherelinks_server import create_app
+
+from .conftest import PASSWORD, Person
+
+PRIVATE = ["/app/models", "/app/playground", "/app/keys", "/app/credits", "/app/account", "/app/api"]
+
+
+def without_tokens(page: str) -> str:
+    return re.sub(r"[0-9a-f]{64}", "", page)
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_strangers_are_led_to_the_sign_in_and_back(stranger: Person, path: str) -> None:
+    answer = stranger.get(path)
+    assert answer.status_code == 302
+    stranger.enter()
+    assert stranger.get(path).status_code == 200
+    target = stranger.get(answer.headers["Location"])
+    assert (target.status_code, target.headers["Location"]) == (302, path)
+
+
+@pytest.mark.parametrize("wanted", ["//evil.example", "https://evil.example", "/app/\\evil", "/app/\n", "javascript:x"])
+def test_nobody_is_led_elsewhere(stranger: Person, wanted: str) -> None:
+    stranger.sign_up()
+    stranger.http.delete_cookie("spherelinks_session")
+    answer = stranger.send("/sign-in", email=stranger.email, password=PASSWORD, next=wanted)
+    assert answer.headers["Location"] == "/app/models"
+
+
+def test_a_sign_up_tells_nobody_who_has_an_account(stranger: Person, member: Person) -> None:
+    """Known and unknown addresses get the same page."""
+    new = stranger.send("/sign-up", email=stranger.email, password=PASSWORD)
+    taken = stranger.send("/sign-up", email=member.email, password=PASSWORD)
+    assert new.status_code == taken.status_code == 200
+    assert without_tokens(new.text).replace(stranger.email, "") == without_tokens(taken.text).replace(member.email, "")
+
+
+def test_a_sign_in_tells_nobody_either(stranger: Person, member: Person) -> None:
+    wrong = stranger.send("/sign-in", email=member.email, password="not the password")
+    unknown = stranger.send("/sign-in", email=stranger.email, password="not the password")
+    assert wrong.status_code == unknown.status_code == 401
+    assert without_tokens(wrong.text).replace(member.email, "") == without_tokens(unknown.text).replace(
+        stranger.email, ""
+    )
+
+
+def test_the_cookie_is_for_our_pages_alone(app: Flask, member: Person) -> None:
+    answer = member.send("/sign-in", "/app/account", email=member.email, password=PASSWORD)
+    cookie = next(line for line in answer.headers.getlist("Set-Cookie") if "spherelinks_session=" in line)
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie  # or plain http, as at home, would not work
+    answer = app.test_client().get("/sign-in", base_url="https://127.0.0.1")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-spherelinks_visitor=")
+    assert "Secure" in cookie
+    assert "Strict-Transport-Security" in answer.headers
+
+
+def test_a_sign_in_begins_a_new_session_and_ends_the_old(member: Person) -> None:
+    def token() -> str:
+        cookie = member.http.get_cookie("spherelinks_session")
+        assert cookie is not None
+        return cookie.value
+
+    before = token()
+    member.send("/sign-in", "/app/account", email=member.email, password=PASSWORD)
+    after = token()
+    assert after != before
+    member.http.set_cookie("spherelinks_session", before)
+    assert member.get("/app/models").status_code == 302
+
+
+def test_signing_out_ends_the_session_on_the_server(member: Person) -> None:
+    cookie = member.http.get_cookie("spherelinks_session")
+    assert cookie is not None
+    assert member.send("/sign-out", "/app/account").status_code == 303
+    member.http.set_cookie("spherelinks_session", cookie.value)
+    assert member.get("/app/models").status_code == 302
+
+
+def test_tries_run_out(member: Person, stranger: Person) -> None:
+    for _ in range(users.TRIES_AN_EMAIL):
+        with transaction(member.engine) as session:
+            users.count_try(session, member.email, "192.0.2.1")
+    answer = stranger.send("/sign-in", email=member.email, password=PASSWORD)
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) > 0
+    assert "minutes" in answer.text
+    assert stranger.send("/sign-up", email=member.email, password=PASSWORD).status_code == 429
+
+
+def test_the_owner_comes_in_by_a_link_once(stranger: Person, engine: Engine) -> None:
+    with transaction(engine) as session:
+        token = users.link(session, users.local_owner(session))
+    assert stranger.get(f"/welcome/{token}").status_code == 303
+    page = stranger.get("/app/account")
+    assert "Owner of this server" in page.text
+    assert "Delete the account" not in page.text
+    assert stranger.send("/app/account/delete", "/app/account", sure="yes").status_code == 404
+    assert stranger.get(f"/welcome/{token}").headers["Location"] == "/app/models"
+    stranger.http.delete_cookie("spherelinks_session")
+    assert stranger.get(f"/welcome/{token}").status_code == 401
+
+
+def test_who_came_by_a_link_may_set_a_password(stranger: Person, engine: Engine) -> None:
+    with transaction(engine) as session:
+        token = users.link(session, users.create(session, stranger.email))
+    stranger.get(f"/welcome/{token}")
+    assert stranger.send("/app/account/password", "/app/account", new="short").status_code == 400
+    assert stranger.send("/app/account/password", "/app/account", new=PASSWORD).status_code == 303
+    # from now on it takes the password
+    assert stranger.send("/app/account/password", "/app/account", new="another password").status_code == 400
+    stranger.http.delete_cookie("spherelinks_session")
+    stranger.sign_in()
+
+
+def test_sign_up_can_be_closed(settings: Settings, engine: Engine, storage: Storage, stranger: Person) -> None:
+    closed = create_app(replace(settings, signup="closed"), engine, storage).test_client()
+    visitor = Person(closed, engine)
+    assert "Sign-up is closed" in visitor.get("/sign-up").text
+    assert "/sign-up" not in visitor.get("/").text + visitor.get("/sign-in").text
+    answer = visitor.send("/sign-up", "/sign-in", email=visitor.email, password=PASSWORD)
+    assert answer.status_code == 403
+    assert visitor.send("/sign-in", email=visitor.email, password=PASSWORD).status_code == 401

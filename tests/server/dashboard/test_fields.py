@@ -1,0 +1,57 @@
+"""The options as a form: every one of them, whatever the schema holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from spherelinks.options import Options
+from spherelinks_server.dashboard import fields
+
+
+def as_form(options: dict[str, Any]) -> dict[str, str]:
+    """The form as a browser sends it that shows these options."""
+    form: dict[str, str] = {}
+    for field in fields.fields(("lift", "inflate"), options):
+        value = field.value
+        match field.kind:
+            case "size":
+                given = {name: part for name, part in (value or {}).items() if part is not None}
+                form[f"{field.name}.unit"] = given.pop("unit", "cm")
+                measure, length = next(iter(given.items()), ("height", ""))
+                form |= {f"{field.name}.measure": measure, field.name: str(length)}
+            case "numbers":
+                form[field.name] = ", ".join(map(str, value))
+            case _:
+                form[field.name] = "" if value is None else str(value)
+    return form
+
+
+def test_every_option_has_a_control() -> None:
+    controls = fields.fields(("lift",), {})
+    assert [control.name for control in controls] == [field.alias for field in Options.model_fields.values()]
+    assert all(control.label and control.help for control in controls)
+    assert all(control.kind != "text" for control in controls)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"textureSize": 600, "simplifyRatio": 0.5, "seed": 4294967295, "generator": "inflate"},
+        {"targetFaces": 1234, "lods": [0.5, 0.1], "collider": "box", "pivot": "center"},
+        {"dimensions": {"longest": 2.5, "unit": "ft"}},
+        *(preset.options for preset in fields.PRESETS),
+    ],
+)
+def test_what_the_form_shows_is_what_is_asked_for(options: dict[str, Any]) -> None:
+    wanted = Options.from_json(options)
+    assert fields.read(as_form(wanted.model_dump(by_alias=True, mode="json"))) == wanted
+
+
+def test_a_preset_alone_is_enough() -> None:
+    for preset in fields.PRESETS:
+        assert fields.read({"preset": preset.key}) == Options.from_json(preset.options)
+        # as a browser without scripts sends it: the form shows defaults
+        assert fields.read(as_form({}) | {"preset": preset.key}) == Options.from_json(preset.options)
