@@ -8,8 +8,9 @@
 #            extracted, and a display without a screen
 #   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
 #            runs at install and nothing of yours is replaced
-#   three    three.js, for the tree's tests/engines/three;     needs npm, and root on Debian unless
-#            Chromium from the system's packages               Chromium is installed
+#   three    three.js and model-viewer, for the tree's      needs npm, and root on Debian unless
+#            tests/engines/three; Chromium from the          Chromium is installed
+#            system's packages
 set -euo pipefail
 
 # the first is what bpy-python runs

@@ -83,6 +83,23 @@ def equipped(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def variants(tmp_path_factory):
+    """The robot's GLB in other than core glTF, paths by what they are."""
+    out = tmp_path_factory.mktemp("variants")
+    levels = ("--lods", "0.5", "--collider", "convex")
+    wanted = {
+        "webp": ("--texture-format", "webp", *levels),
+        "quantized": ("--texture-format", "webp", "--compression", "quantized", *levels),
+        "meshopt": ("--texture-format", "png", "--compression", "meshopt", *levels),
+    }
+    size = TEXTURE_SIZES["robot.png"]
+    return {
+        name: generate(out / f"{name}.glb", "robot.png", "--texture-size", size, *options)
+        for name, options in wanted.items()
+    }
+
+
+@pytest.fixture(scope="session")
 def samples():
     return SAMPLES
 

@@ -50,15 +50,18 @@ def test_material_has_the_texture(seen, stem, texture_size):
     assert 0.3 <= material["roughness"] <= 1
 
 
-def test_import_makes_a_static_body_of_the_collider(engine, run, equipped, tmp_path):
+def test_import_makes_a_static_body_of_the_collider(engine, run, equipped, variants, tmp_path):
     godot = engine("godot", "godot", "godot4")
-    for file in (PROJECT / "project.godot", PROJECT / "imported.gd", equipped):
+    # of the variants it knows WebP alone
+    for file in (PROJECT / "project.godot", PROJECT / "imported.gd", equipped, variants["webp"]):
         shutil.copy(file, tmp_path)
     run(godot, "--headless", "--path", tmp_path, "--import")
     out = tmp_path / "facts.json"
-    done = run(godot, "--headless", "--path", tmp_path, "--script", "imported.gd", "--", out, "res://equipped.glb")
+    files = ("res://equipped.glb", "res://webp.glb")
+    done = run(godot, "--headless", "--path", tmp_path, "--script", "imported.gd", "--", out, *files)
     assert "ERROR" not in done.stderr, done.stderr
     nodes = json.loads(out.read_text())["equipped"]
+    assert [node["class"] for node in json.loads(out.read_text())["webp"]] == [node["class"] for node in nodes]
     assert [node["name"] for node in nodes if node["class"] == "MeshInstance3D"] == ["robot_LOD0"]
     [body] = [node for node in nodes if node["class"] == "StaticBody3D"]
     assert body["name"] == "robot"

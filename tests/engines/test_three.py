@@ -15,12 +15,12 @@ HERE = Path(__file__).parent / "three"
 
 
 @pytest.fixture(scope="module")
-def seen(engine, run, glbs, equipped, tmp_path_factory):
+def seen(engine, run, glbs, equipped, variants, tmp_path_factory):
     engine("three", "chromium", "chromium-browser", "google-chrome")
     if not (HERE / "node_modules" / "three").is_dir():
         pytest.skip("three.js is not installed; scripts/engines.sh three installs it")
     out = tmp_path_factory.mktemp("three")
-    return json.loads(run(sys.executable, HERE / "probe.py", out, *glbs.values(), equipped).stdout)
+    return json.loads(run(sys.executable, HERE / "probe.py", out, *glbs.values(), equipped, *variants.values()).stdout)
 
 
 def test_is_one_textured_mesh(seen, stem, texture_size):
@@ -55,3 +55,13 @@ def test_levels_of_detail_and_collider_change_nothing_that_is_drawn(seen):
     assert [mesh["name"] for mesh in seen["equipped"]["meshes"]] == ["robot_LOD0", "robot-convcolonly"]
     for plain, equipped in zip(seen["robot"]["pictures"], seen["equipped"]["pictures"], strict=True):
         assert np.array_equal(np.asarray(Image.open(plain)), np.asarray(Image.open(equipped)))
+
+
+def test_every_variant_is_drawn_like_the_plain_file(seen, variants):
+    for name in variants:
+        assert [mesh["name"] for mesh in seen[name]["meshes"]] == ["robot_LOD0", "robot-convcolonly"]
+        assert seen[name]["meshes"][0]["texture"] == seen["robot"]["meshes"][0]["texture"]
+        assert seen[name]["high"] == pytest.approx(seen["robot"]["high"], abs=1e-4)
+        for plain, other in zip(seen["robot"]["pictures"], seen[name]["pictures"], strict=True):
+            difference = np.asarray(Image.open(plain)).astype(int) - np.asarray(Image.open(other))
+            assert np.abs(difference).mean() < 1.5, name

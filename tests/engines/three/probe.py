@@ -1,6 +1,6 @@
-"""Opens GLBs with three.js in headless Chromium, draws them and prints, as one JSON object, what three.js made of each.
+"""Opens GLBs in headless Chromium, draws them and prints, as one JSON object, what the viewer made of each.
 
-python probe.py OUT_DIR GLB... [--turns 0 90 180] [--rise 10] [--size 256]
+python probe.py OUT_DIR GLB... [--viewer three|model_viewer] [--turns 0 90 180] [--rise 10] [--size 256]
 
 A turn is the camera's angle round the object: 0 looks at the front (+Z), 90 at the side (+X). The pictures, PNGs on
 transparent ground, go to OUT_DIR/<stem>-<turn>.png. Needs `npm ci` in this folder and Chromium on the PATH.
@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-THREE = HERE / "node_modules" / "three"
+MODULES = HERE / "node_modules"
+VIEWERS = ("three", "model_viewer")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".glb": "model/gltf-binary"}
 LIMIT_S = 150
@@ -35,7 +36,7 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def look(glbs: list[Path], turns: list[float], rise: float, size: int) -> dict[str, Any]:
+def look(viewer: str, glbs: list[Path], turns: list[float], rise: float, size: int) -> dict[str, Any]:
     """What the viewer page posts once it has drawn each file from each side: by stem, pictures as data URLs."""
     files = {path.name: path for path in glbs}
     plan = {"files": list(files), "turns": turns, "rise": rise, "size": size}
@@ -45,9 +46,9 @@ def look(glbs: list[Path], turns: list[float], rise: float, size: int) -> dict[s
         def do_GET(self) -> None:
             if self.path == "/plan":
                 return self.answer(json.dumps(plan).encode(), "application/json")
-            path = HERE / "viewer.html" if self.path == "/" else None
-            if self.path.startswith("/three/"):
-                path = THREE / self.path.removeprefix("/three/")
+            path = HERE / f"{viewer}.html" if self.path == "/" else None
+            if self.path.startswith("/modules/"):
+                path = MODULES / self.path.removeprefix("/modules/")
             elif self.path.startswith("/glb/"):
                 path = files.get(self.path.removeprefix("/glb/"))
             if path is None or not path.is_file():
@@ -107,11 +108,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("glbs", type=Path, nargs="+")
+    parser.add_argument("--viewer", choices=VIEWERS, default=VIEWERS[0])
     parser.add_argument("--turns", type=float, nargs="+", default=[0, 90, 180])
     parser.add_argument("--rise", type=float, default=10)
     parser.add_argument("--size", type=int, default=256)
     arguments = parser.parse_args()
-    found = look(arguments.glbs, arguments.turns, arguments.rise, arguments.size)
+    found = look(arguments.viewer, arguments.glbs, arguments.turns, arguments.rise, arguments.size)
     for stem, entry in found.items():
         names = [str(arguments.out / f"{stem}-{turn:g}.png") for turn in arguments.turns]
         for name, url in zip(names, entry["pictures"], strict=True):
