@@ -231,6 +231,15 @@ def test_keys_and_accounts_live_through_their_whole_life(tmp_path_factory):
     before = {a["id"]: a for a in run("accounts", "list")}[account["id"]]["available"]
     assert run("accounts", "grant", account["id"], "5")["available"] == before + 5
 
+    user = run("users", "create", "Ada@example.com", "--account", account["id"])
+    assert re.fullmatch(r"http://127\.0\.0\.1:8000/welcome/\S{43}", user["link"])
+    assert run("users", "link", "ada@example.com", "--address", "https://x.example/")["link"].startswith("https://x.ex")
+    owner = run("users", "link")
+    assert {user["id"]: user["email"] for user in run("users", "list")} == {
+        user["id"]: "ada@example.com",
+        owner["id"]: None,
+    }
+
     done = spherelinks("keys", "revoke", "key_none", "--json", SPHERELINKS_HOME=str(home), DATABASE_URL="")
     assert done.returncode == 2, done.stdout
     assert "key_none" in json.loads(done.stdout)["error"]["message"]

@@ -8,7 +8,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from spherelinks.accounts import sessions, users
+from spherelinks.accounts import plans, sessions, users
 from spherelinks.database import transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 from spherelinks_server.dashboard import gate
@@ -50,24 +50,23 @@ def sign_in() -> ResponseReturnValue:
 def sign_up_page() -> ResponseReturnValue:
     if gate.visitor() is not None:
         return redirect(HOME)
-    return render_template("sign_up.html")
+    return _sign_up_form()
 
 
 @pages.post("/sign-up")
 def sign_up() -> ResponseReturnValue:
     """The answer is the same whether the address was new or had a user already: a way to the sign-in."""
     if services().settings.signup == "closed":
-        return render_template("sign_up.html"), HTTPStatus.FORBIDDEN
+        return _sign_up_form(), HTTPStatus.FORBIDDEN
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
         _count_try(email)
         with transaction(services().engine) as session:
             users.sign_up(session, email, password)
     except RateLimited as error:
-        return _refused(render_template("sign_up.html", email=email, problem=f"{error.message} {error.hint}"), error)
+        return _refused(_sign_up_form(email=email, problem=f"{error.message} {error.hint}"), error)
     except InvalidRequest as error:
-        page = render_template("sign_up.html", email=email, problem=error, field=error.field)
-        return page, HTTPStatus.BAD_REQUEST
+        return _sign_up_form(email=email, problem=error.hint, field=error.field), HTTPStatus.BAD_REQUEST
     return _sign_in_form(email=email, next="/app/playground", fresh=True)
 
 
@@ -94,6 +93,12 @@ def sign_out() -> Response:
 
 def _sign_in_form(**values: object) -> str:
     return render_template("sign_in.html", **{"next": HOME, **values})
+
+
+def _sign_up_form(**values: object) -> str:
+    with transaction(services().engine) as session:
+        free = plans.get(session, plans.FREE).monthly_credits
+    return render_template("sign_up.html", free=free, **values)
 
 
 def _count_try(email: str) -> None:
