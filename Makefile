@@ -23,6 +23,8 @@ lint: $(VENV)/installed-test
 bench: $(VENV)/installed-test
 	$(BIN)/python bench/pipeline.py
 	$(BIN)/python bench/finishing.py
+	$(BIN)/python bench/thumbnail.py
+	$(BIN)/python bench/files.py
 	$(BIN)/python bench/matte.py
 	$(BIN)/python bench/api.py
 

@@ -8,8 +8,8 @@
 #            extracted, and a display without a screen
 #   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
 #            runs at install and nothing of yours is replaced
-#   three    three.js and model-viewer, for the tree's      needs npm, and root on Debian unless
-#            tests/engines/three; Chromium from the          Chromium is installed
+#   three    three.js and model-viewer, for the tree's         needs npm, and root on Debian unless
+#            tests/engines/three; Chromium from the            Chromium is installed
 #            system's packages
 set -euo pipefail
 

@@ -20,6 +20,7 @@ from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.pose import Pose, stand
+from spherelinks.mesh.repair import apart
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
@@ -154,7 +155,7 @@ def finish(
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
     with stage("pack"):
-        positions = pose.place(vertices)
+        positions, _ = apart(pose.place(vertices), faces)
         collider = None
         if options.collider != "none":
             collider = Collider(options.collider, *(box if options.collider == "box" else convex)(positions))
@@ -227,7 +228,8 @@ def _level(
     normals = vertex_normals(vertices, faces)
     atlas = unwrap(vertices, faces)
     texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame))
-    return Mesh(pose.place(vertices)[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
+    positions, _ = apart(pose.place(vertices), faces)
+    return Mesh(positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
 
 
 def _lost(removed: Removed) -> str:
@@ -275,5 +277,5 @@ def warm_up() -> None:
     camera = Camera(np.diag((1.0, 1.0, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
     color = np.full((16, 16, 16, 3), 128, np.uint8)
     volume = Volume(ball, np.full(3, -1.0), 2 / 15, color, camera)
-    options = Options(texture_size=512, simplify_ratio=0.5)
+    options = Options(texture_size=512, simplify_ratio=0.5, compression="meshopt")
     finish(volume, frame, options, source={}, name="ball", generator=_WarmUp(), progress=lambda _: None)

@@ -159,8 +159,8 @@ class Options(BaseModel):
     )
     texture_format: TextureFormat = Field(
         default="jpeg",
-        description="File format of the textures. png is lossless and some eight times larger; webp is half as large "
-        "as jpeg, for programs that know EXT_texture_webp.",
+        description="File format of the textures. png is lossless and some eight times larger; webp takes half of "
+        "jpeg's bytes, for programs that know EXT_texture_webp.",
     )
     compression: Compression = Field(
         default="none",
