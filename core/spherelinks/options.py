@@ -165,7 +165,8 @@ class Options(BaseModel):
     compression: Compression = Field(
         default="none",
         description="How the mesh is written: none is read everywhere; quantized, for programs that know "
-        "KHR_mesh_quantization, takes two thirds of the bytes; meshopt, for those with EXT_meshopt_compression, a third.",
+        "KHR_mesh_quantization, takes two thirds of the bytes; meshopt, for those that know EXT_meshopt_compression, "
+        "a third.",
     )
 
     def __init__(self, /, **values: Any) -> None:
