@@ -23,6 +23,7 @@ from spherelinks_server.dashboard import (
     models,
     playground,
     reference,
+    webhooks,
     words,
 )
 from spherelinks_server.services import services
@@ -30,7 +31,7 @@ from spherelinks_server.services import services
 
 def register(app: Flask) -> None:
     """Add the pages to the application."""
-    for part in (landing, doors, keys, credits, account, reference, models, playground):
+    for part in (landing, doors, keys, credits, account, reference, webhooks, models, playground):
         app.register_blueprint(part.pages)
     app.jinja_env.filters.update(words.FILTERS)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

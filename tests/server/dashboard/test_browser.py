@@ -246,6 +246,7 @@ def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict
     model = f"/app/models/{first_visit['job']}"
     public = ["/", "/sign-in", "/sign-up"]
     private = ["/app/playground", "/app/models", model, "/app/keys", "/app/credits", "/app/account", "/app/api"]
+    private += ["/app/webhooks"]
     for state, paths in ((None, public), (first_visit["state"], private)):
         visit = Visit(chromium, site, state, **settings)
         for path in paths:

@@ -17,7 +17,7 @@ from spherelinks_server import create_app
 
 from .conftest import PASSWORD, Person
 
-PRIVATE = ["/app/models", "/app/playground", "/app/keys", "/app/credits", "/app/account", "/app/api"]
+PRIVATE = ["/app/models", "/app/playground", "/app/keys", "/app/credits", "/app/account", "/app/api", "/app/webhooks"]
 
 
 def without_tokens(page: str) -> str:

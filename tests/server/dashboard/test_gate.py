@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -24,6 +25,10 @@ FORMS = [
     "/app/keys",
     "/app/keys/key_x/rotate",
     "/app/keys/key_x/revoke",
+    "/app/webhooks",
+    "/app/webhooks/wh_x/rotate",
+    "/app/webhooks/wh_x/delete",
+    "/app/webhooks/wh_x/deliveries/msg_x",
     "/app/playground",
     "/app/models/job_x/delete",
     "/app/account/password",
@@ -33,13 +38,14 @@ FORMS = [
 
 
 def test_no_form_is_left_out(app: Flask) -> None:
-    pages = {"doors", "keys", "playground", "models", "account", "credits", "reference"}
+    pages = {"doors", "keys", "playground", "models", "account", "credits", "reference", "webhooks"}
     rules = {
         rule.rule
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ()) and rule.endpoint.partition(".")[0] in pages
     }
-    assert rules == {form.replace("key_x", "<key_id>").replace("job_x", "<job_id>") for form in FORMS}
+    names = {"key_x": "<key_id>", "job_x": "<job_id>", "wh_x": "<webhook_id>", "msg_x": "<delivery_id>"}
+    assert rules == {re.sub("|".join(names), lambda found: names[found[0]], form) for form in FORMS}
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -1,0 +1,72 @@
+"""Settings → Webhooks: who is told when a model ends, and what became of each message."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from spherelinks.database import transaction
+from spherelinks.errors import InvalidRequest
+from spherelinks.jobs import webhooks
+from spherelinks_server.dashboard import gate
+from spherelinks_server.services import services
+
+pages = gate.private("webhooks", "/app/webhooks")
+
+EVENTS = {"job.completed": "A model is ready", "job.failed": "A model was not made"}
+_SHOWN = 25
+
+
+@pages.get("")
+def show() -> str:
+    return _list()
+
+
+@pages.post("")
+def create() -> ResponseReturnValue:
+    parts = services()
+    try:
+        with transaction(parts.engine) as session:
+            url, events = request.form.get("url", "").strip(), request.form.getlist("events")
+            webhook = webhooks.create(session, gate.me().account_id, url, events, guard=parts.guard)
+    except InvalidRequest as error:
+        return _list(f"{error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
+    return redirect(f"/app/webhooks/{webhook.id}", HTTPStatus.SEE_OTHER)
+
+
+@pages.get("/<webhook_id>")
+def one(webhook_id: str) -> str:
+    account_id = gate.me().account_id
+    with transaction(services().engine) as session:
+        webhook = webhooks.get(session, account_id, webhook_id)
+        deliveries = webhooks.deliveries(session, account_id, webhook_id, limit=_SHOWN)
+    return render_template("webhook.html", webhook=webhook, deliveries=deliveries, events=EVENTS)
+
+
+@pages.post("/<webhook_id>/rotate")
+def rotate(webhook_id: str) -> ResponseReturnValue:
+    with transaction(services().engine) as session:
+        webhooks.rotate(session, gate.me().account_id, webhook_id)
+    return redirect(f"/app/webhooks/{webhook_id}?done=secret-rotated", HTTPStatus.SEE_OTHER)
+
+
+@pages.post("/<webhook_id>/delete")
+def delete(webhook_id: str) -> ResponseReturnValue:
+    with transaction(services().engine) as session:
+        webhooks.delete(session, gate.me().account_id, webhook_id)
+    return redirect("/app/webhooks?done=webhook-deleted", HTTPStatus.SEE_OTHER)
+
+
+@pages.post("/<webhook_id>/deliveries/<delivery_id>")
+def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
+    with transaction(services().engine) as session:
+        webhooks.redeliver(session, gate.me().account_id, webhook_id, delivery_id)
+    return redirect(f"/app/webhooks/{webhook_id}?done=redelivered", HTTPStatus.SEE_OTHER)
+
+
+def _list(problem: str = "") -> str:
+    with transaction(services().engine) as session:
+        found = webhooks.list_webhooks(session, gate.me().account_id)
+    return render_template("webhooks.html", webhooks=found, events=EVENTS, problem=problem)
