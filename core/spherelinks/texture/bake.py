@@ -10,27 +10,34 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.generators.base import Camera, Frame, Shape, Surface
+from spherelinks.mesh.nearest import nearest
 from spherelinks.mesh.topology import Faces, Vertices
-from spherelinks.texture.carry import carry
+from spherelinks.texture.blend import carried
+from spherelinks.texture.carry import carry, colors
+from spherelinks.texture.light import encoded, linear
 from spherelinks.texture.raster import depth_buffer
 from spherelinks.texture.unwrap import Atlas
 
 DEPTH_SIZE = 1024
-#: The picture counts from this cosine between normal and view on, and fully a third further up.
-GRAZING = 0.15
+#: Side of the picture when it is compared with the shape's own colours, px: about the finest that those hold.
+SOFT = 128
+#: The picture counts from this cosine between normal and view on, and fully a quarter further up.
+GRAZING = 0.05
 #: Share of the object's longest side by which a point may lie behind the visible surface and still count as seen.
 DEPTH_BIAS = 0.004
-#: Pixels of a 512 px frame that are cut off at the matte's border, and over which the picture then fades in.
-ERODED, FEATHERED = 2.0, 4.0
+#: Pixels of a 512 px frame that are cut off at the matte's border, and over which the picture then fades in. So few
+#: because frames hold no ground, on the border and beyond it: it was taken out there.
+ERODED, FEATHERED = 0.5, 1.5
 
 
 @dataclass(frozen=True)
 class _View:
-    """The picture as the kernel needs it; `strength` is 0 where it must not be used."""
+    """The picture as the kernel needs it, and blurred; `strength` is 0 where it must not be used."""
 
     matrix: NDArray[np.float64]
     eye: NDArray[np.float64]
     picture: NDArray[np.uint8]
+    soft: NDArray[np.uint8]
     strength: NDArray[np.float32]
     depth: NDArray[np.float32]
     bias: float
@@ -52,7 +59,9 @@ def bake(
     Returns the (size, size, 3) uint8 sRGB texture and the (size, size) texels that were coloured. Each takes the
     picture's colour, weighted by how squarely the surface faces the camera, by the matte (eroded and feathered, so
     that no background bleeds in) and by whether the camera sees it; the rest comes from the volume's colour grid, or
-    from a surface's nearest point.
+    from a surface's nearest point, to which the picture's difference is carried over the border (see
+    :mod:`spherelinks.texture.blend`). Colours are mixed as sRGB values: the two hardly differ where they meet, and the
+    eye sees even steps of sRGB as even. The picture is shrunk in linear light, as the mipmaps of engines are.
     """
     points, facing = vertices[atlas.source], normals[atlas.source]
     uv = atlas.uv * np.float32(size)
@@ -60,11 +69,20 @@ def bake(
     if isinstance(shape, Surface):
         known = carry(points, uv, atlas.faces, size, shape)
         grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
+        own = colors(shape, nearest(vertices, shape.tree))
     else:
         known = np.zeros((0, 0, 3), np.uint8)
         grid, origin, spacing = shape.color, np.asarray(shape.origin, np.float64), float(shape.spacing)
+        own = _sampled(grid, (vertices - origin) / spacing)
+    offset = np.zeros((len(points), 3), np.float32)
+    if shape.camera is not None:
+        faces = atlas.source[atlas.faces]
+        shown, trust = _seen(
+            vertices, normals, view.matrix, view.eye, view.soft, view.strength[..., None], view.depth, view.bias
+        )
+        offset = carried(vertices, faces, shown - own, trust)[atlas.source]
     return _paint(  # type: ignore[no-any-return]
-        points, facing, uv, atlas.faces, size, known, grid, origin, spacing,
+        points, facing, offset, uv, atlas.faces, size, known, grid, origin, spacing,
         view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
     )  # fmt: skip
 
@@ -72,6 +90,7 @@ def bake(
 _BLIND = _View(
     np.zeros((4, 4)),
     np.zeros(4),
+    np.zeros((1, 1, 3), np.uint8),
     np.zeros((1, 1, 3), np.uint8),
     np.zeros((1, 1), np.float32),
     np.zeros((0, 0), np.float32),
@@ -105,12 +124,15 @@ def _view(points: Vertices, atlas: Atlas, size: int, camera: Camera, frame: Fram
     shrink = np.sqrt(_area(seen, atlas.faces) / max(_area(atlas.uv * np.float32(size), atlas.faces), 1e-9) * 2)
     if shrink > 1.5:
         small = max(64, round(len(picture) / shrink))
-        picture = np.asarray(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
+        picture = encoded(
+            np.asarray(cv2.resize(linear(picture), (small, small), interpolation=cv2.INTER_AREA), np.float32)
+        )
         strength = np.asarray(cv2.resize(strength, (small, small), interpolation=cv2.INTER_AREA), np.float32)
     longest = float((points.max(axis=0) - points.min(axis=0)).max())
     depth = depth_buffer(project(points, camera, DEPTH_SIZE), atlas.faces, DEPTH_SIZE)
     matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
-    return _View(matrix, eye, np.ascontiguousarray(picture), strength, depth, DEPTH_BIAS * longest)
+    soft = np.asarray(cv2.resize(picture, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
+    return _View(matrix, eye, np.ascontiguousarray(picture), soft, strength, depth, DEPTH_BIAS * longest)
 
 
 def _area(points: NDArray[np.floating], faces: Faces) -> float:
@@ -156,6 +178,29 @@ def _trilinear(grid, x, y, z, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def _sampled(grid, places):  # type: ignore[no-untyped-def]
+    """(N, 3) float32 of an (X, Y, Z, 3) grid at (N, 3) sample coordinates."""
+    out, value = np.empty((len(places), 3), np.float32), np.empty(3)
+    for i in range(len(places)):
+        _trilinear(grid, places[i, 0], places[i, 1], places[i, 2], value)
+        out[i] = value
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _seen(points, normals, matrix, eye, picture, strength, depth, bias):  # type: ignore[no-untyped-def]
+    """(N, 3) float32 colours of the picture at points of the surface, and how far (N,) each may be trusted, 0..1."""
+    shown, weight = np.zeros((len(points), 3), np.float32), np.zeros(len(points), np.float32)
+    at, value, scratch = np.empty(2), np.empty(3), np.empty(1)
+    for i in range(len(points)):
+        weight[i] = _trust(points[i], normals[i], matrix, eye, strength, depth, bias, at, scratch)
+        if weight[i] > 0:
+            _bilinear(picture, at[0] * picture.shape[1], at[1] * picture.shape[0], value)
+            shown[i] = value
+    return shown, weight
+
+
+@njit(cache=True, nogil=True)
 def _row(matrix, row, x, y, z):  # type: ignore[no-untyped-def]
     return matrix[row, 0] * x + matrix[row, 1] * y + matrix[row, 2] * z + matrix[row, 3]
 
@@ -176,7 +221,7 @@ def _trust(p, n, matrix, eye, strength, depth, bias, at, trust):  # type: ignore
         return 0.0
     size = len(strength)
     _bilinear(strength, at[0] * size, at[1] * size, trust)
-    weight = min((cosine - GRAZING) * 3, 1.0) * trust[0]
+    weight = min((cosine - GRAZING) * 4, 1.0) * trust[0]
     if weight <= 0:
         return 0.0
     # the point, brought forward by the tolerance, more where the surface is steep across a depth pixel
@@ -194,7 +239,7 @@ def _trust(p, n, matrix, eye, strength, depth, bias, at, trust):  # type: ignore
 
 @njit(cache=True, nogil=True)
 def _paint(  # type: ignore[no-untyped-def]
-    points, normals, uv, faces, size, known, color, origin, spacing, matrix, eye, picture, strength, depth, bias
+    points, normals, offset, uv, faces, size, known, color, origin, spacing, matrix, eye, picture, strength, depth, bias
 ):
     texture = np.zeros((size, size, 3), np.uint8)
     covered = np.zeros((size, size), np.bool_)
@@ -209,39 +254,58 @@ def _paint(  # type: ignore[no-untyped-def]
         double = bx * cy - by * cx
         if not abs(double) > 1e-12:
             continue
-        left = max(0, int(np.ceil(ax + min(0.0, bx, cx) - 0.5)))
-        right = min(size - 1, int(np.floor(ax + max(0.0, bx, cx) - 0.5)))
         top = max(0, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
         bottom = min(size - 1, int(np.floor(ay + max(0.0, by, cy) - 0.5)))
+        turned = False  # whether some of the face may look at the viewer
+        if len(depth):
+            for v in (i, j, k):
+                towards = 0.0
+                for d in range(3):
+                    towards += normals[v, d] * (eye[d] - points[v, d] * eye[3])
+                turned = turned or towards > 0
         for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                px, py = x + 0.5 - ax, y + 0.5 - ay
-                b = (px * cy - py * cx) / double
-                c = (bx * py - by * px) / double
-                if b < -1e-6 or c < -1e-6 or b + c > 1 + 1e-6:
-                    continue
-                length = 0.0
+            py = y + 0.5 - ay
+            # weights of the second and third corner are linear along the row: b0 + db * px, c0 + dc * px
+            b0, db, c0, dc = -py * cx / double, cy / double, bx * py / double, -by / double
+            low, high = -ax, size - ax
+            for start, step in ((b0, db), (c0, dc), (1 - b0 - c0, -db - dc)):
+                if step > 0:
+                    low = max(low, (-1e-6 - start) / step)
+                elif step < 0:
+                    high = min(high, (-1e-6 - start) / step)
+                elif start < -1e-6:
+                    high = -np.inf
+            for x in range(max(0, int(np.ceil(low + ax - 0.5))), int(min(size - 1.0, np.floor(high + ax - 0.5))) + 1):
+                px = x + 0.5 - ax
+                b, c = b0 + db * px, c0 + dc * px
                 for d in range(3):
                     p[d] = points[i, d] + b * (points[j, d] - points[i, d]) + c * (points[k, d] - points[i, d])
-                    n[d] = normals[i, d] + b * (normals[j, d] - normals[i, d]) + c * (normals[k, d] - normals[i, d])
-                    length += n[d] * n[d]
                 weight = 0.0
-                if len(depth) and length > 0:
-                    length = np.sqrt(length)
+                if turned:
+                    length = 0.0
                     for d in range(3):
-                        n[d] /= length
-                    weight = _trust(p, n, matrix, eye, layered, depth, bias, at, trust)
-                if len(known):
+                        n[d] = normals[i, d] + b * (normals[j, d] - normals[i, d]) + c * (normals[k, d] - normals[i, d])
+                        length += n[d] * n[d]
+                    if length > 0:
+                        length = np.sqrt(length)
+                        for d in range(3):
+                            n[d] /= length
+                        weight = _trust(p, n, matrix, eye, layered, depth, bias, at, trust)
+                if weight < 1:
+                    if len(known):
+                        for d in range(3):
+                            base[d] = known[y, x, d]
+                    else:
+                        _trilinear(
+                            color,
+                            (p[0] - origin[0]) / spacing,
+                            (p[1] - origin[1]) / spacing,
+                            (p[2] - origin[2]) / spacing,
+                            base,
+                        )
                     for d in range(3):
-                        base[d] = known[y, x, d]
-                elif weight < 1:
-                    _trilinear(
-                        color,
-                        (p[0] - origin[0]) / spacing,
-                        (p[1] - origin[1]) / spacing,
-                        (p[2] - origin[2]) / spacing,
-                        base,
-                    )
+                        carry = offset[i, d] + b * (offset[j, d] - offset[i, d]) + c * (offset[k, d] - offset[i, d])
+                        base[d] = min(max(base[d] + carry, 0.0), 255.0)
                 if weight > 0:
                     _bilinear(picture, at[0] * len(picture), at[1] * len(picture), shown)
                 for d in range(3):

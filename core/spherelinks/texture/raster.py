@@ -21,18 +21,24 @@ def depth_buffer(points, faces, size):  # type: ignore[no-untyped-def]
         double = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if not abs(double) > 1e-12:
             continue
-        left = max(0, int(np.ceil(min(ax, bx, cx) - 0.5)))
-        right = min(size - 1, int(np.floor(max(ax, bx, cx) - 0.5)))
         top = max(0, int(np.ceil(min(ay, by, cy) - 0.5)))
         bottom = min(size - 1, int(np.floor(max(ay, by, cy) - 0.5)))
         for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                px, py = x + 0.5, y + 0.5
-                b = ((px - ax) * (cy - ay) - (py - ay) * (cx - ax)) / double
-                c = ((bx - ax) * (py - ay) - (by - ay) * (px - ax)) / double
-                if b < -1e-9 or c < -1e-9 or b + c > 1 + 1e-9:
-                    continue
-                z = np.float32(az + b * (bz - az) + c * (cz - az))
+            # weights of the second and third corner are linear along the row
+            py = y + 0.5 - ay
+            b0, db = -py * (cx - ax) / double, (cy - ay) / double
+            c0, dc = py * (bx - ax) / double, -(by - ay) / double
+            low, high = -ax, size - ax
+            for start, step in ((b0, db), (c0, dc), (1 - b0 - c0, -db - dc)):
+                if step > 0:
+                    low = max(low, (-1e-9 - start) / step)
+                elif step < 0:
+                    high = min(high, (-1e-9 - start) / step)
+                elif start < -1e-9:
+                    high = -np.inf
+            z0, dz = az + b0 * (bz - az) + c0 * (cz - az), db * (bz - az) + dc * (cz - az)
+            for x in range(max(0, int(np.ceil(low + ax - 0.5))), int(min(size - 1.0, np.floor(high + ax - 0.5))) + 1):
+                z = np.float32(z0 + dz * (x + 0.5 - ax))
                 if z < depth[y, x]:
                     depth[y, x] = z
     return depth
