@@ -18,7 +18,7 @@ from onnx import numpy_helper
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from spherelinks.generators.lift.layout import BINS, CHANNELS, SIDE, STATE
+from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
 from spherelinks.generators.lift.network import Network
 from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, Files
 from spherelinks.generators.lift.velocity import Velocity
@@ -38,22 +38,22 @@ class _Said(nn.Module):
         return tuple(said[name] for name in self.names) if isinstance(said, dict) else (said,)
 
 
-def examples(network: nn.Module) -> tuple[Tensor, ...]:
+def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
     """Inputs of the shapes that inference gives the network: the picture and its mirror image, or one sample."""
     if isinstance(network, Network):
-        return (torch.zeros(2, CHANNELS, SIDE, SIDE),)
-    fine, half = (SIDE, SIDE), (SIDE // 2, SIDE // 2)
-    shapes = ((STATE, *half), (), (CHANNELS, *fine), fine, fine, (BINS, *half), (3, *half))
+        return (torch.zeros(2, CHANNELS, side, side),)
+    fine, half = (side, side), (side // 2, side // 2)
+    shapes = ((STATE, side // COARSE, side // COARSE), (), (CHANNELS, *fine), fine, fine, (BINS, *half), (3, *half))
     return tuple(torch.zeros(1, *shape) for shape in shapes)
 
 
-def export(network: nn.Module, files: Files, folder: Path) -> None:
-    """Write graph and weights of the network into the folder."""
+def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> None:
+    """Write graph and weights of the network into the folder, for pictures of that side."""
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
         torch.onnx.export(
             _Said(network, files.outputs).eval(),
-            examples(network),
+            examples(network, side),
             whole,
             input_names=list(files.inputs),
             output_names=list(files.outputs),
@@ -91,11 +91,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", choices=("lift", "flow"), default="lift")
     parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=SIDE, choices=(64, 128), help="of the pictures; both parts alike")
     parser.add_argument("--out", type=Path, default=FOLDER)
     a = parser.parse_args()
     network, files = (Network(), LIFT) if a.task == "lift" else (Velocity(), FLOW)
     network.load_state_dict(torch.load(a.checkpoint, map_location="cpu", weights_only=True)["mean"])
-    export(network, files, a.out)
+    export(network, files, a.out, a.side)
     for name in (files.graph, files.weights):
         print(a.out / name, (a.out / name).stat().st_size, "bytes")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import UNIT
+from spherelinks.generators.lift.layout import COARSE, UNIT
 from spherelinks.generators.lift.network import Network
 from spherelinks.generators.lift.onnx import FOLDER, LIFT
 from spherelinks.generators.lift.velocity import Velocity
@@ -52,15 +52,21 @@ def flow(device: torch.device) -> Task:
     frozen = Network().to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     frozen.load_state_dict(exported(FOLDER / LIFT.weights))
 
+    def fine(maps: dict[str, Tensor]) -> Tensor:
+        """(B, STATE, S, S): what the sampler corrects."""
+        return torch.cat([maps["thickness"][:, None], functional.interpolate(maps["back"], scale_factor=2.0)], 1)
+
+    def averaged(maps: Tensor, seen: Tensor) -> Tensor:
+        """Means over the seen pixels of each pixel of the state; 0 where there is none."""
+        share = functional.avg_pool2d(seen[:, None], COARSE)
+        return functional.avg_pool2d(maps * seen[:, None], COARSE) / share.clamp(min=1e-3)
+
     def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         x = batch["x"].contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
             said = frozen(x)
-        seen, coarse = batch["seen"], batch["seen_coarse"][:, None]
-        thicker = functional.avg_pool2d(((batch["thickness"] - said["thickness"]) * seen)[:, None], 2)
-        thicker = thicker / functional.avg_pool2d(seen[:, None], 2).clamp(min=0.25)
-        data = torch.cat([thicker, batch["back"] - said["back"]], 1) / UNIT
-        data = data.clamp(-4, 4) * coarse
+        truth, answer = fine(batch), fine(said)
+        data = averaged(truth - answer, batch["seen"]).clamp(-4 * UNIT, 4 * UNIT) / UNIT
         noise = torch.randn_like(data)
         time = torch.rand(len(data), device=data.device)
         state = noise.lerp(data, time[:, None, None, None])
@@ -68,12 +74,9 @@ def flow(device: torch.device) -> Task:
         return {"velocity": network(state, time, x, *maps), "wanted": data - noise}
 
     def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
-        coarse = batch["seen_coarse"][:, None]
-        error = (said["velocity"] - said["wanted"]) ** 2 * coarse
-        return {
-            "thicker": error[:, :1].sum() / coarse.sum(),
-            "back": error[:, 1:].mean(1, keepdim=True).sum() / coarse.sum(),
-        }
+        share = functional.avg_pool2d(batch["seen"][:, None], COARSE)
+        error = (said["velocity"] - said["wanted"]) ** 2 * share
+        return {"thicker": error[:, 0].sum() / share.sum(), "back": error[:, 1:].mean(1).sum() / share.sum()}
 
     return Task(Velocity, Velocity.ends, says, errors, {"thicker": 1.0, "back": 1.0}, lambda said, batch: {})
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spherelinks.generators.base import Frame, Progress, Volume
 from spherelinks.generators.lift.assembly import Guess, assemble
-from spherelinks.generators.lift.layout import ELEVATIONS, SHARPNESS, SIDE, STATE, TANGENTS, UNIT, channels, expected
+from spherelinks.generators.lift.layout import COARSE, ELEVATIONS, SHARPNESS, STATE, TANGENTS, UNIT, channels, expected
 from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, session
 from spherelinks.options import Options
 
@@ -38,6 +38,7 @@ class Lift:
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed where they are missing."""
         self._session = session(LIFT, folder)
+        self._side: int = self._session.get_inputs()[0].shape[-1]
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The object in the frame, sides and back included, stood upright by the camera's estimated elevation.
@@ -58,7 +59,7 @@ class Lift:
     def _maps(self, frame: Frame) -> Maps:
         """LIFT's input of the frame, and its outputs: what it says of the frame and of its mirror image, on average."""
         rgb, matte = (
-            np.asarray(cv2.resize(field, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+            np.asarray(cv2.resize(field, (self._side, self._side), interpolation=cv2.INTER_AREA), np.float32)
             for field in (frame.rgb, frame.matte)
         )
         rgb = rgb / np.float32(255)
@@ -90,14 +91,16 @@ class LiftFlow(Lift):
         given = {name: maps[name][None] for name in FLOW.inputs[2:]}
         # counter-based, so the same numbers on every machine
         noise = np.random.Generator(np.random.Philox(key=options.seed))
-        state = noise.standard_normal((1, STATE, SIDE // 2, SIDE // 2), np.float32)
+        state = noise.standard_normal((1, STATE, self._side // COARSE, self._side // COARSE), np.float32)
         steps = options.diffusion_steps
         for i in range(steps):
             time = np.full(1, i / steps, np.float32)
             state += self._flow.run(list(FLOW.outputs), {"state": state, "time": time} | given)[0] / np.float32(steps)
             progress(0.5 * (i + 1) / steps)
-        thicker = cv2.resize(state[0, 0], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR) * np.float32(UNIT)
-        return _guess(maps, np.maximum(thicker, -maps["thickness"]), maps["back"] + state[0, 1:] * np.float32(UNIT))
+        wanted = state[0].transpose(1, 2, 0) * np.float32(UNIT)
+        thicker = cv2.resize(wanted[..., 0], maps["thickness"].shape, interpolation=cv2.INTER_CUBIC)
+        paint = cv2.resize(wanted[..., 1:], maps["back"].shape[1:], interpolation=cv2.INTER_CUBIC)
+        return _guess(maps, np.maximum(thicker, -maps["thickness"]), maps["back"] + paint.transpose(2, 0, 1))
 
 
 def _guess(maps: Maps, thicker: NDArray[np.float32], back: NDArray[np.float32]) -> Guess:

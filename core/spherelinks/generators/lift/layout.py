@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-SIDE = 64  # of the network's input and its fine outputs at inference, pixels; the coarse outputs have half of it
+SIDE = 64  # of the network's input and its fine outputs, pixels, unless told otherwise; the coarse ones have half of it
 FILL = 0.85  # share of the frame that the object's longer side takes
 BINS = 48  # stretches of the occupancy profile behind the visible surface
 BIN = 0.05  # length of one
@@ -20,6 +20,7 @@ SHARPNESS = 12.0  # log odds of the profile per unit of depth, where only the th
 CHANNELS = 8
 STATE = 4  # channels of the sampler's state: corrections of thickness and of the far side's red, green and blue
 UNIT = 0.25  # of those channels
+COARSE = 4  # pixels of the fine maps along a pixel of the state
 # The camera's two scalars are scores over bins: lowest, highest, how many.
 ELEVATIONS = (-12.0, 63.0, 26)  # degrees above the horizon
 TANGENTS = (-2.5, -0.5, 17)  # natural logarithm of t
