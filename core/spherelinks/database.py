@@ -246,7 +246,7 @@ class Delivery(Base):
     __tablename__ = "deliveries"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id"))
+    webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
     event: Mapped[str]
     payload: Mapped[str | None]
@@ -277,7 +277,7 @@ class UserSession(Base):
     __tablename__ = "user_sessions"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     browser: Mapped[str]
     by_link: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -291,7 +291,7 @@ class SignInLink(Base):
     __tablename__ = "sign_in_links"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     expires_at: Mapped[datetime]
 
 

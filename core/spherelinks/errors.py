@@ -7,6 +7,7 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     ├── InvalidRequest            the request is not of the contract's form
     │   ├── InvalidOption         an option is unknown, of the wrong type or out of range
     │   ├── UnknownWebhook        no such webhook, or no such delivery of it, for this account
+    │   ├── TooManyWebhooks       the account has as many as it may
     │   └── IdempotencyMismatch   the Idempotency-Key came with another request before
     ├── PictureError
     │   ├── PictureTooLarge       over 10 MB
@@ -67,6 +68,10 @@ class InvalidOption(InvalidRequest):
 
 class UnknownWebhook(InvalidRequest):
     code = "unknown_webhook"
+
+
+class TooManyWebhooks(InvalidRequest):
+    code = "too_many_webhooks"
 
 
 class IdempotencyMismatch(InvalidRequest):

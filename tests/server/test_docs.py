@@ -52,7 +52,7 @@ OPERATIONS = {
     "GET /v1/credits/ledger": {200, 400, 401, 403, 429, 503},
     "GET /v1/account": {200, 401, 429, 503},
     "GET /v1/generators": {200, 401, 403, 429, 503},
-    "POST /v1/webhooks": {201, 400, 401, 403, 429, 503},
+    "POST /v1/webhooks": {201, 400, 401, 403, 409, 429, 503},
     "GET /v1/webhooks": {200, 401, 403, 429, 503},
     "DELETE /v1/webhooks/{webhookId}": {204, 401, 403, 404, 429, 503},
     "POST /v1/webhooks/{webhookId}/rotate": {200, 401, 403, 404, 429, 503},

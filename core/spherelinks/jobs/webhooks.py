@@ -18,7 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from spherelinks.database import Delivery, Job, Webhook, new_id
-from spherelinks.errors import InvalidRequest, UnknownWebhook
+from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import outbound
 from spherelinks.picture.fetch import Guard
 
@@ -37,13 +37,13 @@ def create(
 ) -> Webhook:
     """A new webhook of the account; its ``secret`` verifies its messages.
 
-    Raises InvalidRequest for an address that cannot be one, unknown or no events, or one webhook too many.
+    Raises InvalidRequest for an address that cannot be one, and unknown or no events, TooManyWebhooks.
     """
     url = outbound.check(url, guard or Guard(), "url")
     if not events or not set(events) <= set(EVENTS):
         raise InvalidRequest(f"events is {sorted(events)}.", hint=f"Give some of {', '.join(EVENTS)}.", field="events")
     if len(list_webhooks(session, account_id)) >= LIMIT:
-        raise InvalidRequest(f"The account has {LIMIT} webhooks already.", hint="Delete one first.", field="url")
+        raise TooManyWebhooks(f"The account has {LIMIT} webhooks already.", hint="Delete one first.")
     webhook = Webhook(
         id=new_id("wh"),
         account_id=account_id,

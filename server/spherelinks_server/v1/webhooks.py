@@ -45,7 +45,7 @@ _ONE = (*_ALL, errors.UnknownWebhook)
                 for operation in ("deliveries", "rotate_webhook", "delete_webhook")
             },
         },
-        **answers(errors.InvalidRequest, *_ALL),
+        **answers(errors.InvalidRequest, errors.TooManyWebhooks, *_ALL),
     },
 )
 def create_webhook(body: WebhookRequest) -> Response:
