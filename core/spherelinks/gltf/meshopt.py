@@ -121,7 +121,7 @@ def _pack_group(deltas, begin, mode, out, at):  # type: ignore[no-untyped-def]
     return literal
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, boundscheck=True)  # a broken stream is an IndexError
 def _unpack_rows(stream, count, stride):  # type: ignore[no-untyped-def]
     rows = np.empty((count, stride), np.uint8)
     block = _block_size(stride)
@@ -237,7 +237,7 @@ def _pack_faces(faces, codes):  # type: ignore[no-untyped-def]
     return code, data[:at], wanted
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, boundscheck=True)  # a broken stream is an IndexError
 def _unpack_faces(stream, count):  # type: ignore[no-untyped-def]
     faces = np.empty((count, 3), np.int32)
     table = stream[len(stream) - 16 :]
@@ -345,7 +345,7 @@ def _pack_index(data, at, index, last):  # type: ignore[no-untyped-def]
     return at + 1, index
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, boundscheck=True)  # a broken stream is an IndexError
 def _unpack_index(stream, at, last):  # type: ignore[no-untyped-def]
     value, shift = np.int64(0), 0
     while True:

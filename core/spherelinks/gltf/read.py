@@ -93,7 +93,16 @@ def read(glb: bytes) -> Model:
     """
     try:
         return _read(GlbFile(glb))
-    except (ValueError, KeyError, IndexError, TypeError, struct.error, cv2.error) as error:
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        MemoryError,
+        struct.error,
+        cv2.error,
+    ) as error:  # whatever a broken file does to its reader
         raise InvalidRequest(
             f"The file is not a GLB of ours: {error}.", hint="Give an asset that SphereLinks made, unchanged."
         ) from error
@@ -117,6 +126,12 @@ def _read(file: GlbFile) -> Model:
         file.accessor(primitive["indices"]).astype(np.int32).reshape(-1, 3),
         np.asarray(decoded, np.uint8),
     )
+    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.positions):
+        raise ValueError("a face asks for a vertex that is not there")
+    if not all(np.isfinite(rows).all() for rows in (mesh.positions, mesh.normals, mesh.uv)):
+        raise ValueError("a vertex is not finite")
+    if not len(mesh.positions) == len(mesh.normals) == len(mesh.uv):
+        raise ValueError("its attributes differ in length")
     return Model(
         node["name"].removesuffix("_LOD0"),
         mesh,
