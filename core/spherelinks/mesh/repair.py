@@ -44,6 +44,34 @@ def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     return _split_double_edges(position.astype(np.float32), label.reshape(-1, 3), opposite)
 
 
+def apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+    """With every vertex at a place that an earlier one has moved a little towards its neighbours.
+
+    Programs merge vertices of one place and would make edges of four faces there. Collapses in a plane leave such
+    vertices, and so does rounding to float32. (V, 3) float32 and (F, 3) int32, a closed manifold.
+    """
+    for _ in range(4):
+        moved = again(vertices)
+        if not moved.any():
+            break
+        start, end = half_edges(faces)
+        near = moved[start]
+        start, end = start[near], end[near]
+        width = np.bincount(start, minlength=len(vertices))[:, None].clip(1)
+        centre = np.stack([np.bincount(start, vertices[end, axis], len(vertices)) for axis in range(3)], axis=1) / width
+        vertices = vertices.copy()
+        vertices[moved] += (APART * (centre - vertices)[moved]).astype(np.float32)
+    return vertices, faces
+
+
+def again(vertices: Vertices) -> NDArray[np.bool_]:
+    """(V,) whether an earlier vertex has the same place."""
+    order = np.lexsort(vertices.T)
+    same = np.zeros(len(vertices), np.bool_)
+    same[order[1:]] = (vertices[order[1:]] == vertices[order[:-1]]).all(axis=1)
+    return same
+
+
 def _drop_flat(faces: Faces) -> Faces:
     """Without faces that use a vertex twice and without pairs of faces that lie back to back."""
     faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]

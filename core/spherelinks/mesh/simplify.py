@@ -7,10 +7,9 @@ from threading import Lock
 import fast_simplification
 import manifold3d
 import numpy as np
-from numpy.typing import NDArray
 
-from spherelinks.mesh.repair import APART, separate
-from spherelinks.mesh.topology import Faces, Vertices, examine, half_edges, parts
+from spherelinks.mesh.repair import again, apart, separate
+from spherelinks.mesh.topology import Faces, Vertices, examine, parts
 
 #: The library keeps its mesh in module globals: one call at a time in a process.
 _LOCK = Lock()
@@ -34,9 +33,9 @@ def simplify(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, F
     flattened = False
     ask = target
     for _ in range(6):
-        found = _apart(*separate(*_collapse(*source, ask)))
+        found = apart(*separate(*_collapse(*source, ask)))
         topology = examine(*found)
-        if topology.manifold and topology.volume > 0 and not _twice(found[0]).any():
+        if topology.manifold and topology.volume > 0 and not again(found[0]).any():
             if abs(len(found[1]) - target) < abs(len(best[1]) - target):
                 best = found
             if abs(len(found[1]) - target) <= TOLERANCE * target:
@@ -77,27 +76,3 @@ def _flattened(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     if not len(flat.tri_verts):
         return vertices, faces
     return np.array(flat.vert_properties, np.float32), np.array(flat.tri_verts, np.int32)
-
-
-def _apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """With vertices that share a position moved a little towards their neighbours; collapses in a plane make some."""
-    twice = _twice(vertices)
-    if not twice.any():
-        return vertices, faces
-    start, end = half_edges(faces)
-    near = twice[start]
-    start, end = start[near], end[near]
-    width = np.bincount(start, minlength=len(vertices))[:, None].clip(1)
-    centre = np.stack([np.bincount(start, vertices[end, axis], len(vertices)) for axis in range(3)], axis=1) / width
-    vertices = vertices.copy()
-    vertices[twice] += (APART * (centre - vertices)[twice]).astype(np.float32)
-    return vertices, faces
-
-
-def _twice(vertices: Vertices) -> NDArray[np.bool_]:
-    """(V,) whether another vertex has the same position."""
-    order = np.lexsort(vertices.T)
-    same = (vertices[order[1:]] == vertices[order[:-1]]).all(axis=1)
-    twice = np.zeros(len(vertices), np.bool_)
-    twice[order[1:][same]] = twice[order[:-1][same]] = True
-    return twice

@@ -3,7 +3,7 @@ import pytest
 import trimesh
 from shapes import ball, mesh_of
 
-from spherelinks.mesh.repair import separate
+from spherelinks.mesh.repair import again, apart, separate
 from spherelinks.mesh.topology import examine
 
 CUBE = trimesh.creation.box()
@@ -62,3 +62,14 @@ def test_faces_back_to_back_and_flat_ones_go() -> None:
 def test_nothing_but_a_pillow_leaves_nothing() -> None:
     vertices, faces = separate(np.eye(3, dtype=np.float32), np.array([(0, 1, 2), (2, 1, 0)], np.int32))
     assert len(faces) == len(vertices) == 0
+
+
+def test_vertices_of_one_place_are_moved_apart_and_the_first_stays() -> None:
+    vertices, faces = mesh_of(ball(24))
+    start = faces[::7, 0]
+    vertices[start] = vertices[faces[::7, 1]]
+    moved, same = apart(vertices, faces)
+    assert same is faces
+    assert len(np.unique(moved, axis=0)) == len(vertices)
+    assert np.array_equal(np.unique(vertices, axis=0), np.unique(moved[~again(vertices)], axis=0))
+    assert np.abs(moved - vertices).max() < 0.02
