@@ -13,7 +13,7 @@ from PIL import Image
 from shapes import mesh_of, torus
 
 import spherelinks
-from spherelinks import Options
+from spherelinks import Options, export
 from spherelinks.errors import Cancelled, GeneratorFailed, InvalidOption, InvalidRequest, NoObject, PictureUnreadable
 from spherelinks.pipeline import STAGES, generate
 
@@ -165,6 +165,19 @@ def test_save_is_whole_or_not_at_all(asset, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.glb"]
     with pytest.raises(OSError, match="missing"):
         asset.save(tmp_path / "missing" / "a.glb")
+
+
+def test_the_thumbnail_shows_the_asset_on_clear_ground(asset):
+    image = Image.open(io.BytesIO(asset.thumbnail))
+    assert (image.format, image.size, image.mode) == ("PNG", (512, 512), "RGBA")
+    assert 0.1 < (np.asarray(image)[..., 3] == 255).mean() < 0.9
+
+
+def test_save_makes_the_file_that_the_ending_asks_for(asset, tmp_path):
+    assert asset.save(tmp_path / "a.usdz").read_bytes() == export.convert(asset.glb, "usdz")
+    with pytest.raises(InvalidRequest, match="fbx"):
+        asset.save(tmp_path / "a.fbx")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.usdz"]
 
 
 def test_the_public_names_are_these():
