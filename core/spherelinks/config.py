@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +30,9 @@ class Settings:
     job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
     plans : SPHERELINKS_PLANS, a TOML file with plans, see :mod:`spherelinks.accounts.plans`; None is the built-in ones
+    stripe_key : STRIPE_SECRET_KEY, of the account at Stripe that credits are sold through; None sells nothing
+    stripe_webhook_secret : STRIPE_WEBHOOK_SECRET, of the endpoint that its events come to
+    credit_packs : SPHERELINKS_CREDIT_PACKS, what is sold, ``100:price_abc,500:price_def``: Stripe's price by credits
     metrics_token : SPHERELINKS_METRICS_TOKEN, the bearer token that opens /metrics; None is no such page
     log_format : SPHERELINKS_LOG_FORMAT, ``text`` or ``json``
     public_url : SPHERELINKS_PUBLIC_URL, the address people reach the pages at, ``https://assets.example``; where None,
@@ -45,6 +49,9 @@ class Settings:
     job_max_attempts: int = 3
     drain_limit_s: float = 30.0
     plans: Path | None = None
+    stripe_key: str | None = field(default=None, repr=False)
+    stripe_webhook_secret: str | None = field(default=None, repr=False)
+    credit_packs: tuple[tuple[int, str], ...] = ()
     metrics_token: str | None = field(default=None, repr=False)
     log_format: str = "text"
     public_url: str | None = None
@@ -71,6 +78,9 @@ class Settings:
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
             plans=read("SPHERELINKS_PLANS", _file, None),
+            stripe_key=read("STRIPE_SECRET_KEY", _secret, None),
+            stripe_webhook_secret=read("STRIPE_WEBHOOK_SECRET", _secret, None),
+            credit_packs=read("SPHERELINKS_CREDIT_PACKS", _packs, ()),
             metrics_token=read("SPHERELINKS_METRICS_TOKEN", _token, None),
             log_format=read("SPHERELINKS_LOG_FORMAT", _log_format, cls.log_format),
             public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
@@ -114,6 +124,27 @@ def _file(variable: str, value: str) -> Path:
     if not path.is_file():
         raise ConfigurationError(f"{variable} is '{value}', which is not a file.", hint="Give the path of a file.")
     return path
+
+
+def _secret(variable: str, value: str) -> str:
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise ConfigurationError(
+            f"{variable} has characters that no such secret has.", hint="Copy it as Stripe shows it."
+        )
+    return value
+
+
+def _packs(variable: str, value: str) -> tuple[tuple[int, str], ...]:
+    packs = []
+    for pack in value.split(","):
+        credits, _, price = pack.strip().partition(":")
+        if not credits.isdecimal() or not 1 <= int(credits) <= 1_000_000 or not re.fullmatch(r"\w+", price):
+            raise ConfigurationError(
+                f"{variable} contains '{pack}', which is not of the form CREDITS:PRICE.",
+                hint="Give such as 100:price_abc,500:price_def, with Stripe's price ids.",
+            )
+        packs.append((int(credits), price))
+    return tuple(packs)
 
 
 def _database_url(variable: str, value: str) -> str:

@@ -221,6 +221,17 @@ class IdempotencyKey(Base):
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class Payment(Base):
+    """Something that was bought; ``id`` is the payment service's own."""
+
+    __tablename__ = "payments"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    credits: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class Webhook(Base):
     """An address that an account's events are sent to. ``previous_secret`` signs too until ``previous_until``."""
 

@@ -8,6 +8,7 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     │   ├── InvalidOption         an option is unknown, of the wrong type or out of range
     │   ├── UnknownWebhook        no such webhook, or no such delivery of it, for this account
     │   ├── TooManyWebhooks       the account has as many as it may
+    │   ├── PaymentsNotOffered    this installation sells no credits
     │   └── IdempotencyMismatch   the Idempotency-Key came with another request before
     ├── PictureError
     │   ├── PictureTooLarge       over 10 MB
@@ -72,6 +73,10 @@ class UnknownWebhook(InvalidRequest):
 
 class TooManyWebhooks(InvalidRequest):
     code = "too_many_webhooks"
+
+
+class PaymentsNotOffered(InvalidRequest):
+    code = "payments_not_offered"
 
 
 class IdempotencyMismatch(InvalidRequest):

@@ -7,12 +7,12 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import Engine
 
 from spherelinks import __version__, generators
-from spherelinks.accounts import plans
+from spherelinks.accounts import payments, plans
 from spherelinks.config import Settings
 from spherelinks.database import transaction
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
-from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics
+from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics, stripe
 from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.survey import Survey
@@ -75,6 +75,7 @@ def create_app(
         waiters=Waiters(),
         survey=Survey(),
         guard=guard or Guard(),
+        stripe=payments.configured(settings),
     )
     context.register(app)
     metrics.register(app, engine, settings.metrics_token)
@@ -82,6 +83,7 @@ def create_app(
     errors.register(app)
     app.register_api(api)
     app.register_blueprint(api, name="unversioned", url_prefix="")
+    app.register_blueprint(stripe.pages)
     app.register_blueprint(docs.blueprint(app, installed))
     app.register_blueprint(health.blueprint(engine, storage))
     dashboard.register(app)

@@ -17,6 +17,7 @@ from spherelinks_server.context import request_id
 STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
     errors.UnknownWebhook: HTTPStatus.NOT_FOUND,
+    errors.PaymentsNotOffered: HTTPStatus.NOT_FOUND,
     errors.TooManyWebhooks: HTTPStatus.CONFLICT,
     errors.IdempotencyMismatch: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.PictureTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -68,6 +69,7 @@ MEANINGS: dict[str, str] = {
     "unknown_file": "the job has no file of that kind",
     "unknown_webhook": "this account has no such webhook, or the webhook no such delivery",
     "too_many_webhooks": "the account has as many webhooks as it may",
+    "payments_not_offered": "this installation sells no credits",
     "job_not_finished": "the job is still at work",
     "asset_expired": "the job's files were kept as long as the plan says, and are deleted",
     "no_object": "the picture shows nothing that stands out from its ground",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import current_app
 from sqlalchemy import Engine
 
+from spherelinks.accounts.payments import Stripe
 from spherelinks.config import Settings
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
@@ -20,7 +21,8 @@ EXTENSION = "spherelinks"
 
 @dataclass(frozen=True)
 class Services:
-    """generators : names of the installed generators, looked up once; guard : which addresses may be reached"""
+    """generators : names of the installed generators, looked up once; guard : which addresses may be reached;
+    stripe : where credits are bought, if they are"""
 
     engine: Engine
     storage: Storage
@@ -31,6 +33,7 @@ class Services:
     waiters: Waiters
     survey: Survey
     guard: Guard
+    stripe: Stripe | None
 
 
 def services() -> Services:

@@ -38,6 +38,9 @@ def test_every_setting_is_read(tmp_path):
             "SPHERELINKS_JOB_MAX_ATTEMPTS": "5",
             "SPHERELINKS_DRAIN_LIMIT": "3",
             "SPHERELINKS_PLANS": __file__,
+            "STRIPE_SECRET_KEY": "sk_1",
+            "STRIPE_WEBHOOK_SECRET": "whsec_1",
+            "SPHERELINKS_CREDIT_PACKS": "100:price_a, 500:price_b",
         }
     )
     assert settings == Settings(
@@ -50,6 +53,9 @@ def test_every_setting_is_read(tmp_path):
         job_max_attempts=5,
         drain_limit_s=3,
         plans=Path(__file__),
+        stripe_key="sk_1",
+        stripe_webhook_secret="whsec_1",
+        credit_packs=((100, "price_a"), (500, "price_b")),
     )
 
 
@@ -58,6 +64,8 @@ def test_every_setting_is_read(tmp_path):
     [
         ("SPHERELINKS_HOME", __file__),
         ("SPHERELINKS_PLANS", "nowhere.toml"),
+        ("SPHERELINKS_CREDIT_PACKS", "100"),
+        ("STRIPE_SECRET_KEY", "two words"),
         ("DATABASE_URL", "mysql://u:p@h/d"),
         ("DATABASE_URL", "sqlite:///x.db"),
         ("DATABASE_URL", "localhost"),

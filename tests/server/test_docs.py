@@ -50,6 +50,7 @@ OPERATIONS = {
     "GET /v1/jobs/{jobId}/events": {200, 401, 403, 404, 429, 503},
     "GET /v1/credits": {200, 401, 403, 429, 503},
     "GET /v1/credits/ledger": {200, 400, 401, 403, 429, 503},
+    "POST /v1/credits/checkout": {200, 400, 401, 403, 404, 429, 503},
     "GET /v1/account": {200, 401, 429, 503},
     "GET /v1/generators": {200, 401, 403, 429, 503},
     "POST /v1/webhooks": {201, 400, 401, 403, 409, 429, 503},

@@ -20,8 +20,8 @@ from spherelinks.jobs.attempts import Failure
 
 PULSE_S = 0.2
 
-_SECRETS = ("DATABASE_URL", "STORAGE_URL")
-_SECRET_PREFIXES = ("AWS_", "PG")
+_SECRETS = ("DATABASE_URL", "STORAGE_URL", "SPHERELINKS_METRICS_TOKEN")
+_SECRET_PREFIXES = ("AWS_", "PG", "STRIPE_")
 
 Message = tuple[dict[str, Any], bytes]
 

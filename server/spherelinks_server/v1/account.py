@@ -5,11 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response
+from flask import Response, request
 from flask_openapi3.models.tag import Tag
 
 from spherelinks import errors
-from spherelinks.accounts import accounts, ledger, plans
+from spherelinks.accounts import accounts, ledger, payments, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
@@ -18,7 +18,15 @@ from spherelinks_server import access
 from spherelinks_server.errors import answers
 from spherelinks_server.services import services
 from spherelinks_server.v1.blueprint import answer, api
-from spherelinks_server.v1.models import Account, Credits, Generators, LedgerPage, LedgerQuery
+from spherelinks_server.v1.models import (
+    Account,
+    Checkout,
+    CheckoutRequest,
+    Credits,
+    Generators,
+    LedgerPage,
+    LedgerQuery,
+)
 from spherelinks_server.v1.views import moment
 
 TAG = Tag(name="Account", description="Credits, every movement of them, the plan and the key.")
@@ -66,6 +74,26 @@ def list_entries(query: LedgerQuery) -> Response:
         for entry in found[: query.limit]
     ]
     return answer({"entries": entries, "nextCursor": entries[-1]["id"] if len(found) > query.limit else None})
+
+
+@api.post(
+    "/credits/checkout",
+    tags=[TAG],
+    summary="Buy credits",
+    operation_id="checkout",
+    responses={
+        HTTPStatus.OK: Checkout,
+        **answers(errors.InvalidRequest, errors.PaymentsNotOffered, *_ALL),
+    },
+)
+def checkout(body: CheckoutRequest) -> Response:
+    """The address of a page to pay on, where this installation sells credits. Needs the scope `manage`. Bought credits
+    do not expire.
+    """
+    who, parts = access.principal(), services()
+    who.require("manage")
+    back = f"{parts.settings.public_url or request.host_url.rstrip('/')}/app/credits"
+    return answer({"url": payments.checkout(parts.stripe, who.account_id, body.credits, back)})
 
 
 @api.get(

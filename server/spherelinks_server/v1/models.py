@@ -188,6 +188,18 @@ class Credits(_Camel):
     next_monthly: int = Field(ge=0, description="How many the plan adds at `monthlyUntil`.")
 
 
+class CheckoutRequest(_Camel):
+    """What shall be bought."""
+
+    model_config = ConfigDict(strict=True)
+
+    credits: int = Field(description="One of the packs that are sold.", examples=[100])
+
+
+class Checkout(_Camel):
+    url: str = Field(description="A page of Stripe's on which to pay; the credits come when it is paid.")
+
+
 class LedgerEntry(_Camel):
     """One movement of credits, never changed and never deleted. The balance is their sum."""
 
@@ -352,7 +364,7 @@ class FilePath(JobPath):
     kind: str = Field(description="Which file.", json_schema_extra={"enum": list(exports.KINDS)})
 
 
-REQUESTS: tuple[type[BaseModel], ...] = (GenerateRequest, WebhookRequest)
+REQUESTS: tuple[type[BaseModel], ...] = (GenerateRequest, WebhookRequest, CheckoutRequest)
 ANSWERS: tuple[type[BaseModel], ...] = (
     JobAccepted,
     JobStatus,
@@ -360,6 +372,7 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     JobPage,
     Deleted,
     Credits,
+    Checkout,
     LedgerPage,
     Account,
     Generators,

@@ -72,6 +72,8 @@ def test_a_job_becomes_an_asset_and_costs_one_credit(desk, storage):
     assert done.status == "COMPLETED", done
     glb = storage.get(done.asset_path)
     assert glb == b"glTFwork 1.0"
+    assert done.thumbnail
+    assert storage.get(files.beside(done.asset_path, "png")) == b"PNG of work 1.0"
     assert (done.asset_size, done.asset_sha256) == (len(glb), hashlib.sha256(glb).hexdigest())
     assert done.report["options"]["seed"] == 5
     assert done.report["letters"] == "äöü 漢"

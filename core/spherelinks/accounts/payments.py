@@ -1,0 +1,140 @@
+"""Buying credits through Stripe Checkout: a page of Stripe's to pay on, and its signed word that it was paid.
+
+Two calls of Stripe's public HTTP API are all there is to it, so its library is not needed. What the browser says when
+it comes back is not believed; credits are granted by the signed event alone, and once however often it comes.
+Refunds are not followed: what was refunded at Stripe is for the operator to settle.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx2
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from spherelinks.accounts import ledger
+from spherelinks.config import Settings
+from spherelinks.database import Payment
+from spherelinks.errors import ConfigurationError, InvalidRequest, PaymentsNotOffered, ServiceError
+
+TOLERANCE = timedelta(minutes=5)
+"""How old a signature may be: a message that was caught cannot be played again later."""
+
+_API = "https://api.stripe.com"
+_TIMEOUT_S = 15.0
+_PAID = ("checkout.session.completed", "checkout.session.async_payment_succeeded")
+_SIGNATURE = re.compile(r"^v1=([0-9a-f]{64})$", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Stripe:
+    """An account at Stripe.
+
+    key : its secret key; webhook_secret : of the endpoint that its events come to
+    packs : what can be bought: Stripe's price id by the credits that it buys
+    """
+
+    key: str
+    webhook_secret: str
+    packs: Mapping[int, str]
+    api: str = _API
+
+
+def configured(settings: Settings) -> Stripe | None:
+    """What the settings say; None where nothing is sold. Raises ConfigurationError where they say half of it."""
+    parts = (settings.stripe_key, settings.stripe_webhook_secret, settings.credit_packs)
+    if not any(parts):
+        return None
+    if not settings.stripe_key or not settings.stripe_webhook_secret or not settings.credit_packs:
+        raise ConfigurationError(
+            "STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and SPHERELINKS_CREDIT_PACKS are not all set.",
+            hint="Set all three to sell credits, or none.",
+        )
+    return Stripe(settings.stripe_key, settings.stripe_webhook_secret, dict(settings.credit_packs))
+
+
+def checkout(stripe: Stripe | None, account_id: str, credits: int, return_url: str) -> str:
+    """The address of a page on which so many credits are paid for; it leads back to ``return_url``.
+
+    Raises PaymentsNotOffered, InvalidRequest for a number that is not sold, ServiceError where Stripe does not answer.
+    """
+    if stripe is None:
+        raise PaymentsNotOffered("Nothing is sold here.", hint="Ask the operator for credits.")
+    if credits not in stripe.packs:
+        sold = ", ".join(map(str, sorted(stripe.packs)))
+        raise InvalidRequest(f"credits is {credits}.", hint=f"Sold are {sold}.", field="credits")
+    form = {
+        "mode": "payment",
+        "line_items[0][price]": stripe.packs[credits],
+        "line_items[0][quantity]": "1",
+        "client_reference_id": account_id,
+        "metadata[credits]": str(credits),
+        "success_url": return_url,
+        "cancel_url": return_url,
+    }
+    try:
+        answer = httpx2.post(
+            f"{stripe.api}/v1/checkout/sessions",
+            data=form,
+            headers={"Authorization": f"Bearer {stripe.key}"},
+            timeout=_TIMEOUT_S,
+            trust_env=False,
+        )
+        url = answer.json()["url"] if answer.status_code == 200 else None
+    except (httpx2.HTTPError, ValueError, KeyError) as error:
+        raise ServiceError("The payment service does not answer.", hint="Try again later.") from error
+    if not isinstance(url, str):
+        raise ServiceError(
+            f"The payment service refused with HTTP status {answer.status_code}.", hint="Tell the operator."
+        )
+    return url
+
+
+def receive(session: Session, stripe: Stripe | None, body: bytes, signature: str, now: datetime) -> bool:
+    """Take an event from Stripe, and grant what was paid for; whether credits were granted by this call.
+
+    body, signature : the request's, the latter from ``Stripe-Signature``; now : aware
+
+    Raises PaymentsNotOffered, InvalidRequest for a signature that is missing, wrong or old.
+    """
+    if stripe is None:
+        raise PaymentsNotOffered("Nothing is sold here.", hint="Set the STRIPE_… variables to sell credits.")
+    _verify(stripe.webhook_secret, body, signature, now)
+    event: dict[str, Any] = json.loads(body)
+    paid = event.get("data", {}).get("object", {})
+    if event.get("type") not in _PAID or paid.get("payment_status") != "paid":
+        return False
+    account_id, credits = paid["client_reference_id"], int(paid["metadata"]["credits"])
+    new = session.execute(
+        insert(Payment)
+        .values(id=paid["id"], account_id=account_id, credits=credits)
+        .on_conflict_do_nothing()
+        .returning(Payment.id)
+    ).one_or_none()
+    if new is None:
+        return False
+    ledger.grant(session, account_id, credits, f"bought, {paid['id']}")
+    return True
+
+
+def _verify(secret: str, body: bytes, signature: str, now: datetime) -> None:
+    """Stripe's scheme: ``t=TIME,v1=HEX``, the HMAC-SHA256 of ``TIME.BODY``; any of several v1 will do."""
+    parts = [part.strip() for part in signature.split(",")]
+    times = [part[2:] for part in parts if part.startswith("t=") and part[2:].isdecimal()]
+    given = [found[1] for part in parts if (found := _SIGNATURE.match(part))]
+    if len(times) == 1:
+        expected = hmac.new(secret.encode(), f"{times[0]}.".encode() + body, hashlib.sha256).hexdigest()
+        fresh = abs(now.timestamp() - int(times[0])) <= TOLERANCE.total_seconds()
+        if fresh and any(hmac.compare_digest(expected, one) for one in given):
+            return
+    raise InvalidRequest(
+        "Stripe-Signature is missing, wrong or too old.", hint="Check STRIPE_WEBHOOK_SECRET and the clock."
+    )
