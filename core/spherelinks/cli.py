@@ -199,7 +199,7 @@ def _add_finishing(make: argparse.ArgumentParser) -> None:
         help="coarser levels of detail, such as 0.5,0.25: shares of the asset's faces",
     )
     make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
-    make.add_argument("--collider", metavar="{none,box,convex}", help=_describe("collider"))
+    make.add_argument("--collider", metavar="{none,box,convex,decomposed}", help=_describe("collider"))
     make.add_argument("--texture-format", metavar="{jpeg,png,webp}", help=_describe("texture_format"))
     make.add_argument("--compression", metavar="{none,quantized,meshopt}", help=_describe("compression"))
 

@@ -15,7 +15,7 @@ from spherelinks.errors import GeneratorFailed
 from spherelinks.generators.base import Camera, Frame, Progress, Shape, Surface, Volume
 from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
-from spherelinks.mesh.collider import box, convex
+from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.normals import vertex_normals
@@ -156,9 +156,7 @@ def finish(
                 lods.append(lod)
     with stage("pack"):
         positions, _ = apart(pose.place(vertices), faces)
-        collider = None
-        if options.collider != "none":
-            collider = Collider(options.collider, *(box if options.collider == "box" else convex)(positions))
+        colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]
         extras = {
             "generator": {"name": generator.name, "version": generator.version},
             "engine": {"name": "spherelinks", "version": __version__},
@@ -174,7 +172,7 @@ def finish(
             software=software,
             extras=extras,
             lods=lods,
-            collider=collider,
+            colliders=colliders,
             texture_format=options.texture_format,
             compression=options.compression,
         )
@@ -200,8 +198,13 @@ def finish(
         "parts": topology.parts,
         "partsRemoved": removed.floaters + removed.hidden,
         "lods": [{"faces": len(lod.faces), "vertices": len(lod.uv), "textureSize": len(lod.texture)} for lod in lods],
-        "collider": {"kind": collider.kind, "faces": len(collider.faces), "vertices": len(collider.positions)}
-        if collider
+        "collider": {
+            "kind": options.collider,
+            "bodies": len(colliders),
+            "faces": sum(len(each.faces) for each in colliders),
+            "vertices": sum(len(each.positions) for each in colliders),
+        }
+        if colliders
         else None,
         "checks": {"passed": True, "errors": []},
         "timings": timings,

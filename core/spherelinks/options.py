@@ -30,7 +30,7 @@ MEASURES: tuple[Measure, ...] = ("height", "width", "depth", "longest")
 
 Unit = Literal["m", "cm", "mm", "in", "ft"]
 Pivot = Literal["base", "center"]
-Collider = Literal["none", "box", "convex"]
+Collider = Literal["none", "box", "convex", "decomposed"]
 TextureFormat = Literal["jpeg", "png", "webp"]
 Compression = Literal["none", "quantized", "meshopt"]
 METRES: dict[Unit, float] = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}
@@ -155,7 +155,8 @@ class Options(BaseModel):
     )
     collider: Collider = Field(
         default="none",
-        description="Invisible body for collisions, named as game engines expect: a box or a convex hull.",
+        description="Invisible body for collisions, named as game engines expect: a box, a convex hull, or up to 16 "
+        "hulls that follow the shape.",
     )
     texture_format: TextureFormat = Field(
         default="jpeg",

@@ -40,7 +40,7 @@ class Mesh:
 class Collider:
     """A convex body that stands in for the mesh in collisions.
 
-    kind : "box" or "convex"
+    kind : "box", "convex", or "decomposed" for one of several
     positions : (V, 3) float32, metres; faces : (F, 3) int32, counter-clockwise seen from outside
     """
 
@@ -50,7 +50,7 @@ class Collider:
 
 
 #: What Unreal takes for a box or a convex hull, by the start of the mesh's name.
-_UNREAL = {"box": "UBX_", "convex": "UCX_"}
+_UNREAL = {"box": "UBX_", "convex": "UCX_", "decomposed": "UCX_"}
 
 
 def pack(
@@ -60,7 +60,7 @@ def pack(
     software: str,
     extras: dict[str, Any],
     lods: Sequence[Mesh] = (),
-    collider: Collider | None = None,
+    colliders: Sequence[Collider] = (),
     texture_format: TextureFormat = "jpeg",
     compression: Compression = "none",
 ) -> bytes:
@@ -73,10 +73,11 @@ def pack(
         itself, name_LOD1 for the first of these and so on. The lower levels' nodes are not in the scene: programs that
         know MSFT_lod find them through that extension on the first node, others by name or not at all, and then show
         the first level alone.
-    collider : a second node of the scene, which each engine is to know by its name: the node is name-convcolonly, of
-        which Godot's import makes a static body with a convex shape and no mesh, and the mesh is UBX_name or UCX_name
-        (UCX_name_LOD0 beside levels of detail), as Unreal names boxes and hulls. Its material is cut out entirely, so
-        that a program that knows neither draws nothing. It is never quantised: engines do not scale bodies.
+    colliders : further nodes of the scene, which each engine is to know by their names: the node is name-convcolonly,
+        of which Godot's import makes a static body with a convex shape and no mesh, and the mesh is UBX_name or
+        UCX_name (UCX_name_LOD0 beside levels of detail), as Unreal names boxes and hulls. Where there are several,
+        they are name_01-convcolonly and UCX_name_01 and so on. Their material is cut out entirely, so that a program
+        that knows neither draws nothing. They are never quantised: engines do not scale bodies.
     texture_format : "webp" needs EXT_texture_webp
     compression : "quantized" needs KHR_mesh_quantization: positions in 16 bits of the longest side, which the node's
         scale and translation bring back to metres, normals in 8 bits and texture coordinates in 16. "meshopt" needs
@@ -97,8 +98,10 @@ def pack(
     file = _File(document, compression)
     for level, each in enumerate((mesh, *lods)):
         _add_textured(file, each, f"{name}_LOD{level}" if lods else name, texture_format)
-    if collider:
-        _add_collider(file, collider, f"{name}-convcolonly", _UNREAL[collider.kind] + document.meshes[0].name)
+    for number, collider in enumerate(colliders, 1):
+        which = f"_{number:02d}" if len(colliders) > 1 else ""
+        mesh_name = f"{_UNREAL[collider.kind]}{document.meshes[0].name}{which}"
+        _add_collider(file, collider, f"{name}{which}-convcolonly", mesh_name)
     if lods:
         document.nodes[0].extensions = {"MSFT_lod": {"ids": list(range(1, len(lods) + 1))}}
     needed = ["EXT_texture_webp"] * (texture_format == "webp") + _NEEDED[compression]

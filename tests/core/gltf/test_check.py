@@ -24,7 +24,7 @@ def sphere() -> Mesh:
 
 def packed(mesh: Mesh, **variant: str) -> bytes:
     body = Collider("box", *mesh_of(ball(6)))
-    return pack(mesh, name="ball", software="test", extras={"index": 99}, lods=[mesh], collider=body, **variant)
+    return pack(mesh, name="ball", software="test", extras={"index": 99}, lods=[mesh], colliders=[body], **variant)
 
 
 def edited(glb: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:

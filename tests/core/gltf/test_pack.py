@@ -107,7 +107,7 @@ def test_levels_of_detail_hang_on_the_first_node_outside_the_scene(sphere: Mesh)
 @pytest.mark.parametrize(("kind", "prefix"), [("box", "UBX_"), ("convex", "UCX_")])
 def test_a_collider_is_named_for_every_engine_and_cut_out_entirely(sphere: Mesh, kind: str, prefix: str) -> None:
     body = Collider(kind, *mesh_of(ball(8)))
-    glb = pack(sphere, name="ball", software="SphereLinks test", extras={}, collider=body)
+    glb = pack(sphere, name="ball", software="SphereLinks test", extras={}, colliders=[body])
     assert_spotless(glb)
     document = _document(glb)
     assert document["scenes"] == [{"nodes": [0, 1]}]
@@ -118,9 +118,19 @@ def test_a_collider_is_named_for_every_engine_and_cut_out_entirely(sphere: Mesh,
     assert material["alphaMode"] == "MASK"
     assert material["pbrMetallicRoughness"]["baseColorFactor"][3] < material.get("alphaCutoff", 0.5)
     assert not document.get("extensionsUsed")
-    both = _document(pack(sphere, name="ball", software="", extras={}, collider=body, lods=[sphere]))
+    both = _document(pack(sphere, name="ball", software="", extras={}, colliders=[body], lods=[sphere]))
     assert both["scenes"] == [{"nodes": [0, 2]}]
     assert [mesh["name"] for mesh in both["meshes"]] == ["ball_LOD0", "ball_LOD1", f"{prefix}ball_LOD0"]
+
+
+def test_several_bodies_are_numbered_as_unreal_numbers_them(sphere: Mesh) -> None:
+    bodies = [Collider("decomposed", *mesh_of(ball(8)))] * 3
+    glb = pack(sphere, name="ball", software="", extras={}, colliders=bodies)
+    assert_spotless(glb)
+    document = _document(glb)
+    assert document["scenes"] == [{"nodes": [0, 1, 2, 3]}]
+    assert [node["name"] for node in document["nodes"][1:]] == [f"ball_0{i}-convcolonly" for i in (1, 2, 3)]
+    assert [mesh["name"] for mesh in document["meshes"][1:]] == [f"UCX_ball_0{i}" for i in (1, 2, 3)]
 
 
 @pytest.mark.parametrize("compression", ["none", "quantized", "meshopt"])
@@ -129,7 +139,7 @@ def test_every_variant_is_valid_and_reads_back_as_the_same_asset(
     sphere: Mesh, compression: str, texture_format: str
 ) -> None:
     shifted = replace(sphere, positions=sphere.positions * np.float32(0.3) + np.array((1, 2, -3), np.float32))
-    kwargs = {"lods": [sphere], "collider": Collider("convex", *mesh_of(ball(8)))}
+    kwargs = {"lods": [sphere], "colliders": [Collider("convex", *mesh_of(ball(8)))]}
     variant = {"compression": compression, "texture_format": texture_format}
     glb = pack(shifted, name="ball", software="test", extras={"seed": 1}, **kwargs, **variant)
     assert_spotless(glb, but=LODS_NOTED | {"UNSUPPORTED_EXTENSION", "BUFFER_VIEW_CREATE_TYPED_ARRAY_FAILED_DATA"})

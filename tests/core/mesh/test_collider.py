@@ -3,9 +3,12 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shapes import ball, mesh_of, torus
+from meshes import box as box_mesh
+from meshes import joined
+from shapes import ball, mesh_of, noise, torus
 
-from spherelinks.mesh.collider import MOST_CORNERS, box, convex
+from spherelinks.mesh.collider import MOST_BODIES, MOST_CORNERS, box, convex, decomposed
+from spherelinks.mesh.components import clean
 from spherelinks.mesh.topology import examine
 
 
@@ -66,3 +69,46 @@ def test_the_box_is_the_bounding_box(seed: int, count: int) -> None:
     assert (len(vertices), len(faces)) == (8, 12)
     assert np.array_equal(vertices.min(axis=0), points.min(axis=0))
     assert np.array_equal(vertices.max(axis=0), points.max(axis=0))
+
+
+def _volume(bodies: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    return sum(examine(*body).volume for body in bodies)
+
+
+def test_a_chair_is_some_boxes() -> None:
+    legs = [box_at((x, 0, z), (0.1, 0.5, 0.1)) for x in (0, 0.9) for z in (0, 0.9)]
+    chair = trimesh.boolean.union([*legs, box_at((0, 0.45, 0), (1, 0.1, 1)), box_at((0, 0.5, 0), (1, 1, 0.1))])
+    bodies = decomposed(chair.vertices.astype(np.float32), chair.faces.astype(np.int32))
+    for body in bodies:
+        _assert_convex(*body)
+    assert 4 <= len(bodies) <= MOST_BODIES
+    assert _volume(bodies) == pytest.approx(chair.volume, rel=0.25)
+    assert chair.convex_hull.volume > 4 * chair.volume
+
+
+def box_at(low: tuple[float, float, float], size: tuple[float, float, float]) -> trimesh.Trimesh:
+    return trimesh.Trimesh(*box_mesh(low, size), process=False)
+
+
+def test_what_is_convex_is_one_body() -> None:
+    assert len(decomposed(*mesh_of(ball(32)))) == 1
+    assert len(decomposed(*box_mesh())) == 1
+
+
+def test_there_are_never_too_many() -> None:
+    apart = joined(*[box_mesh((2 * i, 0, 0)) for i in range(40)])
+    assert len(decomposed(*apart)) == MOST_BODIES
+    assert len(decomposed(*mesh_of(torus(48)))) <= MOST_BODIES
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_of_any_surface_every_body_is_convex_and_the_same_again(seed: int) -> None:
+    vertices, faces, _ = clean(*mesh_of(noise((10, 10, 10), seed)))
+    bodies = decomposed(vertices, faces)
+    assert 1 <= len(bodies) <= MOST_BODIES
+    for body in bodies:
+        _assert_convex(*body)
+        assert len(body[0]) <= MOST_CORNERS
+    for one, other in zip(bodies, decomposed(vertices, faces), strict=True):
+        assert np.array_equal(one[0], other[0])
