@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.export.weld import weld
-from spherelinks.gltf.read import read
+from spherelinks.gltf.read import Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -23,7 +23,7 @@ def write(glb: bytes) -> bytes:
     """
     model = read(glb)
     mesh, name = model.mesh, re.sub(r"[^\w.-]+", "_", model.name) or "asset"
-    picture = f"{name}.{model.media_type.removeprefix('image/').replace('jpeg', 'jpg')}"
+    pictures = named(model, name)
     kept, welded = weld(mesh.positions)
     corners = np.stack([welded[mesh.faces], mesh.faces, mesh.faces], axis=-1) + 1
     lines = [
@@ -41,7 +41,8 @@ def write(glb: bytes) -> bytes:
         f"newmtl {name}",
         "Kd 1 1 1",
         "illum 1",
-        f"map_Kd {picture}",
+        f"map_Kd {pictures['baseColor']}",
+        *([f"norm {pictures['normal']}"] if "normal" in pictures else []),
         f"Pr {model.roughness:g}",
         f"Pm {model.metallic:g}",
         "",
@@ -53,8 +54,15 @@ def write(glb: bytes) -> bytes:
             (f"{name}.mtl", "\n".join(material).encode()),
         ):
             archive.writestr(zipfile.ZipInfo(path, _EPOCH), data, zipfile.ZIP_DEFLATED)
-        archive.writestr(zipfile.ZipInfo(picture, _EPOCH), model.image)
+        for role in sorted(pictures.keys() - {"occlusion"}):
+            archive.writestr(zipfile.ZipInfo(pictures[role], _EPOCH), model.images[role])
     return buffer.getvalue()
+
+
+def named(model: Model, name: str) -> dict[str, str]:
+    """File names for a model's images, by their roles: NAME.jpg, NAME_normal.jpg, NAME_occlusion.jpg."""
+    ending = model.media_type.removeprefix("image/").replace("jpeg", "jpg")
+    return {role: f"{name}{'' if role == 'baseColor' else f'_{role}'}.{ending}" for role in model.images}
 
 
 def _rows(line: str, values: NDArray[np.floating] | NDArray[np.integer]) -> Iterable[str]:

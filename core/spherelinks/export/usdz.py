@@ -6,18 +6,19 @@ import io
 import re
 import struct
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from spherelinks.export.obj import named
 from spherelinks.gltf.read import Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: The format's programs map the files into memory where they lie.
 _ALIGNMENT = 64
 _PADDING_FIELD = 0x1986
-_NEEDS_PNG = "image/webp"
 
 
 def write(glb: bytes) -> bytes:
@@ -29,15 +30,14 @@ def write(glb: bytes) -> bytes:
     model = read(glb)
     name = re.sub(r"\W", "_", model.name, flags=re.ASCII)
     name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
-    image, media_type = model.image, model.media_type
-    if media_type == _NEEDS_PNG:
-        buffer = io.BytesIO()
-        Image.fromarray(model.mesh.texture).save(buffer, "PNG", compress_level=6)
-        image, media_type = buffer.getvalue(), "image/png"
-    picture = f"textures/{name}.{media_type.removeprefix('image/').replace('jpeg', 'jpg')}"
+    if model.media_type == "image/webp":
+        as_png = {role: _png(image) for role, image in model.images.items()}
+        model = replace(model, images=as_png, media_type="image/png")
+    pictures = {role: f"textures/{file}" for role, file in named(model, name).items()}
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
-        for path, data in ((f"{name}.usda", _layer(model, name, picture).encode()), (picture, image)):
+        layer = _layer(model, name, pictures).encode()
+        for path, data in ((f"{name}.usda", layer), *((pictures[role], model.images[role]) for role in pictures)):
             entry = zipfile.ZipInfo(path, _EPOCH)
             start = package.tell() + 30 + len(path) + 4
             padding = -start % _ALIGNMENT
@@ -46,7 +46,13 @@ def write(glb: bytes) -> bytes:
     return package.getvalue()
 
 
-def _layer(model: Model, name: str, picture: str) -> str:
+def _png(image: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(image)).save(buffer, "PNG", compress_level=6)
+    return buffer.getvalue()
+
+
+def _layer(model: Model, name: str, pictures: dict[str, str]) -> str:
     mesh = model.mesh
     low, high = mesh.positions.min(axis=0), mesh.positions.max(axis=0)
     return f'''#usda 1.0
@@ -93,21 +99,21 @@ def Xform "{name}" (
             uniform token info:id = "UsdPreviewSurface"
             color3f inputs:diffuseColor.connect = </{name}/Material/BaseColor.outputs:rgb>
             float inputs:metallic = {model.metallic:g}
-            float inputs:roughness = {model.roughness:g}
+            float inputs:roughness = {model.roughness:g}{_connected(name, pictures)}
             token outputs:surface
         }}
 
         def Shader "BaseColor"
         {{
             uniform token info:id = "UsdUVTexture"
-            asset inputs:file = @{picture}@
+            asset inputs:file = @{pictures["baseColor"]}@
             token inputs:sourceColorSpace = "sRGB"
             float2 inputs:st.connect = </{name}/Material/Coordinates.outputs:result>
             token inputs:wrapS = "clamp"
             token inputs:wrapT = "clamp"
             float3 outputs:rgb
         }}
-
+{_shaders(name, pictures)}
         def Shader "Coordinates"
         {{
             uniform token info:id = "UsdPrimvarReader_float2"
@@ -117,6 +123,38 @@ def Xform "{name}" (
     }}
 }}
 '''
+
+
+def _connected(name: str, pictures: dict[str, str]) -> str:
+    """The surface's inputs beyond its colour."""
+    lines = {
+        "normal": f"normal3f inputs:normal.connect = </{name}/Material/normal.outputs:rgb>",
+        "occlusion": f"float inputs:occlusion.connect = </{name}/Material/occlusion.outputs:r>",
+    }
+    return "".join(f"\n            {line}" for role, line in lines.items() if role in pictures)
+
+
+def _shaders(name: str, pictures: dict[str, str]) -> str:
+    """The nodes that read the images beyond the colour's: as numbers, a normal's from -1 to 1."""
+    ranges = """
+            float4 inputs:bias = (-1, -1, -1, 0)
+            float4 inputs:scale = (2, 2, 2, 1)"""
+    return "".join(
+        f'''
+        def Shader "{role}"
+        {{
+            uniform token info:id = "UsdUVTexture"{ranges * (role == "normal")}
+            asset inputs:file = @{picture}@
+            token inputs:sourceColorSpace = "raw"
+            float2 inputs:st.connect = </{name}/Material/Coordinates.outputs:result>
+            token inputs:wrapS = "clamp"
+            token inputs:wrapT = "clamp"
+            {"float3 outputs:rgb" if role == "normal" else "float outputs:r"}
+        }}
+'''
+        for role, picture in pictures.items()
+        if role != "baseColor"
+    )
 
 
 def _tuples(rows: NDArray[np.float32]) -> str:

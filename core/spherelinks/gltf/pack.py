@@ -27,6 +27,9 @@ class Mesh:
     positions : (V, 3) float32, metres; normals : (V, 3) float32, length 1; uv : (V, 2) float32, v downwards
     faces : (F, 3) int32, counter-clockwise seen from outside
     texture : (S, S, 3) uint8 sRGB base colour
+    tangents : (V, 4) float32, unit tangents and the bitangents' signs; with a normal map alone
+    normal_map : (S, S, 3) uint8, tangent space, green up
+    occlusion : (T, T) uint8, 255 where nothing is in the way of light
     """
 
     positions: NDArray[np.float32]
@@ -34,6 +37,9 @@ class Mesh:
     uv: NDArray[np.float32]
     faces: NDArray[np.int32]
     texture: NDArray[np.uint8]
+    tangents: NDArray[np.float32] | None = None
+    normal_map: NDArray[np.uint8] | None = None
+    occlusion: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,7 @@ def _add_textured(file: _File, mesh: Mesh, name: str, texture_format: TextureFor
     attributes = gl.Attributes(
         POSITION=position,
         NORMAL=file.directions(mesh.normals[kept]),
+        TANGENT=None if mesh.tangents is None else file.directions(mesh.tangents[kept]),
         TEXCOORD_0=file.coordinates(mesh.uv[kept]),
     )
     material = gl.Material(
@@ -138,6 +145,15 @@ def _add_textured(file: _File, mesh: Mesh, name: str, texture_format: TextureFor
         ),
         alphaCutoff=None,
     )
+    if mesh.normal_map is not None:
+        normal = _add_texture(file, mesh.normal_map, f"{name}_normal", texture_format)
+        material.normalTexture = gl.NormalMaterialTexture(index=normal)
+    if mesh.occlusion is not None:
+        # one texture for both, as engines read them: occlusion in red, roughness in green, metal in blue
+        packed = np.dstack([mesh.occlusion, np.full_like(mesh.occlusion, 255), np.zeros_like(mesh.occlusion)])
+        orm = _add_texture(file, packed, f"{name}_orm", texture_format)
+        material.occlusionTexture = gl.OcclusionTextureInfo(index=orm)
+        material.pbrMetallicRoughness.metallicRoughnessTexture = gl.TextureInfo(index=orm)
     document.materials.append(material)
     primitive = gl.Primitive(
         attributes=attributes, indices=indices, material=len(document.materials) - 1, mode=gl.TRIANGLES

@@ -25,13 +25,14 @@ class Model:
 
     name : of its mesh, as asked for
     mesh : the finest level of detail, in metres, its texture decoded
-    image, media_type : the texture's file, as it lies in the GLB
+    images : the files of its textures as they lie in the GLB: baseColor and, where it has them, normal and occlusion
+    media_type : of each of these
     metallic, roughness : of the whole surface
     """
 
     name: str
     mesh: Mesh
-    image: bytes
+    images: dict[str, bytes]
     media_type: str
     metallic: float
     roughness: float
@@ -113,30 +114,42 @@ def _read(file: GlbFile) -> Model:
     node = document["nodes"][document["scenes"][document["scene"]]["nodes"][0]]
     (primitive,) = document["meshes"][node["mesh"]]["primitives"]
     attributes = primitive["attributes"]
-    surface = document["materials"][primitive["material"]]["pbrMetallicRoughness"]
-    texture = document["textures"][surface["baseColorTexture"]["index"]]
-    image = document["images"][texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]]
-    encoded = file.view(image["bufferView"])
+    material = document["materials"][primitive["material"]]
+    surface = material["pbrMetallicRoughness"]
     scale = node.get("scale", 1)
-    decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR_RGB)
+    used = {
+        "baseColor": surface["baseColorTexture"],
+        "normal": material.get("normalTexture"),
+        "occlusion": material.get("occlusionTexture"),
+    }
+    images, decoded, media_type = {}, {}, ""
+    for role, info in used.items():
+        if info is not None:
+            texture = document["textures"][info["index"]]
+            image = document["images"][texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]]
+            images[role], media_type = bytes(file.view(image["bufferView"])), image["mimeType"]
+            pixels = cv2.imdecode(np.frombuffer(images[role], np.uint8), cv2.IMREAD_COLOR_RGB)
+            decoded[role] = np.asarray(pixels, np.uint8)
     mesh = Mesh(
         np.asarray(file.accessor(attributes["POSITION"]) * scale + node.get("translation", 0), np.float32),
         np.asarray(file.accessor(attributes["NORMAL"]), np.float32),
         np.asarray(file.accessor(attributes["TEXCOORD_0"]), np.float32),
         file.accessor(primitive["indices"]).astype(np.int32).reshape(-1, 3),
-        np.asarray(decoded, np.uint8),
+        decoded["baseColor"],
+        np.asarray(file.accessor(attributes["TANGENT"]), np.float32) if "TANGENT" in attributes else None,
+        decoded.get("normal"),
+        decoded["occlusion"][..., 0] if "occlusion" in decoded else None,
     )
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.positions):
         raise ValueError("a face asks for a vertex that is not there")
-    if not all(np.isfinite(rows).all() for rows in (mesh.positions, mesh.normals, mesh.uv)):
-        raise ValueError("a vertex is not finite")
-    if not len(mesh.positions) == len(mesh.normals) == len(mesh.uv):
-        raise ValueError("its attributes differ in length")
+    for rows in (mesh.positions, mesh.normals, mesh.uv, *([] if mesh.tangents is None else [mesh.tangents])):
+        if len(rows) != len(mesh.positions) or not np.isfinite(rows).all():
+            raise ValueError("a vertex is not finite, or lacks an attribute")
     return Model(
         node["name"].removesuffix("_LOD0"),
         mesh,
-        bytes(encoded),
-        image["mimeType"],
+        images,
+        media_type,
         surface.get("metallicFactor", 1.0),
         surface.get("roughnessFactor", 1.0),
     )

@@ -62,29 +62,44 @@ def render(mesh: Mesh, view: View, size: int) -> NDArray[np.uint8]:
     points = view.project(mesh.positions, 2 * size)
     ids = visible(points, mesh.faces, 2 * size)
     shadow = contact_shadow(mesh.positions, mesh.faces, view, size)
-    texture = _fitted(mesh, points)
+    texture, relief = _fitted(mesh, points)
     normals = mesh.normals @ view.axes.T
+    tangents = np.empty((0, 4))
+    if mesh.tangents is not None:
+        tangents = np.column_stack([mesh.tangents[:, :3] @ view.axes.T, mesh.tangents[:, 3]])
     up = np.ascontiguousarray(view.axes[:, 1])
     return shade(  # type: ignore[no-any-return]
-        ids, points, mesh.faces, mesh.uv, normals, up, KEY, texture, shadow, LINEAR, ENCODED
+        ids, points, mesh.faces, mesh.uv, normals, tangents, up, KEY, texture, relief, shadow, LINEAR, ENCODED
     )
 
 
-def _fitted(mesh: Mesh, points: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The texture, halved while its texels are much smaller than the pixels, so that none is skipped.
+def _fitted(mesh: Mesh, points: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The texture, with its occlusion as the fourth channel, and the normal map, both of one size.
+
+    That is the texture's, halved while its texels are much smaller than the pixels, so that none is skipped.
 
     points : (V, 3), x and y in half pixels
     """
-    texture = mesh.texture
     p, q, r = (points[mesh.faces[:, k], :2] for k in range(3))
     pixels = np.clip(_cross(r - p, q - p), 0, None).sum() / 8
     u, v, w = (mesh.uv[mesh.faces[:, k]] for k in range(3))
+    side = len(mesh.texture)
     # half of a closed surface faces the viewer, and foreshortened: by half again, on a ball
-    texels = np.abs(_cross(w - u, v - u)).sum() / 8 * len(texture) ** 2
-    while texels > 2 * pixels and len(texture) > 64:
-        side, texels = len(texture) // 2, texels / 4
-        texture = np.asarray(cv2.resize(texture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
-    return texture
+    texels = np.abs(_cross(w - u, v - u)).sum() / 8 * side**2
+    while texels > 2 * pixels and side > 64:
+        side, texels = side // 2, texels / 4
+    texture = np.asarray(cv2.cvtColor(_resized(mesh.texture, side), cv2.COLOR_RGB2RGBA), np.uint8)
+    if mesh.occlusion is not None:
+        texture[..., 3] = _resized(mesh.occlusion, side)
+    relief = np.empty((0, 0, 3), np.uint8) if mesh.normal_map is None else _resized(mesh.normal_map, side)
+    return texture, relief
+
+
+def _resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    if len(image) == side:
+        return image
+    filtering = cv2.INTER_AREA if len(image) > side else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (side, side), interpolation=filtering), np.uint8)
 
 
 def _cross(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:

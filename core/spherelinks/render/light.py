@@ -25,18 +25,21 @@ ENCODED = (255 * np.where(_levels <= 0.0031308, _levels * 12.92, 1.055 * _levels
 
 
 @njit(cache=True, nogil=True)
-def shade(ids, points, faces, uv, normals, up, key, texture, shadow, linear, encoded):  # type: ignore[no-untyped-def]
+def shade(  # type: ignore[no-untyped-def]
+    ids, points, faces, uv, normals, tangents, up, key, texture, relief, shadow, linear, encoded
+):
     """(S, S, 4) uint8 sRGB with straight alpha: each face that a pixel shows, by its share, averaged in linear light.
 
     ids : (2 S, 2 S) int32, the face that each of a pixel's four samples shows; points : (V, 3) float64, the corners as
-    `visible` takes them; uv : (V, 2); normals : (V, 3) in the camera's axes, as `up`, the vertical, and `key`, towards
-    the key light; texture : (H, W, 3) uint8 sRGB, its texels about as large as a pixel; shadow : (S, S) float32, how
-    dark the ground is where nothing stands before it; linear, encoded : LINEAR and ENCODED
+    `visible` takes them; uv : (V, 2); normals : (V, 3) in the camera's axes, as `tangents` (V, 4), empty without a
+    normal map, `up`, the vertical, and `key`, towards the key light; texture : (H, W, 4) uint8, sRGB and how open each
+    place is to the room's light, its texels about as large as a pixel; relief : (H, W, 3) uint8 normal map; shadow :
+    (S, S) float32, how dark the ground is where nothing stands before it; linear, encoded : LINEAR and ENCODED
     """
     size = len(ids) // 2
     height, width = texture.shape[:2]
     image = np.zeros((size, size, 4), np.uint8)
-    total, four = np.empty(3), np.empty(4, np.int32)
+    total, bent, four = np.empty(3), np.empty(3), np.empty(4, np.int32)
     # over a face these are linear: each corner's share of 1 / distance, as value at the origin and slopes
     plane = np.zeros((3, 3))
     half = np.array((key[0], key[1], key[2] + 1.0))
@@ -72,17 +75,34 @@ def shade(ids, points, faces, uv, normals, up, key, texture, shadow, linear, enc
                 nx = a * normals[i, 0] + b * normals[j, 0] + c * normals[k, 0]
                 ny = a * normals[i, 1] + b * normals[j, 1] + c * normals[k, 1]
                 nz = a * normals[i, 2] + b * normals[j, 2] + c * normals[k, 2]
-                unit = 1 / (np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12)
-                lamp = unit * (nx * key[0] + ny * key[1] + nz * key[2])
-                sky = unit * (nx * up[0] + ny * up[1] + nz * up[2])
-                light = FLOOR + SKY * (0.5 + 0.5 * sky) + KEY_POWER * max((lamp + WRAP) / (1 + WRAP), 0.0)
-                shine = max(unit * (nx * half[0] + ny * half[1] + nz * half[2]), 0.0) ** 16 * GLOSS
-
                 u = min(max((a * uv[i, 0] + b * uv[j, 0] + c * uv[k, 0]) * width - 0.5, 0.0), width - 1.0)
                 v = min(max((a * uv[i, 1] + b * uv[j, 1] + c * uv[k, 1]) * height - 0.5, 0.0), height - 1.0)
                 u0, v0 = int(u), int(v)
                 u1, v1 = min(u0 + 1, width - 1), min(v0 + 1, height - 1)
                 fu, fv = u - u0, v - v0
+                if len(tangents):
+                    tx = a * tangents[i, 0] + b * tangents[j, 0] + c * tangents[k, 0]
+                    ty = a * tangents[i, 1] + b * tangents[j, 1] + c * tangents[k, 1]
+                    tz = a * tangents[i, 2] + b * tangents[j, 2] + c * tangents[k, 2]
+                    for d in range(3):
+                        above = relief[v0, u0, d] * (1 - fu) + relief[v0, u1, d] * fu
+                        below = relief[v1, u0, d] * (1 - fu) + relief[v1, u1, d] * fu
+                        bent[d] = (above * (1 - fv) + below * fv) / 127.5 - 1
+                    rise = bent[1] * tangents[i, 3]
+                    nx, ny, nz = (
+                        tx * bent[0] + (ny * tz - nz * ty) * rise + nx * bent[2],
+                        ty * bent[0] + (nz * tx - nx * tz) * rise + ny * bent[2],
+                        tz * bent[0] + (nx * ty - ny * tx) * rise + nz * bent[2],
+                    )
+                unit = 1 / (np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-12)
+                lamp = unit * (nx * key[0] + ny * key[1] + nz * key[2])
+                sky = unit * (nx * up[0] + ny * up[1] + nz * up[2])
+                above = texture[v0, u0, 3] * (1 - fu) + texture[v0, u1, 3] * fu
+                below = texture[v1, u0, 3] * (1 - fu) + texture[v1, u1, 3] * fu
+                light = (FLOOR + SKY * (0.5 + 0.5 * sky)) * (above * (1 - fv) + below * fv) / 255
+                light += KEY_POWER * max((lamp + WRAP) / (1 + WRAP), 0.0)
+                shine = max(unit * (nx * half[0] + ny * half[1] + nz * half[2]), 0.0) ** 16 * GLOSS
+
                 for d in range(3):
                     above = linear[texture[v0, u0, d]] * (1 - fu) + linear[texture[v0, u1, d]] * fu
                     below = linear[texture[v1, u0, d]] * (1 - fu) + linear[texture[v1, u1, d]] * fu

@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,6 +86,35 @@ def test_a_turn_shows_the_back_from_the_same_distance():
     image = render(mesh(), back, SIZE)
     color = image[body(image)][:, :3].mean(axis=0)
     assert np.ptp(color) < 40
+
+
+def test_a_normal_map_bends_the_light_and_occlusion_keeps_it_off():
+    plain = mesh(color=(128, 128, 128))
+    (view,) = look(plain.positions)
+    along = np.cross((0, 1, 0), plain.normals) + 1e-9
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    tangents = np.column_stack([along, np.ones(len(along))]).astype(np.float32)
+
+    def seen(**details):
+        return render(replace(plain, **details), view, SIZE).astype(float)
+
+    def relief(x, y, z):
+        return {"tangents": tangents, "normal_map": np.full((32, 32, 3), (x, y, z), np.uint8)}
+
+    before = seen()
+    lit = body(before)
+    assert np.abs(seen(**relief(128, 128, 255)) - before).max() < 4
+    # the light comes from the upper left: what is bent upwards, or to the left, gets more of it
+    for bent, more in (
+        ((128, 200, 230), True),
+        ((128, 55, 230), False),
+        ((55, 128, 230), True),
+        ((200, 128, 230), False),
+    ):
+        change = (seen(**relief(*bent)) - before)[lit][:, :3].mean()
+        assert (change > 2) if more else (change < -2)
+    shaded = seen(occlusion=np.zeros((32, 32), np.uint8))[lit]
+    assert shaded[:, :3].mean() < before[lit][:, :3].mean() - 30
 
 
 def test_any_of_our_files_is_shown_as_the_mesh_it_was_packed_from():
