@@ -38,7 +38,7 @@ from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame
 from spherelinks.picture.matte import matte
 from spherelinks.render.raster import visible
-from spherelinks.texture.bake import project
+from spherelinks.texture.projection import project
 
 SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
 GENERATORS = ("inflate", "lift")

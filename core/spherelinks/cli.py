@@ -202,6 +202,9 @@ def _add_finishing(make: argparse.ArgumentParser) -> None:
     make.add_argument("--collider", metavar="{none,box,convex,decomposed}", help=_describe("collider"))
     make.add_argument("--texture-format", metavar="{jpeg,png,webp}", help=_describe("texture_format"))
     make.add_argument("--compression", metavar="{none,quantized,meshopt}", help=_describe("compression"))
+    for flag in ("normal_map", "occlusion", "delight"):
+        text = Options.model_fields[flag].description
+        make.add_argument(f"--{flag.replace('_', '-')}", action="store_const", const=True, help=text)
 
 
 def _describe(field: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +28,10 @@ from spherelinks.mesh.topology import Faces, Vertices, examine, parts
 from spherelinks.options import Measure, Options
 from spherelinks.render.images import portrait
 from spherelinks.texture.bake import bake
+from spherelinks.texture.delight import delit
+from spherelinks.texture.detail import normal_map, occlusion
 from spherelinks.texture.padding import fill
+from spherelinks.texture.tangents import tangents
 from spherelinks.texture.unwrap import unwrap
 
 
@@ -68,8 +71,11 @@ _DONE = {
     "surface": 0.12,
     "clean": 0.16,
     "simplify": 0.5,
+    "delight": 0.51,
     "unwrap": 0.85,
     "bake": 0.95,
+    "normalMap": 0.955,
+    "occlusion": 0.96,
     "lods": 0.97,
     "pack": 0.975,
     "check": 0.98,
@@ -123,6 +129,7 @@ def finish(
         vertices, faces, removed = clean(vertices, faces, touching=isinstance(shape, Surface))
         if removed.share > TRIFLE:
             warnings.append(_lost(removed))
+    full = vertices, faces
     with stage("simplify"):
         extracted = len(faces)
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
@@ -137,6 +144,13 @@ def finish(
         if topology.parts < bodies or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share, bodies - topology.parts))
         normals = vertex_normals(vertices, faces)
+    if options.delight:
+        with stage("delight"):
+            if shape.camera is None:
+                warnings.append("The shape comes without its camera, so there was no picture to take light from.")
+            else:
+                rgb = delit(frame.rgb, vertices, normals, faces, shape.camera, frame.matte)
+                frame = replace(frame, rgb=rgb)
     with stage("unwrap"):
         atlas = unwrap(vertices, faces)
         if atlas.fallback:
@@ -144,6 +158,14 @@ def finish(
     with stage("bake"):
         texture, covered = bake(vertices, normals, atlas, options.texture_size, shape, frame)
         texture = fill(texture, covered)
+    along = relief = shade = None
+    if options.normal_map:
+        with stage("normalMap"):
+            along = tangents(vertices[atlas.source], normals[atlas.source], atlas.uv, atlas.faces)
+            relief = normal_map(vertices, normals, along, atlas, options.texture_size, full)
+    if options.occlusion:
+        with stage("occlusion"):
+            shade = occlusion(vertices, normals, faces, atlas, options.texture_size // 2)
     pose = stand(vertices, *_size(options), pivot=options.pivot)
     lods = []
     if options.lods:
@@ -164,7 +186,9 @@ def finish(
             "seed": options.seed,
             "source": source,
         }
-        mesh = Mesh(positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
+        mesh = Mesh(
+            positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture, along, relief, shade
+        )
         software = f"SphereLinks {__version__}"
         glb = pack(
             mesh,
@@ -191,6 +215,9 @@ def finish(
         "vertices": len(atlas.uv),
         "bytes": len(glb),
         "textureSize": options.texture_size,
+        "textures": {"baseColor": len(texture)}
+        | ({} if relief is None else {"normal": len(relief)})
+        | ({} if shade is None else {"occlusion": len(shade)}),
         "dimensions": {"width": round(width, 6), "height": round(height, 6), "depth": round(depth, 6), "unit": "m"},
         "watertight": topology.closed,
         "manifold": topology.manifold,

@@ -170,6 +170,17 @@ class Options(BaseModel):
         "a third.",
     )
 
+    normal_map: bool = Field(
+        default=False,
+        description="Adds a normal map of what simplification took from the surface, and the tangents it is read by.",
+    )
+    occlusion: bool = Field(
+        default=False, description="Adds ambient occlusion: how much light reaches each point past the object itself."
+    )
+    delight: bool = Field(
+        default=False, description="Takes the light of the picture out of its colours, as far as the shape explains it."
+    )
+
     def __init__(self, /, **values: Any) -> None:
         try:
             super().__init__(**values)

@@ -190,9 +190,32 @@ def test_the_collider_is_a_convex_body_round_the_asset(kind: str, lods: list[flo
     assert body.is_convex
     assert body.volume > 0
     assert np.allclose(body.bounds, base.bounds, atol=1e-5)
-    assert done.report["collider"] == {"kind": kind, "faces": len(body.faces), "vertices": len(body.vertices)}
+    assert done.report["collider"] == {
+        "kind": kind,
+        "bodies": 1,
+        "faces": len(body.faces),
+        "vertices": len(body.vertices),
+    }
     assert len(body.vertices) == 8 if kind == "box" else len(body.vertices) <= 64
     assert finished(volume, collider=kind, lods=lods, dimensions={"width": 3}, pivot="center").glb == done.glb
+
+
+def test_a_decomposed_collider_is_some_convex_bodies_that_leave_the_hole_open() -> None:
+    done = finished(volume_of(torus(48)), collider="decomposed")
+    assert_spotless(done.glb)
+    base, *bodies = levels(done.glb)
+    assert done.report["collider"]["bodies"] == len(bodies)
+    assert 4 <= len(bodies) <= 16
+    for body in bodies:
+        assert body.is_watertight
+        assert body.is_convex
+        assert len(body.vertices) <= 64
+        assert (body.bounds[0] > base.bounds[0] - 1e-4).all()
+        assert (body.bounds[1] < base.bounds[1] + 1e-4).all()
+        middle = base.bounds.mean(axis=0)
+        assert not ((body.bounds[0] < middle) & (body.bounds[1] > middle)).all() or not body.contains([middle])[0]
+    assert sum(body.volume for body in bodies) == pytest.approx(base.volume, rel=0.15)
+    assert finished(volume_of(torus(48)), collider="decomposed").glb == done.glb
 
 
 def _sheet() -> np.ndarray:
@@ -419,3 +442,33 @@ def test_same_input_same_bytes_in_any_thread_and_process() -> None:
 def test_warm_up_can_be_called_again() -> None:
     warm_up()
     warm_up()
+
+
+@pytest.mark.parametrize("extra", [{}, {"lods": [0.5]}, {"compression": "meshopt", "texture_format": "webp"}])
+def test_detail_textures_ship_with_what_they_need_and_nothing_else(extra: dict[str, Any]) -> None:
+    volume = volume_of(torus(48))
+    options = {"normal_map": True, "occlusion": True, "delight": True} | extra
+    done = finished(volume, **options)
+    noted = LODS_NOTED if "lods" in extra else frozenset({"UNSUPPORTED_EXTENSION"} if extra else ())
+    assert_spotless(done.glb, but=noted)
+    assert finished(volume, **options).glb == done.glb
+    assert done.report["textures"] == {"baseColor": 512, "normal": 512, "occlusion": 256}
+    (length,) = struct.unpack_from("<I", done.glb, 12)
+    document = json.loads(done.glb[20 : 20 + length])
+    first, *lower = document["materials"]
+    assert first["occlusionTexture"]["index"] == first["pbrMetallicRoughness"]["metallicRoughnessTexture"]["index"]
+    assert first["pbrMetallicRoughness"]["metallicFactor"] == 0
+    assert "normalTexture" in first
+    assert "TANGENT" in document["meshes"][0]["primitives"][0]["attributes"]
+    for material in lower:
+        assert "metallicRoughnessTexture" not in material["pbrMetallicRoughness"]
+        assert not {"normalTexture", "occlusionTexture"} & set(material)
+    plain = finished(volume, **extra)
+    assert b"TANGENT" not in plain.glb
+    assert plain.report["textures"] == {"baseColor": 512}
+
+
+def test_delight_without_a_camera_says_that_it_could_do_nothing() -> None:
+    volume = volume_of(torus(32), camera=None)
+    done = finished(volume, delight=True)
+    assert any("camera" in warning for warning in done.report["warnings"])

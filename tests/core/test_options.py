@@ -25,6 +25,9 @@ def test_defaults_are_the_contracts():
         "collider": "none",
         "textureFormat": "jpeg",
         "compression": "none",
+        "normalMap": False,
+        "occlusion": False,
+        "delight": False,
     }
 
 
@@ -153,7 +156,7 @@ def test_a_size_that_cannot_be_is_refused(dimensions, field, named, remedy):
         ({"generator": ""}, "''", "string"),
         ({"generator": None}, "None", "string"),
         ({"pivot": "top"}, "'top'", "one of base, center"),
-        ({"collider": "decomposed"}, "'decomposed'", "one of none, box, convex"),
+        ({"collider": "sphere"}, "'sphere'", "one of none, box, convex, decomposed"),
         ({"lods": 0.5}, "0.5", "[0.5, 0.25]"),
         ({"lods": [0.5, 0.4, 0.3, 0.2, 0.1]}, "at most 4", "[0.5, 0.25]"),
         ({"lods": [0.5, 0.5]}, "[0.5, 0.5]", "once"),

@@ -15,6 +15,7 @@ from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import carry, colors
 from spherelinks.texture.light import encoded, linear
+from spherelinks.texture.projection import project
 from spherelinks.texture.raster import depth_buffer
 from spherelinks.texture.unwrap import Atlas
 
@@ -108,13 +109,6 @@ def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
     depth = np.minimum(depth, len(matte))  # of a matte without border it is infinite
     ramp = np.clip((depth - ERODED * unit) / (FEATHERED * unit), 0, 1)
     return np.asarray(ramp * np.clip((matte - 0.5) / 0.4, 0, 1), np.float32)
-
-
-def project(points: NDArray[np.floating], camera: Camera, size: int) -> NDArray[np.float64]:
-    """(N, 3) points in the shape's frame -> (N, 3) float64: x and y in pixels of a square picture, and depth."""
-    clip = points.astype(np.float64) @ camera.world_to_clip[:, :3].T + camera.world_to_clip[:, 3]
-    flat = clip[:, :3] / clip[:, 3:]
-    return np.stack([(flat[:, 0] + 1) / 2 * size, (1 - flat[:, 1]) / 2 * size, flat[:, 2]], axis=1)
 
 
 def _view(points: Vertices, atlas: Atlas, size: int, camera: Camera, frame: Frame) -> _View:

@@ -10,7 +10,7 @@ from spherelinks.generators.inflate import SAMPLES, THICKNESS, Inflate
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
 from spherelinks.options import Options
-from spherelinks.texture.bake import project
+from spherelinks.texture.projection import project
 
 
 def _matte(name: str, size: int = 512) -> np.ndarray:

@@ -4,7 +4,8 @@ from shapes import ORTHOGRAPHIC, axes, ball, checkerboard, mesh_of, volume_of
 
 from spherelinks.generators.base import Camera, Frame
 from spherelinks.mesh.normals import vertex_normals
-from spherelinks.texture.bake import bake, picture_strength, project
+from spherelinks.texture.bake import bake, picture_strength
+from spherelinks.texture.projection import project
 from spherelinks.texture.raster import depth_buffer
 from spherelinks.texture.unwrap import Atlas, unwrap
 

@@ -7,7 +7,7 @@ from spherelinks.generators.lift.assembly import MARGIN, Guess, assemble, camera
 from spherelinks.generators.lift.layout import BIN, BINS, SHARPNESS
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
-from spherelinks.texture.bake import project
+from spherelinks.texture.projection import project
 
 TANGENT = 0.25
 
