@@ -23,7 +23,7 @@ def register() -> None:
     keyconfig = bpy.context.window_manager.keyconfigs.addon
     if keyconfig is not None:  # there is none without a window
         keymap = keyconfig.keymaps.new(name="3D View", space_type="VIEW_3D")
-        item = keymap.keymap_items.new("spherelinks.generate", "G", "PRESS", ctrl=True, alt=True, shift=True)
+        item = keymap.keymap_items.new("spherelinks.generate", "P", "PRESS", ctrl=True, alt=True, shift=True)
         _keymap_items.append((keymap, item))
 
 

@@ -15,7 +15,6 @@ from mathutils import Matrix
 from .client import glb
 from .client.errors import Failure
 from .client.jobs import Job
-from .settings import metres
 
 JOB = "spherelinks_job"
 """The custom property by which an object of ours is known."""
@@ -54,11 +53,11 @@ def place(context: bpy.types.Context, job: Job, asset: Path, thumbnail: Path | N
                 each.hide_set(True)
     main.location = how.get("location", (0.0, 0.0, 0.0))
     main.rotation_euler = (0.0, 0.0, how.get("turn", 0.0))
-    main.scale = (1.0 / metres(context.scene),) * 3
     _remember(main, job, glb.extras(asset))
     old: bpy.types.Object | None = context.scene.objects.get(how.get("replace", ""))
     if is_ours(old):
         _replace(old, main, fresh)
+    context.view_layer.update()  # it still lists what is gone
     for each in context.view_layer.objects:
         each.select_set(each is main)
     context.view_layer.objects.active = main

@@ -33,13 +33,13 @@ STATES = {
 SHOWN = 12
 
 
-class _Sidebar(bpy.types.Panel):
+class Sidebar(bpy.types.Panel):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "SphereLinks"
 
 
-class Main(_Sidebar):
+class Main(Sidebar):
     bl_idname = "SPHERELINKS_PT_main"
     bl_label = "SphereLinks"
 
@@ -56,7 +56,7 @@ class Main(_Sidebar):
         draw_credits(layout, context, now, width)
 
 
-class Options(_Sidebar):
+class Options(Sidebar):
     bl_idname = "SPHERELINKS_PT_options"
     bl_parent_id = "SPHERELINKS_PT_main"
     bl_label = "Options"
@@ -75,7 +75,7 @@ class Options(_Sidebar):
             layout.label(text="Test the connection to see them", icon="INFO")
 
 
-class Placement(_Sidebar):
+class Placement(Sidebar):
     bl_idname = "SPHERELINKS_PT_placement"
     bl_parent_id = "SPHERELINKS_PT_main"
     bl_label = "Placement"
@@ -89,7 +89,7 @@ class Placement(_Sidebar):
             layout.prop(chosen, name)
 
 
-class Batch(_Sidebar):
+class Batch(Sidebar):
     bl_idname = "SPHERELINKS_PT_batch"
     bl_parent_id = "SPHERELINKS_PT_main"
     bl_label = "Several Pictures"
@@ -107,7 +107,7 @@ class Batch(_Sidebar):
         layout.operator("spherelinks.generate_files", icon="FILE_FOLDER")
 
 
-class JobList(_Sidebar):
+class JobList(Sidebar):
     bl_idname = "SPHERELINKS_PT_jobs"
     bl_parent_id = "SPHERELINKS_PT_main"
     bl_label = "Jobs"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from contextlib import suppress
+from pathlib import Path
 
 import bpy
 from bpy.props import BoolProperty, IntProperty, StringProperty
@@ -16,6 +19,9 @@ from .text import tip, words
 PACKAGE = __package__ or ""
 MASK = "*" * 16
 KEY_VARIABLE = "SPHERELINKS_KEY"
+
+ASIDE = "preferences.json"
+KEPT_ASIDE = ("server", "kept_key", "keep_in_keychain", "program", "minutes")
 
 _keys: dict[str, str] = {}
 """Keys by server as read from the keychain, which may ask its owner each time."""
@@ -167,6 +173,26 @@ def warm_keychain(preferences: Preferences) -> None:
 
     if not os.environ.get(KEY_VARIABLE) and not preferences.kept_key:
         background.run(lambda: keychain.load(address), found, lambda failure: None)
+
+
+def keep_aside(folder: Path) -> None:
+    """Write the preferences to a file that only this user can read: Blender drops them with a disabled extension."""
+    with suppress(Failure, OSError):
+        now = get(bpy.context)
+        path = folder / ASIDE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps({name: getattr(now, name) for name in KEPT_ASIDE}), encoding="utf-8")
+
+
+def take_back(folder: Path) -> None:
+    """Fill new preferences with what was kept aside."""
+    with suppress(Failure, OSError, ValueError):
+        now = get(bpy.context)
+        if any(now.is_property_set(name) for name in KEPT_ASIDE):
+            return
+        kept = json.loads((folder / ASIDE).read_text(encoding="utf-8"))
+        for name in KEPT_ASIDE:  # in this order: another server has another key
+            setattr(now, name, kept.get(name, getattr(now, name)))
 
 
 classes = (Preferences,)

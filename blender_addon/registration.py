@@ -8,7 +8,7 @@ from . import history, menus, operators, panels, preferences, session, settings,
 from .client.options import Description
 from .translations import translations
 
-_classes = (*preferences.classes, *settings.classes, *operators.classes, *history.classes, *panels.classes)
+_classes = (*preferences.classes, *settings.classes, *operators.classes, *panels.classes, *history.classes)
 
 
 def register() -> None:
@@ -17,6 +17,7 @@ def register() -> None:
         bpy.utils.register_class(each)
     settings.attach()
     now = session.open_session(preferences.PACKAGE)
+    preferences.take_back(now.folder)
     settings.show_options(now.info.description() if now.info else Description())
     thumbnails.register()
     menus.register()
@@ -26,6 +27,8 @@ def register() -> None:
 def unregister() -> None:
     watch.unregister()
     menus.unregister()
+    history.clear()
+    preferences.keep_aside(session.current().folder)
     session.close_session()
     settings.hide_options()
     settings.detach()

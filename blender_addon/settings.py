@@ -20,7 +20,7 @@ SOURCES = (
 PRESETS = (
     ("DRAFT", "Draft", "Small texture, few faces: the quickest"),
     ("STANDARD", "Standard", "What the server takes by default"),
-    ("DETAILED", "Detailed", "Large texture, more faces, more steps"),
+    ("DETAILED", "Detailed", "Large texture, more faces"),
 )
 PLACES = (
     ("CURSOR", "3D Cursor", "Stand at the 3D cursor"),
@@ -163,14 +163,23 @@ def request(scene: bpy.types.Scene) -> dict[str, Any]:
     except ValueError as error:
         raise Failure("invalid_option", str(error)) from error
     if height > 0 and description.sizes:
-        wanted["dimensions"] = {"height": round(height * metres(scene), 6), "unit": "m"}
+        wanted["dimensions"] = {"height": round(height * scene.unit_settings.scale_length, 6), "unit": "m"}
     return wanted
 
 
-def metres(scene: bpy.types.Scene) -> float:
-    """Metres in one of the scene's units of length."""
-    units = scene.unit_settings
-    return 1.0 if units.system == "NONE" else units.scale_length
+def fill(scene: bpy.types.Scene, wanted: dict[str, Any]) -> None:
+    """Show the options of an earlier job; those it left out have their defaults."""
+    shown = options(scene)
+    description: Description = shown.description
+    for field in description.fields:
+        value = wanted.get(field.name)
+        if field.kind == "numbers":
+            value = ", ".join(str(each) for each in value or ())
+        known = value is not None and (field.kind != "choice" or value in field.choices)
+        setattr(shown, field.name, value if known else field.default)
+    size = wanted.get("dimensions") or {}
+    metres = {"m": 1.0, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}.get(size.get("unit", "m"), 1.0)
+    chosen(scene).height = (size.get("height") or 0.0) * metres / scene.unit_settings.scale_length
 
 
 def placement(context: bpy.types.Context) -> dict[str, Any]:

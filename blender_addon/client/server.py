@@ -44,7 +44,7 @@ def download(connection: Connection, job_id: str, target: Path) -> None:
 
 def thumbnail(connection: Connection, job_id: str, target: Path) -> None:
     """The job's small picture. Raises Failure."""
-    connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/thumbnail", target, MAX_THUMBNAIL)
+    connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/png", target, MAX_THUMBNAIL)
 
 
 def picture(connection: Connection, job_id: str, target: Path) -> None:

@@ -1,0 +1,104 @@
+"""A server with a key, one that goes wrong, the built extension, and the Blenders to use them in.
+
+``scripts/engines.sh blender window`` installs the Blenders; the tests of one that is missing are skipped and say so.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from servers import bad_server
+from serving import Running, cli, free_port, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+ENGINES = Path(os.environ.get("SPHERELINKS_ENGINES") or CACHE / "spherelinks-engines")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs, and a key of its owner's account."""
+
+    address: str
+    key: str
+
+
+@pytest.fixture(scope="session")
+def served():
+    """``spherelinks serve`` with a home of its own and the real pipeline."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "STORAGE_URL")}
+    environment |= {"SPHERELINKS_HOME": str(home)}
+    log, port = home / "serve.log", free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(cli("serve", "--port", str(port)), env=environment, stdout=output, stderr=output)
+    server = Running(process, port, environment, log)
+    try:
+        wait_for(server.is_ready, "ready", server)
+        yield Served(f"http://127.0.0.1:{port}", server.command("keys", "create")["key"])
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def bad():
+    """The address of a server whose folders go wrong, each in its own way."""
+    with bad_server() as server:
+        yield server.address("")[:-1]
+
+
+@pytest.fixture(scope="session")
+def builder():
+    """scripts/blender_addon.py"""
+    spec = importlib.util.spec_from_file_location("builder", ROOT / "scripts" / "blender_addon.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def archive(builder, tmp_path_factory):
+    """The extension's zip, with the index beside it."""
+    return builder.build(tmp_path_factory.mktemp("repository"))
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """The path of a Blender's program; skips the test where there is none."""
+
+    def find(part, program):
+        path = ENGINES / "bin" / program
+        if not path.exists():
+            pytest.skip(f"{program} is not installed; scripts/engines.sh {part} installs it")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory):
+    """Runs a program with a home of its own and a time limit, and asserts that it ended well."""
+
+    def run(*command, **variables):
+        home = tmp_path_factory.mktemp("home")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "PYTHON", "BLENDER_", "SPHERELINKS_"))}
+        done = subprocess.run(
+            [str(part) for part in command],
+            env=kept | {"HOME": str(home)} | variables,
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run

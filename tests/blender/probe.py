@@ -1,0 +1,366 @@
+"""Uses the extension in Blender as its users do, without a window, and prints what came of it as one JSON object.
+
+python probe.py ZIP SERVER KEY BAD_SERVER SAMPLES OUT_DIR    with a Python that has bpy
+"""
+
+import importlib
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+
+ADDON = "bl_ext.user_default.spherelinks"
+LIMIT_S = 120
+# what was made before is there at once: few different requests keep this short
+EQUIPPED = json.dumps({"textureSize": 512, "lods": [0.5], "collider": "convex"})
+
+
+def main(archive, server, key, bad, samples, out):
+    samples, out = Path(samples), Path(out)
+    before = traces()
+    bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
+    ours = Ours()
+    found = {"version": bpy.app.version_string, "refusals": refusals(ours, samples, bad)}
+    ours.preferences.server = server
+    ours.preferences.key = key
+    found["key"] = {"shown": ours.preferences.key, "kept": ours.preferences.kept_key == key}
+    assert bpy.ops.spherelinks.test_connection() == {"FINISHED"}
+    info = ours.session.current().info
+    found["info"] = {"account": info.account, "plan": info.plan, "credits": info.credits}
+    options = bpy.context.scene.spherelinks_options
+    found["options"] = {field.name: getattr(options, field.name) for field in options.description.fields}
+    for scenario in (
+        placed,
+        equipped,
+        replaced,
+        batch,
+        from_pixels,
+        without_waiting,
+        picked_up,
+        history,
+        marked,
+        memory,
+    ):
+        empty()
+        found[scenario.__name__] = scenario(ours, samples, out)
+    found["secret_in_files"] = [str(path) for path in out.rglob("*.blend*") if key.encode() in path.read_bytes()]
+    jobs = ours.session.current().jobs.folder.glob("*.json")
+    found["secret_in_files"] += [str(path) for path in jobs if key in path.read_text()]
+    bpy.ops.preferences.addon_disable(module=ADDON)
+    found["left_behind"] = sorted(traces() - before)
+    return found
+
+
+class Ours:
+    """The extension's modules, as they are now: it may have been disabled and enabled again."""
+
+    def __getattr__(self, name):
+        return importlib.import_module(f"{ADDON}.{name}")
+
+    @property
+    def preferences(self):
+        return bpy.context.preferences.addons[ADDON].preferences
+
+
+def traces():
+    """All that an extension may leave in Blender."""
+    handlers = {
+        f"handler {name} {handler.__module__}"
+        for name in dir(bpy.app.handlers)
+        if isinstance(getattr(bpy.app.handlers, name), list)
+        for handler in getattr(bpy.app.handlers, name)
+    }
+    menus = {
+        f"menu {name} {function.__module__}"
+        for name in ("TOPBAR_MT_file_import", "IMAGE_MT_image")
+        for function in getattr(getattr(bpy.types, name).draw, "_draw_funcs", ())
+        if function.__module__.startswith(ADDON)
+    }
+    types = {f"type {name}" for name in dir(bpy.types)}
+    properties = {f"property {name}" for name in bpy.types.Scene.bl_rna.properties.keys()}  # noqa: SIM118
+    threads = {f"thread {thread.name}" for thread in threading.enumerate()}
+    operators = {f"operator {name}" for name in dir(bpy.ops.spherelinks)}
+    return handlers | menus | types | properties | threads | operators
+
+
+def empty():
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+
+
+def generate(picture, **more):
+    return bpy.ops.spherelinks.generate(filepath=str(picture), **more)
+
+
+def refusals(ours, samples, bad):
+    """What scripts are told, by what is wrong."""
+    told = {}
+
+    def refuse(name, address, picture="robot.png", key="sk_test"):
+        ours.preferences.server = address
+        ours.preferences.key = key
+        try:
+            generate(samples / picture)
+        except RuntimeError as error:
+            told[name] = str(error)
+
+    refuse("no_key", "http://127.0.0.1:1", key="")
+    refuse("offline", "http://models.example")
+    refuse("refused", "http://127.0.0.1:1")
+    refuse("no_file", "http://127.0.0.1:1", picture="missing.png")
+    for mode in ("401", "402", "422", "429", "html", "half", "huge", "posted-on"):
+        refuse(mode, f"{bad}/{mode}")
+    return told
+
+
+def placed(ours, samples, out):
+    scene = bpy.context.scene
+    chosen = scene.spherelinks
+    chosen.preset, chosen.height, chosen.own_collection = "DRAFT", 0.31, True
+    scene.cursor.location = (1, 2, 3)
+    scene.unit_settings.scale_length = 0.01  # a unit is a centimetre
+    chosen.height = 31
+    generate(samples / "robot.png")
+    main = bpy.context.active_object
+    [material] = main.data.materials
+    image = next(node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE")
+    return {
+        "objects": sorted(o.name for o in bpy.data.objects),
+        "selected": [o.name for o in bpy.context.selected_objects],
+        "name": [main.name, main.data.name, material.name, image.name],
+        "texture": list(image.size),
+        "location": list(main.location),
+        "size": list(main.dimensions),
+        "bottom": min((main.matrix_world @ vertex.co).z for vertex in main.data.vertices),
+        "collections": [c.name for c in main.users_collection],
+        "all_collections": sorted(c.name for c in bpy.data.collections),
+        "properties": {name: main[name] for name in main.keys()},  # noqa: SIM118
+        "state": [job.state for job in ours.session.current().jobs.all()][-1],
+    }
+
+
+def equipped(ours, samples, out):
+    generate(samples / "mug.jpg", options=EQUIPPED)
+    return {
+        o.name: {"parent": o.parent and o.parent.name, "rendered": not o.hide_render, "shown": o.visible_get()}
+        for o in bpy.data.objects
+    }
+
+
+def replaced(ours, samples, out):
+    scene = bpy.context.scene
+    generate(samples / "mug.jpg", options=EQUIPPED)
+    main = bpy.context.active_object
+    parent, child = (bpy.data.objects.new(name, None) for name in ("parent", "child"))
+    home = bpy.data.collections.new("home")
+    scene.collection.children.link(home)
+    for each in (parent, child):
+        scene.collection.objects.link(each)
+    home.objects.link(main)
+    scene.collection.objects.unlink(main)
+    main.parent, child.parent = parent, main
+    main.location, main.rotation_euler, main.scale = (1, 2, 3), (0.1, 0.2, 0.3), (2, 2, 2)
+    main.name = "hero"
+    was, faces = main["spherelinks_job"], len(main.data.polygons)
+    bpy.context.view_layer.update()
+    matrix = flat(main.matrix_world)
+    scene.spherelinks.preset = "DRAFT"
+    bpy.ops.spherelinks.replace(filepath=str(samples / "robot.png"))
+    new = bpy.context.active_object
+    bpy.context.view_layer.update()
+    return {
+        "objects": sorted(o.name for o in bpy.data.objects),
+        "name": new.name,
+        "moved": max(abs(a - b) for a, b in zip(matrix, flat(new.matrix_world), strict=True)),
+        "parent": new.parent.name,
+        "children": [o.name for o in new.children],
+        "collections": [c.name for c in new.users_collection],
+        "other": new["spherelinks_job"] != was and len(new.data.polygons) != faces,
+        "meshes": len(bpy.data.meshes),
+    }
+
+
+def flat(matrix):
+    return [value for row in matrix for value in row]
+
+
+def batch(ours, samples, out):
+    folder = out / "batch"
+    folder.mkdir()
+    for name in ("robot.png", "twin.png"):
+        (folder / name).symlink_to(samples / "robot.png")
+    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.ops.spherelinks.generate_files(directory=str(folder))
+    return {o.name: list(o.location) for o in bpy.data.objects}
+
+
+def from_pixels(ours, samples, out):
+    """An image that was never saved: a disc on clear ground, painted in Blender."""
+    import numpy as np
+
+    image = bpy.data.images.new("Disc", 128, 128, alpha=True)
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    pixels = np.zeros((128, 128, 4), np.float32)
+    pixels[x * x + y * y < 0.5] = (0.8, 0.2, 0.1, 1)
+    image.pixels.foreach_set(pixels.ravel())
+    chosen = bpy.context.scene.spherelinks
+    chosen.source, chosen.image, chosen.preset = "IMAGE", image, "DRAFT"
+    bpy.ops.spherelinks.generate()
+    disc = [o.name for o in bpy.data.objects]
+    chosen.source = "RENDER"
+    try:
+        bpy.ops.spherelinks.generate()
+    except RuntimeError as error:
+        told = str(error)
+    return {"objects": disc, "no_render": told}
+
+
+def without_waiting(ours, samples, out):
+    """Two jobs at a time on threads, as the window's button starts them; the main thread only ticks."""
+    session, watch = ours.session, ours.watch
+    bpy.ops.spherelinks.test_connection()
+    bpy.context.scene.spherelinks.preset = "DRAFT"
+    credits = ours.session.current().info.credits
+    submitted = []
+    for name in ("toadstool.jpg", "armchair.jpg"):
+        picture = ours.pictures.from_file(samples / name)
+        options = {**ours.settings.request(bpy.context.scene), "seed": int(time.time() * 1000) % 1_000_000}
+        start = time.perf_counter()
+        job = ours.submission.new_job(bpy.context, picture, options, ours.settings.placement(bpy.context))
+        ours.submission.start(bpy.context, job)
+        submitted.append(time.perf_counter() - start)
+    held, imported, progress = [], [], set()
+    deadline = time.monotonic() + LIMIT_S
+    while len(imported) < 2 and time.monotonic() < deadline:
+        ready = any(job.state == "ready" for job in session.current().jobs.all())
+        count = len(bpy.data.objects)
+        start = time.perf_counter()
+        watch.tick()
+        spent = time.perf_counter() - start
+        (imported if len(bpy.data.objects) > count else held).append(spent)
+        assert ready or len(bpy.data.objects) == count
+        progress |= {(job.stage, job.progress) for job in session.current().jobs.all()[-2:]}
+        time.sleep(0.02)
+    bpy.ops.spherelinks.test_connection()
+    return {
+        "objects": sorted(o.name for o in bpy.data.objects),
+        "submit_ms": 1000 * max(submitted),
+        "tick_ms": 1000 * max(held),
+        "import_ms": [1000 * each for each in imported],
+        "stages": sorted({stage for stage, _ in progress}),
+        "spent": credits - session.current().info.credits,
+    }
+
+
+def picked_up(ours, samples, out):
+    """The extension is disabled with a job at work, and enabled again."""
+    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.ops.spherelinks.test_connection()
+    credits = ours.session.current().info.credits
+    picture = ours.pictures.from_file(samples / "robot.png")
+    options = {**ours.settings.request(bpy.context.scene), "seed": int(time.time() * 1000) % 1_000_000}
+    job = ours.submission.new_job(bpy.context, picture, options, ours.settings.placement(bpy.context))
+    ours.submission.start(bpy.context, job)
+    bpy.ops.preferences.addon_disable(module=ADDON)
+    threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("SphereLinks")]
+    bpy.ops.preferences.addon_enable(module=ADDON)
+    ours.watch.pick_up()
+    deadline = time.monotonic() + LIMIT_S
+    while not bpy.data.objects and time.monotonic() < deadline:
+        ours.watch.tick()
+        time.sleep(0.05)
+    bpy.ops.spherelinks.test_connection()
+    return {
+        "threads": threads,
+        "objects": [o.name for o in bpy.data.objects],
+        "state": ours.session.current().jobs.get(job.id).state,
+        "spent": credits - ours.session.current().info.credits,
+    }
+
+
+def history(ours, samples, out):
+    def errands():
+        deadline = time.monotonic() + LIMIT_S
+        while ours.client.background.busy() and time.monotonic() < deadline:
+            ours.watch.tick()
+            time.sleep(0.02)
+        assert ours.history._now.trouble is None, ours.history._now.trouble
+        return ours.history._now.jobs
+
+    bpy.ops.spherelinks.history_refresh()
+    listed = errands()
+    job_id = listed[0]["jobId"]
+    bpy.ops.spherelinks.history_import(job_id=job_id)
+    main = bpy.context.active_object
+    again = {"name": main.name, "same": main["spherelinks_job"] == job_id}
+    bpy.ops.spherelinks.history_again(job_id=job_id)
+    errands()
+    chosen = bpy.context.scene.spherelinks
+    again["picture"] = Path(chosen.filepath).read_bytes() == (samples / "robot.png").read_bytes()
+    again["seed"] = bpy.context.scene.spherelinks_options.seed == listed[0]["options"]["seed"]
+    bpy.ops.spherelinks.history_download(job_id=job_id, filepath=str(out / "saved.glb"))
+    errands()
+    bpy.ops.spherelinks.history_delete(job_id=job_id)
+    left = errands()
+    thumbnails = len(list((ours.session.current().folder / "thumbnails").iterdir()))
+    return again | {
+        "saved": (out / "saved.glb").read_bytes()[:4].decode(),
+        "deleted": job_id not in str(left),
+        "thumbnails": thumbnails > 0,
+    }
+
+
+def marked(ours, samples, out):
+    bpy.ops.wm.save_as_mainfile(filepath=str(out / "scene.blend"))
+    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.context.scene.spherelinks.mark_asset = True
+    bpy.context.scene.spherelinks.shading = "FLAT"
+    generate(samples / "robot.png")
+    main = bpy.context.active_object
+    bpy.ops.wm.save_mainfile()
+    catalogs = (out / "blender_assets.cats.txt").read_text()
+    return {
+        "preview": list(main.preview.image_size),
+        "catalog": f"{main.asset_data.catalog_id}:SphereLinks:SphereLinks" in catalogs,
+        "smooth": any(polygon.use_smooth for polygon in main.data.polygons),
+    }
+
+
+def memory(ours, samples, out):
+    """MiB that the process gains over imports and deletions of the same object; the first ones fill caches."""
+    job = next(job for job in ours.session.current().jobs.all() if job.state == "placed")
+
+    def come_and_go(times):
+        for _ in range(times):
+            bpy.ops.spherelinks.place(job=job.id)
+            for each in list(bpy.data.objects):
+                bpy.data.objects.remove(each)
+            bpy.data.orphans_purge(do_recursive=True)
+
+    come_and_go(5)
+    before = resident()
+    start = time.perf_counter()
+    come_and_go(50)
+    return {"gained_mib": resident() - before, "ms_each": 1000 * (time.perf_counter() - start) / 50}
+
+
+def resident():
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    status = 1
+    try:
+        found = main(*sys.argv[1:])
+        sys.stdout.write("\n" + json.dumps(found) + "\n")
+        status = 0
+    except Exception:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # some versions of bpy crash or hang while they tear down

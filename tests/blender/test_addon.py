@@ -1,0 +1,157 @@
+"""The built extension, installed by Blender itself and used by scripts, in the oldest, a later and a recent version."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+# the first test of each version starts the engine
+pytestmark = pytest.mark.timeout(900)
+
+HERE = Path(__file__).parent
+SAMPLES = HERE.parents[1] / "docs" / "samples"
+VERSIONS = ("4.2", "4.5", "5.0")
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def seen(request, engine, run, served, bad, archive, tmp_path_factory):
+    """What the probe found in one version."""
+    python = engine("blender", f"bpy-python-{request.param}")
+    out = tmp_path_factory.mktemp("blender")
+    printed = run(python, HERE / "probe.py", archive, served.address, served.key, bad, SAMPLES, out)
+    found = json.loads(printed.splitlines()[-1])
+    sys.stdout.write(f"{found['version']}: {figures(found)}\n")  # pytest -rP shows it
+    return found
+
+
+def figures(found):
+    times = {name: round(found["without_waiting"][name], 1) for name in ("submit_ms", "tick_ms")}
+    imports = [round(each) for each in found["without_waiting"]["import_ms"]]
+    return times | {"import_ms": imports, "gained_mib": round(found["memory"]["gained_mib"], 1)}
+
+
+def test_scripts_are_told_what_is_wrong_and_what_to_do(seen):
+    told = seen["refusals"]
+    expected = {
+        "no_key": ("no API key", "Enter an API key"),
+        "offline": ("may not go online", "Allow Online Access"),
+        "refused": ("cannot be reached: Connection refused", "Start the server"),
+        "no_file": ("cannot be read", "Choose another file"),
+        "401": ("The API key was revoked.", "Enter a working API key"),
+        "402": ("The account has no credit left.", "Wait for the next month's credits"),
+        "422": ("The picture is damaged.", "Save the picture again"),
+        "429": ("Too many requests.", "Wait a minute"),
+        "html": ("answers 500 with text/html", "Check the server address"),
+        "half": ("only in part", ""),
+        "huge": ("larger than 4 MB", "Check the server address"),
+        "posted-on": ("sends this request on to http://127.0.0.2:9", "Enter the address"),
+    }
+    assert set(told) == set(expected)
+    for name, parts in expected.items():
+        assert all(part in told[name] for part in parts), told[name]
+        assert "Traceback" not in told[name]
+        assert "sk_test" not in told[name]
+
+
+def test_the_key_is_shown_to_nobody_and_in_no_file_of_the_scene(seen):
+    assert seen["key"] == {"shown": "*" * 16, "kept": True}
+    assert seen["secret_in_files"] == []
+
+
+def test_the_server_tells_account_plan_and_options(seen):
+    assert (seen["info"]["account"], seen["info"]["plan"]) == ("Owner", "owner")
+    assert seen["options"]["textureSize"] == 1024
+    assert seen["options"]["generator"] == "lift"
+
+
+def test_the_object_stands_at_the_cursor_in_its_real_size(seen):
+    placed = seen["placed"]
+    assert placed["objects"] == placed["selected"] == ["robot"]
+    assert placed["name"] == ["robot"] * 4
+    assert placed["location"] == pytest.approx([1, 2, 3])
+    assert placed["size"][2] == pytest.approx(31, rel=1e-3)  # centimetres, the scene's unit
+    assert placed["bottom"] == pytest.approx(3, abs=0.01)
+    assert placed["texture"] == [512, 512]  # of the preset
+    assert placed["collections"] == placed["all_collections"] == ["robot"]
+    assert placed["state"] == "placed"
+
+
+def test_the_object_says_where_it_comes_from(seen, served):
+    properties = seen["placed"]["properties"]
+    assert properties["spherelinks_job"].startswith("job_")
+    assert properties["spherelinks_server"] == served.address
+    assert properties["spherelinks_generator"].startswith("lift")
+    assert len(properties["spherelinks_source"]) == 64
+    assert json.loads(properties["spherelinks_options"])["textureSize"] == 512
+
+
+def test_levels_and_collider_are_hidden_children(seen):
+    assert seen["equipped"] == {
+        "mug": {"parent": None, "rendered": True, "shown": True},
+        "mug_LOD1": {"parent": "mug", "rendered": False, "shown": False},
+        "mug-convcolonly": {"parent": "mug", "rendered": False, "shown": True},
+    }
+
+
+def test_a_replacement_takes_the_place_of_the_old_object(seen):
+    replaced = seen["replaced"]
+    assert replaced.pop("moved") < 1e-5
+    assert replaced == {
+        "objects": ["child", "hero", "parent"],
+        "name": "hero",
+        "parent": "parent",
+        "children": ["child"],
+        "collections": ["home"],
+        "other": True,
+        "meshes": 1,
+    }
+
+
+def test_a_folder_becomes_a_row_of_objects(seen):
+    assert {name: pytest.approx(at) for name, at in seen["batch"].items()} == {
+        "robot": [-0.75, 0, 0],
+        "twin": [0.75, 0, 0],
+    }
+
+
+def test_pixels_of_blender_are_a_picture(seen):
+    assert seen["from_pixels"]["objects"] == ["Disc"]
+    assert "Render an image first" in seen["from_pixels"]["no_render"]
+
+
+def test_jobs_run_beside_blender(seen):
+    beside = seen["without_waiting"]
+    assert beside["objects"] == ["armchair", "toadstool"]
+    assert beside["spent"] == 2
+    assert {"generator", "finishing"} & set(beside["stages"])
+
+
+def test_a_job_at_work_is_picked_up_again_and_charged_once(seen):
+    assert seen["picked_up"] == {"threads": [], "objects": ["robot"], "state": "placed", "spent": 1}
+
+
+def test_past_jobs_can_be_used_again(seen):
+    assert seen["history"] == {
+        "name": "robot",
+        "same": True,
+        "picture": True,
+        "seed": True,
+        "saved": "glTF",
+        "deleted": True,
+        "thumbnails": True,
+    }
+
+
+def test_assets_are_marked_with_thumbnail_and_catalogue(seen):
+    assert seen["marked"]["catalog"]
+    assert min(seen["marked"]["preview"]) > 0
+    assert not seen["marked"]["smooth"]
+
+
+def test_objects_that_are_deleted_are_gone(seen):
+    assert seen["memory"]["gained_mib"] < 25  # 50 of them; one mesh with its texture takes about 2
+
+
+def test_nothing_is_left_behind(seen):
+    assert seen["left_behind"] == []
