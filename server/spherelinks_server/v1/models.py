@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import Any, Literal
 
@@ -71,7 +72,20 @@ class GenerateRequest(_Camel):
         return Options.from_json(options) if isinstance(options, dict) else options
 
 
-class GenerateHeaders(BaseModel):
+class _Parameters(BaseModel):
+    """Of a query or the headers. The framework asks for their schema at every request: it is made once."""
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **named: Any) -> dict[str, Any]:
+        return super().model_json_schema(*arguments, **named) if arguments or named else _schema(cls)
+
+
+@functools.cache
+def _schema(model: type[_Parameters]) -> dict[str, Any]:
+    return BaseModel.model_json_schema.__func__(model)  # type: ignore[attr-defined, no-any-return]
+
+
+class GenerateHeaders(_Parameters):
     """What a client may ask of the exchange itself."""
 
     idempotency_key: str | None = Field(
@@ -157,13 +171,13 @@ class JobPage(_Camel):
     next_cursor: str | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
 
 
-class JobsQuery(BaseModel):
+class JobsQuery(_Parameters):
     status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, description="Only those.")
     cursor: str | None = Field(default=None, pattern=JOB_ID, description="`nextCursor` of the page before.")
     limit: int = Field(default=20, ge=1, le=100, description="Jobs a page.")
 
 
-class StatusQuery(BaseModel):
+class StatusQuery(_Parameters):
     wait: int = Field(
         default=0, ge=0, le=60, description="Seconds to wait for the job's end before the answer; fewer if many wait."
     )
@@ -220,7 +234,7 @@ class LedgerPage(_Camel):
     next_cursor: int | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
 
 
-class LedgerQuery(BaseModel):
+class LedgerQuery(_Parameters):
     cursor: int | None = Field(default=None, ge=1, le=2**63 - 1, description="`nextCursor` of the page before.")
     limit: int = Field(default=50, ge=1, le=200, description="Entries a page.")
 
@@ -329,7 +343,7 @@ class Deliveries(_Camel):
     next_cursor: str | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
 
 
-class DeliveriesQuery(BaseModel):
+class DeliveriesQuery(_Parameters):
     cursor: str | None = Field(default=None, max_length=64, description="`nextCursor` of the page before.")
     limit: int = Field(default=50, ge=1, le=200, description="Messages a page.")
 
