@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -9,6 +10,7 @@ from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from spherelinks import export
+from spherelinks.errors import UnknownJob
 from spherelinks.jobs import deletion, exports, status
 from spherelinks.jobs.status import JobStatus
 from spherelinks_server import assets, dashboard, headers
@@ -29,8 +31,11 @@ def gallery() -> str:
 
 @pages.get("/status")
 def progress() -> Response:
-    """How far some models are, and the balance: what a page needs to move by itself."""
-    found = [find(job_id) for job_id in request.args.get("ids", "").split(",")[:_WATCHED] if job_id]
+    """How far some models are, and the balance: what a page needs to move by itself. One that is gone is left out."""
+    found = []
+    for job_id in request.args.get("ids", "").split(",")[:_WATCHED]:
+        with suppress(UnknownJob):
+            found.append(find(job_id))
     return jsonify(
         balance=dashboard.balance_text(gate.me()),
         models=[

@@ -289,7 +289,7 @@ def test_by_keyboard_alone(chromium: Any, site: Running, first_visit: dict[str, 
     visit.context.close()
 
 
-def test_a_lost_page_and_a_broken_one(chromium: Any, site: Running) -> None:
+def test_a_lost_page(chromium: Any, site: Running) -> None:
     visit = Visit(chromium, site)
     answer = visit.page.goto("/nowhere/at/all")
     assert answer.status == 404

@@ -95,6 +95,18 @@ def test_a_failure_gives_the_credit_back_and_the_ledger_says_why(person: Person,
     assert "10 credits" in ledger
 
 
+def test_a_bug_is_a_page_with_its_request_and_nothing_else(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("spherelinks.jobs.status.page", broken)
+    answer = person.get("/app/models")
+    assert answer.status_code == 500
+    assert "Something broke" in answer.text
+    assert answer.headers["X-Request-Id"] in answer.text
+    assert "secret detail" not in answer.text
+
+
 def test_cancelling_gives_the_credit_back(person: Person, png: bytes) -> None:
     job = submit(person, png)
     answer = person.send(f"/app/models/{job}/delete", f"/app/models/{job}")

@@ -19,6 +19,8 @@ async function look() {
     const {balance, models} = await ask(`/app/models/status?ids=${ids.join(",")}`);
     failures = 0;
     showBalance(balance);
+    const known = new Set(models.map(model => model.id));
+    for (const element of busy()) if (!known.has(element.dataset.job)) delete element.dataset.busy;
     for (const model of models) {
       for (const element of busy().filter(one => one.dataset.job === model.id)) {
         if (model.status === "PROCESSING") show(element, model);
