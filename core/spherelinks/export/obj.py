@@ -55,14 +55,17 @@ def write(glb: bytes) -> bytes:
         ):
             archive.writestr(zipfile.ZipInfo(path, _EPOCH), data, zipfile.ZIP_DEFLATED)
         for role in sorted(pictures.keys() - {"occlusion"}):
-            archive.writestr(zipfile.ZipInfo(pictures[role], _EPOCH), model.images[role])
+            archive.writestr(zipfile.ZipInfo(pictures[role], _EPOCH), model.images[role].data)
     return buffer.getvalue()
 
 
 def named(model: Model, name: str) -> dict[str, str]:
     """File names for a model's images, by their roles: NAME.jpg, NAME_normal.jpg, NAME_occlusion.jpg."""
-    ending = model.media_type.removeprefix("image/").replace("jpeg", "jpg")
-    return {role: f"{name}{'' if role == 'baseColor' else f'_{role}'}.{ending}" for role in model.images}
+    stems = {role: name if role == "baseColor" else f"{name}_{role}" for role in model.images}
+    endings = {
+        role: image.media_type.removeprefix("image/").replace("jpeg", "jpg") for role, image in model.images.items()
+    }
+    return {role: f"{stems[role]}.{endings[role]}" for role in model.images}
 
 
 def _rows(line: str, values: NDArray[np.floating] | NDArray[np.integer]) -> Iterable[str]:

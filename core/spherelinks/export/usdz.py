@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks.export.obj import named
-from spherelinks.gltf.read import Model, read
+from spherelinks.gltf.read import ImageFile, Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: The format's programs map the files into memory where they lie.
@@ -30,14 +30,12 @@ def write(glb: bytes) -> bytes:
     model = read(glb)
     name = re.sub(r"\W", "_", model.name, flags=re.ASCII)
     name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
-    if model.media_type == "image/webp":
-        as_png = {role: _png(image) for role, image in model.images.items()}
-        model = replace(model, images=as_png, media_type="image/png")
+    model = replace(model, images={role: _readable(image) for role, image in model.images.items()})
     pictures = {role: f"textures/{file}" for role, file in named(model, name).items()}
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
         layer = _layer(model, name, pictures).encode()
-        for path, data in ((f"{name}.usda", layer), *((pictures[role], model.images[role]) for role in pictures)):
+        for path, data in ((f"{name}.usda", layer), *((pictures[role], model.images[role].data) for role in pictures)):
             entry = zipfile.ZipInfo(path, _EPOCH)
             start = package.tell() + 30 + len(path) + 4
             padding = -start % _ALIGNMENT
@@ -46,10 +44,12 @@ def write(glb: bytes) -> bytes:
     return package.getvalue()
 
 
-def _png(image: bytes) -> bytes:
+def _readable(image: ImageFile) -> ImageFile:
+    if image.media_type != "image/webp":
+        return image
     buffer = io.BytesIO()
-    Image.open(io.BytesIO(image)).save(buffer, "PNG", compress_level=6)
-    return buffer.getvalue()
+    Image.open(io.BytesIO(image.data)).save(buffer, "PNG", compress_level=6)
+    return ImageFile(buffer.getvalue(), "image/png")
 
 
 def _layer(model: Model, name: str, pictures: dict[str, str]) -> str:

@@ -84,7 +84,8 @@ def pack(
         UCX_name (UCX_name_LOD0 beside levels of detail), as Unreal names boxes and hulls. Where there are several,
         they are name_01-convcolonly and UCX_name_01 and so on. Their material is cut out entirely, so that a program
         that knows neither draws nothing. They are never quantised: engines do not scale bodies.
-    texture_format : "webp" needs EXT_texture_webp
+    texture_format : "webp" needs EXT_texture_webp. It is for colours alone, and what else a mesh has stays JPEG: its
+        halved chroma bends normals by some degrees (JPEG's full one by a hundredth)
     compression : "quantized" needs KHR_mesh_quantization: positions in 16 bits of the longest side, which the node's
         scale and translation bring back to metres, normals in 8 bits and texture coordinates in 16. "meshopt" needs
         EXT_meshopt_compression as well, which packs the same numbers without loss.
@@ -145,13 +146,14 @@ def _add_textured(file: _File, mesh: Mesh, name: str, texture_format: TextureFor
         ),
         alphaCutoff=None,
     )
+    exact: TextureFormat = "jpeg" if texture_format == "webp" else texture_format
     if mesh.normal_map is not None:
-        normal = _add_texture(file, mesh.normal_map, f"{name}_normal", texture_format)
+        normal = _add_texture(file, mesh.normal_map, f"{name}_normal", exact)
         material.normalTexture = gl.NormalMaterialTexture(index=normal)
     if mesh.occlusion is not None:
         # one texture for both, as engines read them: occlusion in red, roughness in green, metal in blue
         packed = np.dstack([mesh.occlusion, np.full_like(mesh.occlusion, 255), np.zeros_like(mesh.occlusion)])
-        orm = _add_texture(file, packed, f"{name}_orm", texture_format)
+        orm = _add_texture(file, packed, f"{name}_orm", exact)
         material.occlusionTexture = gl.OcclusionTextureInfo(index=orm)
         material.pbrMetallicRoughness.metallicRoughnessTexture = gl.TextureInfo(index=orm)
     document.materials.append(material)

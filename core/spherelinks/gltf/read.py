@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -19,21 +19,26 @@ _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 
 
+class ImageFile(NamedTuple):
+    """An image as it lies in the GLB."""
+
+    data: bytes
+    media_type: str
+
+
 @dataclass(frozen=True)
 class Model:
     """What a GLB shows.
 
     name : of its mesh, as asked for
     mesh : the finest level of detail, in metres, its texture decoded
-    images : the files of its textures as they lie in the GLB: baseColor and, where it has them, normal and occlusion
-    media_type : of each of these
+    images : the files of its textures, by their roles: baseColor and, where it has them, normal and occlusion
     metallic, roughness : of the whole surface
     """
 
     name: str
     mesh: Mesh
-    images: dict[str, bytes]
-    media_type: str
+    images: dict[str, ImageFile]
     metallic: float
     roughness: float
 
@@ -122,13 +127,13 @@ def _read(file: GlbFile) -> Model:
         "normal": material.get("normalTexture"),
         "occlusion": material.get("occlusionTexture"),
     }
-    images, decoded, media_type = {}, {}, ""
+    images, decoded = {}, {}
     for role, info in used.items():
         if info is not None:
             texture = document["textures"][info["index"]]
             image = document["images"][texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]]
-            images[role], media_type = bytes(file.view(image["bufferView"])), image["mimeType"]
-            pixels = cv2.imdecode(np.frombuffer(images[role], np.uint8), cv2.IMREAD_COLOR_RGB)
+            images[role] = ImageFile(bytes(file.view(image["bufferView"])), image["mimeType"])
+            pixels = cv2.imdecode(np.frombuffer(images[role].data, np.uint8), cv2.IMREAD_COLOR_RGB)
             decoded[role] = np.asarray(pixels, np.uint8)
     mesh = Mesh(
         np.asarray(file.accessor(attributes["POSITION"]) * scale + node.get("translation", 0), np.float32),
@@ -149,7 +154,6 @@ def _read(file: GlbFile) -> Model:
         node["name"].removesuffix("_LOD0"),
         mesh,
         images,
-        media_type,
         surface.get("metallicFactor", 1.0),
         surface.get("roughnessFactor", 1.0),
     )

@@ -86,8 +86,8 @@ def test_an_obj_brings_its_material_and_texture(glb, mesh, tmp_path):
 def test_normal_map_and_occlusion_come_along(detailed, tmp_path):
     glb = pack(detailed, name="ring", software="test", extras={}, texture_format="webp")
     with zipfile.ZipFile(io.BytesIO(convert(glb, "obj"))) as archive:
-        assert {"ring.webp", "ring_normal.webp"} <= set(archive.namelist())
-        assert "norm ring_normal.webp" in archive.read("ring.mtl").decode()
+        assert {"ring.webp", "ring_normal.jpg"} <= set(archive.namelist())
+        assert "norm ring_normal.jpg" in archive.read("ring.mtl").decode()
     path = tmp_path / "ring.usdz"
     path.write_bytes(convert(glb, "usdz"))
     assert complaints(path) == []
@@ -95,11 +95,11 @@ def test_normal_map_and_occlusion_come_along(detailed, tmp_path):
     (shape,) = (UsdGeom.Mesh(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh))
     surface, _, _ = UsdShade.MaterialBindingAPI(shape).ComputeBoundMaterial()[0].ComputeSurfaceSource()
     with zipfile.ZipFile(path) as package:
-        for role, size in (("normal", 64), ("occlusion", 32)):
+        for role, size in (("diffuseColor", 64), ("normal", 64), ("occlusion", 32)):
             image = UsdShade.Shader(surface.GetInput(role).GetConnectedSources()[0][0].source)
-            assert image.GetInput("sourceColorSpace").Get() == "raw"
+            assert image.GetInput("sourceColorSpace").Get() == ("sRGB" if role == "diffuseColor" else "raw")
             file = Image.open(package.open(image.GetInput("file").Get().path))
-            assert (file.format, file.size) == ("PNG", (size, size))
+            assert (file.format, file.size) == ("PNG" if role == "diffuseColor" else "JPEG", (size, size))
 
 
 def complaints(path: Path) -> list[str]:

@@ -161,7 +161,7 @@ def test_every_variant_is_valid_and_reads_back_as_the_same_asset(
     difference = np.abs(model.mesh.texture.astype(float) - shifted.texture).mean()
     assert difference < (1e-9 if texture_format == "png" else 5)
     assert model.name == "ball"
-    assert model.media_type == f"image/{texture_format}"
+    assert model.images["baseColor"].media_type == f"image/{texture_format}"
 
 
 def test_the_texture_is_a_jpeg_with_full_chroma(sphere: Mesh) -> None:

@@ -50,6 +50,6 @@ def test_numbers_that_cannot_be_drawn_are_refused(rows):
 
 def test_what_is_read_is_what_was_packed():
     model = read(FILES[0])
-    assert (model.name, model.media_type, model.metallic) == ("ball", "image/jpeg", 0)
+    assert (model.name, model.images["baseColor"].media_type, model.metallic) == ("ball", "image/jpeg", 0)
     assert 0.5 < model.roughness <= 1
     assert len(model.mesh.faces) == len(FACES)
