@@ -86,17 +86,26 @@ def equipped(tmp_path_factory):
 def variants(tmp_path_factory):
     """The robot's GLB in other than core glTF, paths by what they are."""
     out = tmp_path_factory.mktemp("variants")
-    levels = ("--lods", "0.5", "--collider", "convex")
     wanted = {
-        "webp": ("--texture-format", "webp", *levels),
-        "quantized": ("--texture-format", "webp", "--compression", "quantized", *levels),
-        "meshopt": ("--texture-format", "png", "--compression", "meshopt", *levels),
+        "webp": ("--texture-format", "webp", "--collider", "box"),
+        "quantized": ("--texture-format", "webp", "--compression", "quantized", "--collider", "convex"),
+        "meshopt": ("--texture-format", "png", "--compression", "meshopt", "--collider", "convex"),
     }
     size = TEXTURE_SIZES["robot.png"]
     return {
-        name: generate(out / f"{name}.glb", "robot.png", "--texture-size", size, *options)
+        name: generate(out / f"{name}.glb", "robot.png", "--texture-size", size, "--lods", "0.5", *options)
         for name, options in wanted.items()
     }
+
+
+@pytest.fixture(scope="session")
+def detailed(tmp_path_factory):
+    """The robot's GLB with a normal map, occlusion and a collider of several bodies."""
+    path = tmp_path_factory.mktemp("detailed") / "detailed.glb"
+    size = TEXTURE_SIZES["robot.png"]
+    return generate(
+        path, "robot.png", "--texture-size", size, "--normal-map", "--occlusion", "--collider", "decomposed"
+    )
 
 
 @pytest.fixture(scope="session")

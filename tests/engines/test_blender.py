@@ -18,9 +18,9 @@ def series(request):
 
 
 @pytest.fixture(scope="module")
-def seen(series, engine, run, glbs, equipped, variants, tmp_path_factory):
+def seen(series, engine, run, glbs, equipped, variants, detailed, tmp_path_factory):
     python = engine("blender", f"bpy-python-{series}")
-    files = [*glbs.values(), equipped, *(variants[name] for name in READ)]
+    files = [*glbs.values(), equipped, *(variants[name] for name in READ), detailed]
     printed = run(python, PROBE, tmp_path_factory.mktemp("blender"), *files).stdout
     return json.loads(printed.splitlines()[-1])
 
@@ -85,3 +85,10 @@ def test_webp_and_quantised_files_are_the_same_asset(seen):
         assert asset["high"] == pytest.approx(plain["high"], abs=1e-4)
         [textured] = [material for material in asset["materials"] if material["name"] == "robot_LOD0"]
         assert textured["texture"]["size"] == plain["materials"][0]["texture"]["size"]
+
+
+def test_a_normal_map_is_in_the_material(seen, likeness):
+    [textured] = [material for material in seen["detailed"]["materials"] if material["name"] == "robot"]
+    assert textured["normal"] == "NORMAL_MAP"
+    assert sum(name.endswith("-convcolonly") for name in seen["detailed"]["names"]) > 1
+    assert likeness(seen["robot"]["render"], seen["detailed"]["render"]) > 0.8

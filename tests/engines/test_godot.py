@@ -50,18 +50,25 @@ def test_material_has_the_texture(seen, stem, texture_size):
     assert 0.3 <= material["roughness"] <= 1
 
 
-def test_import_makes_a_static_body_of_the_collider(engine, run, equipped, variants, tmp_path):
+def test_import_makes_static_bodies_of_the_colliders(engine, run, equipped, variants, detailed, tmp_path):
     godot = engine("godot", "godot", "godot4")
     # of the variants it knows WebP alone
-    for file in (PROJECT / "project.godot", PROJECT / "imported.gd", equipped, variants["webp"]):
+    for file in (PROJECT / "project.godot", PROJECT / "imported.gd", equipped, detailed, variants["webp"]):
         shutil.copy(file, tmp_path)
     run(godot, "--headless", "--path", tmp_path, "--import")
     out = tmp_path / "facts.json"
-    files = ("res://equipped.glb", "res://webp.glb")
+    files = ("res://equipped.glb", "res://webp.glb", "res://detailed.glb")
     done = run(godot, "--headless", "--path", tmp_path, "--script", "imported.gd", "--", out, *files)
     assert "ERROR" not in done.stderr, done.stderr
-    nodes = json.loads(out.read_text())["equipped"]
-    assert [node["class"] for node in json.loads(out.read_text())["webp"]] == [node["class"] for node in nodes]
+    facts = json.loads(out.read_text())
+    nodes = facts["equipped"]
+    assert [node["class"] for node in facts["webp"]] == [node["class"] for node in nodes]
+    # a collider of several bodies, and the normal map and occlusion of its mesh
+    shapes = [node["shape"] for node in facts["detailed"] if node["class"] == "CollisionShape3D"]
+    assert len(shapes) > 1
+    assert set(shapes) == {"ConvexPolygonShape3D"}
+    [mesh] = [node for node in facts["detailed"] if node["class"] == "MeshInstance3D"]
+    assert (mesh["normal_map"], mesh["occlusion"]) == (True, True)
     assert [node["name"] for node in nodes if node["class"] == "MeshInstance3D"] == ["robot_LOD0"]
     [body] = [node for node in nodes if node["class"] == "StaticBody3D"]
     assert body["name"] == "robot"

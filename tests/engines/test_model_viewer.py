@@ -13,12 +13,12 @@ HERE = Path(__file__).parent / "three"
 
 
 @pytest.fixture(scope="module")
-def seen(engine, run, glbs, equipped, variants, tmp_path_factory):
+def seen(engine, run, glbs, equipped, variants, detailed, tmp_path_factory):
     engine("three", "chromium", "chromium-browser", "google-chrome")
     if not (HERE / "node_modules" / "@google" / "model-viewer").is_dir():
         pytest.skip("model-viewer is not installed; scripts/engines.sh three installs it")
     out = tmp_path_factory.mktemp("model-viewer")
-    files = [*glbs.values(), equipped, *variants.values()]
+    files = [*glbs.values(), equipped, *variants.values(), detailed]
     return json.loads(run(sys.executable, HERE / "probe.py", out, *files, "--viewer", "model_viewer").stdout)
 
 
@@ -45,5 +45,11 @@ def test_levels_collider_and_every_variant_change_nothing_that_is_drawn(seen, va
     plain = seen["robot"]["pictures"]
     for name in ("equipped", *variants):
         for one, other in zip(plain, seen[name]["pictures"], strict=True):
-            assert coverage(other) == pytest.approx(coverage(one), rel=0.01)
             assert likeness(one, other) > 0.95
+            if name != "webp":  # whose box collider, undrawn, is framed too
+                assert coverage(other) == pytest.approx(coverage(one), rel=0.01)
+
+
+def test_a_normal_map_and_occlusion_change_little(seen, likeness):
+    for plain, detailed in zip(seen["robot"]["pictures"], seen["detailed"]["pictures"], strict=True):
+        assert likeness(plain, detailed) > 0.8

@@ -15,12 +15,13 @@ HERE = Path(__file__).parent / "three"
 
 
 @pytest.fixture(scope="module")
-def seen(engine, run, glbs, equipped, variants, tmp_path_factory):
+def seen(engine, run, glbs, equipped, variants, detailed, tmp_path_factory):
     engine("three", "chromium", "chromium-browser", "google-chrome")
     if not (HERE / "node_modules" / "three").is_dir():
         pytest.skip("three.js is not installed; scripts/engines.sh three installs it")
     out = tmp_path_factory.mktemp("three")
-    return json.loads(run(sys.executable, HERE / "probe.py", out, *glbs.values(), equipped, *variants.values()).stdout)
+    files = [*glbs.values(), equipped, *variants.values(), detailed]
+    return json.loads(run(sys.executable, HERE / "probe.py", out, *files).stdout)
 
 
 def test_is_one_textured_mesh(seen, stem, texture_size):
@@ -65,3 +66,14 @@ def test_every_variant_is_drawn_like_the_plain_file(seen, variants):
         for plain, other in zip(seen["robot"]["pictures"], seen[name]["pictures"], strict=True):
             difference = np.asarray(Image.open(plain)).astype(int) - np.asarray(Image.open(other))
             assert np.abs(difference).mean() < 1.5, name
+
+
+def test_normal_map_and_occlusion_are_used_and_change_little(seen, likeness):
+    mesh, *bodies = seen["detailed"]["meshes"]
+    assert mesh["attributes"] == ["normal", "position", "tangent", "uv"]
+    assert mesh["normalMap"] == mesh["texture"] == seen["robot"]["meshes"][0]["texture"]
+    assert mesh["aoMap"]
+    assert [body["name"] for body in bodies] == [f"robot_{k:02}-convcolonly" for k in range(1, len(bodies) + 1)]
+    assert len(bodies) > 1
+    for plain, detailed in zip(seen["robot"]["pictures"], seen["detailed"]["pictures"], strict=True):
+        assert likeness(plain, detailed) > 0.8

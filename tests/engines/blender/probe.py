@@ -47,6 +47,7 @@ def material(m):
         "name": m.name,
         "metallic": shader.inputs["Metallic"].default_value,
         "roughness": shader.inputs["Roughness"].default_value,
+        "normal": next((link.from_node.type for link in shader.inputs["Normal"].links), None),
         "texture": None,
     }
     if image:

@@ -26,4 +26,8 @@ func _facts(node: Node) -> Dictionary:
 		facts["shape"] = shape.get_class()
 		if shape is ConvexPolygonShape3D:
 			facts["corners"] = (shape as ConvexPolygonShape3D).points.size()
+	if node is MeshInstance3D:
+		var material: BaseMaterial3D = (node as MeshInstance3D).mesh.surface_get_material(0)
+		facts["normal_map"] = material.normal_enabled
+		facts["occlusion"] = material.ao_enabled
 	return facts
