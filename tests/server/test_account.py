@@ -11,9 +11,8 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
 from spherelinks import generators
-from spherelinks.accounts import accounts, keys, ledger
+from spherelinks.accounts import accounts, closing, keys, ledger
 from spherelinks.database import transaction
-from spherelinks.jobs import deletion
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
 from spherelinks.storage import Storage
@@ -136,8 +135,8 @@ def test_a_closed_account_has_no_keys_that_work(
     caller = make_caller()
     waits, done = caller.submit(png), caller.submit(png)
     caller.finish(done, b"glTF", storage)
-    deletion.close_account(engine, storage, caller.account_id)
-    deletion.close_account(engine, storage, caller.account_id)
+    closing.close(engine, storage, caller.account_id)
+    closing.close(engine, storage, caller.account_id)
     assert caller.get("/v1/jobs").status_code == 401
     assert [*storage.list(f"results/{done}")] == []
     with transaction(engine) as session:

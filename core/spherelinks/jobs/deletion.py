@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-import sqlalchemy as sql
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, update
 
-from spherelinks.accounts import accounts, keys
-from spherelinks.database import Job, Webhook, transaction
+from spherelinks.database import Job, transaction
 from spherelinks.jobs import attempts, files, status
 from spherelinks.storage import Storage
 
@@ -37,32 +35,3 @@ def delete(engine: Engine, storage: Storage, account_id: str, job_id: str, *, sa
         raise status.unknown_job(job_id)
     files.delete(engine, storage, job_id, found.asset_path)
     return "deleted"
-
-
-def close_account(engine: Engine, storage: Storage, account_id: str) -> None:
-    """End the account: its keys work no more, its jobs are cancelled and deleted with their files. Again is harmless.
-
-    What remains is the ledger, which nothing changes, and the account's id. Raises InvalidRequest for an unknown
-    account, StorageUnavailable (call it again then), DatabaseUnavailable.
-    """
-    with transaction(engine) as session:
-        account = accounts.get(session, account_id)
-        account.name, account.closed_at = "closed", account.closed_at or datetime.now(UTC)
-        for key in keys.list_keys(session, account_id):
-            keys.revoke(session, key.id)
-            key.name = "closed"
-        session.execute(sql.delete(Webhook).where(Webhook.account_id == account_id))
-        unfinished = session.scalars(
-            select(Job.id).where(Job.account_id == account_id, Job.state.in_(("queued", "running")))
-        ).all()
-    for job_id in unfinished:
-        attempts.cancel(engine, account_id, job_id)
-    with transaction(engine) as session:
-        gone = session.execute(
-            update(Job)
-            .where(Job.account_id == account_id, Job.state.in_(("completed", "failed")))
-            .values(deleted_at=func.coalesce(Job.deleted_at, func.now()))
-            .returning(Job.id, Job.asset_path)
-        ).all()
-    for job_id, asset_path in gone:
-        files.delete(engine, storage, job_id, asset_path)
