@@ -134,9 +134,9 @@ def _check_forgery() -> None:
 
 
 def _check_session() -> ResponseReturnValue | None:
-    found = _read_session()
-    if found is not None:
-        g.me = found
+    g.me = None  # for the error's page, should the database not answer
+    g.me = _read_session()
+    if g.me is not None:
         return None
     if wants_json():
         raise Unauthorized("You are not signed in any more.")

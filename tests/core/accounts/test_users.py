@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import Engine, text
 
 from spherelinks.accounts import accounts, ledger, users
@@ -39,6 +40,34 @@ def test_a_second_sign_up_changes_nothing(engine: Engine) -> None:
         assert not users.sign_up(session, "ada@example.com", "another password")
         assert users.sign_in(session, "ada@example.com", PASSWORD) is not None
         assert len(accounts.list_accounts(session)) == 1
+
+
+def test_every_answer_takes_the_same_work(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One hash or one comparison, whether the address is known, unknown, or has no password yet."""
+    with transaction(engine) as session:
+        users.sign_up(session, "ada@example.com", PASSWORD)
+        users.create(session, "new@example.com")
+    done: list[str] = []
+
+    class Counting:
+        def hash(self, password: str) -> str:
+            done.append("hash")
+            return "$argon2id$"
+
+        def verify(self, hashed: str, password: str) -> bool:
+            assert hashed.startswith("$argon2id$")
+            done.append("verify")
+            raise VerifyMismatchError
+
+    users._nobodys()
+    monkeypatch.setattr(users, "_hasher", Counting())
+    for email in ("ada@example.com", "bob@example.com", "new@example.com", "no address"):
+        with transaction(engine) as session:
+            assert users.sign_in(session, email, PASSWORD) is None
+    for email in ("ada@example.com", "bob@example.com"):
+        with transaction(engine) as session:
+            users.sign_up(session, email, PASSWORD)
+    assert done == ["verify"] * 4 + ["hash"] * 2
 
 
 @pytest.mark.parametrize("email", ["", "ada", "@b.c", "a b@c.d", "a@", f"{'a' * 250}@b.cd", "a\0b"])

@@ -140,6 +140,8 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     page.click("text=Make the key")
     seen["key"] = KEY.fullmatch(page.inner_text("#secret"))[0]
     assert ask(site, "/v1/status/none", seen["key"]) == 404
+    page.click("[data-copy=secret]")
+    page.wait_for_selector("text=Copied")
     page.click("text=Done, I have copied it")
     assert seen["key"] not in page.content()
 

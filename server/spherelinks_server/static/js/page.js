@@ -4,7 +4,7 @@ import {announce, localTimes} from "./tools.js";
 document.addEventListener("click", async event => {
   const button = event.target.closest("[data-copy]");
   if (button) {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    await copy(document.getElementById(button.dataset.copy));
     const before = button.textContent;
     button.textContent = "Copied";
     announce("Copied");
@@ -14,6 +14,13 @@ document.addEventListener("click", async event => {
     if (!menu.contains(event.target)) menu.open = false;
   }
 });
+
+/** Copies an element's text; where the page came over plain http, and browsers withhold their clipboard, by selecting it. */
+async function copy(element) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+  getSelection().selectAllChildren(element);
+  document.execCommand("copy");
+}
 
 document.addEventListener("keydown", event => {
   if (event.key !== "Escape") return;
