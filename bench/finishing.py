@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7]`.
+"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7] [--peers PYTHON]`.
 
 Two noisy shapes, made here: a field of 256³ samples and one of 128³, each simplified to 20,000 faces and baked at
 1024 px, warm, in one process. Prints each stage's median and least milliseconds, the whole in wall-clock and in
-processor time (about equal on a quiet machine), and how long the first call in a fresh process takes.
+processor time (about equal on a quiet machine), and how long the first call in a fresh process takes; then how far the
+surface moves at 20,000 and 5,000 faces, and how much memory the work takes above the field (Linux). With the
+interpreter of an environment that has bench/peers-requirements.txt, the same mesh goes through what other projects do
+on the processor, in the same run.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -22,6 +28,10 @@ from numpy.typing import NDArray
 
 from spherelinks.finishing import finish, warm_up
 from spherelinks.generators.base import Camera, Frame, Volume
+from spherelinks.mesh.components import clean
+from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.mesh.simplify import simplify
+from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 
 FACES = 20_000
@@ -111,17 +121,80 @@ def measure(samples: int, runs: int) -> dict[str, Any]:
     }
 
 
+def kept(samples: int) -> list[dict[str, float]]:
+    """How far surface and simplified surface lie apart, in shares of the longest side, both ways."""
+    volume = noisy(samples)
+    vertices, faces, _ = clean(*extract(volume.field, volume.origin, volume.spacing)[:2])
+    longest = float(np.ptp(vertices, axis=0).max())
+    full, rows = tree(vertices, faces), []
+    for target in (20_000, 5_000):
+        few, left = simplify(vertices, faces, target)
+        there = nearest(vertices, tree(few, left)).distance / longest
+        back = nearest(np.concatenate([few, few[left].mean(axis=1)]), full).distance / longest
+        rows.append(
+            {
+                "faces": len(left),
+                "hausdorff": float(max(there.max(), back.max())),
+                "mean": float((there.mean() + back.mean()) / 2),
+                "samples": samples,
+            }
+        )
+    return rows
+
+
+def memory(samples: int, texture: int) -> dict[str, int]:
+    """Megabytes in use at most while a field is finished: above the field and its colours, and in all."""
+    volume, frame = noisy(samples), picture()
+    options = Options(texture_size=texture)
+    gc.collect()
+
+    def resident(line: str) -> int:
+        status = Path("/proc/self/status").read_text()
+        return int(next(row for row in status.splitlines() if row.startswith(line)).split()[1]) // 1024
+
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    finish(volume, frame, options, source={}, name="bench", generator=Bench(), progress=lambda share: None)
+    return {"samples": samples, "texture": texture, "above": resident("VmHWM") - before, "all": resident("VmHWM")}
+
+
+def peers(python: str, samples: int) -> dict[str, Any]:
+    """The same mesh through bench/peers.py in an environment of its own."""
+    volume = noisy(samples)
+    vertices, faces, _ = clean(*extract(volume.field, volume.origin, volume.spacing)[:2])
+    color = ((vertices + 1) * 127).astype(np.uint8)
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        np.savez(file, vertices=vertices, faces=faces, color=color)
+        file.flush()
+        script = Path(__file__).with_name("peers.py")
+        command = [python, str(script), file.name, str(FACES), "1024"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    result: dict[str, Any] = json.loads(done.stdout)
+    times = result["milliseconds"]
+    for suffix in ("", ", processor"):
+        slower = f"decimate by pymeshlab{suffix}"
+        least = min(times[slower], times[f"decimate by VTK{suffix}"])
+        stages = ("unwrap by xatlas", "bake", "inpaint by OpenCV", "export by trimesh")
+        times[f"total{suffix}"] = round(least + sum(times[f"{stage}{suffix}"] for stage in stages), 1)
+    return result
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with bench/peers-requirements.txt")
     arguments = parser.parse_args()
     warm_up()
     fresh = subprocess.run([sys.executable, "-c", _FRESH], capture_output=True, text=True, check=True)
     result = {
         "freshProcessSeconds": round(float(fresh.stdout), 2),
         "shapes": [measure(samples, arguments.runs) for samples in (256, 128)],
+        "kept": kept(256),
+        "memory": [memory(256, 1024), memory(256, 2048)] if sys.platform == "linux" else [],
     }
+    if arguments.peers:
+        result["peers"] = peers(arguments.peers, 256)
     if arguments.json:
         print(json.dumps(result))
         return
@@ -133,6 +206,20 @@ def main() -> None:
         )
         for stage, figures in shape["milliseconds"].items():
             print(f"  {stage:18s} {figures['median']:8.1f} ms   least {figures['least']:8.1f}")
+
+    print("\nfull surface against simplified, both ways, in per cent of the longest side")
+    for row in result["kept"]:
+        print(f"  {row['faces']:6d} faces: Hausdorff {100 * row['hausdorff']:.3f}, mean {100 * row['mean']:.4f}")
+    for row in result["memory"]:
+        print(f"{row['samples']}³, {row['texture']} px: {row['above']} MB above the field, {row['all']} MB in all")
+    if arguments.peers:
+        print("\npeers, 256³, the quicker of the two decimations in the total")
+        for stage, milliseconds in result["peers"]["milliseconds"].items():
+            print(f"  {stage:34s} {milliseconds:9.1f} ms")
+        for suffix in ("", ", processor"):
+            theirs = result["peers"]["milliseconds"][f"total{suffix}"]
+            ours = result["shapes"][0]["milliseconds"][f"total{suffix}"]["median"]
+            print(f"  times as long as ours{suffix}: {theirs / ours:.1f}")
 
 
 if __name__ == "__main__":

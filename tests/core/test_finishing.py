@@ -23,6 +23,8 @@ from shapes import ball, checkerboard, mesh_of, noise, torus, volume_of
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.finishing import Finished, finish, warm_up
 from spherelinks.generators.base import Frame, Shape, Surface, Volume
+from spherelinks.mesh.distance import signed
+from spherelinks.mesh.files import read
 from spherelinks.options import Options
 
 FRAME = checkerboard(256)
@@ -263,6 +265,21 @@ def test_nasty_fields(name: str) -> None:
         assert any("border" in warning for warning in report["warnings"])
     if name == "one voxel":
         assert any("too few" in warning or "instead of" in warning for warning in report["warnings"])
+
+
+OBJECTS = sorted((Path(__file__).parents[3] / "shared" / "data" / "val").glob("*.glb"))[::15]
+
+
+@pytest.mark.skipif(not OBJECTS, reason="the folder ../shared/data/val is not there")
+@pytest.mark.parametrize("path", OBJECTS, ids=lambda path: path.stem)
+def test_objects_people_made(path: Path) -> None:
+    """As the raw meshes they are and, every second one, as a field; bench/robustness.py takes them all."""
+    surface = read(path)
+    assert_sound(finished(surface, target_faces=5000))
+    if OBJECTS.index(path) % 2:
+        distance = signed(surface.vertices, surface.faces, 96)
+        grey = np.full((*distance.field.shape, 3), 128, np.uint8)
+        assert_sound(finished(Volume(distance.field, distance.origin, distance.spacing, grey), target_faces=2000))
 
 
 def assert_sound_report(done: Finished) -> dict[str, Any]:
