@@ -10,6 +10,7 @@ from gltf_validator import LODS_NOTED, assert_spotless
 from PIL import Image
 from shapes import ball, mesh_of, rotations
 
+from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.gltf.read import read
 from spherelinks.mesh.normals import vertex_normals
@@ -162,6 +163,34 @@ def test_every_variant_is_valid_and_reads_back_as_the_same_asset(
     assert difference < (1e-9 if texture_format == "png" else 5)
     assert model.name == "ball"
     assert model.images["baseColor"].media_type == f"image/{texture_format}"
+
+
+@pytest.mark.parametrize("compression", ["none", "quantized", "meshopt"])
+def test_a_normal_map_and_occlusion_lie_beside_the_colours(sphere: Mesh, compression: str) -> None:
+    along = np.cross((0.1, 1, 0), sphere.normals)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    signs = np.where(sphere.positions[:, :1] > 0, 1, -1)
+    detailed = replace(
+        sphere,
+        tangents=np.hstack([along, signs]).astype(np.float32),
+        normal_map=np.full((64, 64, 3), (140, 110, 250), np.uint8),
+        occlusion=np.full((32, 32), 77, np.uint8),
+    )
+    glb = pack(detailed, name="ball", software="", extras={}, compression=compression, texture_format="webp")
+    assert_spotless(glb, but=frozenset({"UNSUPPORTED_EXTENSION"}))
+    assert check(glb) == []
+    document = _document(glb)
+    # WebP is for colours: its halved chroma would bend the normals
+    assert [image["mimeType"] for image in document["images"]] == ["image/webp", "image/jpeg", "image/jpeg"]
+    (material,) = document["materials"]
+    assert (
+        material["occlusionTexture"]["index"] == material["pbrMetallicRoughness"]["metallicRoughnessTexture"]["index"]
+    )
+    back = read(glb).mesh
+    kept = _match(back.positions, detailed.positions)
+    assert np.allclose(back.tangents, detailed.tangents[kept], atol=0.005)
+    assert np.abs(back.normal_map.astype(int) - (140, 110, 250)).max() < 4
+    assert np.abs(back.occlusion.astype(int) - 77).max() < 4
 
 
 def test_the_texture_is_a_jpeg_with_full_chroma(sphere: Mesh) -> None:
