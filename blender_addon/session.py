@@ -105,9 +105,9 @@ class Session:
         background.run(lambda: local.start(program, address, log, with_key), running, refused)
 
     def stop_server(self) -> None:
-        """Stop the server that was started here, if it runs."""
+        """Ask the server that was started here to stop, if it runs; it ends its jobs' steps by itself."""
         if self.server is not None:
-            local.stop(self.server)
+            self.server.terminate()
             self.server = None
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from contextlib import suppress
 
 import bpy
@@ -21,8 +22,17 @@ _at_work: set[str] = set()
 
 
 def tick() -> float:
-    """Hand over what is due: at most one object a time, so that the window is never held for long."""
+    """The timer's function: seconds until the next look."""
     now = session.current()
+    try:
+        look(now)
+    except Exception:  # Blender would drop the timer, and nothing would ever be handed over again
+        traceback.print_exc()
+    return BUSY_S if now.runner.busy() or background.busy() else IDLE_S
+
+
+def look(now: session.Session) -> None:
+    """Hand over what is due: at most one object a time, so that the window is never held for long."""
     due = background.drain()
     version = now.jobs.version
     if due or version != _seen["version"]:
@@ -32,7 +42,6 @@ def tick() -> float:
     job = next((job for job in now.jobs.all() if job.state == "ready" and is_for_this_file(job)), None)
     if job is not None and _may_place():
         place(job)
-    return BUSY_S if now.runner.busy() or background.busy() else IDLE_S
 
 
 def is_for_this_file(job: Job) -> bool:
@@ -119,7 +128,7 @@ def register() -> None:
     bpy.app.handlers.save_post.append(saved)
     if not bpy.app.background:  # where timers never fire, and one that is left over breaks the end of the process
         bpy.app.timers.register(tick, first_interval=IDLE_S, persistent=True)
-        bpy.app.timers.register(pick_up, first_interval=IDLE_S)
+        bpy.app.timers.register(pick_up, first_interval=IDLE_S, persistent=True)  # a file may be loaded meanwhile
 
 
 def unregister() -> None:

@@ -65,7 +65,7 @@ extracted() {
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
     # a mirror may be frozen, and its index of sid expired; signatures are still checked
     mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' --include="$2" sid "$root" "$mirror"
-    rm -rf "$root/var/cache/apt" "$root/usr/share/doc"
+    rm -rf "$root/var/cache/apt" "$root/usr/share/doc" "$root/usr/share/locale"
     touch "$root/complete"
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -51,8 +52,9 @@ def busy() -> bool:
 
 
 def stop(wait_s: float = 5.0) -> None:
-    """Wait for the errands under way and forget their outcomes."""
+    """Wait for the errands under way, not for long, and forget their outcomes."""
+    deadline = time.monotonic() + wait_s
     for thread in list(_threads):
-        thread.join(wait_s)
+        thread.join(max(0.0, deadline - time.monotonic()))
     while not _done.empty():
         _done.get()

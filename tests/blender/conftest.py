@@ -7,13 +7,16 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from servers import bad_server
-from serving import Running, cli, free_port, wait_for
+from serving import free_port
+
+from blender_addon.client import local
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -30,22 +33,19 @@ class Served:
 
 @pytest.fixture(scope="session")
 def served():
-    """``spherelinks serve`` with a home of its own and the real pipeline."""
+    """A server with the real pipeline, started as Start a Local Server does, with a home of its own."""
     home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
     home.chmod(0o755)  # as root the database runs as another user, who must get through
-    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "STORAGE_URL")}
-    environment |= {"SPHERELINKS_HOME": str(home)}
-    log, port = home / "serve.log", free_port()
-    with log.open("wb") as output:
-        process = subprocess.Popen(cli("serve", "--port", str(port)), env=environment, stdout=output, stderr=output)
-    server = Running(process, port, environment, log)
+    address = f"http://127.0.0.1:{free_port()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPHERELINKS_HOME", str(home))
+        for variable in ("DATABASE_URL", "STORAGE_URL"):
+            patch.delenv(variable, raising=False)
+        started = local.start(Path(sys.executable).with_name("spherelinks"), address, home / "log", with_key=True)
     try:
-        wait_for(server.is_ready, "ready", server)
-        yield Served(f"http://127.0.0.1:{port}", server.command("keys", "create")["key"])
+        yield Served(address, started.key)
     finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(60)
+        local.stop(started.process)
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -75,6 +75,15 @@ def steps(archive, server, key, picture, out):
     yield from until(lambda: not session.current().checking)
     yield 1.5
     yield from shown(out, "placed")
+    pictures = importlib.import_module(f"{ADDON}.pictures")
+    with screen().override():
+        view = pictures.from_view(bpy.context).data
+        render = pictures.from_render(bpy.context).data
+        bpy.context.window_manager.clipboard = str(Path(picture).resolve())
+        bpy.ops.spherelinks.paste()
+    pasted = Path(bpy.context.scene.spherelinks.filepath).read_bytes()
+    (out / "view.png").write_bytes(view)
+    (out / "render.png").write_bytes(render)
     with screen().override():
         bpy.ops.ed.undo()
     yield 0.5
@@ -98,16 +107,11 @@ def steps(archive, server, key, picture, out):
     yield from until(lambda: not session.current().runner.busy())
     cancelled = session.current().jobs.get(second).state
     yield 0.5
-    view = bpy.context.preferences.view
-    names = {}
-    for language in ("de_DE", "en_US"):
-        view.language = language
-        names[language] = bpy.app.translations.pgettext_iface("Real Height")
     bpy.ops.preferences.addon_disable(module=ADDON)
     return {
-        "real_height": names,
         "version": bpy.app.version_string,
         "objects": objects,
+        "pasted": pasted == Path(picture).read_bytes(),
         "undone": undone,
         "redone": redone,
         "cancelled": cancelled,
