@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 from spherelinks.errors import RateLimited
 from spherelinks.jobs.status import JobStatus
 
 WAITERS = 32
-"""Requests of one process that may wait at a time."""
+"""Requests of one process that may wait at a time; those of one key may take half of the places."""
 LONGEST_S = 60
 """Seconds that one may wait at most."""
 STREAM_S = 300
@@ -25,12 +26,17 @@ class Waiters:
     """Places for requests that wait."""
 
     def __init__(self, places: int = WAITERS) -> None:
-        self._places = threading.Semaphore(places)
+        self._places = places
+        self._taken: Counter[bytes] = Counter()
+        self._lock = threading.Lock()
 
-    def until_ended(self, look: Look, seconds: float) -> JobStatus:
-        """The job once it has ended, or as it is after so many seconds; at once where no place is free."""
+    def until_ended(self, key: bytes, look: Look, seconds: float) -> JobStatus:
+        """The job once it has ended, or as it is after so many seconds; at once where no place is free.
+
+        key : the digest of the key that asks; look : reads the job
+        """
         job = look()
-        if job.status != "PROCESSING" or seconds <= 0 or not self._places.acquire(blocking=False):
+        if job.status != "PROCESSING" or seconds <= 0 or not self._enter(key):
             return job
         try:
             deadline = time.monotonic() + seconds
@@ -38,23 +44,23 @@ class Waiters:
                 time.sleep(_LOOK_S)
                 job = look()
         finally:
-            self._places.release()
+            self._leave(key)
         return job
 
-    def changes(self, look: Look) -> Iterator[JobStatus | None]:
+    def changes(self, key: bytes, look: Look) -> Iterator[JobStatus | None]:
         """The job as it is, then each time it has changed, until it has ended or minutes have passed.
 
         None now and then where nothing changes, so that a client that has left is noticed. Looks once before it
         returns. Raises RateLimited where no place is free, and what ``look`` raises.
         """
         job = look()
-        if not self._places.acquire(blocking=False):
+        if not self._enter(key):
             raise RateLimited("Too many requests wait for jobs.", retry_after=5, hint="Ask for the status instead.")
-        changes = self._changes(look, job)
+        changes = self._changes(key, look, job)
         first = next(changes)  # one that has begun gives its place back whatever becomes of it
         return itertools.chain([first], changes)
 
-    def _changes(self, look: Look, job: JobStatus) -> Iterator[JobStatus | None]:
+    def _changes(self, key: bytes, look: Look, job: JobStatus) -> Iterator[JobStatus | None]:
         try:
             deadline = time.monotonic() + STREAM_S
             spoken = time.monotonic()
@@ -69,4 +75,17 @@ class Waiters:
                     spoken = time.monotonic()
                     yield None
         finally:
-            self._places.release()
+            self._leave(key)
+
+    def _enter(self, key: bytes) -> bool:
+        """Take a place; False where none is free for this key."""
+        with self._lock:
+            free = self._taken.total() < self._places and self._taken[key] < self._places // 2
+            if free:
+                self._taken[key] += 1
+            return free
+
+    def _leave(self, key: bytes) -> None:
+        with self._lock:
+            self._taken[key] -= 1
+            self._taken += Counter()  # forgets the keys that have none

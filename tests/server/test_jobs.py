@@ -284,15 +284,19 @@ def test_events_tell_every_change_until_the_end(caller: Caller, storage: Storage
     assert len({json.dumps(event) for event in told}) == len(told)
 
 
-def test_places_for_those_who_wait_are_few_and_given_back(caller: Caller, png: bytes) -> None:
+def test_places_for_those_who_wait_are_few_shared_and_given_back(
+    caller: Caller, make_caller: Callable[..., Caller], png: bytes
+) -> None:
     job = caller.submit(png)
-    open_streams = [caller.http.get(f"/v1/jobs/{job}/events", headers=caller.headers) for _ in range(waiting.WAITERS)]
+    open_streams = [caller.get(f"/v1/jobs/{job}/events") for _ in range(waiting.WAITERS // 2)]
     refused = caller.get(f"/v1/jobs/{job}/events")
     assert refused.json is not None
     assert (refused.status_code, refused.json["error"]["code"]) == (429, "rate_limited")
     at_once = caller.get(f"/v1/status/{job}?wait=60")  # answers now instead
     assert at_once.json is not None
     assert at_once.json["status"] == "PROCESSING"
+    other = make_caller()
+    assert other.get(f"/v1/jobs/{other.submit(png)}/events").status_code == 200  # one key cannot take them all
     for response in open_streams:
         response.close()
     del open_streams, response

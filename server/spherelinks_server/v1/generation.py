@@ -129,6 +129,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     if wanted is not None:
         job_id = accepted.job_id
         job = parts.waiters.until_ended(
+            access.digest(),
             lambda: jobs.find(parts.engine, who.account_id, job_id, sandbox=who.sandbox),
             min(int(wanted[1]), LONGEST_S),
         )
@@ -173,7 +174,7 @@ def status(path: JobPath, query: StatusQuery) -> Response:
     """
     parts = services()
     digest = access.digest()
-    job = parts.waiters.until_ended(lambda: jobs.read(parts.engine, digest, path.job_id), query.wait)
+    job = parts.waiters.until_ended(digest, lambda: jobs.read(parts.engine, digest, path.job_id), query.wait)
     return answer(views.status(job))
 
 
