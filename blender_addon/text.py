@@ -32,6 +32,6 @@ def tip(layout: bpy.types.UILayout, failure: Failure, width: int = 0) -> None:
 def paragraph(layout: bpy.types.UILayout, text: str, width: int, icon: Icon) -> None:
     """Text in as many lines as it takes; one where `width` is 0."""
     scale = bpy.context.preferences.system.ui_scale
-    letters = max(int(width / (6.3 * scale)) - 4, 16) if width else 10_000
+    letters = max(int(width / (7 * scale)) - 5, 16) if width else 10_000
     for number, line in enumerate(textwrap.wrap(text, letters)):
         layout.label(text=line, icon=icon if number == 0 else "BLANK1", translate=False)

@@ -99,8 +99,7 @@ def _resolved(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[s
 
 
 def _field(name: str, part: Mapping[str, Any]) -> Field | None:
-    label = re.sub("(?<=[a-z])(?=[A-Z])", " ", name)
-    label = label[:1].upper() + label[1:].title()[1:]
+    label = re.sub("(?<=[a-z])(?=[A-Z])", " ", name).title()
     text = str(part.get("description", "")).rstrip(".")
     default = part.get("default")
     match part.get("type"):

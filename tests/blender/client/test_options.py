@@ -18,6 +18,12 @@ def test_every_option_of_the_server_has_a_field(description):
     assert description.sizes
 
 
+def test_labels_are_the_names_in_words(description):
+    labels = {field.name: field.label for field in description.fields}
+    assert labels["textureSize"] == "Texture Size"
+    assert labels["seed"] == "Seed"
+
+
 def test_defaults_are_not_sent(description):
     assert description.request({field.name: field.default for field in description.fields}) == {}
 
