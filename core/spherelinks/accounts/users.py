@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import math
 import re
 import secrets
 import threading
@@ -19,12 +20,12 @@ from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import accounts
-from spherelinks.database import Account, SignInLink, User, new_id
+from spherelinks.database import Account, SignInLink, User, new_id, transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 
 PASSWORD_LENGTHS = (10, 200)
@@ -206,25 +207,27 @@ RETURNING tries, extract(epoch FROM ends_at - now())::float
 """
 
 
-def count_try(session: Session, email: str, address: str) -> None:
-    """Count a try to sign in or up before it is judged; commit it whatever comes of it.
+def count_try(engine: Engine, email: str, address: str) -> None:
+    """Count a try to sign in or up before it is judged, in a transaction of its own: it counts whatever comes of it.
 
     address : the client's network address; an IPv6 one counts with its /64
 
-    Raises RateLimited where this e-mail address, known or not, or this network address has had its tries.
+    Raises RateLimited where this e-mail address, known or not, or this network address has had its tries;
+    DatabaseUnavailable.
     """
-    session.execute(text("DELETE FROM sign_in_tries WHERE ends_at <= now()"))
-    waits = []
-    for bucket, limit in _buckets(email, address).items():
-        tries, wait = session.execute(text(_COUNT), {"bucket": bucket, "window": WINDOW}).one()
-        if tries > limit:
-            waits.append(wait)
-    if waits:
-        minutes = -(-max(waits) // 60)
+    wait = 0.0
+    with transaction(engine) as session:
+        session.execute(text("DELETE FROM sign_in_tries WHERE ends_at <= now()"))
+        for bucket, limit in _buckets(email, address).items():
+            tries, rest = session.execute(text(_COUNT), {"bucket": bucket, "window": WINDOW}).one()
+            if tries > limit:
+                wait = max(wait, rest)
+    if wait:
+        minutes = math.ceil(wait / 60)
         raise RateLimited(
             "Too many tries to sign in.",
-            retry_after=max(waits),
-            hint=f"Try again in {minutes:.0f} minute{'s' if minutes > 1 else ''}.",
+            retry_after=wait,
+            hint=f"Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
         )
 
 

@@ -9,7 +9,6 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from spherelinks.accounts import closing, sessions, users
-from spherelinks.accounts.users import count_try
 from spherelinks.database import transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 from spherelinks_server.dashboard import gate
@@ -67,14 +66,7 @@ def delete() -> ResponseReturnValue:
 def _knows_password(password: str) -> bool:
     """Whether it is the user's. Raises RateLimited: a stolen session must not be good for guessing."""
     me = gate.me()
-    refused: RateLimited | None = None
-    with transaction(services().engine) as session:
-        try:
-            count_try(session, me.email or "", request.remote_addr or "")
-        except RateLimited as error:
-            refused = error
-    if refused is not None:
-        raise refused
+    users.count_try(services().engine, me.email or "", request.remote_addr or "")
     with transaction(services().engine) as session:
         return users.knows(users.get(session, me.user_id), password)
 

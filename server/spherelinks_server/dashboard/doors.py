@@ -32,7 +32,7 @@ def sign_in() -> ResponseReturnValue:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     wanted = _inside(request.form.get("next", ""))
     try:
-        _count_try(email)
+        users.count_try(services().engine, email, request.remote_addr or "")
     except RateLimited as error:
         return _refused(_sign_in_form(email=email, next=wanted, problem=f"{error.message} {error.hint}"), error)
     with transaction(services().engine) as session:
@@ -60,7 +60,7 @@ def sign_up() -> ResponseReturnValue:
         return _sign_up_form(), HTTPStatus.FORBIDDEN
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
-        _count_try(email)
+        users.count_try(services().engine, email, request.remote_addr or "")
         with transaction(services().engine) as session:
             users.sign_up(session, email, password)
     except RateLimited as error:
@@ -99,18 +99,6 @@ def _sign_up_form(**values: object) -> str:
     with transaction(services().engine) as session:
         free = plans.get(session, plans.FREE).monthly_credits
     return render_template("sign_up.html", free=free, **values)
-
-
-def _count_try(email: str) -> None:
-    """Raises RateLimited. A transaction of its own: the try counts whatever comes of it."""
-    refused: RateLimited | None = None
-    with transaction(services().engine) as session:
-        try:
-            users.count_try(session, email, request.remote_addr or "")
-        except RateLimited as error:
-            refused = error
-    if refused is not None:
-        raise refused
 
 
 def _refused(page: str, error: RateLimited) -> ResponseReturnValue:

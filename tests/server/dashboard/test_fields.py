@@ -21,6 +21,8 @@ def as_form(options: dict[str, Any]) -> dict[str, str]:
                 form[f"{field.name}.unit"] = given.pop("unit", "cm")
                 measure, length = next(iter(given.items()), ("height", ""))
                 form |= {f"{field.name}.measure": measure, field.name: str(length)}
+            case "check":
+                form |= {field.name: "on"} if value else {}
             case "numbers":
                 form[field.name] = ", ".join(map(str, value))
             case "check":
@@ -44,6 +46,7 @@ def test_every_option_has_a_control() -> None:
         {"textureSize": 600, "simplifyRatio": 0.5, "seed": 4294967295, "generator": "inflate"},
         {"targetFaces": 1234, "lods": [0.5, 0.1], "collider": "box", "pivot": "center", "normalMap": True},
         {"dimensions": {"longest": 2.5, "unit": "ft"}},
+        {"normalMap": True, "delight": True},
         *(preset.options for preset in fields.PRESETS),
     ],
 )

@@ -68,6 +68,7 @@ for (const radio of form.querySelectorAll("[data-options]")) {
   radio.addEventListener("change", () => {
     const chosen = JSON.parse(radio.dataset.options);
     for (const input of options) {
+      if (input.type === "checkbox") input.checked = Boolean(chosen[input.name]);
       if (!("default" in input.dataset) || input.name.startsWith("dimensions")) continue;
       const value = chosen[input.name] ?? input.dataset.default;
       input.value = Array.isArray(value) ? value.join(", ") : value;
