@@ -1,7 +1,10 @@
 """One job against servers of every kind: it ends as it should, or with one clear reason, and never twice."""
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from servers import JOB, bad_server
@@ -14,6 +17,7 @@ from blender_addon.client.runner import Runner
 
 KEY = "sk_secret"
 LIMIT_S = 60
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +135,24 @@ def test_another_run_takes_a_job_up_where_the_first_left_it(servers, tmp_path):
     ]
     assert posted == [unsent.id]
     second.close()
+
+
+def test_jobs_of_a_killed_process_are_taken_over(tmp_path):
+    script = (
+        "import sys, time; from pathlib import Path; from blender_addon.client.jobs import Jobs\n"
+        "jobs = Jobs(Path(sys.argv[1]))\n"
+        "print(jobs.new('http://127.0.0.1', 'mug', b'picture').id, flush=True); time.sleep(600)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, tmp_path], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    job_id = process.stdout.readline().strip()
+    jobs = Jobs(tmp_path)
+    assert jobs.adopt() == []
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    assert [job.id for job in jobs.adopt()] == [job_id]
+    assert jobs.picture(job_id).read_bytes() == b"picture"
+    jobs.close()
 
 
 def test_a_cancelled_job_is_stopped_on_the_server_too(servers, jobs):
