@@ -25,6 +25,8 @@ bench: $(VENV)/installed-test
 	$(BIN)/python bench/finishing.py
 	$(BIN)/python bench/thumbnail.py
 	$(BIN)/python bench/files.py
+	$(BIN)/python bench/unwrap.py
+	$(BIN)/python bench/fidelity.py
 	$(BIN)/python bench/matte.py
 	$(BIN)/python bench/api.py
 
