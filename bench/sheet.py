@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Contact sheet: `python bench/sheet.py PICTURES sheet.jpg --generator lift`
+"""Contact sheets: `python bench/sheet.py PICTURES sheet.jpg --generator lift` writes sheet_1.jpg, sheet_2.jpg ...
 
 A row for each picture: the picture, then the model's front, right, back and left, flat base colour under one light from
-the viewer's upper left. Two pictures beside each other. Renders with the shared bench's Embree renderer.
+the viewer's upper left. Two pictures beside each other, 30 on a sheet. Renders with the shared bench's Embree renderer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from PIL import Image
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 SIDE = 120
+ON_A_SHEET = 30
 
 
 def row(picture: Path, generator: str) -> np.ndarray:
@@ -54,11 +55,12 @@ def main() -> int:
         return 0
     sys.path.insert(0, str(BENCH))
     paths = sorted(p for p in a.pictures.iterdir() if p.suffix in (".webp", ".png", ".jpg"))[:: a.every]
-    rows = [row(path, a.generator) for path in paths]
-    if len(rows) % 2:
-        rows.append(np.full_like(rows[0], 255))
-    sheet = np.concatenate([np.concatenate(rows[::2]), np.concatenate(rows[1::2])], 1)
-    Image.fromarray(sheet).save(a.sheet, quality=85)
+    for number, start in enumerate(range(0, len(paths), ON_A_SHEET), 1):
+        rows = [row(path, a.generator) for path in paths[start : start + ON_A_SHEET]]
+        if len(rows) % 2:
+            rows.append(np.full_like(rows[0], 255))
+        sheet = np.concatenate([np.concatenate(rows[::2]), np.concatenate(rows[1::2])], 1)
+        Image.fromarray(sheet).save(a.sheet.with_stem(f"{a.sheet.stem}_{number}"), quality=80)
     return 0
 
 

@@ -14,8 +14,9 @@ from matplotlib import pyplot as plt
 SHOWN = {
     "front": "depth of the visible surface\n(L1, shares of the object)",
     "thickness": "thickness (L1)",
+    "thicker": "sampler: thickness\n(squared error of the velocity)",
     "profile": "occupancy along the ray (BCE)",
-    "back": "colour of the far side (L1)",
+    "back": "colour of the far side\n(L1; sampler: squared error)",
     "degrees": "elevation (mean error, degrees)",
     "field": "field of view (mean error, share)",
 }
@@ -30,8 +31,10 @@ def main() -> None:
     with a.curve.open() as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     samples = [row["samples"] / 1000 for row in rows]
-    figure, axes = plt.subplots(2, 3, figsize=(10, 5.2), constrained_layout=True)
-    for ax, (name, title) in zip(axes.flat, SHOWN.items(), strict=True):
+    shown = {name: title for name, title in SHOWN.items() if name in rows[0]}
+    down, across = -(-len(shown) // 3), min(len(shown), 3)
+    figure, axes = plt.subplots(down, across, figsize=(3.4 * across, 2.6 * down), constrained_layout=True)
+    for ax, (name, title) in zip(axes.flat, shown.items(), strict=True):
         ax.plot(samples, [row[name] for row in rows], color="C0", label="the held-out sources")
         if f"train {name}" in rows[0]:
             ax.plot(samples, [row[f"train {name}"] for row in rows], color="C1", label="training, varied")

@@ -33,7 +33,9 @@ class Lift:
     name: ClassVar[str] = "lift"
     version: ClassVar[str] = "2"
     fallback: ClassVar[str | None] = "inflate"
-    notes: ClassVar[tuple[str, ...]] = ("lift has no diffusion steps; diffusionSteps was ignored.",)
+    notes: ClassVar[tuple[str, ...]] = (
+        "lift has no diffusion steps; diffusionSteps was ignored. The generator lift-flow has them.",
+    )
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed where they are missing."""

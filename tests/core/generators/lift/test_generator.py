@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generators.base import Frame
-from spherelinks.generators.lift.generator import Lift
+from spherelinks.generators.lift.generator import Lift, LiftFlow
 from spherelinks.generators.lift.onnx import FOLDER
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
@@ -63,6 +63,38 @@ def test_a_mirrored_picture_gives_the_mirrored_guess(lift: Lift) -> None:
 def test_says_that_it_has_no_steps(lift: Lift) -> None:
     notes = lift.generate(_shaded_ball(), Options(), lambda share: None).notes
     assert any("diffusionSteps" in note for note in notes)
+
+
+@pytest.fixture(scope="module")
+def flow() -> LiftFlow:
+    return LiftFlow()
+
+
+def test_seeds_differ_behind_and_agree_in_front(lift: Lift, flow: LiftFlow) -> None:
+    frame = _shaded_ball()
+    known = lift.guess(frame, Options(), lambda share: None)
+    one, other, again = (
+        flow.guess(frame, Options(seed=seed, diffusion_steps=4), lambda share: None) for seed in (1, 2, 1)
+    )
+    for guess in (one, other):
+        np.testing.assert_array_equal(guess.front, known.front)
+        assert (guess.elevation, guess.tangent) == (known.elevation, known.tangent)
+        assert (guess.thickness >= 0).all()
+    assert np.abs(one.thickness - other.thickness).max() > 0.01
+    assert np.abs(one.back - other.back).max() > 0.01
+    for field in ("thickness", "profile", "back"):
+        assert getattr(one, field).tobytes() == getattr(again, field).tobytes()
+
+
+def test_every_step_is_taken_and_told(flow: LiftFlow) -> None:
+    frame, told = _shaded_ball(), list[float]()
+    few = flow.generate(frame, Options(diffusion_steps=1), lambda share: None)
+    many = flow.generate(frame, Options(diffusion_steps=7), told.append)
+    assert few.field.shape != many.field.shape or few.field.tobytes() != many.field.tobytes()
+    assert len(told) == 8
+    assert told == sorted(told)
+    assert told[-1] == 1
+    assert not many.notes
 
 
 def test_its_files_are_small(lift: Lift) -> None:
