@@ -61,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
             self.json({"status": status, "progress": 100 if done else 50, "stage": "x", "error": why})
         elif path.startswith("v1/download"):
             if mode == "redirected":
-                self.redirect(f"http://127.0.0.2:{self.server.server_port}/elsewhere/v1/download/{JOB}")
+                self.redirect(f"http://localhost:{self.server.server_port}/elsewhere/v1/download/{JOB}")
             elif mode == "half":
                 self.send(200, glb()[:-8])
             elif mode == "broken-off":
@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class BadServer(ThreadingHTTPServer):
-    """Listens on all of loopback, so that 127.0.0.2 is another host to it.
+    """At 127.0.0.1, to which localhost is another host.
 
     seen : mode, method, path and headers of each request
     """
@@ -106,7 +106,7 @@ class BadServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("0.0.0.0", 0), Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.seen: list[tuple[str, str, str, dict[str, str]]] = []
         self.stopping = threading.Event()
 
