@@ -25,8 +25,6 @@ def as_form(options: dict[str, Any]) -> dict[str, str]:
                 form |= {field.name: "on"} if value else {}
             case "numbers":
                 form[field.name] = ", ".join(map(str, value))
-            case "check":
-                form |= {field.name: "on"} if value else {}  # as browsers send it
             case _:
                 form[field.name] = "" if value is None else str(value)
     return form
