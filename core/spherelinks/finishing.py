@@ -100,7 +100,8 @@ def finish(
     source : JSON values about the picture, such as its sha256, kept in asset.extras
     name : of the asset's node, mesh, material and image
     most_faces : faces to keep where options give neither simplify_ratio nor target_faces
-    progress : called after each stage with the share done; what it raises, such as Cancelled, ends the work there
+    progress : called after each stage, and within the long ones, with the share done; what it raises, such as
+        Cancelled, ends the work there
 
     The mesh is closed, 2-manifold and stands in the common frame, or as options.dimensions and options.pivot say; so
     is each level of detail. The same input gives the same bytes, in any process of the same engine version on the same
@@ -109,16 +110,20 @@ def finish(
     timings: dict[str, float] = {}
     warnings = list(shape.notes)
 
-    @contextmanager
-    def stage(label: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        timings[label] = round((time.perf_counter() - start) * 1000, 1)
-        progress(_DONE[label])
+    done = 0.0
 
-    with stage("surface"):
+    @contextmanager
+    def stage(label: str) -> Iterator[Progress]:
+        nonlocal done
+        start, before = time.perf_counter(), done
+        yield lambda share: progress(before + share * (_DONE[label] - before))
+        timings[label] = round((time.perf_counter() - start) * 1000, 1)
+        done = _DONE[label]
+        progress(done)
+
+    with stage("surface") as within:
         if isinstance(shape, Surface):
-            body = solid(shape.vertices, shape.faces)
+            body = solid(shape.vertices, shape.faces, progress=within)
             vertices, faces = body.vertices, body.faces
             warnings += body.notes
         else:
@@ -130,17 +135,17 @@ def finish(
         if removed.share > TRIFLE:
             warnings.append(_lost(removed))
     full = vertices, faces
-    with stage("simplify"):
+    with stage("simplify") as within:
         extracted = len(faces)
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
         if most_faces and not options.model_fields_set & {"simplify_ratio", "target_faces"}:
             wanted = min(extracted, most_faces)
-        original, bodies = vertices, int(parts(faces, len(vertices)).max()) + 1
-        vertices, faces = simplify(vertices, faces, wanted)
+        bodies = int(parts(faces, len(vertices)).max()) + 1
+        vertices, faces = simplify(vertices, faces, wanted, within)
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
         topology = examine(vertices, faces)
-        away = deviation(original, vertices, faces)
+        away = deviation(full[0], vertices, faces)
         if topology.parts < bodies or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share, bodies - topology.parts))
         normals = vertex_normals(vertices, faces)
@@ -169,13 +174,14 @@ def finish(
     pose = stand(vertices, *_size(options), pivot=options.pivot)
     lods = []
     if options.lods:
-        with stage("lods"):
+        with stage("lods") as within:
             for level, ratio in enumerate(options.lods, 1):
                 fewer = round(len(faces) * ratio)
                 lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose)
                 if abs(len(lod.faces) - fewer) > TOLERANCE * fewer:
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
+                within(level / len(options.lods))
     with stage("pack"):
         positions, _ = apart(pose.place(vertices), faces)
         colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]

@@ -433,6 +433,31 @@ def test_progress_rises_to_one_and_may_cancel() -> None:
         finish(volume_of(ball()), FRAME, options, source={}, name="x", generator=Made(), progress=stop)
 
 
+def test_the_long_stages_can_be_left_in_their_midst() -> None:
+    shares: list[float] = []
+
+    def listen(share: float) -> None:
+        shares.append(share)
+        if len(shares) == stop_at:
+            raise Cancelled("stop")
+
+    def work() -> None:
+        options = Options(texture_size=512, target_faces=200, lods=[0.5, 0.25])
+        surface = Surface(*NASTY_MESHES["open cloth"])
+        finish(surface, FRAME, options, source={}, name="x", generator=Made(), progress=listen)
+
+    stop_at = -1
+    work()
+    assert shares == sorted(shares)
+    assert sum(share < 0.12 for share in shares) >= 2  # while the surface is made
+    assert sum(0.16 < share < 0.5 for share in shares) >= 1  # while it is simplified
+    stop_at = 2
+    shares.clear()
+    with pytest.raises(Cancelled):
+        work()
+    assert len(shares) == 2
+
+
 _AGAIN = """
 import hashlib, sys
 sys.path[:0] = [{tests!r}, {here!r}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from spherelinks.mesh.topology import Faces, Vertices
 SAMPLES = 256
 #: Samples of margin round it, and how far from the surface distances are kept.
 MARGIN, BAND = 3.63, 2.0
+#: Triangles measured between two calls of `progress`.
+AT_ONCE = 50_000
 #: Half the thickness, in samples, that a sheet with the outside on both sides gets. Above √2 / 2 no two samples across
 #: a face of the grid lie on either side of it with nothing between them, so that the plate has no holes.
 HALF = 0.75
@@ -35,14 +38,19 @@ class Distance:
     thickened: float
 
 
-def signed(vertices: Vertices, faces: Faces, samples: int = SAMPLES) -> Distance:
+def signed(
+    vertices: Vertices,
+    faces: Faces,
+    samples: int = SAMPLES,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Distance:
     """The signed distance to the outer surface of (V, 3) float32 vertices and (F, 3) int32 faces, within BAND samples.
 
     Outside is what a flood from the grid's border reaches over samples further than half a cell from every triangle;
     two neighbouring samples on either side of a triangle cannot both be so far, so it leaks through openings wider
     than a cell only. Which way faces look does not count. Everything else is inside: cavities, overlaps and inner
     walls are filled. Where both sides are outside, as with cloth, leaves and walls thinner than a cell, the surface
-    becomes a plate of 2 * HALF samples. `samples` lie along the longest side.
+    becomes a plate of 2 * HALF samples. `samples` lie along the longest side; `progress` hears the share done.
     """
     low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
     spacing = float((high - low).max()) / (samples - 1) or 1.0
@@ -51,13 +59,18 @@ def signed(vertices: Vertices, faces: Faces, samples: int = SAMPLES) -> Distance
     corners = ((vertices - origin) / spacing)[faces].astype(np.float32)
     square = np.full(shape, np.float32(BAND * BAND))
     owner = np.full(shape, -1, np.int32)
-    _measure(corners, square, owner)
-    field, thin, near = _sign(corners, square, owner, _flood(square))
+    for start in range(0, len(corners), AT_ONCE):
+        _measure(corners[start : start + AT_ONCE], start, square, owner)
+        progress(0.5 * min(1, (start + AT_ONCE) / len(corners)))
+    reached = _flood(square)
+    progress(0.7)
+    field, thin, near = _sign(corners, square, owner, reached)
+    progress(1.0)
     return Distance(field * np.float32(spacing), origin, spacing, thin / max(near, 1))
 
 
 @njit(cache=True, nogil=True)
-def _measure(corners, square, owner):  # type: ignore[no-untyped-def]
+def _measure(corners, start, square, owner):  # type: ignore[no-untyped-def]
     """Squared distances and nearest triangles, in place, of samples less than BAND from a triangle; grid units.
 
     Each triangle is swept along the axis that it faces most: over its shadow, grown by BAND, only the samples are
@@ -104,7 +117,7 @@ def _measure(corners, square, owner):  # type: ignore[no-untyped-def]
                     x, y, z = at[0], at[1], at[2]
                     away, _, _ = to_triangle(float(x), float(y), float(z), corners, f)
                     if away < square[x, y, z]:
-                        square[x, y, z], owner[x, y, z] = away, f
+                        square[x, y, z], owner[x, y, z] = away, start + f
 
 
 @njit(cache=True, nogil=True)

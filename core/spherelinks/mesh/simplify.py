@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
 import fast_simplification
@@ -15,16 +16,20 @@ from spherelinks.mesh.topology import Faces, Vertices, examine, parts
 _LOCK = Lock()
 SMALLEST = 4
 TOLERANCE = 0.02
+ATTEMPTS = 6
 #: Flat parts are merged where that moves the surface by less than this share of the mean edge.
 SLACK = 0.05
 
 
-def simplify(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, Faces]:
+def simplify(
+    vertices: Vertices, faces: Faces, target: int, progress: Callable[[float], None] = lambda share: None
+) -> tuple[Vertices, Faces]:
     """A closed manifold of `target` faces, within 2 %, by quadric edge collapses (Garland & Heckbert 1997).
 
     vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold. Where collapses make sheets touch, they
     are taken apart again. Returns the closest closed manifold found: the input itself where it has no more faces
-    than asked, and more faces than asked where fewer would not hold every body (a body needs four).
+    than asked, and more faces than asked where fewer would not hold every body (a body needs four). `progress` is
+    called with the share done after each try, of which there may be ATTEMPTS.
     """
     target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
     if len(faces) <= target:
@@ -32,8 +37,9 @@ def simplify(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, F
     best = source = vertices, faces
     flattened = False
     ask = target
-    for _ in range(6):
+    for attempt in range(1, ATTEMPTS + 1):
         found = apart(*separate(*_collapse(*source, ask)))
+        progress(attempt / ATTEMPTS)
         topology = examine(*found)
         if topology.manifold and topology.volume > 0 and not again(found[0]).any():
             if abs(len(found[1]) - target) < abs(len(best[1]) - target):

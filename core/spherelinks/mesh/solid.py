@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import manifold3d
@@ -36,15 +37,20 @@ class Solid:
     notes: tuple[str, ...] = ()
 
 
-def solid(vertices: Vertices, faces: Faces, samples: int = SAMPLES) -> Solid:
+def solid(
+    vertices: Vertices,
+    faces: Faces,
+    samples: int = SAMPLES,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Solid:
     """Close, orient and untangle (V, 3) float32 vertices and (F, 3) integer faces.
 
     Vertices at one place are merged, doubled faces dropped, small openings and those at the base closed, faces turned
     to agree with their neighbours and each part turned outward. Where that makes a closed manifold, or one that only
     touches itself, its triangles stay as they are, sharp edges and all. Everything else, open, branching, one-sided
     (Klein's bottle) or without thickness, is made anew from its distance field of so many `samples` along the longest
-    side: see :mod:`spherelinks.mesh.distance`. Raises GeneratorFailed for what is no mesh, holds no triangle with an
-    area, is larger than MOST, or has coordinates that are not finite.
+    side: see :mod:`spherelinks.mesh.distance`; `progress` hears the share of that. Raises GeneratorFailed for what is
+    no mesh, holds no triangle with an area, is larger than MOST, or has coordinates that are not finite.
     """
     _check(vertices, faces)
     vertices, faces = _welded(vertices, faces)
@@ -57,7 +63,7 @@ def solid(vertices: Vertices, faces: Faces, samples: int = SAMPLES) -> Solid:
     if sided and (kept := _kept(vertices, faces, longest)):
         return Solid(*kept, tuple(notes))
     open_edges = int((_partners(faces) < 0).sum())
-    distance = signed(vertices, faces, samples)
+    distance = signed(vertices, faces, samples, progress)
     if not (distance.field < 0).any():
         raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
     why = f"has {open_edges} edges where it is open or branches" if open_edges else "is not the boundary of a body"
