@@ -151,6 +151,7 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     page.click("label:has-text('Draft')")
     page.click("text=Advanced options")
     assert page.input_value("[name=textureSize]") == "512"
+    page.select_option("[name=compression]", "meshopt")  # which the viewer must know, too
     page.click("text=Make the model")
     stages = set()
 

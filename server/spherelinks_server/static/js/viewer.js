@@ -1,5 +1,7 @@
 // The 3D viewer's buttons, and models that turn by themselves unless motion is unwelcome.
-import "../vendor/model-viewer.min.js";
+import {ModelViewerElement} from "../vendor/model-viewer.min.js";
+
+ModelViewerElement.meshoptDecoderLocation = new URL("meshopt.js", import.meta.url).href;
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
