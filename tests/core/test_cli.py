@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -204,11 +206,17 @@ def test_an_interrupted_generate_leaves_no_file_and_no_process(picture, tmp_path
         os.killpg(process.pid, 0)
 
 
-def test_keys_and_accounts_live_through_their_whole_life(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    for folder in (home, *home.parents):  # as root the database runs as another user, who must get through
-        if folder.stat().st_uid == os.getuid() and "pytest" in folder.name:
-            folder.chmod(0o755)
+@pytest.fixture
+def open_home():
+    """A home that every user may enter: as root the database runs as another, and pytest's own folder is closed."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)
+    yield home
+    shutil.rmtree(home)
+
+
+def test_keys_and_accounts_live_through_their_whole_life(open_home):
+    home = open_home
 
     def run(*arguments):
         done = spherelinks(*arguments, "--json", SPHERELINKS_HOME=str(home), DATABASE_URL="", STORAGE_URL="")
