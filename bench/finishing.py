@@ -143,7 +143,7 @@ def kept(samples: int) -> list[dict[str, float]]:
 
 
 def memory(samples: int, texture: int) -> dict[str, int]:
-    """Megabytes in use at most while a field is finished: in all, libraries too, and without the field and its colours."""
+    """Megabytes in use at most while a field is finished: in all, with libraries, and without the field given."""
     volume, frame = noisy(samples), picture()
     options = Options(texture_size=texture)
     gc.collect()
