@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 
-from spherelinks import logs
+from spherelinks import logs, telemetry
 from spherelinks.config import Settings
 
 
@@ -27,6 +27,7 @@ def main(kind: str, *arguments: str) -> None:
 
         settings = Settings.from_env()
         logs.configure(settings.log_format)
+        telemetry.report_errors()
         assert settings.database_url is not None
         run_worker(settings, settings.database_url)
 

@@ -16,7 +16,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from spherelinks import logs
+from spherelinks import logs, telemetry
 from spherelinks.config import Settings
 from spherelinks.database import connect
 from spherelinks.errors import ConfigurationError
@@ -57,9 +57,11 @@ def application() -> OpenAPI:
     """The application of this process, by its environment. Raises ConfigurationError."""
     settings = Settings.from_env()
     logs.configure(settings.log_format)
+    telemetry.report_errors()
     _end_with_parent()
     engine, storage = connect(database_url(settings)), open_storage(settings)
     app = create_app(settings, engine, storage, rate_limit=limits.per_minute())
+    telemetry.trace(app)
     # loading generators takes seconds: be done before somebody asks
     threading.Thread(target=app.extensions[EXTENSION].survey.findings, name="survey", daemon=True).start()
     return app

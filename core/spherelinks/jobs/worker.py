@@ -25,7 +25,7 @@ from procrastinate import App, JobContext, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from sqlalchemy import Engine
 
-from spherelinks import logs
+from spherelinks import logs, telemetry
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, opened, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
@@ -303,6 +303,7 @@ def main() -> None:
     """``spherelinks worker``: a worker on the environment's settings, and on a database with current tables."""
     settings = Settings.from_env()
     logs.configure(settings.log_format)
+    telemetry.report_errors()
     with opened(settings) as url:
         migrate(url)
         run_worker(settings, url)
