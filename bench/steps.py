@@ -15,6 +15,7 @@ import time
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from spherelinks.generators import Frame, Volume, load
@@ -64,11 +65,13 @@ def apart(taken: Frame, options: Options) -> dict[str, float]:
     one, other = (
         load("lift-flow").guess(taken, options.model_copy(update={"seed": seed}), lambda share: None) for seed in (1, 2)
     )
-    inside = np.abs(one.thickness) > 0.02
+    inside, coarse = (
+        cv2.resize(taken.matte, m.shape[:2], interpolation=cv2.INTER_AREA) > 0.5 for m in (one.front, one.back)
+    )
     return {
         "far side": float(np.abs(one.thickness - other.thickness)[inside].mean() / 2),
-        "front": float(np.abs(one.front - other.front).mean() / 2),
-        "colour": float(np.abs(one.back - other.back).mean()),
+        "front": float(np.abs(one.front - other.front)[inside].mean() / 2),
+        "colour": float(np.abs(one.back - other.back)[coarse].mean()),
     }
 
 
