@@ -130,7 +130,7 @@ class Options(BaseModel):
         default=12,
         ge=1,
         le=50,
-        description="More steps, more fidelity; a generator without steps says so in its report.",
+        description="Steps of a generator that samples (lift-flow); one without steps says so in its report.",
     )
     seed: int = Field(
         default=0, ge=0, le=2**32 - 1, description="Same picture, options, seed and engine version: same bytes."
