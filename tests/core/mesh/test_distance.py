@@ -6,6 +6,7 @@ from meshes import NASTY, box, joined, mangled, sheet, soup
 from scipy.ndimage import map_coordinates
 from shapes import ball, mesh_of, torus
 
+from spherelinks.mesh.components import clean
 from spherelinks.mesh.distance import BAND, HALF, Distance, signed
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
@@ -60,6 +61,8 @@ def test_a_closed_body_keeps_its_size_however_its_faces_look(seed: int, turn: bo
         distance = signed(vertices, faces, 96)
         assert distance.thickened < 0.001
         vertices, faces, _ = extract(distance.field, distance.origin, distance.spacing)
+        vertices, faces, removed = clean(vertices, faces)  # at a corner a lone sample may be taken for a body
+        assert removed.share < 1e-3
         topology = examine(vertices, faces)
         assert topology.volume == pytest.approx(volume, rel=0.01)
         assert topology.parts == 1

@@ -312,7 +312,7 @@ def test_a_dropped_and_a_pasted_picture(chromium: Any, site: Running, first_visi
     page.evaluate(give, ["paste", "image/gif", [1, 2, 3]])
     assert "not a JPEG, PNG or WebP" in page.inner_text("[data-problem]")
     page.evaluate(give, ["paste", "image/png", list((SAMPLES / "robot.png").read_bytes()[:2000])])
-    assert page.is_visible("[data-preview]")
+    page.wait_for_selector("[data-preview]", state="visible")
     assert page.inner_text("[data-problem]") == ""
     page.click("text=Make the model")  # whose bytes are cut off
     visit.until(lambda: "picture" in page.inner_text("[data-problem]"), "the server's answer")
