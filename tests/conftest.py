@@ -20,13 +20,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from spherelinks import database
 from spherelinks.accounts import accounts, keys
 from spherelinks.accounts.keys import Principal
 from spherelinks.config import Settings
+from spherelinks.jobs import attempts
+from spherelinks.jobs.attempts import Attempt
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.storage import Storage, open_storage
 
@@ -120,6 +122,17 @@ def make_client(engine: Engine, name: str = "Test") -> Client:
         account = accounts.create(session, name)
         key, secret = keys.create(session, account.id, "test")
         return Client(Principal(account.id, key.id), secret)
+
+
+def begin(engine: Engine, job_id: str) -> Attempt:
+    """Do as a worker does that takes this job off the queue, which is made the next one for it."""
+    with engine.begin() as connection:
+        moved = "UPDATE procrastinate_jobs SET priority = 2147483647 WHERE status = 'todo' AND args ->> 'job_id' = :id"
+        assert connection.execute(text(moved), {"id": job_id}).rowcount == 1
+    attempt = attempts.start(engine)
+    assert attempt is not None
+    assert attempt.job_id == job_id
+    return attempt
 
 
 def _made(server: str) -> str:

@@ -398,7 +398,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 def fetch_one(engine: Engine, query: LiteralString, parameters: Sequence[object]) -> tuple[Any, ...] | None:
-    """The first row of one read, by the shortest way: a prepared statement in autocommit, one round trip.
+    """The first row of one statement, by the shortest way: prepared, in autocommit, one round trip.
 
     Raises DatabaseUnavailable.
     """
@@ -407,7 +407,7 @@ def fetch_one(engine: Engine, query: LiteralString, parameters: Sequence[object]
 
 
 def fetch_all(engine: Engine, query: LiteralString, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-    """All rows of one read, by the same way. Raises DatabaseUnavailable."""
+    """All rows of one statement, by the same way. Raises DatabaseUnavailable."""
     with outage():
         pooled = engine.raw_connection()
         connection = pooled.driver_connection

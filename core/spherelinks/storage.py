@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,11 +44,20 @@ class Storage:
 
     def put(self, path: str, data: bytes) -> None:
         """Write the file, whole or not at all, replacing an older one; durable when this returns."""
-        with _failing("written", path):
-            file = self.local_path(path)
-            self._store.put(path, data)
-            if file is not None and self._root is not None:
-                _flush(file, self._root)
+        self.put_all({path: data})
+
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """The same for several files, each by itself, whose folders are flushed but once."""
+        written = []
+        for path, data in files.items():
+            with _failing("written", path):
+                file = self.local_path(path)
+                self._store.put(path, data)
+                if file is not None:
+                    written.append(file)
+        if self._root is not None:
+            with _failing("written", ", ".join(files)):
+                _flush(written, self._root)
 
     def get(self, path: str) -> bytes:
         with _failing("read", path):
@@ -132,14 +141,14 @@ def _failing(done: str, path: str) -> Iterator[None]:
         ) from error
 
 
-def _flush(file: Path, root: Path) -> None:
-    """Flush a file, and the folders from its own up to the root, any of which may be new."""
-    _flush_one(file)
+def _flush(files: Sequence[Path], root: Path) -> None:
+    """Flush files, and the folders from their own up to the root, any of which may be new."""
+    for file in files:
+        _flush_one(file)
     if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs it
-        for folder in file.parents:
+        folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
+        for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
             _flush_one(folder)
-            if folder == root:
-                break
 
 
 def _flush_one(path: Path) -> None:

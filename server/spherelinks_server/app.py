@@ -10,6 +10,8 @@ from spherelinks import __version__, generators
 from spherelinks.accounts import payments, plans
 from spherelinks.config import Settings
 from spherelinks.database import transaction
+from spherelinks.jobs import attempts
+from spherelinks.jobs.bell import Bell
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics, stripe
@@ -72,7 +74,7 @@ def create_app(
         intake=Intake(THREADS // 4, guard or Guard()),
         generators=installed,
         settings=settings,
-        waiters=Waiters(),
+        waiters=Waiters(Bell(engine, attempts.CHANNEL)),
         survey=Survey(),
         guard=guard or Guard(),
         stripe=payments.configured(settings),

@@ -9,23 +9,29 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from spherelinks.errors import RateLimited
+from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.status import JobStatus
 
-WAITERS = 32
+WAITERS = 256
 """Requests of one process that may wait at a time; those of one key may take half of the places."""
 LONGEST_S = 60
 """Seconds that one may wait at most."""
 STREAM_S = 300
-_LOOK_S = 0.25
+_LOOK_S = 5.0
+"""How often one looks where nothing was announced: after an announcement that was missed, this is the delay."""
 _ALIVE_S = 15
 
 Look = Callable[[], JobStatus]
 
 
 class Waiters:
-    """Places for requests that wait."""
+    """Places for requests that wait.
 
-    def __init__(self, places: int = WAITERS) -> None:
+    bell : rings with a job's id when the job changes
+    """
+
+    def __init__(self, bell: Bell, places: int = WAITERS) -> None:
+        self._bell = bell
         self._places = places
         self._taken: Counter[bytes] = Counter()
         self._lock = threading.Lock()
@@ -40,9 +46,11 @@ class Waiters:
             return job
         try:
             deadline = time.monotonic() + seconds
-            while job.status == "PROCESSING" and time.monotonic() < deadline:
-                time.sleep(_LOOK_S)
-                job = look()
+            with self._bell.heard(job.job_id) as ring:
+                while job.status == "PROCESSING" and (left := deadline - time.monotonic()) > 0:
+                    ring.wait(min(left, _LOOK_S))
+                    ring.clear()
+                    job = look()
         finally:
             self._leave(key)
         return job
@@ -64,16 +72,18 @@ class Waiters:
         try:
             deadline = time.monotonic() + STREAM_S
             spoken = time.monotonic()
-            yield job
-            while job.status == "PROCESSING" and time.monotonic() < deadline:
-                time.sleep(_LOOK_S)
-                now = look()
-                if now != job:
-                    job, spoken = now, time.monotonic()
-                    yield job
-                elif time.monotonic() - spoken > _ALIVE_S:
-                    spoken = time.monotonic()
-                    yield None
+            with self._bell.heard(job.job_id) as ring:
+                yield job
+                while job.status == "PROCESSING" and time.monotonic() < deadline:
+                    ring.wait(_LOOK_S)
+                    ring.clear()
+                    now = look()
+                    if now != job:
+                        job, spoken = now, time.monotonic()
+                        yield job
+                    elif time.monotonic() - spoken > _ALIVE_S:
+                        spoken = time.monotonic()
+                        yield None
         finally:
             self._leave(key)
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import psycopg
 import pytest
+from conftest import begin
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
@@ -30,7 +31,7 @@ from werkzeug.test import TestResponse
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.config import Settings
 from spherelinks.database import Job, connect, migrate, transaction
-from spherelinks.jobs import attempts, files, queue
+from spherelinks.jobs import attempts, files
 from spherelinks.jobs.attempts import Attempt, Failure
 from spherelinks.storage import Storage, open_storage
 from spherelinks_server import create_app
@@ -129,12 +130,7 @@ class Caller:
 
     def begin(self, job_id: str) -> Attempt:
         """Do as a worker does that takes the job off the queue."""
-        with transaction(self.engine) as session:
-            queue_id = session.scalars(select(Job.queue_id).where(Job.id == job_id)).one()
-            queue.drop(session, queue_id)
-        attempt = attempts.start(self.engine, job_id, queue_id)
-        assert attempt is not None
-        return attempt
+        return begin(self.engine, job_id)
 
     def delete(self, job_id: str) -> TestResponse:
         return self.http.delete(f"/v1/jobs/{job_id}", headers=self.headers)

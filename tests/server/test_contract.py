@@ -19,6 +19,8 @@ from sqlalchemy import Engine
 from werkzeug.serving import make_server
 
 from spherelinks.config import Settings
+from spherelinks.jobs import attempts
+from spherelinks.jobs.bell import Bell
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 from spherelinks_server.services import EXTENSION
@@ -49,7 +51,8 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 def address(settings: Settings, engine: Engine, storage: Storage) -> Iterator[str]:
     app = create_app(settings, engine, storage, rate_limit=0)
     # nobody works here: who waits for a job would wait in vain
-    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], waiters=Waiters(places=0))
+    nowhere = Waiters(Bell(engine, attempts.CHANNEL), places=0)
+    app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], waiters=nowhere)
     app.extensions[EXTENSION].survey.findings()  # takes seconds the first time
     server = make_server("127.0.0.1", 0, app, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()

@@ -72,8 +72,8 @@ def hold(session: Session, account_id: str, job_id: str, credits: int = 1) -> No
 
 def capture(session: Session, account_id: str, job_id: str) -> None:
     """Spend what is held for the job. Raises where nothing is held, or it was settled before."""
-    held = _held(session, account_id, job_id)
-    _move(session, _locked(session, account_id), "capture", held=-held.held, job_id=job_id)
+    # one statement: every job that succeeds passes here, and all of an account's wait for the balance's lock
+    session.execute(text(_CAPTURE), {"account": account_id, "job": job_id}).one()
 
 
 def release(session: Session, account_id: str, job_id: str) -> None:
@@ -164,6 +164,16 @@ def audit(session: Session) -> list[str]:
     return [*session.scalars(text(_AUDIT))]
 
 
+_CAPTURE = """
+WITH entry AS (
+    INSERT INTO credit_entries (account_id, kind, available, held, job_id)
+    SELECT account_id, 'capture', 0, -held, job_id FROM credit_entries
+    WHERE job_id = :job AND account_id = :account AND kind = 'hold'
+    RETURNING account_id, held
+)
+UPDATE credit_balances b SET held = b.held + entry.held FROM entry WHERE b.account_id = entry.account_id
+RETURNING b.held
+"""
 _AUDIT = """
 SELECT format('account %s: balance %s available, %s held, %s monthly; entries sum to %s, %s and %s',
               a.id, b.available, b.held, b.monthly, coalesce(s.available, 0), coalesce(s.held, 0),

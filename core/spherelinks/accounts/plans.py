@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from spherelinks.database import Account, Plan
@@ -104,9 +104,10 @@ def _plan(path: Path, name: str, table: object) -> Plan:
     return Plan(name=name, **{field: fields.get(field, _LEFT_OUT.get(field)) for field in _RANGES})
 
 
-def keep_until(plan: Plan) -> datetime | None:
-    """When the files of a job that ends now are deleted; None is never."""
-    return None if plan.retention_days is None else datetime.now(UTC) + timedelta(days=plan.retention_days)
+def kept_until(account_id: str) -> ScalarSelect[datetime]:
+    """When the files of a job of the account that ends now are deleted, for use in a statement; NULL is never."""
+    until = func.now() + func.make_interval(0, 0, 0, Plan.retention_days)
+    return select(until).join(Account, Account.plan == Plan.name).where(Account.id == account_id).scalar_subquery()
 
 
 def period(moment: datetime) -> str:

@@ -4,20 +4,20 @@ The job's row is the truth. ``attempt`` counts starts and fences: a change made 
 attempt 2 has begun or the job has ended, so an attempt that was given up for dead and comes back can do no harm.
 A job that has not ended waits in its account's line (:mod:`spherelinks.jobs.line`), or in the queue, and then has a
 queue row that will wake it, or it runs, and then its row shows a beat within the last seconds. :func:`recover` mends
-whatever else it finds.
+whatever else it finds. Every change that a client can see is announced on ``CHANNEL``, by a trigger, with the job's id.
 """
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
 
-from sqlalchemy import ColumnElement, Engine, func, select, text, update
+from sqlalchemy import ColumnElement, Engine, func, text, update
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import ledger, plans
-from spherelinks.database import Job, transaction
+from spherelinks.database import Job, fetch_one, transaction
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.jobs import line, queue, webhooks
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 BEAT_S = 2.0
 STALE_S = 6.0
 RECOVER_S = 3.0
+CHANNEL = "spherelinks_jobs"
 _RECOVERY_LOCK = 5_347_002  # any number of our own, for pg_advisory_lock
 
 
@@ -48,21 +49,28 @@ class Failure:
     hint: str = ""
 
 
-def start(engine: Engine, job_id: str, queue_id: int) -> Attempt | None:
-    """Begin an attempt for a wake-up call; None where the job has ended, runs, or waits for another call."""
-    with transaction(engine) as session:
-        row = session.execute(
-            update(Job)
-            .where(Job.id == job_id, Job.queue_id == queue_id, Job.state == "queued")
-            .values(
-                state="running",
-                attempt=Job.attempt + 1,
-                beat_at=func.now(),
-                started_at=func.coalesce(Job.started_at, func.now()),
-            )
-            .returning(Job.account_id, Job.attempt, Job.options)
-        ).one_or_none()
-    return None if row is None else Attempt(job_id, row[0], row[1], row[2])
+def start(engine: Engine) -> Attempt | None:
+    """Begin an attempt at the job that is next, and take its call off the queue; None where nothing waits.
+
+    A call of a job that does not want it (it has ended, or waits for another call) is dropped. Raises
+    DatabaseUnavailable.
+    """
+    while (row := fetch_one(engine, _START, ())) is not None:
+        if row[0] is not None:
+            return Attempt(*row)
+    return None
+
+
+# One statement, so one round trip and one commit between two jobs of a worker.
+_START: LiteralString = f"""
+WITH call AS ({queue.TAKE}), begun AS (
+    UPDATE jobs j
+    SET state = 'running', attempt = attempt + 1, beat_at = now(), started_at = coalesce(started_at, now())
+    FROM call
+    WHERE j.id = call.job_id AND j.queue_id = call.id AND j.state = 'queued'
+    RETURNING j.id, j.account_id, j.attempt, j.options)
+SELECT begun.* FROM call LEFT JOIN begun ON true
+"""
 
 
 def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> bool:
@@ -72,7 +80,7 @@ def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> b
     """
     progress = func.greatest(Job.progress, min(int(100 * share), 99))
     with transaction(engine) as session:
-        return _change(session, attempt, beat_at=func.now(), stage=stage, progress=progress)
+        return _change(session, attempt, beat_at=func.now(), stage=stage, progress=progress) is not None
 
 
 def complete(
@@ -90,22 +98,22 @@ def complete(
     thumbnail : whether a picture of the asset lies beside it, see :func:`spherelinks.jobs.files.beside`
     """
     with transaction(engine) as session:
-        if not _change(
+        job = _change(
             session,
             attempt,
             state="completed",
-            stage=None,
             progress=100,
-            finished_at=func.now(),
             asset_path=path,
             asset_sha256=sha256,
             asset_size=size,
             report=report,
             thumbnail=thumbnail,
-        ):
+            **_ended(attempt.account_id),
+        )
+        if job is None:
             return False
         ledger.capture(session, attempt.account_id, attempt.job_id)
-        _after_the_end(session, attempt.account_id, attempt.job_id)
+        _after_the_end(session, job)
         return True
 
 
@@ -130,24 +138,23 @@ def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
     An attempt at work is told by its next beat, within seconds; what it makes until then does not count.
     """
     with transaction(engine) as session:
-        found = session.execute(
+        job = session.scalars(
             update(Job)
             .where(Job.id == job_id, Job.account_id == account_id, Job.state.in_(("queued", "running")))
             .values(
                 state="failed",
-                stage=None,
-                finished_at=func.now(),
                 error_code=Cancelled.code,
                 error_message="The job was cancelled.",
                 error_hint="Submit it again if you want it after all.",
+                **_ended(account_id),
             )
-            .returning(Job.queue_id)
+            .returning(Job)
         ).one_or_none()
-        if found is None:
+        if job is None:
             return False
-        queue.withdraw(session, found.queue_id)
+        queue.withdraw(session, job.queue_id)
         ledger.release(session, account_id, job_id)
-        _after_the_end(session, account_id, job_id)
+        _after_the_end(session, job)
         return True
 
 
@@ -161,17 +168,17 @@ def recover(engine: Engine, limit: int) -> int:
     """Mend the jobs that nobody works on and nothing will wake; how many.
 
     Running, without a beat for ``STALE_S``: counts as a crash. Waiting, without a queue row that is still to be
-    fetched (the worker that fetched it died at once): is queued again. A database that was away gives every attempt
-    time for a beat first. Call it every ``RECOVER_S`` from any number of processes; one at a time works.
+    fetched (a worker of the version before took it and died at once): is queued again. A database that was away gives
+    every attempt time for a beat first. Call it every ``RECOVER_S`` from any number of processes; one at a time works.
     """
     with transaction(engine) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
             return 0
         lost = session.execute(text(_LOST), {"stale": STALE_S}).all()
-        for job_id, account_id, number, state, queue_id in lost:
+        for job_id, account_id, number, state, queue_id, priority in lost:
             queue.drop(session, queue_id)
             if state == "queued":
-                _wake(session, job_id)
+                line.wake(session, job_id, priority)
             else:
                 logger.warning("%s: attempt %s gives no sign of life", job_id, number)
                 _crash(session, Attempt(job_id, account_id, number, {}), "gave no sign of life", limit)
@@ -180,7 +187,7 @@ def recover(engine: Engine, limit: int) -> int:
 
 
 _LOST = """
-SELECT j.id, j.account_id, j.attempt, j.state, j.queue_id
+SELECT j.id, j.account_id, j.attempt, j.state, j.queue_id, j.priority
 FROM jobs j
 LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
 WHERE j.state IN ('queued', 'running')
@@ -193,57 +200,57 @@ FOR UPDATE OF j SKIP LOCKED
 
 
 def _crash(session: Session, attempt: Attempt, reason: str, limit: int) -> bool:
-    if not _change(session, attempt, crashes=Job.crashes + 1):
+    job = _change(session, attempt, crashes=Job.crashes + 1)
+    if job is None:
         return False
-    crashes = session.scalars(select(Job.crashes).where(Job.id == attempt.job_id)).one()
-    if crashes < limit:
+    if job.crashes < limit:
         return _requeue(session, attempt)
-    message = f"The generator was tried {crashes} times; the last time its process {reason}."
+    message = f"The generator was tried {job.crashes} times; the last time its process {reason}."
     return _fail(session, attempt, Failure(GeneratorFailed.code, message, "Try a smaller or simpler picture."))
 
 
 def _fail(session: Session, attempt: Attempt, failure: Failure) -> bool:
-    if not _change(
+    job = _change(
         session,
         attempt,
         state="failed",
-        stage=None,
-        finished_at=func.now(),
         error_code=failure.code,
         error_message=failure.message,
         error_hint=failure.hint,
-    ):
+        **_ended(attempt.account_id),
+    )
+    if job is None:
         return False
     ledger.release(session, attempt.account_id, attempt.job_id)
-    _after_the_end(session, attempt.account_id, attempt.job_id)
+    _after_the_end(session, job)
     return True
 
 
-def _after_the_end(session: Session, account_id: str, job_id: str) -> None:
+def _ended(account_id: str) -> dict[str, ColumnElement[Any] | None]:
+    """What every end of a job changes in its row."""
+    return {"stage": None, "finished_at": func.now(), "expires_at": plans.kept_until(account_id)}
+
+
+def _after_the_end(session: Session, job: Job) -> None:
     """What every end of a job brings about, once its credit is settled."""
-    kept = plans.keep_until(plans.of(session, account_id))
-    session.execute(update(Job).where(Job.id == job_id).values(expires_at=kept))
-    line.advance(session, account_id)
-    webhooks.announce(session, job_id)
+    line.advance(session, job.account_id)
+    webhooks.announce(session, job)
 
 
 def _requeue(session: Session, attempt: Attempt) -> bool:
-    if not _change(session, attempt, state="queued", stage=None):
+    job = _change(session, attempt, state="queued", stage=None)
+    if job is None:
         return False
-    _wake(session, attempt.job_id)
+    line.wake(session, job.id, job.priority)
     return True
 
 
-def _wake(session: Session, job_id: str) -> None:
-    line.wake(session, job_id, session.scalars(select(Job.priority).where(Job.id == job_id)).one())
-
-
-def _change(session: Session, attempt: Attempt, **values: ColumnElement[Any] | object) -> bool:
-    """Change the row of the job if this attempt still runs it."""
-    changed = session.execute(
+def _change(session: Session, attempt: Attempt, **values: ColumnElement[Any] | object) -> Job | None:
+    """Change the row of the job if this attempt still runs it; the row as it is then."""
+    return session.scalars(
         update(Job)
         .where(Job.id == attempt.job_id, Job.attempt == attempt.number, Job.state == "running")
         .values(**values)
-        .returning(Job.id)
+        .returning(Job),
+        execution_options={"populate_existing": True},
     ).one_or_none()
-    return changed is not None

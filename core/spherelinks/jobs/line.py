@@ -7,7 +7,7 @@ before, orders them; a job that another transaction is just cancelling is passed
 
 from __future__ import annotations
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, text, update
 from sqlalchemy.orm import Session
 
 from spherelinks.database import Job
@@ -18,17 +18,7 @@ NOT_QUEUED = 0
 
 def advance(session: Session, account_id: str) -> None:
     """Queue the first jobs of the account's line, as many as there is room for."""
-    room = session.scalars(text(_ROOM), {"account": account_id}).one()
-    if room is not None and room <= 0:
-        return
-    waiting = session.execute(
-        select(Job.id, Job.priority)
-        .where(Job.account_id == account_id, Job.state == "queued", Job.queue_id == NOT_QUEUED)
-        .order_by(Job.id)
-        .limit(room)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for job_id, priority in waiting:
+    for job_id, priority in session.execute(text(_NEXT), {"account": account_id}).all():
         wake(session, job_id, priority)
 
 
@@ -44,12 +34,19 @@ def wake(session: Session, job_id: str, priority: int) -> None:
     session.execute(update(Job).where(Job.id == job_id).values(queue_id=queue_id, beat_at=func.now()))
 
 
-_ROOM = """
-SELECT p.concurrent_jobs - (
-    SELECT count(*) FROM jobs j
-    WHERE j.account_id = a.id AND j.state IN ('queued', 'running') AND (j.state = 'running' OR j.queue_id <> 0))
-FROM accounts a JOIN plans p ON p.name = a.plan
-WHERE a.id = :account
+# No limit where the plan has none: that is what LIMIT NULL means.
+_NEXT = """
+SELECT id, priority FROM jobs
+WHERE account_id = :account AND state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0
+ORDER BY id
+LIMIT (
+    SELECT CASE WHEN p.concurrent_jobs IS NOT NULL THEN greatest(0, p.concurrent_jobs - (
+        SELECT count(*) FROM jobs j
+        WHERE j.account_id = a.id AND j.state IN ('queued', 'running') AND (j.state = 'running' OR j.queue_id <> 0)
+    )) END
+    FROM accounts a JOIN plans p ON p.name = a.plan
+    WHERE a.id = :account)
+FOR UPDATE SKIP LOCKED
 """
 _WAITING = """
 SELECT b.account_id FROM credit_balances b

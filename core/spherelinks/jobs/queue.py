@@ -2,13 +2,15 @@
 
 A queue row is a wake-up call, never the truth. It names a job; the job's own row says whether it still wants to run
 (:mod:`spherelinks.jobs.attempts`). Each try of a job has its own queue row, made in the same transaction that makes
-the job wait, so neither exists without the other.
+the job wait, so neither exists without the other; the transaction that begins the try takes it off again. Procrastinate
+writes the rows and announces them; its own worker is not used, because it takes the call, begins the job and ends the
+call in transactions of their own, where one does.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from procrastinate import App, SyncPsycopgConnector
@@ -19,6 +21,19 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 TASK = "spherelinks.generate"
+CHANNEL = "procrastinate_any_queue_v1"
+"""Where PostgreSQL announces every new row."""
+TAKE: LiteralString = f"""
+DELETE FROM procrastinate_jobs
+WHERE id = (
+    SELECT id FROM procrastinate_jobs
+    WHERE status = 'todo' AND task_name = '{TASK}'
+    ORDER BY priority DESC, id
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, args ->> 'job_id' AS job_id
+"""
+"""Takes the next call off the queue: the oldest of the highest priority that nobody else is just taking."""
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
 # Opened by nobody: every row is written on the caller's own connection.
@@ -51,12 +66,19 @@ def drop(session: Session, queue_id: int) -> None:
 
 
 def withdraw(session: Session, queue_id: int) -> None:
-    """Remove a queue row that no worker has fetched; one that does is told by the job's row that it is not wanted."""
-    session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id AND status = 'todo'"), {"id": queue_id})
+    """Remove a queue row that no worker has taken; one that does is told by the job's row that it is not wanted."""
+    # passed over where it is just taken: to wait for that, with the job's row locked, would be a deadlock
+    session.execute(
+        text(
+            "DELETE FROM procrastinate_jobs WHERE id = "
+            "(SELECT id FROM procrastinate_jobs WHERE id = :id AND status = 'todo' FOR UPDATE SKIP LOCKED)"
+        ),
+        {"id": queue_id},
+    )
 
 
 def sweep(session: Session) -> int:
-    """Remove the rows that a worker fetched and could not take off the queue when done, for an hour; how many."""
+    """Remove the rows that a worker of the version before fetched and left, for an hour; how many."""
     swept = session.execute(
         text(
             "DELETE FROM procrastinate_jobs q USING jobs j "

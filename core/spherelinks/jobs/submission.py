@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from spherelinks.accounts import ledger, plans
 from spherelinks.accounts.keys import Principal
-from spherelinks.database import ApiKey, IdempotencyKey, Job, Plan, new_id, transaction
+from spherelinks.database import ApiKey, IdempotencyKey, Job, new_id, transaction
 from spherelinks.errors import IdempotencyMismatch, KeyCapReached, RequestInFlight
 from spherelinks.jobs import cache, files, line, queue, sandbox, webhooks
 from spherelinks.options import Options
@@ -87,11 +87,11 @@ def submit(
             job.content_key = cache.content_key(picture, options)
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
             if earlier is not None:
-                _copy(earlier, job, plan)
+                _copy(earlier, job)
         session.add(job)
         session.flush()
         if job.state == "completed":
-            webhooks.announce(session, job_id)
+            webhooks.announce(session, job)
         else:
             ledger.hold(session, principal.account_id, job_id)
             _check_cap(session, principal)
@@ -149,11 +149,11 @@ def _known(session: Session, principal: Principal, idempotency: Idempotency) -> 
     return Accepted(row.id, hit=row.cache_hit or row.sandbox, replayed=True)
 
 
-def _copy(earlier: Job, job: Job, plan: Plan) -> None:
+def _copy(earlier: Job, job: Job) -> None:
     """Complete the job with the asset of an earlier one."""
     job.state, job.progress, job.credits, job.cache_hit = "completed", 100, 0, True
     job.started_at = job.finished_at = datetime.now(UTC)
-    job.expires_at = plans.keep_until(plan)
+    job.expires_at = plans.kept_until(job.account_id)
     job.asset_path, job.asset_sha256, job.asset_size = earlier.asset_path, earlier.asset_sha256, earlier.asset_size
     job.thumbnail, job.report = earlier.thumbnail, earlier.report
 

@@ -112,17 +112,15 @@ def redeliver(session: Session, account_id: str, webhook_id: str, delivery_id: s
     return delivery
 
 
-def announce(session: Session, job_id: str) -> None:
+def announce(session: Session, job: Job) -> None:
     """Tell those who asked for it that the job has ended; inside the transaction that ends it."""
-    job = session.get_one(Job, job_id, populate_existing=True)
     event = f"job.{job.state}"
-    payload: str | None = None
-    for webhook in list_webhooks(session, job.account_id):
-        if event in webhook.events:
-            payload = payload or _payload(job, event)
-            session.add(Delivery(id=new_id("msg"), webhook_id=webhook.id, job_id=job_id, event=event, payload=payload))
+    wanted = select(Webhook.id).where(Webhook.account_id == job.account_id, Webhook.events.contains([event]))
+    for webhook_id in session.scalars(wanted.order_by(Webhook.id)).all():
+        payload = _payload(job, event)
+        session.add(Delivery(id=new_id("msg"), webhook_id=webhook_id, job_id=job.id, event=event, payload=payload))
     if job.output is not None and job.state == "completed":
-        session.add(Delivery(id=new_id("msg"), job_id=job_id, event=PUT))
+        session.add(Delivery(id=new_id("msg"), job_id=job.id, event=PUT))
     session.flush()
 
 

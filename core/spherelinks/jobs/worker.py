@@ -1,28 +1,24 @@
 """The worker: takes jobs off the queue, runs each in a child process, and settles them.
 
-Procrastinate fetches wake-up calls (in order of priority, at once when one arrives); everything that decides a job's
-fate is in :mod:`spherelinks.jobs.attempts`. The worker may be killed at any moment: its child dies with it, its jobs
-show no beat any more, and any other worker takes them over within seconds. It outlives outages of the database.
+Everything that decides a job's fate is in :mod:`spherelinks.jobs.attempts`. A job is taken when a child is free for it,
+and not before, so that none waits for a busy worker while another is idle. While its asset is stored and its credit
+settled, the child works at the next one. The worker may be killed at any moment: its child dies with it, its jobs show
+no beat any more, and any other worker takes them over within seconds. It outlives outages of the database.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import queue as queues
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from types import FrameType
 
-import psycopg
-from procrastinate import App, JobContext, PsycopgConnector
-from procrastinate.exceptions import ConnectorException
 from sqlalchemy import Engine
 
 from spherelinks import logs, telemetry
@@ -30,7 +26,8 @@ from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, opened, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
 from spherelinks.jobs import attempts, courier, files, queue, submission
-from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, STALE_S, Attempt, Failure
+from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, Attempt, Failure
+from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import open_storage
@@ -84,9 +81,9 @@ class _Worker:
     def __init__(self, settings: Settings, url: str, concurrency: int, runner: str, guard: Guard) -> None:
         self.hurry = threading.Event()  # set: do not wait for running jobs
         self._settings = settings
-        self._url = url
         self._concurrency = concurrency
         self._engine = connect(url)
+        self._calls = Bell(self._engine, queue.CHANNEL)
         self._storage = open_storage(settings)
         self._guard = guard
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
@@ -95,130 +92,133 @@ class _Worker:
 
     def run(self, stop: threading.Event) -> None:
         children = list(self._children.queue)
+        ended = threading.Event()
+        upkeep = [
+            threading.Thread(target=self._repeat, args=(ended, seconds, action), name=action.__name__.strip("_"))
+            for seconds, action in ((RECOVER_S, self._recover), (SWEEP_S, self._sweep), (DELIVER_S, self._deliver))
+        ]
+        # two for each child: one runs a job in it, while the other settles the one before
+        hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
         try:
             for child in children:
                 child.start()
-            # psycopg cannot wait on Windows' default event loop
-            factory = asyncio.SelectorEventLoop if sys.platform == "win32" else None
-            with asyncio.Runner(loop_factory=factory) as loop:
-                loop.run(self._serve(stop))
+            for thread in (*upkeep, *hands):
+                thread.start()
+            while not stop.wait(0.1):
+                pass
+            self._drain(hands)
         finally:
+            self.hurry.set()
+            ended.set()
+            for thread in (*hands, *upkeep):
+                if thread.ident is not None:
+                    thread.join()
             for child in children:
                 child.close()
             self._engine.dispose()
 
-    async def _serve(self, stop: threading.Event) -> None:
-        # one thread a job, and one each for recovery, sweep and deliveries
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(self._concurrency + 3))
-        upkeep = [
-            asyncio.create_task(self._repeat(RECOVER_S, self._recover)),
-            asyncio.create_task(self._repeat(SWEEP_S, self._sweep)),
-            asyncio.create_task(self._repeat(DELIVER_S, self._deliver)),
-        ]
-        try:
+    def _drain(self, hands: list[threading.Thread]) -> None:
+        """Wait for what runs, which does not take forever: after ``drain_limit_s``, it is given back."""
+        deadline = time.monotonic() + self._settings.drain_limit_s
+        self._calls.ring()
+        while any(hand.is_alive() for hand in hands):
+            if time.monotonic() > deadline:
+                self.hurry.set()
+            time.sleep(0.05)
+
+    # --- one attempt after another, in a thread
+
+    def _work(self, stop: threading.Event) -> None:
+        with self._calls.heard(None) as ring:
             while not stop.is_set():
                 try:
-                    await self._take_jobs(stop)
-                except (ConnectorException, psycopg.Error) as error:
-                    logger.warning("the queue is out of reach, trying again: %s", error.__cause__ or error)
-                    await asyncio.sleep(0.5)
-        finally:
-            for task in upkeep:
-                task.cancel()
-            await asyncio.gather(*upkeep, return_exceptions=True)
+                    self._attempt(stop, ring)
+                except DatabaseUnavailable as error:
+                    logger.warning("the database is out of reach, trying again: %s", error.__cause__ or error)
+                    stop.wait(0.5)
+                except Exception:
+                    logger.exception("an attempt broke")  # its job shows no beat any more, and is tried again
+                    stop.wait(0.5)
 
-    async def _take_jobs(self, stop: threading.Event) -> None:
-        """Take jobs until stopped; returns, or raises, when no job runs any more."""
-        # a pool would try to connect ever more rarely: wait here for a database that answers
-        await (await psycopg.AsyncConnection.connect(self._url, connect_timeout=5)).close()
-        app = App(connector=PsycopgConnector(conninfo=self._url, min_size=1, max_size=4))
-        app.task(name=queue.TASK, pass_context=True)(self._attempt)
-        async with app.open_async():
-            working = asyncio.create_task(
-                app.run_worker_async(
-                    concurrency=self._concurrency,
-                    fetch_job_polling_interval=POLL_S,
-                    update_heartbeat_interval=BEAT_S,
-                    stalled_worker_timeout=STALE_S,
-                    delete_jobs="always",
-                    install_signal_handlers=False,
-                )
-            )
-            while not working.done() and not stop.is_set():
-                await asyncio.wait({working}, timeout=0.1)
-            working.cancel()  # fetches no more, and waits for what runs
-            deadline = time.monotonic() + self._settings.drain_limit_s
-            while not working.done():
-                await asyncio.wait({working}, timeout=0.1)
-                if stop.is_set() and time.monotonic() > deadline:
-                    self.hurry.set()
-            if not working.cancelled():
-                working.result()
+    def _attempt(self, stop: threading.Event, ring: threading.Event) -> None:
+        """Take one job and see it through; returns without one where told to stop."""
+        limit = self._settings.job_max_attempts
+        with ExitStack() as lasting, ExitStack() as using:
+            child = using.enter_context(self._child())
+            attempt = self._next(stop, ring)
+            if attempt is None:
+                return
+            lasting.enter_context(logs.about(job_id=attempt.job_id, attempt=str(attempt.number)))
+            logger.info("attempt begins")
+            settle: Callable[[], bool]
+            heart = lasting.enter_context(_Heart(self._engine, attempt))
+            try:
+                with using:  # the child is free for the next job as soon as it has answered
+                    made = self._made(attempt, child, heart)
+                if isinstance(made, Success):
+                    settle = self._stored(attempt, made)
+                else:
+                    settle = partial(attempts.fail, self._engine, attempt, made)
+            except _Superseded:
+                logger.warning("attempt superseded")
+                return
+            except _Stopped:
+                settle = partial(attempts.requeue, self._engine, attempt)
+            except (ChildCrashed, StorageUnavailable) as error:
+                logger.warning("attempt crashed: %s", error)
+                reason = str(error) if isinstance(error, ChildCrashed) else "could not reach the storage"
+                settle = partial(attempts.crash, self._engine, attempt, reason, limit)
+            if not _outlasting(settle):
+                logger.warning("attempt superseded before it could settle")
 
-    # --- one attempt, in a thread
-
-    def _attempt(self, context: JobContext, job_id: str) -> None:
-        """Answer one wake-up call."""
-        assert context.job.id is not None
-        attempt = attempts.start(self._engine, job_id, context.job.id)
-        if attempt is None:
-            return
-        with logs.about(job_id=job_id, attempt=str(attempt.number)):
-            self._run(attempt)
-
-    def _run(self, attempt: Attempt) -> None:
-        logger.info("attempt begins")
+    @contextmanager
+    def _child(self) -> Iterator[ChildProcess]:
         child = self._children.get()
         try:
-            settle = self._execute(attempt, child)
-        except _Superseded:
-            logger.warning("attempt superseded")
-            return
+            yield child
         finally:
             self._children.put(child)
-        if not _outlasting(settle):
-            logger.warning("attempt superseded before it could settle")
 
-    def _execute(self, attempt: Attempt, child: ChildProcess) -> Callable[[], bool]:
-        """Run the attempt; what settles it."""
-        limit = self._settings.job_max_attempts
-        try:
-            with _Heart(self._engine, attempt) as heart:
+    def _next(self, stop: threading.Event, ring: threading.Event) -> Attempt | None:
+        """The next job, begun, once there is one; None where told to stop."""
+        while not stop.is_set():
+            ring.clear()
+            attempt = attempts.start(self._engine)
+            if attempt is not None:
+                return attempt
+            ring.wait(POLL_S)
+        return None
 
-                def pulse(stage: str | None, share: float) -> None:
-                    heart.show(stage, share)
-                    if self.hurry.is_set():
-                        raise _Stopped
+    def _made(self, attempt: Attempt, child: ChildProcess, heart: _Heart) -> Success | Failure:
+        """What the child makes of the job. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
 
-                picture = self._storage.get(files.picture(attempt.job_id))
-                outcome = child.run(picture, attempt.options, limit_s=self._settings.job_time_limit_s, pulse=pulse)
-                if isinstance(outcome, Failure):
-                    return lambda: attempts.fail(self._engine, attempt, outcome)
-                return self._stored(attempt, outcome)
-        except _Stopped:
-            return lambda: attempts.requeue(self._engine, attempt)
-        except (ChildCrashed, StorageUnavailable) as error:
-            logger.warning("attempt crashed: %s", error)
-            reason = str(error) if isinstance(error, ChildCrashed) else "could not reach the storage"
-            return lambda: attempts.crash(self._engine, attempt, reason, limit)
+        def pulse(stage: str | None, share: float) -> None:
+            heart.show(stage, share)
+            if self.hurry.is_set():
+                raise _Stopped
+
+        picture = self._storage.get(files.picture(attempt.job_id))
+        return child.run(picture, attempt.options, limit_s=self._settings.job_time_limit_s, pulse=pulse)
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
         path = files.result(attempt.job_id, attempt.number)
-        self._storage.put(files.beside(path, "png"), made.thumbnail)
-        self._storage.put(path, made.glb)
+        self._storage.put_all({files.beside(path, "png"): made.thumbnail, path: made.glb})
         digest = hashlib.sha256(made.glb).hexdigest()
-        size = len(made.glb)
-        return lambda: attempts.complete(self._engine, attempt, path, digest, size, made.report, thumbnail=True)
+        return partial(
+            attempts.complete, self._engine, attempt, path, digest, len(made.glb), made.report, thumbnail=True
+        )
 
     # --- upkeep
 
-    async def _repeat(self, seconds: float, action: Callable[[], None]) -> None:
-        while True:
+    def _repeat(self, ended: threading.Event, seconds: float, action: Callable[[], None]) -> None:
+        while not ended.is_set():
             try:
-                await asyncio.to_thread(action)
+                action()
             except (DatabaseUnavailable, StorageUnavailable) as error:
                 logger.warning("%s failed: %s", action.__name__.strip("_"), error)
-            await asyncio.sleep(seconds)
+            except Exception:
+                logger.exception("%s broke", action.__name__.strip("_"))
+            ended.wait(seconds)
 
     def _recover(self) -> None:
         attempts.recover(self._engine, self._settings.job_max_attempts)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from conftest import begin
 from sqlalchemy import text
 
 from spherelinks.database import new_id
@@ -12,9 +13,7 @@ NOW = timedelta(seconds=-60)  # even files of this moment are old enough
 
 def test_pictures_of_known_jobs_and_the_results_that_count_are_kept(desk, engine, storage):
     job = desk.submit("succeed")
-    with engine.connect() as connection:
-        queue_id = connection.scalar(text("SELECT queue_id FROM jobs"))
-    attempt = attempts.start(engine, job, queue_id)
+    attempt = begin(engine, job)
     for number in (1, 2, 3):
         storage.put(files.result(job, number), b"glb")
     assert attempts.complete(engine, attempt, files.result(job, 2), "00", 3, {})
@@ -39,9 +38,7 @@ def test_the_sweep_goes_through_more_files_than_one_batch(engine, storage, monke
 def completed(desk, engine, storage, **options):
     """A job whose asset is stored, with a thumbnail beside it."""
     job = desk.submit("succeed", **options)
-    with engine.connect() as connection:
-        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
-    attempt = attempts.start(engine, job, queue_id)
+    attempt = begin(engine, job)
     storage.put(files.result(job, 1), b"glb")
     storage.put(files.beside(files.result(job, 1), "png"), b"png")
     storage.put(files.beside(files.result(job, 1), "obj.zip"), b"zip")

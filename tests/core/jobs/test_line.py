@@ -41,17 +41,6 @@ def queued(engine, account_id):
         ).all()
 
 
-def fetched(engine):
-    """The job that a worker is given next, by Procrastinate's own statement; begun as a worker begins it."""
-    with engine.begin() as connection:
-        worker = connection.scalar(text("SELECT procrastinate_register_worker_v1()"))
-        row = connection.execute(
-            text("SELECT id, args ->> 'job_id' FROM procrastinate_fetch_job_v2(NULL, :worker)"), {"worker": worker}
-        ).one()
-        connection.execute(text("SELECT procrastinate_finish_job_v1(:id, 'succeeded', true)"), {"id": row[0]})
-    return attempts.start(engine, row[1], row[0])
-
-
 def test_only_as_many_as_the_plan_allows_are_in_the_queue_and_each_end_lets_one_in(desk, engine, storage, studio):
     put_on(engine, desk.client, studio)
     jobs = [desk.submit("succeed") for _ in range(6)]
@@ -59,17 +48,17 @@ def test_only_as_many_as_the_plan_allows_are_in_the_queue_and_each_end_lets_one_
     assert queued(engine, account) == jobs[:2]
     assert [desk.read(job).queue_position for job in jobs] == [1, 2, 3, 4, 5, 6]
 
-    first = fetched(engine)
+    first = attempts.start(engine)
     assert first.job_id == jobs[0]
     assert queued(engine, account) == jobs[1:2], "one at work counts"
     attempts.complete(engine, first, "results/x/1.glb", "00", 1, {})
     assert queued(engine, account) == jobs[1:3]
-    attempts.fail(engine, fetched(engine), Failure("x", "x"))
+    attempts.fail(engine, attempts.start(engine), Failure("x", "x"))
     assert queued(engine, account) == jobs[2:4]
     assert deletion.delete(engine, storage, account, jobs[4]) == "cancelled"  # it waits in line
     assert deletion.delete(engine, storage, account, jobs[2]) == "cancelled"  # it waits in the queue
     assert queued(engine, account) == [jobs[3], jobs[5]]
-    again = fetched(engine)
+    again = attempts.start(engine)
     assert attempts.crash(engine, again, "x", 3), "a job that is tried again keeps its place"
     assert queued(engine, account) == [jobs[3], jobs[5]]
     desk.balance()
@@ -144,10 +133,7 @@ def test_under_a_steady_paid_load_a_free_job_starts_within_the_bound(engine, cli
             ahead[job] = backlog + 3 * (HEAD_START_S // 20 + 1)
         for _ in range(2 if chance.random() < 0.9 else 1):
             with engine.begin() as connection:
-                row = connection.execute(
-                    text("SELECT id, args ->> 'job_id' FROM procrastinate_fetch_job_v2(NULL, NULL)")
-                ).one()
-                connection.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": row[0]})
+                row = connection.execute(text(queue.TAKE)).one()
             for left in ahead:
                 ahead[left] -= 1
             if row[1] in free:

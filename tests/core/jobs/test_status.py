@@ -1,6 +1,7 @@
 """Reading a job: who may, and what one sees at each point of its life."""
 
 import pytest
+from conftest import begin
 from sqlalchemy import text
 
 from spherelinks.accounts import keys
@@ -8,12 +9,6 @@ from spherelinks.database import transaction
 from spherelinks.errors import InvalidKey, UnknownJob
 from spherelinks.jobs import attempts, status
 from spherelinks.jobs.attempts import Failure
-
-
-def begin(engine, job):
-    with engine.connect() as connection:
-        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
-    return attempts.start(engine, job, queue_id)
 
 
 def test_a_queued_job_shows_its_place(desk):

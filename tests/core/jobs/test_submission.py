@@ -12,7 +12,7 @@ from spherelinks.accounts import ledger
 from spherelinks.accounts.ledger import Balance
 from spherelinks.database import transaction
 from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, StorageUnavailable
-from spherelinks.jobs import attempts, files, submission
+from spherelinks.jobs import attempts, files, queue, submission
 from spherelinks.options import Options
 
 
@@ -76,11 +76,14 @@ def test_whichever_write_fails_the_others_are_undone(desk, engine, last):
 
 def test_a_job_that_was_accepted_can_be_started_by_its_own_call_only(desk, engine):
     job = desk.submit("succeed")
-    with engine.connect() as connection:
-        queue_id = connection.scalar(text("SELECT queue_id FROM jobs"))
-    assert attempts.start(engine, job, queue_id + 1) is None
-    assert attempts.start(engine, job, queue_id).number == 1
-    assert attempts.start(engine, job, queue_id) is None
+    with transaction(engine) as session:
+        queue.push(session, job, 2**31 - 1)  # another call, which is dropped
+    begun = attempts.start(engine)
+    assert (begun.job_id, begun.number) == (job, 1)
+    with transaction(engine) as session:
+        queue.push(session, job, 0)
+    assert attempts.start(engine) is None
+    assert counts(engine)[1] == 0
 
 
 def test_while_the_database_is_away_the_client_is_told(desk, monkeypatch):

@@ -11,9 +11,10 @@ from ipaddress import ip_network
 from threading import Thread
 
 import pytest
+from conftest import begin
 from sqlalchemy import select, text
 
-from spherelinks.database import Delivery, Webhook, transaction
+from spherelinks.database import Delivery, Job, Webhook, transaction
 from spherelinks.errors import InvalidRequest, UnknownWebhook
 from spherelinks.jobs import attempts, courier, files, submission, webhooks
 from spherelinks.jobs.attempts import Failure
@@ -67,9 +68,7 @@ def hook(engine, client, receiver):
 
 def end(engine, job, failure=None):
     """Do as a worker does whose attempt has succeeded, or failed."""
-    with engine.connect() as connection:
-        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
-    attempt = attempts.start(engine, job, queue_id)
+    attempt = begin(engine, job)
     if failure is not None:
         assert attempts.fail(engine, attempt, failure)
     else:
@@ -145,7 +144,7 @@ def test_only_what_was_asked_for_and_only_ones_own(desk, engine, storage, receiv
 def test_what_rolls_back_is_not_told(desk, engine, storage, receiver, hook):
     desk.submit("succeed")
     with transaction(engine) as session:
-        webhooks.announce(session, session.scalar(text("SELECT id FROM jobs")))
+        webhooks.announce(session, session.scalars(select(Job)).one())
         session.rollback()
     assert deliver(engine, storage, receiver) == 0
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from conftest import begin
 from sqlalchemy import text
 
 from spherelinks.accounts.ledger import Balance
@@ -272,12 +273,6 @@ def test_a_second_signal_does_not_wait(desk, settings, tmp_path):
 # --- attempts that come back from the dead
 
 
-def begin(engine, job):
-    with engine.connect() as connection:
-        queue_id = connection.scalar(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job})
-    return attempts.start(engine, job, queue_id)
-
-
 def silence(engine):
     """Make every beat an old one."""
     with engine.begin() as connection:
@@ -349,6 +344,29 @@ def test_recovery_leaves_jobs_alone_that_wait_or_run(desk, engine):
     assert desk.read(waiting).stage == "queued"
 
 
+def test_a_call_is_taken_by_one_worker_and_a_cancelled_jobs_by_none(desk, engine):
+    jobs = [desk.submit("succeed") for _ in range(4)]  # as many as the free plan lets into the queue
+    with ThreadPoolExecutor(8) as pool:
+        cancelled = pool.submit(attempts.cancel, engine, desk.client.account_id, jobs[2])
+        begun = [found for found in pool.map(lambda _: attempts.start(engine), range(24)) if found]
+        assert cancelled.result()
+    taken = [attempt.job_id for attempt in begun]
+    assert len(taken) == len(set(taken))
+    assert set(jobs) - set(taken) <= {jobs[2]}
+    assert desk.read(jobs[2]).error.code == "cancelled"
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM procrastinate_jobs")) == 0
+
+
+def test_a_job_is_taken_when_a_child_is_free_and_not_before(desk):
+    busy, waiting = desk.submit("work 2"), desk.submit("succeed")
+    with desk.working():
+        desk.until(busy, lambda now: now.progress > 0)
+        assert desk.read(waiting).stage == "queued", "another worker may have it"
+        assert desk.ended(waiting).status == "COMPLETED"
+        assert desk.read(busy).status == "COMPLETED"
+
+
 @pytest.mark.parametrize("loss", ["UPDATE procrastinate_jobs SET status = 'doing'", "DELETE FROM procrastinate_jobs"])
 def test_a_job_whose_call_was_lost_is_called_again_and_no_crash(desk, engine, loss):
     job = desk.submit("succeed")
@@ -383,14 +401,14 @@ def test_recovery_by_many_at_once_counts_a_crash_once(desk, engine):
     assert attempts_of(engine, job) == (1, 1)
 
 
-def test_calls_that_were_answered_but_not_taken_off_the_queue_are_swept(desk, engine):
+def test_calls_that_a_worker_of_the_version_before_left_on_the_queue_are_swept(desk, engine):
     ended, running, waiting = (desk.submit("succeed") for _ in range(3))
-    attempts.fail(engine, begin(engine, ended), attempts.Failure("x", "x"))
-    begin(engine, running)
     with engine.begin() as connection:
         connection.execute(
             text("UPDATE procrastinate_jobs SET status = 'doing' WHERE args ->> 'job_id' <> :id"), {"id": waiting}
         )
+        connection.execute(text("UPDATE jobs SET state = 'running' WHERE id = :id"), {"id": running})
+    assert attempts.cancel(engine, desk.client.account_id, ended)
     with transaction(engine) as session:
         assert queue.sweep(session) == 0, "their worker may be just about to"
     silence(engine)
