@@ -195,6 +195,7 @@ def measure(home: Path, url: str, clients: int, seconds: float, rounds: int) -> 
     engine.dispose()
     body = json.dumps({"imageBase64": base64.b64encode(PICTURE.read_bytes()).decode()}).encode()
     environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "SPHERELINKS_RATE_LIMIT": "0"}
+    environment["SPHERELINKS_ADDRESS_RATE_LIMIT"] = "0"
 
     with (
         serving([__file__, "hello", "127.0.0.1"], environment, "/") as plain,

@@ -37,6 +37,8 @@ class Settings:
     log_format : SPHERELINKS_LOG_FORMAT, ``text`` or ``json``
     public_url : SPHERELINKS_PUBLIC_URL, the address people reach the pages at, ``https://assets.example``; where None,
         they answer only to localhost and to plain IP addresses, so that no other site can point its own name here
+    trusted_proxies : SPHERELINKS_TRUSTED_PROXIES, how many proxies a request passes before it comes here, whose
+        X-Forwarded-For is believed; 0 believes none
     signup : SPHERELINKS_SIGNUP, ``open`` (anyone who reaches the pages may open an account) or ``closed``
     """
 
@@ -55,6 +57,7 @@ class Settings:
     metrics_token: str | None = field(default=None, repr=False)
     log_format: str = "text"
     public_url: str | None = None
+    trusted_proxies: int = 0
     signup: str = "open"
 
     @classmethod
@@ -84,6 +87,7 @@ class Settings:
             metrics_token=read("SPHERELINKS_METRICS_TOKEN", _token, None),
             log_format=read("SPHERELINKS_LOG_FORMAT", _log_format, cls.log_format),
             public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
+            trusted_proxies=read("SPHERELINKS_TRUSTED_PROXIES", _few, 0),
             signup=read("SPHERELINKS_SIGNUP", _open_or_closed, cls.signup),
         )
 
@@ -200,6 +204,12 @@ def _mebibytes(variable: str, value: str) -> int:
 def _count(variable: str, value: str) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= 100:
         raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number from 1 to 100.")
+    return int(value)
+
+
+def _few(variable: str, value: str) -> int:
+    if not value.isdecimal() or int(value) > 10:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number from 0 to 10.")
     return int(value)
 
 

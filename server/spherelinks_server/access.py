@@ -1,16 +1,27 @@
-"""Who asks: the key in X-API-Key, and how often it may."""
+"""Who asks: the network address, the key in X-API-Key, and how often each may."""
 
 from __future__ import annotations
 
 from flask import g, request
 
 from spherelinks import database
-from spherelinks.accounts import keys
+from spherelinks.accounts import addresses, keys
 from spherelinks.accounts.keys import Principal
 from spherelinks.errors import InvalidKey, RateLimited
 from spherelinks_server.services import services
 
 HEADER = "X-API-Key"
+
+
+def count_address() -> None:
+    """Count the request against the network address it comes from, whatever its key. Raises RateLimited."""
+    wait = services().address_limit.take(addresses.network(request.remote_addr or "").encode())
+    if wait:
+        raise RateLimited(
+            "Your network address makes too many requests.",
+            retry_after=wait,
+            hint="Wait as long as Retry-After says.",
+        )
 
 
 def identify() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask_openapi3.models.info import Info
 from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import Engine
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from spherelinks import __version__, generators
 from spherelinks.accounts import payments, plans
@@ -40,6 +41,7 @@ def create_app(
     storage: Storage,
     *,
     rate_limit: int = limits.DEFAULT_PER_MINUTE,
+    address_limit: int = limits.DEFAULT_OF_ADDRESS,
     guard: Guard | None = None,
 ) -> OpenAPI:
     """The Flask application.
@@ -50,6 +52,7 @@ def create_app(
     engine : the database, migrated
     storage : where pictures and assets are kept
     rate_limit : requests a minute and key, where its plan says nothing; 0 for no limit
+    address_limit : requests a minute and network address, with a key or without; 0 for no limit
     guard : which addresses pictures may be fetched from and webhooks sent to; the public internet where None
     """
     if settings.plans is not None:
@@ -70,6 +73,7 @@ def create_app(
         engine=engine,
         storage=storage,
         rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
+        address_limit=limits.RateLimit(address_limit),
         # slow addresses may take a quarter of the threads; the others go on answering
         intake=Intake(THREADS // 4, guard or Guard()),
         generators=installed,
@@ -79,6 +83,9 @@ def create_app(
         guard=guard or Guard(),
         stripe=payments.configured(settings),
     )
+    if settings.trusted_proxies:
+        # of X-Forwarded-For, whose beginning anyone can make up, only what these proxies have added counts
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     context.register(app)
     metrics.register(app, engine, settings.metrics_token)
     headers.register(app, settings.cors_origins)

@@ -1,4 +1,4 @@
-"""How much one key may ask for."""
+"""How much one key, and one network address, may ask for."""
 
 from __future__ import annotations
 
@@ -15,22 +15,33 @@ from spherelinks.database import fetch_one
 from spherelinks.errors import ConfigurationError
 
 DEFAULT_PER_MINUTE = 1200
+DEFAULT_OF_ADDRESS = 6000
 _KEYS = 10_000
 
 
 def per_minute(environ: Mapping[str, str] = os.environ) -> int:
     """SPHERELINKS_RATE_LIMIT: requests a minute and key, 0 for no limit. Raises ConfigurationError."""
-    value = environ.get("SPHERELINKS_RATE_LIMIT", "").strip() or str(DEFAULT_PER_MINUTE)
+    return _number(environ, "SPHERELINKS_RATE_LIMIT", DEFAULT_PER_MINUTE, "key")
+
+
+def of_address(environ: Mapping[str, str] = os.environ) -> int:
+    """SPHERELINKS_ADDRESS_RATE_LIMIT: requests a minute and network address, whatever key they come with or none, 0 for
+    no limit. Raises ConfigurationError."""
+    return _number(environ, "SPHERELINKS_ADDRESS_RATE_LIMIT", DEFAULT_OF_ADDRESS, "network address")
+
+
+def _number(environ: Mapping[str, str], variable: str, default: int, who: str) -> int:
+    value = environ.get(variable, "").strip() or str(default)
     if not value.isdecimal():
         raise ConfigurationError(
-            f"SPHERELINKS_RATE_LIMIT is '{value}'.",
-            hint="Give the requests a minute that one key may make as a whole number, or 0 for no limit.",
+            f"{variable} is '{value}'.",
+            hint=f"Give the requests a minute that one {who} may make as a whole number, or 0 for no limit.",
         )
     return int(value)
 
 
 class RateLimit:
-    """A token bucket for each key: so many requests at once, refilled at as many a minute.
+    """A token bucket for each key, or whatever else requests are counted by: so many at once, as many more a minute.
 
     per_minute : for a key whose plan says nothing; 0 is no limit for anyone
     of_plan : what a key's plan says, by the key's digest; None is nothing

@@ -27,6 +27,7 @@ class Services:
     engine: Engine
     storage: Storage
     rate_limit: RateLimit
+    address_limit: RateLimit
     intake: Intake
     generators: tuple[str, ...]
     settings: Settings

@@ -60,7 +60,7 @@ def application() -> OpenAPI:
     telemetry.report_errors()
     _end_with_parent()
     engine, storage = connect(database_url(settings)), open_storage(settings)
-    app = create_app(settings, engine, storage, rate_limit=limits.per_minute())
+    app = create_app(settings, engine, storage, rate_limit=limits.per_minute(), address_limit=limits.of_address())
     telemetry.trace(app)
     # loading generators takes seconds: be done before somebody asks
     threading.Thread(target=app.extensions[EXTENSION].survey.findings, name="survey", daemon=True).start()

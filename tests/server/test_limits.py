@@ -15,7 +15,7 @@ from spherelinks.database import transaction
 from spherelinks.errors import ConfigurationError
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
-from spherelinks_server.limits import DEFAULT_PER_MINUTE, RateLimit, per_minute
+from spherelinks_server.limits import DEFAULT_OF_ADDRESS, DEFAULT_PER_MINUTE, RateLimit, of_address, per_minute
 
 from .conftest import Caller
 
@@ -82,6 +82,10 @@ def test_the_setting() -> None:
     assert per_minute({"SPHERELINKS_RATE_LIMIT": "30"}) == 30
     with pytest.raises(ConfigurationError, match="SPHERELINKS_RATE_LIMIT is 'many'"):
         per_minute({"SPHERELINKS_RATE_LIMIT": "many"})
+    assert of_address({}) == DEFAULT_OF_ADDRESS
+    assert of_address({"SPHERELINKS_ADDRESS_RATE_LIMIT": "0"}) == 0
+    with pytest.raises(ConfigurationError, match="SPHERELINKS_ADDRESS_RATE_LIMIT is '-1'"):
+        of_address({"SPHERELINKS_ADDRESS_RATE_LIMIT": "-1"})
 
 
 def test_over_http(make_caller: Callable[..., Caller], settings: Settings, engine: Engine, storage: Storage) -> None:
@@ -96,6 +100,55 @@ def test_over_http(make_caller: Callable[..., Caller], settings: Settings, engin
         assert 1 <= int(refused.headers["Retry-After"]) <= 20
     assert client.get("/v1/status/none", headers=other.headers).status_code == 404
     assert client.get("/healthz").status_code == 200
+
+
+def test_an_address_may_ask_so_often_whatever_its_key(
+    make_caller: Callable[..., Caller], settings: Settings, engine: Engine, storage: Storage
+) -> None:
+    client = create_app(settings, engine, storage, address_limit=4).test_client()
+    one, two = make_caller(), make_caller()
+    wrong = {"X-API-Key": "sk_sph_live_" + "0" * 38}
+
+    def ask(headers: dict[str, str], address: str) -> int:
+        response = client.get("/v1/credits", headers=headers, environ_overrides={"REMOTE_ADDR": address})
+        if response.status_code == 429:
+            assert response.json is not None
+            assert response.json["error"]["code"] == "rate_limited"
+            assert 1 <= int(response.headers["Retry-After"]) <= 15
+        return response.status_code
+
+    here = "198.51.100.7"
+    assert [ask(headers, here) for headers in (one.headers, two.headers, wrong, {})] == [200, 200, 401, 401]
+    assert [ask(headers, here) for headers in (one.headers, two.headers, wrong, {})] == [429] * 4
+    assert ask(one.headers, "198.51.100.8") == 200, "another address is not held up"
+    assert [ask(one.headers, f"2001:db8::{number}") for number in range(4)] == [200] * 4
+    assert ask(one.headers, "2001:db8::ffff:1") == 429, "an IPv6 network has one owner"
+    assert ask(one.headers, "2001:db8:0:1::1") == 200
+    assert client.get("/healthz", environ_overrides={"REMOTE_ADDR": here}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told", "counted"),
+    [
+        (0, "203.0.113.1", False),  # nobody may say where it comes from
+        (1, "203.0.113.1", True),
+        (1, "203.0.113.1, 203.0.113.9", False),  # what stands before the proxy's own word, anyone can write
+        (2, "203.0.113.1, 203.0.113.9", True),
+        (2, "203.0.113.1", False),  # it has not come through both
+    ],
+)
+def test_an_address_is_believed_of_trusted_proxies_alone(
+    settings: Settings, engine: Engine, storage: Storage, proxies: int, told: str, counted: bool
+) -> None:
+    app = create_app(replace(settings, trusted_proxies=proxies), engine, storage, address_limit=1)
+
+    def ask(forwarded: str) -> int:
+        return app.test_client().get("/v1/credits", headers={"X-Forwarded-For": forwarded}).status_code
+
+    assert ask(told) == 401
+    assert ask(told) == 429
+    other = told.replace("203.0.113.1", "203.0.113.2", 1)
+    assert ask(other) == (401 if counted else 429)
 
 
 def test_a_plan_may_allow_less_or_more(

@@ -8,7 +8,6 @@ sent; who has lost the password is given a sign-in link by the operator.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import math
 import re
 import secrets
@@ -24,7 +23,7 @@ from sqlalchemy import Engine, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from spherelinks.accounts import accounts
+from spherelinks.accounts import accounts, addresses
 from spherelinks.database import Account, SignInLink, User, new_id, transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 
@@ -238,10 +237,7 @@ def forget_tries(session: Session, email: str) -> None:
 
 
 def _buckets(email: str, address: str) -> dict[bytes, int]:
-    try:
-        network = ipaddress.ip_network(f"{address}/{64 if ':' in address else 32}", strict=False).compressed
-    except ValueError:
-        network = ""
+    network = addresses.network(address)
     return {_digest(f"email {_normal(email)}"): TRIES_AN_EMAIL, _digest(f"address {network}"): TRIES_AN_ADDRESS}
 
 

@@ -28,9 +28,10 @@ api = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{SECURITY_SCH
 
 @api.before_request
 def admit() -> None:
-    """The key comes first: nothing of a request is read before it is known who sent it."""
+    """Address and key come first: nothing of a request is read before it is known who sent it."""
     if request.method == "OPTIONS":
         return
+    access.count_address()
     access.identify()
     if request.method == "POST":
         access.principal()

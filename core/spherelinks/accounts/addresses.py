@@ -1,0 +1,23 @@
+"""Whom a network address stands for, where tries and requests are counted by it."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+
+
+@functools.lru_cache(maxsize=4096)
+def network(address: str) -> str:
+    """The network that one person may have all of: an IPv4 address itself, the /64 of an IPv6 one.
+
+    Empty for what is no address, such as that of a client on a socket.
+    """
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return ipaddress.ip_network((parsed, 64), strict=False).compressed
+        parsed = parsed.ipv4_mapped
+    return f"{parsed}/32"
