@@ -10,6 +10,7 @@ import logging
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from spherelinks import generators
@@ -20,11 +21,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Finding:
-    """A generator's version, or the problem that keeps it from loading."""
+    """A generator's version, or the problem that keeps it from loading.
+
+    heeds : which of the options that are a generator's own make a difference to it
+    """
 
     name: str
     version: str | None
     problem: str | None
+    heeds: Sequence[str] = ()
 
 
 class Survey:
@@ -54,7 +59,8 @@ def _look() -> list[Finding]:
 
 def _examine(name: str) -> Finding:
     try:
-        return Finding(name, generators.load(name).version, None)
+        generator = generators.load(name)
+        return Finding(name, generator.version, None, getattr(generator, "heeds", ()))
     except Exception as error:
         return Finding(name, None, f"{type(error).__name__}: {error}")
 

@@ -96,6 +96,11 @@ def test_generators_describe_their_options_well_enough_to_build_a_form(caller: C
     assert [name for name, found in shown.items() if found["default"]] == ["lift"]
     inflate = shown["inflate"]
     assert (inflate["version"], inflate["ready"], inflate["problem"]) == ("1", True, None)
+    assert {name: found["ignores"] for name, found in shown.items()} == {
+        "inflate": ["diffusionSteps", "seed"],
+        "lift": ["diffusionSteps", "seed"],
+        "lift-flow": [],
+    }
     schema = inflate["options"]
     assert schema["properties"].keys() == {field.alias for field in Options.model_fields.values()}
     for name, field in schema["properties"].items():

@@ -120,15 +120,22 @@ class Surface:
 Shape = Volume | Surface
 
 
+GENERATORS_OWN = ("diffusionSteps", "seed")
+"""Options, by their names in the API, that are a generator's own matter: finishing, which is the same for every
+generator, heeds all others. Given to a generator that does not heed them, they change nothing."""
+
+
 class Generator(Protocol):
     """Turns a frame into a shape. Loaded once in a lasting process; must be deterministic in (frame, options).
 
     fallback : name of the generator that stands in, and is reported, where this one fails; None for no other
+    heeds : which of ``GENERATORS_OWN`` make a difference to it
     """
 
     name: str
     version: str
     fallback: str | None
+    heeds: tuple[str, ...] = ()
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Shape:
         """The shape of the object in the frame, standing upright in the common frame's axes.

@@ -40,6 +40,7 @@ class Inflate:
     name: ClassVar[str] = "inflate"
     version: ClassVar[str] = "1"
     fallback: ClassVar[str | None] = None
+    heeds: ClassVar[tuple[str, ...]] = ()
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The inflated silhouette, seen by an orthographic camera; the frame spans -0.5 to 0.5 in x and y.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spherelinks.errors import InvalidOption
+from spherelinks.generators.base import GENERATORS_OWN
 from spherelinks.options import Options
 from spherelinks_server.dashboard.words import words
+from spherelinks_server.survey import Finding
 
 _CAMEL = re.compile(r"\b[a-z]+[A-Z][A-Za-z]*\b")
 
@@ -44,6 +46,7 @@ class Field:
     kind : ``choice``, ``slider`` (a number between limits), ``integer``, ``number``, ``numbers`` (a list), ``check``,
         ``text`` or ``size`` (an object of one measure and its unit, in ``parts``)
     value : what the form shows; "" where the option is left out
+    heeded_by : the generators it makes a difference to, where that is not all of them
     """
 
     name: str
@@ -57,12 +60,13 @@ class Field:
     step: str = "any"
     choices: tuple[str, ...] = ()
     parts: tuple[tuple[str, ...], ...] = ()
+    heeded_by: tuple[str, ...] | None = None
 
 
-def fields(installed: tuple[str, ...], chosen: Mapping[str, Any]) -> list[Field]:
-    """A control for each option, in the schema's order.
+def fields(findings: Sequence[Finding], chosen: Mapping[str, Any]) -> list[Field]:
+    """A control for each option that a generator heeds, in the schema's order.
 
-    installed : names of the generators that may be asked for
+    findings : the generators that may be asked for
     chosen : options by their names in the API; the others show their defaults
     """
     schema = Options.model_json_schema()
@@ -70,8 +74,11 @@ def fields(installed: tuple[str, ...], chosen: Mapping[str, Any]) -> list[Field]
     for name, outer in schema["properties"].items():
         inner = _resolved(outer, schema)
         if name == "generator":
-            inner = inner | {"enum": installed}
-        found.append(_field(name, outer, inner, chosen.get(name)))
+            inner = inner | {"enum": [finding.name for finding in findings]}
+        field = _field(name, outer, inner, chosen.get(name))
+        if name in GENERATORS_OWN:
+            field = replace(field, heeded_by=tuple(one.name for one in findings if name in one.heeds))
+        found.append(field)
     return found
 
 

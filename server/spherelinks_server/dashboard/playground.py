@@ -71,7 +71,7 @@ def _picture(origin: str) -> bytes:
 
 
 def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
-    controls = fields.fields(services().generators, chosen)
+    controls = fields.fields(services().survey.findings(), chosen)
     return render_template(
         "playground.html",
         origin=origin,

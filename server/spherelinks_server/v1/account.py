@@ -13,6 +13,7 @@ from spherelinks.accounts import accounts, ledger, payments, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
+from spherelinks.generators.base import GENERATORS_OWN
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks_server import access
 from spherelinks_server.errors import answers
@@ -141,7 +142,9 @@ def account() -> Response:
     responses={HTTPStatus.OK: Generators, **answers(*_ALL)},
 )
 def list_generators() -> Response:
-    """The installed generators, with the JSON Schema of their options: enough to build a form from."""
+    """The installed generators, each with the JSON Schema of its options and those that it ignores: enough to build a
+    form from.
+    """
     _reader()
     return answer(
         {
@@ -153,6 +156,7 @@ def list_generators() -> Response:
                     "default": found.name == DEFAULT_GENERATOR,
                     "problem": found.problem,
                     "options": _options(found.name),
+                    "ignores": [name for name in GENERATORS_OWN if name not in found.heeds],
                 }
                 for found in services().survey.findings()
             ]

@@ -281,6 +281,7 @@ class Generator(_Camel):
     options: dict[str, Any] = Field(
         description="JSON Schema of the options that it takes: range, default and description of each."
     )
+    ignores: list[str] = Field(description="Those of the options that make no difference to it.", examples=[["seed"]])
 
 
 class Generators(_Camel):

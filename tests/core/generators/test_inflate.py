@@ -170,3 +170,10 @@ def test_progress_rises_to_one() -> None:
     Inflate().generate(_frame("disc", 64), Options(), shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+def test_what_it_does_not_heed_changes_nothing():
+    frame = _frame("flag", 128)
+    shapes = [Inflate().generate(frame, options, lambda share: None) for options in (Options(), Options(seed=7))]
+    assert Inflate.heeds == ()
+    np.testing.assert_array_equal(shapes[0].field, shapes[1].field)

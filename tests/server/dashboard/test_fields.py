@@ -8,12 +8,15 @@ import pytest
 
 from spherelinks.options import Options
 from spherelinks_server.dashboard import fields
+from spherelinks_server.survey import Finding
+
+GENERATORS = [Finding("lift", "1", None, ("seed",)), Finding("inflate", "1", None)]
 
 
 def as_form(options: dict[str, Any]) -> dict[str, str]:
     """The form as a browser sends it that shows these options."""
     form: dict[str, str] = {}
-    for field in fields.fields(("lift", "inflate"), options):
+    for field in fields.fields(GENERATORS, options):
         value = field.value
         match field.kind:
             case "size":
@@ -31,10 +34,16 @@ def as_form(options: dict[str, Any]) -> dict[str, str]:
 
 
 def test_every_option_has_a_control() -> None:
-    controls = fields.fields(("lift",), {})
+    controls = fields.fields(GENERATORS, {})
     assert [control.name for control in controls] == [field.alias for field in Options.model_fields.values()]
     assert all(control.label and control.help for control in controls)
     assert all(control.kind != "text" for control in controls)
+
+
+def test_what_not_every_generator_heeds_says_which_do() -> None:
+    heeded = {control.name: control.heeded_by for control in fields.fields(GENERATORS, {})}
+    assert (heeded.pop("seed"), heeded.pop("diffusionSteps")) == (("lift",), ())
+    assert set(heeded.values()) == {None}
 
 
 @pytest.mark.parametrize(

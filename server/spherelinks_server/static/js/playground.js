@@ -64,6 +64,14 @@ function tell(input) {
   if (output) output.textContent = input.value;
 }
 
+// what the chosen generator does not heed is out of the way
+function show() {
+  for (const field of form.querySelectorAll("[data-heeded-by]")) {
+    field.hidden = !field.dataset.heededBy.split(" ").includes(form.elements.generator.value);
+  }
+}
+show();
+
 for (const radio of form.querySelectorAll("[data-options]")) {
   radio.addEventListener("change", () => {
     const chosen = JSON.parse(radio.dataset.options);
@@ -74,11 +82,13 @@ for (const radio of form.querySelectorAll("[data-options]")) {
       input.value = Array.isArray(value) ? value.join(", ") : value;
       tell(input);
     }
+    show();
   });
 }
 for (const input of options) {
   input.addEventListener("input", () => {
     tell(input);
+    show();
     if (!input.name.startsWith("dimensions")) form.querySelector("[data-custom]").checked = true;
   });
 }
