@@ -26,6 +26,7 @@ from psycopg import sql
 from serving import Running, cli, free_port, wait_for
 from sqlalchemy import Engine, select, text
 from sqlalchemy.engine import make_url
+from stripe_stand_in import shop, stripe_asked  # noqa: F401 - fixtures
 from werkzeug.test import TestResponse
 
 from spherelinks.accounts import accounts, keys, ledger

@@ -1,4 +1,4 @@
-"""Credits: what there is, and every row of the ledger with its reason."""
+"""Credits: what there is, every row of the ledger with its reason, and more to buy where they are sold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flask import render_template, request
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from spherelinks.accounts import ledger, plans
+from spherelinks.accounts import ledger, payments, plans
 from spherelinks.database import CreditEntry, Job, transaction
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
@@ -51,9 +51,25 @@ def show() -> str:
         totals = _totals(session, account_id)
     rows = [_row(entry, errors) for entry in entries[:_PAGE]]
     older = entries[_PAGE - 1].id if len(entries) > _PAGE else None
+    stripe = services().stripe
     return render_template(
-        "credits.html", buckets=buckets, plan=plan, rows=rows, older=older, newest=before is None, totals=totals
+        "credits.html",
+        buckets=buckets,
+        plan=plan,
+        rows=rows,
+        older=older,
+        newest=before is None,
+        totals=totals,
+        packs=sorted(stripe.packs) if stripe else (),
     )
+
+
+@pages.post("/buy")
+def buy() -> str:
+    """A page that leads on to Stripe's; an answer that redirected there would break the policy of where forms go."""
+    credits = request.form.get("credits", type=int) or 0
+    url = payments.checkout(services().stripe, gate.me().account_id, credits, f"{gate.base_url()}/app/credits")
+    return render_template("checkout.html", url=url, credits=credits)
 
 
 def _row(entry: CreditEntry, errors: dict[str | None, str | None]) -> Row:

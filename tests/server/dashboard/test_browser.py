@@ -24,11 +24,8 @@ from serving import Running, cli, free_port, stop, wait_for
 
 from spherelinks.postgres import running as database_of
 
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install -e '.[test]'")
-
 HERE = Path(__file__).parent
 SAMPLES = HERE.parents[2] / "docs" / "samples"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 EMAIL, PASSWORD = "ada@example.com", "three blue otters"
 LIMIT_S = 120
 DESKTOP, PHONE = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
@@ -38,26 +35,6 @@ pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="starts and stops a server by signal"),
     pytest.mark.timeout(600),
 ]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("there is no Chromium; scripts/engines.sh three installs it")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",  # a browser run by root has none
-                "--use-angle=swiftshader",
-                "--enable-unsafe-swiftshader",
-                "--disable-background-networking",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
