@@ -256,9 +256,9 @@ def _level(
 ) -> Mesh:
     """A coarser version of a closed manifold, with `target` faces and a texture of its own.
 
-    The level does not share the finest one's texture: fast-simplification knows no seams, so its vertices have no
-    place in that atlas, and meshoptimizer, which could keep to them, has no wheels. Its own texture takes a quarter of
-    the memory of the level above, for half the side, and is as sharp as needed at the size at which the level is seen.
+    The level does not share the finest one's texture: collapses know no seams, so its vertices have no place in that
+    atlas. Its own texture takes a quarter of the memory of the level above, for half the side, and is as sharp as
+    needed at the size at which the level is seen.
     """
     vertices, faces = simplify(vertices, faces, target)
     normals = vertex_normals(vertices, faces)

@@ -3,82 +3,89 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import Lock
+from concurrent.futures import ThreadPoolExecutor
 
-import fast_simplification
-import manifold3d
 import numpy as np
+from numpy.typing import NDArray
 
-from spherelinks.mesh.repair import again, apart, separate
-from spherelinks.mesh.topology import Faces, Vertices, examine, parts
+from spherelinks.mesh.collapse import free, laid_out, price, quadrics, sweep
+from spherelinks.mesh.repair import apart
+from spherelinks.mesh.topology import Faces, Vertices, compact, parts, twins
 
-#: The library keeps its mesh in module globals: one call at a time in a process.
-_LOCK = Lock()
 SMALLEST = 4
 TOLERANCE = 0.02
-ATTEMPTS = 6
-#: Flat parts are merged where that moves the surface by less than this share of the mean edge.
-SLACK = 0.05
+#: A sweep collapses this share of the edges, the cheapest.
+_AT_ONCE = 0.15
+#: Meshes of so many faces are swept in two halves at the same time, until this share of their faces is left or this
+#: many times the target: past that, the faces between the halves, which stay, would count.
+_HALVED, _UNTIL, _ABOVE = 20_000, 0.2, 1.3
 
 
 def simplify(
     vertices: Vertices, faces: Faces, target: int, progress: Callable[[float], None] = lambda share: None
 ) -> tuple[Vertices, Faces]:
-    """A closed manifold of `target` faces, within 2 %, by quadric edge collapses (Garland & Heckbert 1997).
+    """A closed manifold of `target` faces, or one fewer, by quadric edge collapses (Garland & Heckbert 1997).
 
-    vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold. Where collapses make sheets touch, they
-    are taken apart again. Returns the closest closed manifold found: the input itself where it has no more faces
-    than asked, and more faces than asked where fewer would not hold every body (a body needs four). `progress` is
-    called with the share done after each try, of which there may be ATTEMPTS.
+    vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold; bodies and handles stay. Returns the input
+    itself where it has no more faces than asked, and more faces than asked where fewer would turn faces over or would
+    not hold every body and handle (a body needs four). `progress` is called with the share done after each sweep. The
+    same input gives the same output, on any number of processors.
     """
     target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
     if len(faces) <= target:
         return vertices, faces
-    best = source = vertices, faces
-    flattened = False
-    ask = target
-    for attempt in range(1, ATTEMPTS + 1):
-        found = apart(*separate(*_collapse(*source, ask)))
-        progress(attempt / ATTEMPTS)
-        topology = examine(*found)
-        if topology.manifold and topology.volume > 0 and not again(found[0]).any():
-            if abs(len(found[1]) - target) < abs(len(best[1]) - target):
-                best = found
-            if abs(len(found[1]) - target) <= TOLERANCE * target:
-                break
-        if len(found[1]) > (1 + TOLERANCE) * target and not flattened:
-            source, flattened = _flattened(vertices, faces), True
-        elif topology.manifold and topology.volume > 0:
-            ask = max(SMALLEST, ask + target - len(found[1]))
-        else:
-            ask = ask + max(SMALLEST, ask // 50)
-        if ask >= len(source[1]):
+    unit, centre = _unit(vertices, faces), vertices.mean(axis=0, dtype=np.float64)
+    points = (vertices - centre) / unit
+    quadric = quadrics(points, faces)
+    start, twin = laid_out(faces, twins(faces))
+    gone, cost = np.zeros(len(faces), np.bool_), np.full(len(start), np.float32(np.inf))
+    left = len(faces)
+
+    def swept(side: NDArray[np.int8], of: int, most: int, limit: float) -> int:
+        return int(sweep(start, twin, gone, points, quadric, side, of, cost, most, limit))
+
+    def went(removed: int) -> None:
+        nonlocal left
+        left -= removed
+        progress((len(faces) - left) / (len(faces) - target))
+
+    if len(faces) >= _HALVED:
+        axis = np.ptp(points, axis=0).argmax()
+        side = free(start, twin, (points[:, axis] > np.median(points[:, axis])).astype(np.int8))
+        until = max(_ABOVE * target, _UNTIL * len(faces))
+        with ThreadPoolExecutor(1) as other:
+            done = other.submit(price, start, twin, gone, points, quadric, side, 1, cost)
+            price(start, twin, gone, points, quadric, side, 0, cost)
+            done.result()
+            while left > until and (limit := _limit(cost, (left - target) / left)) is not None:
+                most = int(left - until) // 2 + 1
+                there = other.submit(swept, side, 1, most, limit)
+                here = swept(side, 0, most, limit)
+                went(here + there.result())
+    everywhere = np.zeros(len(points), np.int8)
+    while left > target:
+        before = left
+        price(start, twin, gone, points, quadric, everywhere, 0, cost)
+        while left > target and (limit := _limit(cost, (left - target) / left)) is not None:
+            went(swept(everywhere, 0, left - target, limit))
+        if left == before:
             break
-    return best
+    return apart(*compact((points * unit + centre).astype(np.float32), start.reshape(-1, 4)[~gone, :3]))
 
 
-def _collapse(vertices: Vertices, faces: Faces, target: int) -> tuple[Vertices, Faces]:
-    # its thresholds are absolute: measure in units of the mean edge
-    unit = _unit(vertices, faces)
-    centre = vertices.mean(axis=0, dtype=np.float64)
-    with _LOCK:
-        points, triangles = fast_simplification.simplify(
-            (vertices - centre) / unit, faces, target_count=target, agg=7.0
-        )
-    return (points * unit + centre).astype(np.float32), np.asarray(triangles, np.int32)
+def _limit(cost: NDArray[np.float32], share: float) -> float | None:
+    """What the dearest edge may cost that is collapsed in the next sweep; None where none is left to try.
+
+    share : of the faces that must go yet; the fewer, the smaller the steps
+    """
+    some = cost[:: 1 + len(cost) // 65536]
+    some = some[some < np.inf]
+    if not len(some):
+        some = cost[cost < np.inf]
+    return float(np.quantile(some, min(_AT_ONCE, share / 2))) if len(some) else None
 
 
 def _unit(vertices: Vertices, faces: Faces) -> float:
     """The mean length of some thousand edges."""
     corners = vertices[faces[:: max(1, len(faces) // 4096)]].astype(np.float64)
     return float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).mean()) or 1.0
-
-
-def _flattened(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """With the flat parts merged that the collapses get stuck in: there, none is better than any other, and they leave
-    slivers that no further collapse may turn over."""
-    mesh = manifold3d.Mesh(vertices, faces.astype(np.uint32))
-    flat = manifold3d.Manifold(mesh).simplify(SLACK * _unit(vertices, faces)).to_mesh()
-    if not len(flat.tri_verts):
-        return vertices, faces
-    return np.array(flat.vert_properties, np.float32), np.array(flat.tri_verts, np.int32)

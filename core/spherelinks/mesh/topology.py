@@ -53,18 +53,42 @@ def half_edges(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def twins(faces: Faces) -> NDArray[np.int64]:
     """(3F,) the half-edge that runs the other way; -1 where there is not exactly one of each direction."""
-    start, end = half_edges(faces)
-    low, high = np.minimum(start, end), np.maximum(start, end)
-    order = np.argsort(low * (int(faces.max(initial=0)) + 1) + high, kind="stable")
-    low, high = low[order], high[order]
-    fresh = np.ones(len(order), bool)
-    fresh[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
-    first = np.flatnonzero(fresh)
-    pair = first[np.diff(first, append=len(order)) == 2]
-    a, b = order[pair], order[pair + 1]
-    facing = (start[a] == end[b]) & (start[a] != start[b])
-    opposite = np.full(len(order), -1, np.int64)
-    opposite[a[facing]], opposite[b[facing]] = b[facing], a[facing]
+    return _twins(np.ascontiguousarray(faces), int(faces.max(initial=-1)) + 1)  # type: ignore[no-any-return]
+
+
+@njit(cache=True, nogil=True)
+def _twins(faces, n_vertices):  # type: ignore[no-untyped-def]
+    """Half-edges sorted by their two vertices, by counting: first by the higher one, then by the lower one."""
+    order = np.arange(faces.size)
+    for lower in (False, True):
+        first = np.zeros(n_vertices + 1, np.int64)
+        sorted_ = np.empty(faces.size, np.int64)
+        for counted in (True, False):
+            for h in order:
+                a, b = faces[h // 3, h % 3], faces[h // 3, (h + 1) % 3]
+                vertex = min(a, b) if lower else max(a, b)
+                if counted:
+                    first[vertex + 1] += 1
+                else:
+                    sorted_[first[vertex]] = h
+                    first[vertex] += 1
+            if counted:
+                first = np.cumsum(first)
+        order = sorted_
+    opposite = np.full(faces.size, -1, np.int64)
+    i = 0
+    while i < len(order):
+        h = order[i]
+        a, b = faces[h // 3, h % 3], faces[h // 3, (h + 1) % 3]
+        j = i + 1
+        while j < len(order):
+            c, d = faces[order[j] // 3, order[j] % 3], faces[order[j] // 3, (order[j] + 1) % 3]
+            if min(a, b) != min(c, d) or max(a, b) != max(c, d):
+                break
+            j += 1
+        if j == i + 2 and a != b and faces[order[i + 1] // 3, order[i + 1] % 3] == b:
+            opposite[h], opposite[order[i + 1]] = order[i + 1], h
+        i = j
     return opposite
 
 

@@ -6,7 +6,7 @@ import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial import cKDTree
-from shapes import ball, mesh_of, noise, torus
+from shapes import axes, ball, mesh_of, noise, torus
 
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.deviation import deviation
@@ -74,6 +74,18 @@ def test_size_and_place_do_not_matter() -> None:
     far = simplify((vertices * 1024).astype(np.float32), faces, 800)
     assert np.allclose(here[0] * 1024, far[0], atol=1e-2)
     assert np.array_equal(here[1], far[1])
+
+
+def test_corners_and_edges_of_a_box_stay() -> None:
+    """All else on it is flat, so that few faces are enough."""
+    x, y, z = axes(40)
+    half = 0.63
+    vertices, faces = mesh_of(np.maximum(np.maximum(np.abs(x), np.abs(y)), np.abs(z)) - np.float32(half))
+    fewer, kept = simplify(vertices, faces, 300)
+    assert len(kept) == 300
+    corners = half * np.array([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)])
+    assert (cKDTree(fewer).query(corners)[0] <= cKDTree(vertices).query(corners)[0] + 1e-6).all()
+    assert deviation(vertices, fewer, kept).largest < 0.1 * 2 / 39
 
 
 def test_flat_parts_do_not_stop_it() -> None:
