@@ -1,10 +1,11 @@
-"""Batches of views out of the data set, varied: flipped, recoloured, their mattes a little wrong."""
+"""Batches of views out of the data set, varied: flipped, relit, repainted, their mattes a little wrong."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from spherelinks.generators.lift.layout import channels
+from spherelinks.generators.lift.layout import channels, mirrored
 from training.data import opened
+from training.light import lit
+from training.view import pooled
 
 # What a picture of the world shows is scans and realistic models; most of what there is to learn from is neither.
 MIX = {"scan": 0.25, "realistic": 0.25, "mixed": 0.03, "stylised": 0.42, "voxel": 0.05, "procedural": 0.10}
@@ -23,9 +26,7 @@ MIX = {"scan": 0.25, "realistic": 0.25, "mixed": 0.03, "stylised": 0.42, "voxel"
 class Views:
     """The finished rows of one or more data folders, from all sources but `without` (or only from these)."""
 
-    def __init__(self, folders: list[Path], side: int, without: tuple[str, ...], only: bool = False) -> None:
-        self.side = side
-        self.kept: dict[tuple[int, int], dict[str, NDArray[np.generic]]] = {}
+    def __init__(self, folders: list[Path], without: tuple[str, ...], only: bool = False) -> None:
         self.arrays = [opened(folder) for folder in folders]
         rows = [json.loads((folder / "rows.json").read_text()) for folder in folders]
         self.kinds = [np.array([row["kind"] for row in part]) for part in rows]
@@ -47,58 +48,35 @@ class Views:
     def some(self, count: int, rng: np.random.Generator, vary: bool = True) -> dict[str, Tensor]:
         return collated([self.one(i, rng, vary) for i in rng.choice(len(self), count, p=self.weight)])
 
-    def stored(self, i: int) -> dict[str, NDArray[np.generic]]:
-        """One row's maps at this set's side; kept, small, for the next time."""
-        folder, row = self.index[i]
-        if (folder, row) in self.kept:
-            return self.kept[folder, row]
-        a = {name: np.array(array[row]) for name, array in self.arrays[folder].items()}
-        seen, seen_coarse = ~np.isnan(a["front"]), (a["normal"] != 0).any(-1)
-        fine = {name: np.where(seen, a[name], 0).astype(np.float32) for name in ("front", "thickness")}
-        coarse = {name: a[name].astype(np.float32) for name in ("back", "normal", "profile")}
-        matte = a["picture"][..., 3].astype(np.float32)
-        rgb = a["picture"][..., :3].astype(np.float32)
-        while len(matte) > self.side:
-            fine = {name: _halved(field, seen) for name, field in fine.items()}
-            coarse = {name: _halved(field, seen_coarse) for name, field in coarse.items()}
-            rgb, matte = _halved(rgb, matte), _halved(matte)
-            seen, seen_coarse = _halved(seen) >= 0.5, _halved(seen_coarse) >= 0.5
-        fine["front"] -= (fine["front"] * seen).sum() / max(seen.sum(), 1)
-        small: dict[str, NDArray[np.generic]] = {
-            "rgb": rgb.astype(np.uint8),
-            "matte": matte.astype(np.uint8),
-            "front": (fine["front"] * seen).astype(np.float16),
-            "thickness": (fine["thickness"] * seen).astype(np.float16),
-            "back": coarse["back"].astype(np.uint8),
-            "normal": np.rint(coarse["normal"]).astype(np.int8),
-            "profile": coarse["profile"].astype(np.uint8),
-            "seen": seen,
-            "seen_coarse": seen_coarse,
-            "elevation": a["elevation"],
-            "tangent": a["tangent"],
-        }
-        self.kept[folder, row] = small
-        return small
-
     def one(self, i: int, rng: np.random.Generator, vary: bool) -> dict[str, NDArray[np.float32]]:
-        out = {name: field.astype(np.float32) for name, field in self.stored(i).items()}
-        elevation, tangent = out.pop("elevation"), out.pop("tangent")
-        rgb, matte = out.pop("rgb") / 255, out.pop("matte") / 255
-        out["back"] /= 255
-        out["normal"] /= 127
-        # A wall fills about half a bin; it must not be lost where half is the threshold.
-        out["profile"] = np.minimum(out["profile"] / 127, 1)
+        folder, row = self.index[i]
+        a: dict[str, Any] = {name: np.array(array[row]) for name, array in self.arrays[folder].items()}
+        albedo, matte, back = a["albedo"], a["cover"].astype(np.float32) / 255, a["back"].astype(np.float32) / 255
         if vary:
-            rgb, out["back"], matte = _recoloured(rgb, out["back"], matte, rng)
-        out["x"] = channels(rgb, matte).transpose(1, 2, 0)
+            albedo, back = _repainted(albedo, back, rng)
+        rgb = lit(albedo, a["facing"], a["shadow"], a["lamps"], float(a["elevation"]), rng if vary else None)
+        if vary:
+            rgb, matte = _blurred(rgb, matte, rng)
+        coarse = pooled(a["seen"], 2) >= 0.5
+        s, c = np.sin(np.radians(a["elevation"])), np.cos(np.radians(a["elevation"]))
+        right, up, near = np.moveaxis(pooled(a["facing"], 4) / np.float32(127), -1, 0)
+        out = {
+            "front": a["front"].astype(np.float32),
+            "thickness": a["thickness"].astype(np.float32),
+            "seen": a["seen"].astype(np.float32),
+            "back": back,
+            # upright, as the object stands, but facing as the camera does
+            "normal": np.stack([right, up * c + near * s, near * c - up * s], -1) * coarse[..., None],
+            # A wall fills about half a bin; it must not be lost where half is the threshold.
+            "profile": np.minimum(a["profile"].astype(np.float32) / 127, 1),
+            "seen_coarse": coarse.astype(np.float32),
+        }
+        x = channels(rgb, matte)
         if vary and rng.random() < 0.5:
+            x = mirrored(x)
             out = {name: field[:, ::-1] for name, field in out.items()}
-            x = out["x"].copy()
-            x[..., 4] *= -1
-            normal = out["normal"].copy()
-            normal[..., 0] *= -1
-            out |= {"x": x, "normal": normal}
-        return out | {"elevation": elevation, "tangent": tangent}
+            out["normal"] = out["normal"] * np.array([-1, 1, 1], np.float32)
+        return out | {"x": x.transpose(1, 2, 0), "elevation": a["elevation"], "tangent": a["tangent"]}
 
 
 class Batches(IterableDataset[dict[str, Tensor]]):
@@ -116,38 +94,38 @@ class Batches(IterableDataset[dict[str, Tensor]]):
                 yield self.views.some(self.count, rng)
 
 
-def _halved(values: NDArray[np.generic], weight: NDArray[np.generic] | None = None) -> NDArray[np.float32]:
-    """(2 H, 2 W, ...) -> (H, W, ...): means, by an (2 H, 2 W) weight where there is one; 0 where all of it is 0."""
-    if weight is not None:
-        weight = weight[..., None] if values.ndim == 3 else weight
-        return _halved(values * weight) / np.maximum(_halved(weight), 1e-6)
-    v = values.astype(np.float32)
-    return (v[::2, ::2] + v[1::2, ::2] + v[::2, 1::2] + v[1::2, 1::2]) / 4
-
-
-def _recoloured(
-    rgb: NDArray[np.float32], back: NDArray[np.float32], matte: NDArray[np.float32], rng: np.random.Generator
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Other paint (both sides alike), another exposure (the picture alone), a matte eaten or spread by a pixel."""
-    if rng.random() < 0.5:
+def _repainted(
+    albedo: NDArray[np.uint8], back: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Other paint, both sides alike: channels exchanged, or all one colour, so that only the light tells shapes."""
+    kind = rng.random()
+    if kind < 0.1:
+        flat = rng.integers(40, 256, 3)
+        return np.broadcast_to(flat.astype(np.uint8), albedo.shape), np.full_like(back, 1) * (flat / 255)
+    if kind < 0.55:
         order = rng.permutation(3)
-        rgb, back = rgb[..., order], back[..., order]
-    gain, gamma = np.exp(rng.normal(0, 0.12, 3) + rng.normal(0, 0.15)), np.exp(rng.normal(0, 0.2))
-    rgb = np.clip(np.clip(rgb, 1e-4, 1) ** gamma * gain, 0, 1)
+        return np.ascontiguousarray(albedo[..., order]), back[..., order]
+    return albedo, back
+
+
+def _blurred(
+    rgb: NDArray[np.float32], matte: NDArray[np.float32], rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The picture out of focus, its matte eaten or spread by a pixel or two, where some ground shows."""
+    rgb = np.where(matte[..., None] > 0, rgb, rng.random(3, np.float32))
+    if rng.random() < 0.4:
+        rgb = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.4, 2.0))
     if rng.random() < 0.3:
-        rgb = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.3, 1.0))
-    if rng.random() < 0.5:
-        rgb = np.clip(rgb + rng.normal(0, rng.uniform(0, 0.03), rgb.shape), 0, 1)
-    if rng.random() < 0.25:
         cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-        matte = cv2.erode(matte, cross) if rng.random() < 0.5 else cv2.dilate(matte, cross)
-    return rgb.astype(np.float32), back, matte
+        change = cv2.erode if rng.random() < 0.5 else cv2.dilate
+        matte = change(matte, cross, iterations=int(rng.integers(1, 3)))
+    return rgb, matte
 
 
 def collated(views: list[dict[str, NDArray[np.float32]]]) -> dict[str, Tensor]:
     """Stacked, channels first (in channels-last memory)."""
     out = {}
     for name in views[0]:
-        stack = torch.from_numpy(np.stack([view[name] for view in views]))
+        stack = torch.from_numpy(np.stack([view[name] for view in views]).astype(np.float32))
         out[name] = stack.permute(0, 3, 1, 2) if stack.ndim == 4 else stack
     return out

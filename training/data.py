@@ -22,25 +22,33 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.lift.layout import BINS
+from spherelinks.generators.lift.layout import BINS, SIDE
 from training import shapes
 from training.surface import Rays, Surface, load
-from training.view import COARSE, FINE, deformed, solid, take
-
-FIELDS: dict[str, tuple[tuple[int, ...], type]] = {
-    "picture": ((FINE, FINE, 4), np.uint8),
-    "front": ((FINE, FINE), np.float16),
-    "thickness": ((FINE, FINE), np.float16),
-    "back": ((COARSE, COARSE, 3), np.uint8),
-    "normal": ((COARSE, COARSE, 3), np.int8),
-    "profile": ((COARSE, COARSE, BINS), np.uint8),
-    "elevation": ((), np.float32),
-    "tangent": ((), np.float32),
-    "done": ((), np.bool_),
-}
+from training.view import LIGHTS, deformed, solid, take
 
 # By kind of object: variants (the first is the object itself, the others deformed) and views of each.
-SHARE = {"scan": (4, 6), "realistic": (4, 6), "mixed": (2, 4), "stylised": (2, 3), "voxel": (1, 3)}
+SHARE = {"scan": (12, 5), "realistic": (12, 5), "mixed": (4, 4), "stylised": (4, 3), "voxel": (2, 2)}
+
+
+def fields(side: int) -> dict[str, tuple[tuple[int, ...], type]]:
+    """Shape and type of each field of a View with maps of that side, and of `done`."""
+    double, half = (2 * side, 2 * side), (side // 2, side // 2)
+    return {
+        "albedo": ((*double, 3), np.uint8),
+        "cover": (double, np.uint8),
+        "facing": ((*double, 3), np.int8),
+        "lamps": ((LIGHTS, 3), np.float32),
+        "shadow": (double, np.uint8),
+        "front": ((side, side), np.float16),
+        "thickness": ((side, side), np.float16),
+        "seen": ((side, side), np.bool_),
+        "back": ((*half, 3), np.uint8),
+        "profile": ((*half, BINS), np.uint8),
+        "elevation": ((), np.float32),
+        "tangent": ((), np.float32),
+        "done": ((), np.bool_),
+    }
 
 
 @dataclass(frozen=True)
@@ -65,7 +73,7 @@ def plan(glbs: Path, manifest: Path) -> tuple[list[Task], list[dict[str, str]]]:
         about = {row["id"]: row for row in csv.DictReader(file)}
     paths = sorted(glbs.glob("*.glb"), key=lambda p: zlib.crc32(p.stem.encode()))
     tasks, rows = [], []
-    for variant in range(4):
+    for variant in range(max(variants for variants, _ in SHARE.values())):
         for path in paths:
             row = about[path.stem]
             variants, views = SHARE[row["kind"]]
@@ -84,17 +92,17 @@ def invent(count: int) -> tuple[list[Task], list[dict[str, str]]]:
     return tasks, rows
 
 
-def create(folder: Path, rows: list[dict[str, str]]) -> None:
+def create(folder: Path, rows: list[dict[str, str]], side: int) -> None:
     """Empty arrays for that many views; sparse files, so they take room only as they fill."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (shape, dtype) in FIELDS.items():
+    for name, (shape, dtype) in fields(side).items():
         if not (folder / f"{name}.npy").exists():
             np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, (len(rows), *shape))
     (folder / "rows.json").write_text(json.dumps(rows))
 
 
 def opened(folder: Path, mode: str = "r") -> dict[str, NDArray[np.generic]]:
-    return {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in FIELDS}  # type: ignore[arg-type]
+    return {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in fields(0)}  # type: ignore[arg-type]
 
 
 def fill(arrays: dict[str, NDArray[np.generic]], task: Task) -> str:
@@ -109,10 +117,10 @@ def fill(arrays: dict[str, NDArray[np.generic]], task: Task) -> str:
         return f"{task.path}: {error}"
     for row in range(task.first, task.first + task.views):
         try:
-            view = take(surface, rays, inside, rng)
+            view = take(surface, rays, inside, rng, arrays["front"].shape[1])
         except ValueError as error:
             return f"{task.path}: {error}"
-        for name in FIELDS:
+        for name in arrays:
             if name != "done":
                 arrays[name][row] = getattr(view, name)  # type: ignore[index]
         arrays["done"][row] = True  # type: ignore[index]
@@ -143,13 +151,14 @@ def main() -> None:
     parser.add_argument("--manifest", type=Path, help="CSV with id, source, kind, name of each")
     parser.add_argument("--procedural", type=int, help="objects of training/shapes.py, instead of GLBs")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--side", type=int, default=SIDE, help="of the maps; the pictures have twice as many pixels")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--kinds", nargs="*", choices=list(SHARE), help="only these now; the rest may follow later")
     a = parser.parse_args()
     if (a.procedural is None) == (a.glbs is None or a.manifest is None):
         parser.error("give either --glbs and --manifest, or --procedural")
     tasks, rows = invent(a.procedural) if a.procedural else plan(a.glbs, a.manifest)
-    create(a.out, rows)
+    create(a.out, rows, a.side)
     print(f"{len(tasks)} tasks, {len(rows)} views", flush=True)
     if a.kinds:
         tasks = [task for task in tasks if rows[task.first]["kind"] in a.kinds]

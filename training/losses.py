@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -10,7 +12,7 @@ from spherelinks.generators.lift.layout import ELEVATIONS, FILL, TANGENTS, centr
 
 WEIGHTS = {
     "front": 8.0,
-    "slope": 6.0,
+    "slope": 4.0,
     "thickness": 2.0,
     "profile": 1.5,
     "back": 0.7,
@@ -18,6 +20,7 @@ WEIGHTS = {
     "elevation": 0.15,
     "tangent": 0.05,
 }
+AWAY = (1, 4, 16)  # pixels between the ends of the slopes that are compared, at 64 px
 
 
 def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -29,9 +32,11 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
     front = said["front"] - (said["front"] * seen).sum((1, 2), keepdim=True) / seen.sum((1, 2), keepdim=True)
     error = (front - truth["front"]) * seen * own
     slope = torch.zeros((), device=seen.device)
-    for axis in (1, 2):
-        pair = seen.narrow(axis, 1, seen.shape[axis] - 1) * seen.narrow(axis, 0, seen.shape[axis] - 1)
-        slope = slope + (error.diff(dim=axis).abs() * pair).sum() / pair.sum()
+    for axis, away in itertools.product((1, 2), AWAY):
+        count = seen.shape[axis] - away
+        pair = seen.narrow(axis, away, count) * seen.narrow(axis, 0, count)
+        apart = (error.narrow(axis, away, count) - error.narrow(axis, 0, count)).abs()
+        slope = slope + (apart * pair).sum() / (pair.sum() + 1) / away**0.5
     coarse = truth["seen_coarse"][:, None]  # (B, 1, S / 2, S / 2)
     count = coarse.sum()
     profile = functional.binary_cross_entropy_with_logits(said["profile"], truth["profile"], reduction="none")

@@ -6,6 +6,7 @@ Axes are glTF's: +Y up, right-handed. Colours are sRGB in 0..1. Lengths are shar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,11 @@ class Surface:
     tint: Floats
     texture: NDArray[np.int32]
     textures: list[Floats]
+
+    @cached_property
+    def points(self) -> Floats:
+        """(V, 3): the corners, each place once."""
+        return np.unique(self.corners.reshape(-1, 3), axis=0)
 
     def normalized(self) -> Surface:
         """Bounding box centred on the origin, longest side 1. Raises ValueError for a surface without extent."""

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader
 
-from spherelinks.generators.lift.layout import SIDE
 from training.batches import Batches, Views
 from training.export import exported
 from training.tasks import TASKS, Batch, Task
@@ -67,11 +66,17 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(g: Tensor) -> Tensor:
     """About U Vᵀ of the singular value decomposition of a matrix, in float32."""
     x = g.T if g.shape[0] > g.shape[1] else g
-    x = (x / (x.norm() + 1e-7)).bfloat16()
+    x = (x / (x.norm() + 1e-7)).to(precision(g.device))
     for _ in range(5):
         a = x @ x.T
         x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
     return (x.T if g.shape[0] > g.shape[1] else x).float()
+
+
+def precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the machine multiplies it fast; elsewhere it is a hundred times slower than float32."""
+    fast = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.bfloat16 if fast else torch.float32
 
 
 def optimisers(network: nn.Module, ends: tuple[str, ...]) -> list[torch.optim.Optimizer]:
@@ -85,12 +90,13 @@ def optimisers(network: nn.Module, ends: tuple[str, ...]) -> list[torch.optim.Op
 def evaluate(network: nn.Module, task: Task, batches: list[Batch], device: torch.device) -> dict[str, float]:
     """Means of the task's losses and figures over the batches, noise and all the same at every call."""
     network.eval()
+    dtype = precision(device)
     rows = []
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         for batch in batches:
             batch = {name: field.to(device) for name, field in batch.items()}
-            with torch.autocast(device.type, torch.bfloat16):
+            with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
                 said = task.says(network, batch)
             figures = task.losses(said, batch) | task.figures(said, batch)
             rows.append({name: float(value) for name, value in figures.items()})
@@ -105,9 +111,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--batch", type=int, default=16, help="views a step in each process")
-    parser.add_argument(
-        "--side", type=int, default=SIDE, choices=(64, 128), help="of the pictures; 128 costs four times as much"
-    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, help="of each process")
@@ -118,6 +121,7 @@ def main() -> None:
         default=["elpis-lab/ycb", "aws-robotics/aws-robomaker-hospital"],
         help="sources to judge by; never trained on",
     )
+    parser.add_argument("--judges", type=Path, nargs="+", help="data to judge by, instead of the held-out sources")
     parser.add_argument("--from-weights", type=Path, help="begin from these, written by training.export")
     parser.add_argument("--rate", type=float, default=1.0, help="times the full rates; half to go on from good weights")
     parser.add_argument("--compile", action="store_true", help="a third faster, after minutes of compiling; needs g++")
@@ -132,8 +136,8 @@ def main() -> None:
     a.out.mkdir(parents=True, exist_ok=True)
 
     held = tuple(a.hold_out)
-    views = Views(a.data, a.side, () if a.everything else held)
-    judges = Views(a.data, a.side, held, only=True)
+    views = Views(a.data, () if a.everything else held)
+    judges = Views(a.judges, ()) if a.judges else Views(a.data, held, only=True)
     torch.manual_seed(a.seed)
     task = TASKS[a.task](device)
     network = task.make().to(device, memory_format=torch.channels_last)
@@ -158,6 +162,7 @@ def main() -> None:
     run = torch.compile(network) if a.compile else network
     print(f"{sum(p.numel() for p in parameters) / 1e6:.1f} M parameters, {len(views)} views, step {step}", flush=True)
 
+    dtype = precision(device)
     start = time.monotonic()
     told, spent, running = start, 0.0, dict.fromkeys(task.weights, 0.0)
     done = False
@@ -166,7 +171,7 @@ def main() -> None:
         share = spent / a.minutes
         rate = min(1.0, (step - first + 1) / WARM, (1 - share) / DECAY)
         batch = {name: field.to(device) for name, field in next(batches).items()}
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             said = task.says(run, batch)
         parts = task.losses(said, batch)
         torch.stack([task.weights[name] * value for name, value in parts.items()]).sum().backward()

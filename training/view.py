@@ -1,4 +1,4 @@
-"""One picture of one object, and all that the network should say about it.
+"""One view of one object: what of it can be lit anew for every picture, and all that the network should say about it.
 
 The camera looks at the centre of the object's picture, which fills FILL of a square frame: the crop that
 `picture.frame` makes of a user's picture. Units and axes are those of `spherelinks.generators.lift.layout`.
@@ -12,32 +12,41 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spherelinks.generators.lift.layout import BIN, BINS, FILL
+from spherelinks.generators.lift.layout import BIN, BINS, FILL, SIDE
 from training.surface import Floats, Rays, Surface, to_linear, to_srgb
 
-FINE, COARSE = 128, 64  # sides of the maps, pixels
 GRID = 96  # cells along the longest side of the grid that tells inside from outside
 BEHIND = 10.0  # depth from which rays look back: past every object
+LIGHTS = 6  # places that a lamp may stand in
+LOOKS = 2  # samples of the solid in a stretch of a ray, of four rays a pixel
 
 
 @dataclass(frozen=True)
 class View:
-    """
-    picture : (FINE, FINE, 4) uint8, straight sRGB and coverage
-    front : (FINE, FINE) float16, depth of the first surface; NaN beside the object
-    thickness : (FINE, FINE) float16, from there to the last exit; NaN beside the object
-    back : (COARSE, COARSE, 3) uint8, flat colour of the last surface
-    normal : (COARSE, COARSE, 3) int8, /127, normal of the first surface, upright, facing as the camera does
-    profile : (COARSE, COARSE, BINS) uint8, share of each stretch of BIN behind the first surface that is solid, /255
+    """The picture has 2 S pixels a side, maps of depth S, all else S / 2.
+
+    albedo : (2 S, 2 S, 3) uint8, straight sRGB, unlit; cover : (2 S, 2 S) uint8
+    facing : (2 S, 2 S, 3) int8, /127, normal of the first surface: right, up and towards the camera
+    lamps : (LIGHTS, 3) float32, directions towards places for lamps, in the same axes
+    shadow : (2 S, 2 S) uint8, bit k set where lamp k does not reach
+    front : (S, S) float16, depth of the first surface, its mean over the object 0; 0 beside the object
+    thickness : (S, S) float16, from there to the last exit; 0 beside the object
+    seen : (S, S) bool, where the object is
+    back : (S / 2, S / 2, 3) uint8, flat colour of the last surface
+    profile : (S / 2, S / 2, BINS) uint8, share of each stretch of BIN behind the first surface that is solid, /255
     elevation : degrees above the horizon
     tangent : of half the field of view
     """
 
-    picture: NDArray[np.uint8]
+    albedo: NDArray[np.uint8]
+    cover: NDArray[np.uint8]
+    facing: NDArray[np.int8]
+    lamps: Floats
+    shadow: NDArray[np.uint8]
     front: NDArray[np.float16]
     thickness: NDArray[np.float16]
+    seen: NDArray[np.bool_]
     back: NDArray[np.uint8]
-    normal: NDArray[np.int8]
     profile: NDArray[np.uint8]
     elevation: float
     tangent: float
@@ -71,7 +80,7 @@ def aimed(surface: Surface, azimuth: float, elevation: float, distance: float, f
     level = upright(azimuth)
     back = level @ np.array([0, s, c], np.float32)
     eye = back * distance
-    points = np.unique(surface.corners.reshape(-1, 3), axis=0) - eye
+    points = surface.points - eye
     for _ in range(4):
         right = np.cross([0, 1, 0], back)
         right /= np.linalg.norm(right)
@@ -116,61 +125,93 @@ def _flooded(free: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return reached
 
 
-def take(surface: Surface, rays: Rays, inside: NDArray[np.bool_], rng: np.random.Generator) -> View:
-    """A random view of a normalised surface. Raises ValueError where next to nothing of it is seen."""
+def take(surface: Surface, rays: Rays, inside: NDArray[np.bool_], rng: np.random.Generator, side: int = SIDE) -> View:
+    """A random view of a normalised surface, maps of `side` pixels. Raises ValueError where next to nothing is seen."""
     azimuth = rng.uniform(0, 2 * np.pi)
     elevation = np.radians(rng.uniform(0, 40) if rng.random() < 0.9 else rng.uniform(-10, 60))
     pose = aimed(surface, azimuth, elevation, 1.5 * 3.0 ** rng.random(), FILL * rng.uniform(0.98, 1.02))
     # Aiming at the picture's middle tilts the axis a little: the elevation that matters is the axis's.
     elevation = float(np.degrees(np.arcsin(np.clip(pose.rotation[1, 2], -1, 1))))
-    azimuth = float(np.arctan2(pose.rotation[0, 2], pose.rotation[2, 2]))
 
-    directions = pose.rays(FINE)
-    origins = np.broadcast_to(pose.eye, directions.shape)
-    first = rays.first(origins, directions)
-    seen = first.face >= 0
-    if seen.sum() < 60:
+    n = 4 * side
+    directions = pose.rays(n)
+    first = rays.first(np.broadcast_to(pose.eye, directions.shape), directions)
+    hit = first.face >= 0
+    if hit.sum() < 60 * 16:
         raise ValueError("too little of the object is seen")
-    last = rays.first(origins + BEHIND * directions, -directions)
-    reference = float(first.distance[seen].mean())
+    ahead = directions[hit]
+    normal = rays.normals[first.face[hit]]
+    normal = np.where(np.einsum("nc,nc->n", normal, ahead)[:, None] > 0, -normal, normal)
+    albedo, facing = np.zeros((n * n, 3), np.float32), np.zeros((n * n, 3), np.float32)
+    albedo[hit] = to_linear(surface.color(first.face[hit], first.u[hit], first.v[hit]).clip(0, 1))
+    facing[hit] = normal @ pose.rotation
+    cover = pooled(hit.reshape(n, n), 2)
+    some = np.maximum(cover, 1e-6)[..., None]
+    facing = pooled(facing.reshape(n, n, 3), 2)
+    facing /= np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-6)
+    lamps = np.stack([rng.normal(0, 0.8, LIGHTS), rng.uniform(0.1, 1.3, LIGHTS), rng.uniform(0.2, 1, LIGHTS)], 1)
+    lamps = (lamps / np.linalg.norm(lamps, axis=1, keepdims=True)).astype(np.float32)
+
+    depth = np.where(hit, first.distance, 0)
+    reference = float(depth.sum() / hit.sum())
     half = reference * pose.tangent
-    exit_ = np.maximum(BEHIND - last.distance, first.distance)
-    front = np.where(seen, (first.distance - reference) / half, np.nan).reshape(FINE, FINE)
-    thickness = np.where(seen, (exit_ - first.distance) / half, np.nan).reshape(FINE, FINE)
+    sparse = pose.rays(2 * side)
+    last = rays.first(pose.eye + BEHIND * sparse, -sparse)
+    met = last.face >= 0
+    exit_ = np.where(met, BEHIND - last.distance, 0).reshape(2 * side, 2 * side)
+    share = pooled(hit.reshape(n, n), 4)
+    seen = share >= 0.5
+    near = pooled(depth.reshape(n, n), 4) / np.maximum(share, 1e-6)
+    far = pooled(exit_, 2) / np.maximum(pooled(met.reshape(exit_.shape), 2), 1e-6)
+    front = (near - near[seen].mean()) / half
+    thickness = np.maximum(far - near, 0) / half
 
-    directions = pose.rays(COARSE)
-    origins = np.broadcast_to(pose.eye, directions.shape)
-    near = rays.first(origins, directions)
-    m = near.face >= 0
-    far = rays.first(origins[m] + BEHIND * directions[m], -directions[m])
-    back = np.zeros((COARSE * COARSE, 3), np.uint8)
-    back[m] = surface.color(far.face, far.u, far.v).clip(0, 1) * 255 + 0.5
-    normals = rays.normals[near.face[m]]
-    normals = np.where((normals * directions[m]).sum(1, keepdims=True) > 0, -normals, normals) @ upright(azimuth)
-    normal = np.zeros((COARSE * COARSE, 3), np.int8)
-    normal[m] = np.rint(normals * 127)
-    profile = np.zeros((COARSE * COARSE, BINS), np.uint8)
-    profile[m] = _profile(inside, pose, directions[m], near.distance[m], half)
+    paint = np.zeros((4 * side * side, 3), np.float32)
+    paint[met] = surface.color(last.face[met], last.u[met], last.v[met]).clip(0, 1)
+    weight = pooled(met.reshape(exit_.shape), 4)[..., None]
+    back = pooled(paint.reshape(*exit_.shape, 3), 4) / np.maximum(weight, 1e-6)
 
-    shape = (COARSE, COARSE)
+    directions, start = pose.rays(side), near.reshape(-1)
+    profile = np.zeros((side * side, BINS), np.float32)
+    there = seen.reshape(-1)
+    profile[there] = _profile(inside, pose, directions[there], start[there], half)
+    some_seen = np.maximum(pooled(seen, 2), 1e-6)[..., None]
+    profile = pooled(profile.reshape(side, side, BINS), 2) / some_seen
     return View(
-        _picture(surface, rays, pose, rng),
-        front.astype(np.float16),
-        thickness.astype(np.float16),
-        back.reshape(*shape, 3),
-        normal.reshape(*shape, 3),
-        profile.reshape(*shape, BINS),
+        _bytes(to_srgb(pooled(albedo.reshape(n, n, 3), 2) / some)),
+        _bytes(cover),
+        np.rint(facing * 127).astype(np.int8),
+        lamps,
+        _shadow(rays, pose, hit, depth, facing, lamps, side),
+        np.where(seen, front, 0).astype(np.float16),
+        np.where(seen, thickness, 0).astype(np.float16),
+        seen,
+        _bytes(back),
+        _bytes(profile),
         elevation,
         pose.tangent,
     )
 
 
+def pooled(values: NDArray[np.generic], by: int) -> Floats:
+    """(by H, by W, ...) -> (H, W, ...): means; by a power of two."""
+    v = values.astype(np.float32)
+    while by > 1:
+        v = v[::2] + v[1::2]
+        v = (v[:, ::2] + v[:, 1::2]) * np.float32(0.25)
+        by //= 2
+    return v
+
+
+def _bytes(values: Floats) -> NDArray[np.uint8]:
+    return (values * 255 + 0.5).clip(0, 255).astype(np.uint8)
+
+
 def _profile(
     inside: NDArray[np.bool_], pose: Pose, directions: Floats, start: Floats, half: float
-) -> NDArray[np.uint8]:
-    """(N, BINS): share of each bin behind `start` that is solid, from four looks a bin, /255."""
-    looks = 4
-    steps = (np.arange(BINS * looks, dtype=np.float32) + 0.5) / looks * (BIN * half)
+) -> NDArray[np.float32]:
+    """(N, BINS): share of each bin behind `start` that is solid, from LOOKS looks a bin."""
+    steps = (np.arange(BINS * LOOKS, dtype=np.float32) + 0.5) / LOOKS * (BIN * half)
     n = len(inside)
     depth = start[:, None] + steps
     count = np.zeros(depth.shape, np.bool_)
@@ -181,36 +222,27 @@ def _profile(
         valid &= (cell >= 0) & (cell < n)
         index = index * n + cell
     count[valid] = inside.reshape(-1)[index[valid]]
-    share: NDArray[np.uint8] = (count.reshape(len(start), BINS, looks).mean(2) * 255).astype(np.uint8)
+    share: NDArray[np.float32] = count.reshape(len(start), BINS, LOOKS).mean(2, dtype=np.float32)
     return share
 
 
-def _picture(surface: Surface, rays: Rays, pose: Pose, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(FINE, FINE, 4): Lambert shading under one to three lights with shadows, 2x2 rays a pixel."""
-    size = FINE * 2
-    directions = pose.rays(size)
-    hit = rays.first(np.broadcast_to(pose.eye, directions.shape), directions)
-    m = hit.face >= 0
-    ahead = directions[m]
-    normal = rays.normals[hit.face[m]]
-    normal = np.where((normal * ahead).sum(1, keepdims=True) > 0, -normal, normal)
-    point = pose.eye + ahead * hit.distance[m, None] + normal * 1e-3
-    shade = np.full(int(m.sum()), rng.uniform(0.25, 0.65), np.float32)
-    if rng.random() < 0.3:  # a sky: brighter from above
-        shade *= 1 + rng.uniform(0, 0.4) * normal[:, 1]
-    for _ in range(rng.integers(1, 4)):
-        toward = pose.rotation @ np.array([rng.normal(0, 0.8), rng.uniform(0.1, 1.3), rng.uniform(0.2, 1)], np.float32)
-        toward /= np.linalg.norm(toward)
-        lit = normal @ toward
-        facing = np.flatnonzero(lit > 0)
-        free = facing[~rays.blocked(point[facing], np.broadcast_to(toward, (len(facing), 3)))]
-        shade[free] += rng.uniform(0.25, 0.9) * lit[free]
-    rgb = np.zeros((size * size, 3), np.float32)
-    base = to_linear(surface.color(hit.face[m], hit.u[m], hit.v[m]).clip(0, 1))
-    rgb[m] = to_srgb(base * shade[:, None])
-    cover = m.astype(np.float32).reshape(FINE, 2, FINE, 2).mean((1, 3))
-    rgb = rgb.reshape(FINE, 2, FINE, 2, 3).mean((1, 3)) / np.maximum(cover, 1e-6)[..., None]
-    return (np.concatenate([rgb, cover[..., None]], -1) * 255 + 0.5).clip(0, 255).astype(np.uint8)
+def _shadow(
+    rays: Rays, pose: Pose, hit: NDArray[np.bool_], depth: Floats, facing: Floats, lamps: Floats, side: int
+) -> NDArray[np.uint8]:
+    """(2 S, 2 S): bit k set where something stands between the first surface and lamp k; one look a pixel."""
+    n = 4 * side
+    corner = np.arange(n * n).reshape(n, n)[::2, ::2].reshape(-1)
+    corner = corner[hit[corner]]
+    directions = pose.rays(n)[corner]
+    pixel = (corner // n // 2) * (2 * side) + (corner % n) // 2
+    normal = facing.reshape(-1, 3)[pixel]
+    point = pose.eye + directions * depth[corner, None] + (normal @ pose.rotation.T) * 1e-3
+    shadow = np.zeros(4 * side * side, np.uint8)
+    for k, lamp in enumerate(lamps):
+        lit = np.flatnonzero(normal @ lamp > 0)
+        toward = np.broadcast_to(pose.rotation @ lamp, (len(lit), 3))
+        shadow[pixel[lit[rays.blocked(point[lit], toward)]]] |= np.uint8(1 << k)
+    return shadow.reshape(2 * side, 2 * side)
 
 
 def deformed(surface: Surface, rng: np.random.Generator) -> Surface:

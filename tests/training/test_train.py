@@ -44,7 +44,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_batches_are_what_the_network_takes(data: Path) -> None:
-    views = Views([data], 64, ())
+    views = Views([data], ())
     assert len(views) == 9
     batch = views.some(4, np.random.default_rng(0))
     assert batch["x"].shape == (4, CHANNELS, 64, 64)

@@ -5,10 +5,13 @@ pytest.importorskip("embreex", reason="training needs embreex: training/requirem
 pytest.importorskip("scipy", reason="training needs scipy: training/requirements.txt")
 
 
-from spherelinks.generators.lift.layout import BIN, BINS
+from scipy import ndimage
+
+from spherelinks.generators.lift.layout import BIN, BINS, SIDE
 from training import shapes
+from training.light import lit
 from training.surface import Rays, Surface
-from training.view import COARSE, FINE, View, deformed, solid, take
+from training.view import View, deformed, pooled, solid, take
 
 
 def _surface(kind: shapes.Solid) -> Surface:
@@ -33,26 +36,29 @@ def _red(p: np.ndarray) -> np.ndarray:
 def test_maps_of_a_ball(seed: int) -> None:
     """The frame is filled, the middle is thickest, the profile agrees with the thickness."""
     view = _view(_surface(shapes.ball(1, 1, 1, _red)), seed)
-    seen = ~np.isnan(view.front)
-    assert (seen == ~np.isnan(view.thickness)).all()
+    seen = view.seen
+    assert (view.front[~seen] == 0).all()
+    assert (view.thickness[~seen] == 0).all()
     columns = np.flatnonzero(seen.any(0))
-    assert len(columns) == pytest.approx(0.85 * FINE, abs=4)
-    assert np.nanmean(view.front.astype(float)) == pytest.approx(0, abs=0.01)
+    assert len(columns) == pytest.approx(0.85 * SIDE, abs=2)
+    assert len(np.flatnonzero(view.cover.any(0))) == pytest.approx(0.85 * 2 * SIDE, abs=4)
+    assert view.front[seen].astype(float).mean() == pytest.approx(0, abs=0.01)
     # as wide as thick, but measured nearer to the viewer than the middle, where half the frame's width is less
-    assert 1.7 < np.nanmax(view.thickness) < 2.3
+    assert 1.7 < view.thickness.max() < 2.3
     solid_share = view.profile.astype(float).sum(-1) * BIN / 255
-    whole = view.thickness[::2, ::2].astype(float)
-    inside = ~np.isnan(whole) & (whole > 0.3)
-    # the coarse map's rays pass between the fine one's
+    whole = pooled(view.thickness, 2)
+    inside = (pooled(seen, 2) == 1) & (whole > 0.3)
     assert np.abs(solid_share - whole)[inside].mean() < 0.04
-    assert view.normal[COARSE // 2, COARSE // 2, 2] > 60  # towards the camera's side
+    assert view.facing[SIDE, SIDE, 2] > 60  # towards the camera
+    assert np.ptp(view.albedo[view.cover == 255].astype(int), axis=0).max() <= 1
 
 
 def test_unprojected_maps_lie_on_the_ball() -> None:
     """The units that `layout` promises: the surface seen and the last exit, put back in space, are one sphere."""
     view = _view(_surface(shapes.ball(1, 1, 1, _red)), 1)
-    seen = ~np.isnan(view.front)
-    at = (np.arange(FINE) + 0.5) / FINE * 2 - 1
+    # at the outline a pixel averages depths that differ much
+    seen = ndimage.binary_erosion(view.seen, iterations=2)
+    at = (np.arange(SIDE) + 0.5) / SIDE * 2 - 1
     x, y = np.meshgrid(at, -at)
     points = []
     for depth in (view.front[seen].astype(float), (view.front + view.thickness)[seen].astype(float)):
@@ -64,6 +70,36 @@ def test_unprojected_maps_lie_on_the_ball() -> None:
     answer, *_ = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)
     radius = np.sqrt(answer[3] + answer[:3] @ answer[:3])
     np.testing.assert_allclose(np.linalg.norm(points - answer[:3], axis=1), radius, rtol=0.02)
+
+
+def test_lamps_light_what_faces_them_and_shadows_lie_behind_things() -> None:
+    """Under one lamp a ball is brightest where its normal points at the lamp; a plate's shadow falls on the ball."""
+    view = _view(_surface(shapes.ball(1, 1, 1, _red)), 2)
+    inside = ndimage.binary_erosion(view.cover == 255, iterations=3)
+    facing = view.facing.astype(float) / 127
+    np.testing.assert_allclose(np.linalg.norm(facing[inside], axis=-1), 1, atol=0.02)
+    for k, lamp in enumerate(view.lamps):
+        # a ball shades only what is turned away, which needs no shadow to be dark
+        assert (view.shadow[inside & (facing @ lamp > 0.2)] >> k & 1).mean() < 0.01
+    one = lit(view.albedo, view.facing, view.shadow, view.lamps, view.elevation, None)
+    brightest = np.unravel_index(np.where(inside, one.sum(-1), -1).argmax(), inside.shape)
+    toward = np.where(inside, facing @ view.lamps[0], -1)
+    assert toward[brightest] > 0.98 * toward.max()
+
+    covered = _view(
+        _surface(shapes.union(shapes.ball(1, 1, 1, _red), shapes.box(1.4, 0.05, 1.4, _red).moved(y=1.4))), 2
+    )
+    assert (covered.shadow != 0).any()
+
+
+def test_light_is_the_seeds() -> None:
+    view = _view(_surface(shapes.ball(1, 1, 1, _red)))
+    fields = (view.albedo, view.facing, view.shadow, view.lamps, view.elevation)
+    a, b, c = (lit(*fields, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert a.tobytes() == b.tobytes()
+    assert a.tobytes() != c.tobytes()
+    assert a.min() >= 0
+    assert a.max() <= 1
 
 
 def test_a_vessel_is_hollow() -> None:
@@ -82,9 +118,9 @@ def test_a_sealed_hollow_counts_as_full() -> None:
 def test_views_are_the_seeds() -> None:
     surface = shapes.surface(np.random.default_rng(5))
     a, b, c = (_view(surface, seed) for seed in (1, 1, 2))
-    for name in ("picture", "front", "profile"):
+    for name in ("albedo", "shadow", "front", "profile"):
         assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
-    assert a.picture.tobytes() != c.picture.tobytes()
+    assert a.albedo.tobytes() != c.albedo.tobytes()
     assert a.profile.shape[-1] == BINS
 
 

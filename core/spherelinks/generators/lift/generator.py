@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from spherelinks.generators.base import Frame, Progress, Volume
 from spherelinks.generators.lift.assembly import Guess, assemble
-from spherelinks.generators.lift.layout import COARSE, ELEVATIONS, SHARPNESS, STATE, TANGENTS, UNIT, channels, expected
+from spherelinks.generators.lift.layout import (
+    COARSE,
+    ELEVATIONS,
+    SHARPNESS,
+    STATE,
+    TANGENTS,
+    UNIT,
+    channels,
+    expected,
+)
 from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, session
 from spherelinks.options import Options
 
@@ -33,6 +42,7 @@ class Lift:
     name: ClassVar[str] = "lift"
     version: ClassVar[str] = "2"
     fallback: ClassVar[str | None] = "inflate"
+    heeds: ClassVar[tuple[str, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = (
         "lift has no diffusion steps; diffusionSteps was ignored. The generator lift-flow has them.",
     )
@@ -61,14 +71,15 @@ class Lift:
     def _maps(self, frame: Frame) -> Maps:
         """LIFT's input of the frame, and its outputs: what it says of the frame and of its mirror image, on average."""
         rgb, matte = (
-            np.asarray(cv2.resize(field, (self._side, self._side), interpolation=cv2.INTER_AREA), np.float32)
+            np.asarray(cv2.resize(field, (2 * self._side, 2 * self._side), interpolation=cv2.INTER_AREA), np.float32)
             for field in (frame.rgb, frame.matte)
         )
         rgb = rgb / np.float32(255)
+        # not `mirrored`: the balloon's last digits depend on the side that it was begun from
         x = np.stack([channels(rgb, matte), channels(rgb[:, ::-1], matte[:, ::-1])])
         said = zip(LIFT.outputs, self._session.run(list(LIFT.outputs), {"x": x}), strict=True)
         maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in said}
-        return maps | {"x": x[0], "front": maps["front"] - _mean(maps["front"], matte > 0.5)}
+        return maps | {"x": x[0], "front": maps["front"] - _mean(maps["front"], x[0, 3] > 0)}
 
 
 class LiftFlow(Lift):
@@ -80,6 +91,7 @@ class LiftFlow(Lift):
     name: ClassVar[str] = "lift-flow"
     version: ClassVar[str] = "1"
     fallback: ClassVar[str | None] = "lift"
+    heeds: ClassVar[tuple[str, ...]] = ("diffusionSteps", "seed")
     notes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, folder: Path = FOLDER) -> None:

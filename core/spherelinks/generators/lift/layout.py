@@ -12,12 +12,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-SIDE = 64  # of the network's input and its fine outputs, pixels, unless told otherwise; the coarse ones have half of it
+SIDE = 64  # of the network's input and its fine outputs, pixels, unless told otherwise; the coarse ones have half of
+# it, and the picture that goes in twice as many
 FILL = 0.85  # share of the frame that the object's longer side takes
 BINS = 48  # stretches of the occupancy profile behind the visible surface
 BIN = 0.05  # length of one
 SHARPNESS = 12.0  # log odds of the profile per unit of depth, where only the thickness speaks
-CHANNELS = 8
+KNOWN = 8  # channels of the input at its own resolution
+CHANNELS = KNOWN + 12  # and with the picture's next finer detail
 STATE = 4  # channels of the sampler's state: corrections of thickness and of the far side's red, green and blue
 UNIT = 0.25  # of those channels
 COARSE = 4  # pixels of the fine maps along a pixel of the state
@@ -27,18 +29,32 @@ TANGENTS = (-2.5, -0.5, 17)  # natural logarithm of t
 
 
 def channels(rgb: NDArray[np.float32], matte: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's input, (CHANNELS, S, S): colour over grey, matte, x, y, how deep inside the matte, and how
-    high a balloon of that outline would stand over the picture: what is known before anything is learned.
+    """The network's input, (CHANNELS, S, S): colour over grey, matte, x, y, how deep inside the matte, how high a
+    balloon of that outline would stand over the picture (what is known before anything is learned), and of colour and
+    matte what a picture of twice the resolution adds: differences across, down and crosswise, as Haar's wavelets.
 
-    rgb: (S, S, 3) in 0..1, straight; matte: (S, S) in 0..1; S a multiple of 16.
+    rgb: (2 S, 2 S, 3) in 0..1, straight; matte: (2 S, 2 S) in 0..1; S a multiple of 16.
     """
-    side = len(matte)
+    both = np.concatenate([(rgb - 0.5) * matte[..., None] * 2, matte[..., None] * 2 - 1], -1).transpose(2, 0, 1)
+    across, along = both[:, :, ::2] - both[:, :, 1::2], (both[:, :, ::2] + both[:, :, 1::2]) / 2
+    mean = (along[:, ::2] + along[:, 1::2]) / 2
+    detail = ((across[:, ::2] + across[:, 1::2]) / 2, along[:, ::2] - along[:, 1::2], across[:, ::2] - across[:, 1::2])
+    side = mean.shape[1]
+    matte = mean[3] / 2 + 0.5
     x = ((np.arange(side, dtype=np.float32) + 0.5) / side * 2 - 1).astype(np.float32)
     gx, gy = np.meshgrid(x, -x)
     inside = cv2.distanceTransform((matte > 0.5).astype(np.uint8), cv2.DIST_L2, 3) * (4 / side)
-    over_grey = (rgb - 0.5) * matte[..., None] * 2
-    known = np.stack([matte * 2 - 1, gx, gy, inside, balloon(matte)])
-    return np.concatenate([over_grey.transpose(2, 0, 1), known]).astype(np.float32)
+    known = np.stack([gx, gy, inside, balloon(matte)])
+    return np.concatenate([mean, known, *detail]).astype(np.float32)
+
+
+def mirrored(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(CHANNELS, S, S): the input of the mirrored picture."""
+    flipped = x[..., ::-1].copy()
+    flipped[4] *= -1  # x
+    flipped[KNOWN : KNOWN + 4] *= -1  # differences across
+    flipped[KNOWN + 8 :] *= -1  # and crosswise
+    return flipped
 
 
 def balloon(matte: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import BIN, BINS, CHANNELS, ELEVATIONS, SHARPNESS, TANGENTS
+from spherelinks.generators.lift.layout import BIN, BINS, CHANNELS, ELEVATIONS, KNOWN, SHARPNESS, TANGENTS
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Network(nn.Module):
         fine = functional.pixel_shuffle(self.respread(y), 2)
         fine = self.fine(torch.cat([fine, x.to(fine.dtype)], 1)).float()
         depths = functional.interpolate(depths, scale_factor=2.0, mode="bilinear", align_corners=False) + fine
-        balloon = x[:, -1].float()
+        balloon = x[:, KNOWN - 1].float()
         front = depths[:, 0] - self.gains[0] * balloon
         thickness = functional.softplus(4 * (depths[:, 1] + 2 * self.gains[1] * balloon)) / 4
         middle = (torch.arange(BINS, device=x.device) + 0.5).view(1, -1, 1, 1) * BIN

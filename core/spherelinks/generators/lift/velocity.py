@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, STATE
+from spherelinks.generators.lift.layout import BINS, COARSE, KNOWN, STATE
 from spherelinks.generators.lift.network import Attention, Residual
 
 POOLED = 4  # bins of the profile that count as one
-GIVEN = COARSE**2 * (CHANNELS + 2) + BINS // POOLED + 3
+GIVEN = COARSE**2 * (KNOWN + 2) + BINS // POOLED + 3
 WAVES = 16  # of the embedding of time
 
 
@@ -52,7 +52,7 @@ class Velocity(nn.Module):
         """
         half = COARSE // 2
         occupied = functional.avg_pool3d(torch.sigmoid(profile)[:, None], (POOLED, half, half))[:, 0]
-        fine = [functional.pixel_unshuffle(m, COARSE) for m in (x, front[:, None], thickness[:, None])]
+        fine = [functional.pixel_unshuffle(m, COARSE) for m in (x[:, :KNOWN], front[:, None], thickness[:, None])]
         covered = functional.avg_pool2d(x[:, 3:4], COARSE) / 2 + 0.5
         y = self.outline(torch.cat([state * covered, *fine, occupied, functional.avg_pool2d(back, half)], 1))
         angle = time[:, None] * torch.linspace(0, 5, WAVES, device=x.device).exp()

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from spherelinks.generators.lift.layout import CHANNELS, ELEVATIONS, balloon, centres, channels, expected
+from spherelinks.generators.lift.layout import (
+    CHANNELS,
+    ELEVATIONS,
+    KNOWN,
+    balloon,
+    centres,
+    channels,
+    expected,
+    mirrored,
+)
 
 
 def _disc(side: int, radius: float) -> np.ndarray:
@@ -23,7 +32,7 @@ def test_channels_hold_nothing_of_the_ground(side: int) -> None:
     one, other = (rng.random((side, side, 3), np.float32) for _ in range(2))
     other = np.where(matte[..., None] > 0, one, other).astype(np.float32)
     made = channels(one, matte)
-    assert made.shape == (CHANNELS, side, side)
+    assert made.shape == (CHANNELS, side // 2, side // 2)
     assert made.dtype == np.float32
     np.testing.assert_array_equal(made, channels(other, matte))
 
@@ -31,11 +40,23 @@ def test_channels_hold_nothing_of_the_ground(side: int) -> None:
 def test_a_mirrored_picture_gives_mirrored_channels() -> None:
     rng = np.random.default_rng(0)
     rgb, matte = rng.random((64, 64, 3), np.float32), np.roll(_disc(64, 0.4), 9, 1)
-    straight, mirrored = channels(rgb, matte), channels(rgb[:, ::-1], np.ascontiguousarray(matte[:, ::-1]))
-    sign = np.ones((CHANNELS, 1, 1), np.float32)
-    sign[4] = -1  # x
+    straight, other = channels(rgb, matte), channels(rgb[:, ::-1], np.ascontiguousarray(matte[:, ::-1]))
     # the balloon is relaxed from left to right, so not quite to the same numbers
-    np.testing.assert_allclose(straight[..., ::-1] * sign, mirrored, atol=0.02)
+    np.testing.assert_allclose(mirrored(straight), other, atol=0.02)
+    np.testing.assert_array_equal(mirrored(mirrored(straight)), straight)
+
+
+def test_channels_hold_the_whole_picture() -> None:
+    """Means and differences give every pixel back."""
+    rng = np.random.default_rng(1)
+    rgb, matte = rng.random((16, 16, 3), np.float32), np.ones((16, 16), np.float32)
+    x = channels(rgb, matte)
+    mean, (across, down, cross) = x[:3], (x[KNOWN + 4 * i : KNOWN + 4 * i + 3] for i in range(3))
+    again = np.empty((3, 16, 16), np.float32)
+    for row, column, sign in ((0, 0, 1), (0, 1, -1), (1, 0, -1), (1, 1, 1)):
+        part = mean + (1, -1)[column] * across / 2 + (1, -1)[row] * down / 2 + sign * cross / 4
+        again[:, row::2, column::2] = part
+    np.testing.assert_allclose(again.transpose(1, 2, 0) / 2 + 0.5, rgb, atol=1e-6)
 
 
 def test_expected_is_the_middle_of_the_sure_bin() -> None:
