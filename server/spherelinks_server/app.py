@@ -20,10 +20,8 @@ from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.survey import Survey
 from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
-from spherelinks_server.waiting import Waiters
+from spherelinks_server.waiting import WORKED_ON, Turnstile, Waiters
 
-THREADS = 16
-"""Requests that one process works on at a time, besides those that only wait for a job."""
 _DESCRIPTION = """\
 Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
 
@@ -69,16 +67,18 @@ def create_app(
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1  # one more is read, and told from just as many
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    turnstile = Turnstile(app.wsgi_app)
+    app.wsgi_app = turnstile  # type: ignore[method-assign]
     app.extensions[EXTENSION] = Services(
         engine=engine,
         storage=storage,
         rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
         address_limit=limits.RateLimit(address_limit),
-        # slow addresses may take a quarter of the threads; the others go on answering
-        intake=Intake(THREADS // 4, guard or Guard()),
+        # slow addresses may take a quarter of the places; the others go on answering
+        intake=Intake(WORKED_ON // 4, guard or Guard()),
         generators=installed,
         settings=settings,
-        waiters=Waiters(Bell(engine, attempts.CHANNEL)),
+        waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
         survey=Survey(),
         guard=guard or Guard(),
         stripe=payments.configured(settings),

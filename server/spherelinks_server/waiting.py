@@ -1,4 +1,7 @@
-"""Requests that wait for a job: a bounded number of threads, none of which holds a database connection meanwhile."""
+"""How many requests are worked on, and how many wait for a job: there are threads for both, but processors for few.
+
+Those that wait hold neither a place among those that are worked on nor a database connection.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,19 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from spherelinks.errors import RateLimited
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.status import JobStatus
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+WORKED_ON = 16
+"""Requests that one process works on at a time."""
 WAITERS = 256
 """Requests of one process that may wait at a time; those of one key may take half of the places."""
 LONGEST_S = 60
@@ -24,14 +34,37 @@ _ALIVE_S = 15
 Look = Callable[[], JobStatus]
 
 
+class Turnstile:
+    """WSGI middleware that lets so many requests in at a time; the others stand in line."""
+
+    def __init__(self, app: WSGIApplication, places: int = WORKED_ON) -> None:
+        self._app = app
+        self._places = threading.BoundedSemaphore(places)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with self._places:
+            return self._app(environ, start_response)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Step aside for as long as it lasts; for a request that is inside."""
+        self._places.release()
+        try:
+            yield
+        finally:
+            self._places.acquire()
+
+
 class Waiters:
     """Places for requests that wait.
 
     bell : rings with a job's id when the job changes
+    turnstile : where those step aside that wait
     """
 
-    def __init__(self, bell: Bell, places: int = WAITERS) -> None:
+    def __init__(self, bell: Bell, turnstile: Turnstile, places: int = WAITERS) -> None:
         self._bell = bell
+        self._turnstile = turnstile
         self._places = places
         self._taken: Counter[bytes] = Counter()
         self._lock = threading.Lock()
@@ -48,7 +81,8 @@ class Waiters:
             deadline = time.monotonic() + seconds
             with self._bell.heard(job.job_id) as ring:
                 while job.status == "PROCESSING" and (left := deadline - time.monotonic()) > 0:
-                    ring.wait(min(left, _LOOK_S))
+                    with self._turnstile.aside():
+                        ring.wait(min(left, _LOOK_S))
                     ring.clear()
                     job = look()
         finally:

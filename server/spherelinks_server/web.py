@@ -22,9 +22,9 @@ from spherelinks.database import connect
 from spherelinks.errors import ConfigurationError
 from spherelinks.storage import open_storage
 from spherelinks_server import limits
-from spherelinks_server.app import THREADS, create_app
+from spherelinks_server.app import create_app
 from spherelinks_server.services import EXTENSION
-from spherelinks_server.waiting import WAITERS
+from spherelinks_server.waiting import WAITERS, WORKED_ON
 
 DRAIN_S = 25
 """Seconds that requests under way get to finish when the server stops: more than fetching a picture may take."""
@@ -45,7 +45,7 @@ def server(target: str, host: str, port: int) -> MPServer:
         factory=True,
         # one process: the rate limit is kept in its memory
         workers=1,
-        blocking_threads=THREADS + WAITERS,
+        blocking_threads=WORKED_ON + WAITERS,
         http=HTTPModes.http1,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_S,

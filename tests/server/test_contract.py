@@ -24,7 +24,7 @@ from spherelinks.jobs.bell import Bell
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 from spherelinks_server.services import EXTENSION
-from spherelinks_server.waiting import Waiters
+from spherelinks_server.waiting import Turnstile, Waiters
 
 from .conftest import Caller, base64_of, encoded
 
@@ -51,7 +51,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 def address(settings: Settings, engine: Engine, storage: Storage) -> Iterator[str]:
     app = create_app(settings, engine, storage, rate_limit=0)
     # nobody works here: who waits for a job would wait in vain
-    nowhere = Waiters(Bell(engine, attempts.CHANNEL), places=0)
+    nowhere = Waiters(Bell(engine, attempts.CHANNEL), Turnstile(app), places=0)
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], waiters=nowhere)
     app.extensions[EXTENSION].survey.findings()  # takes seconds the first time
     server = make_server("127.0.0.1", 0, app, threaded=True)

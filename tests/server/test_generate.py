@@ -25,8 +25,8 @@ from spherelinks.picture.fetch import Guard
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
-from spherelinks_server.app import THREADS
 from spherelinks_server.v1.api import MAX_BODY
+from spherelinks_server.waiting import WORKED_ON
 
 from .conftest import Caller, base64_of, encoded
 
@@ -334,7 +334,7 @@ def test_slow_addresses_take_a_part_of_the_threads_only(
     caller: Caller, trusting: Flask, site: tuple[str, int], png: bytes
 ) -> None:
     Site.slow_ends.clear()
-    places = THREADS // 4
+    places = WORKED_ON // 4
     answers: Queue[int] = Queue()
 
     def ask() -> None:

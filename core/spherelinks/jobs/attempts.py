@@ -252,5 +252,5 @@ def _change(session: Session, attempt: Attempt, **values: ColumnElement[Any] | o
         .where(Job.id == attempt.job_id, Job.attempt == attempt.number, Job.state == "running")
         .values(**values)
         .returning(Job),
-        execution_options={"populate_existing": True},
+        execution_options={"populate_existing": True, "synchronize_session": False},
     ).one_or_none()

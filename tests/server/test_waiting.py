@@ -1,0 +1,67 @@
+"""Requests take turns; those that wait for a job take none."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import Engine
+
+from spherelinks.config import Settings
+from spherelinks.storage import Storage
+from spherelinks_server import create_app, waiting
+from spherelinks_server.waiting import Turnstile
+
+from .conftest import Caller
+
+PATIENCE_S = 30
+
+
+def test_no_more_are_worked_on_than_there_are_places_and_all_have_their_turn() -> None:
+    now, most, lock = 0, 0, threading.Lock()
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.01)
+        with lock:
+            now -= 1
+        return [b"done"]
+
+    turnstile = Turnstile(app, places=3)
+    answers: list[Iterable[bytes]] = []
+    threads = [threading.Thread(target=lambda: answers.append(turnstile({}, lambda *_: None))) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert answers == [[b"done"]] * 30
+    assert most == 3
+
+
+def test_many_more_wait_for_a_job_than_are_worked_on_and_all_are_told_when_it_ends(
+    settings: Settings, engine: Engine, storage: Storage, make_caller: Callable[..., Caller], png: bytes
+) -> None:
+    app: Flask = create_app(settings, engine, storage, rate_limit=0, address_limit=0)
+    caller = make_caller()
+    job = caller.submit(png)
+    answers: list[Any] = []
+
+    def wait() -> None:
+        answers.append(app.test_client().get(f"/v1/status/{job}?wait=60", headers=caller.headers).json)
+
+    threads = [threading.Thread(target=wait) for _ in range(3 * waiting.WORKED_ON)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    assert app.test_client().get("/v1/credits", headers=caller.headers).status_code == 200, "there is room for others"
+    assert not answers
+    caller.finish(job, b"glTF", storage)
+    for thread in threads:
+        thread.join(PATIENCE_S)
+    assert [answer["status"] for answer in answers] == ["COMPLETED"] * len(threads)
