@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from spherelinks.backup import Summary
     from spherelinks.database import ApiKey, User
     from spherelinks.pipeline import Asset
+    from spherelinks.storage import Storage
 
 EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
     (2, errors.InvalidRequest, "wrong usage: an unknown or invalid option, key or account"),
@@ -333,21 +334,26 @@ _NO_SERVER = "The server package is not installed."
 _GET_SERVER = "Install SphereLinks from its repository: pip install ."
 
 
-def _serve(arguments: argparse.Namespace) -> int:
+@contextmanager
+def _needs_server() -> Iterator[None]:
+    """While the server's package is imported, which may be missing."""
     try:
-        from spherelinks_server import serve
+        yield
     except ModuleNotFoundError as error:
         raise errors.ConfigurationError(_NO_SERVER, hint=_GET_SERVER) from error
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    with _needs_server():
+        from spherelinks_server import serve
     from spherelinks.config import Settings
 
     return serve.main(Settings.from_env(), port=arguments.port, host=arguments.host)
 
 
 def _web(arguments: argparse.Namespace) -> None:
-    try:
+    with _needs_server():
         from spherelinks_server import web
-    except ModuleNotFoundError as error:
-        raise errors.ConfigurationError(_NO_SERVER, hint=_GET_SERVER) from error
     from spherelinks.config import Settings
     from spherelinks.database import migrate
 
@@ -501,27 +507,31 @@ def _keys_list(arguments: argparse.Namespace) -> None:
 # --- backup ---------------------------------------------------------------------------------------------------------
 
 
-def _backup(arguments: argparse.Namespace) -> None:
-    from spherelinks import backup
+@contextmanager
+def _installation() -> Iterator[tuple[str, Storage]]:
+    """The database's URL and the storage."""
     from spherelinks.config import Settings
     from spherelinks.database import opened
     from spherelinks.storage import open_storage
 
     settings = Settings.from_env()
     with opened(settings) as url:
-        summary = backup.backup(url, open_storage(settings), arguments.file)
+        yield url, open_storage(settings)
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    from spherelinks import backup
+
+    with _installation() as (url, storage):
+        summary = backup.backup(url, storage, arguments.file)
     _print(_summary(arguments, summary), as_json=arguments.json, line="{path}: database and {files} files")
 
 
 def _restore(arguments: argparse.Namespace) -> None:
     from spherelinks import backup
-    from spherelinks.config import Settings
-    from spherelinks.database import opened
-    from spherelinks.storage import open_storage
 
-    settings = Settings.from_env()
-    with opened(settings) as url:
-        summary = backup.restore(url, open_storage(settings), arguments.file)
+    with _installation() as (url, storage):
+        summary = backup.restore(url, storage, arguments.file)
     _print(_summary(arguments, summary), as_json=arguments.json, line="database and {files} files of {created}")
 
 
