@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -18,13 +19,14 @@ from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
+from spherelinks.mesh.distance import signed
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.repair import apart
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
-from spherelinks.mesh.topology import Faces, Vertices, examine, parts
+from spherelinks.mesh.topology import Faces, Vertices, examine
 from spherelinks.options import Measure, Options
 from spherelinks.render.images import portrait
 from spherelinks.texture.bake import bake
@@ -60,7 +62,7 @@ class Finished:
 
 #: A point of the surface that lies further than this share of the longest side from what simplification made of it, and
 #: so many times as far as the mean, is worth a warning: something thin may be gone.
-STRAYED, OUTSTANDING = 0.01, 8
+STRAYED, OUTSTANDING = 0.01, 5
 #: Floaters of less than this share of the surface are removed without a word.
 TRIFLE = 0.001
 #: Least side of a coarse level's texture, px: below it the charts lie less than a texel apart.
@@ -140,14 +142,10 @@ def finish(
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
         if most_faces and not options.model_fields_set & {"simplify_ratio", "target_faces"}:
             wanted = min(extracted, most_faces)
-        bodies = int(parts(faces, len(vertices)).max()) + 1
         vertices, faces = simplify(vertices, faces, wanted, within)
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
         topology = examine(vertices, faces)
-        away = deviation(full[0], vertices, faces)
-        if topology.parts < bodies or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
-            warnings.append(_strayed(away.share, bodies - topology.parts))
         normals = vertex_normals(vertices, faces)
     if options.delight:
         with stage("delight"):
@@ -156,8 +154,12 @@ def finish(
             else:
                 rgb = delit(frame.rgb, vertices, normals, faces, shape.camera, frame.matte)
                 frame = replace(frame, rgb=rgb)
-    with stage("unwrap"):
+    with stage("unwrap"), ThreadPoolExecutor(1) as aside:
+        strayed = aside.submit(deviation, full[0], vertices, faces)
         atlas = unwrap(vertices, faces)
+        away = strayed.result()
+        if away.share > STRAYED and away.largest > OUTSTANDING * away.mean:
+            warnings.append(_strayed(away.share))
         if atlas.fallback:
             warnings.append("The texture was laid out by box projection; more seams than usual.")
     with stage("bake"):
@@ -182,35 +184,37 @@ def finish(
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
                 within(level / len(options.lods))
-    with stage("pack"):
-        positions, _ = apart(pose.place(vertices), faces)
-        colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]
-        extras = {
-            "generator": {"name": generator.name, "version": generator.version},
-            "engine": {"name": "spherelinks", "version": __version__},
-            "options": options.model_dump(by_alias=True, mode="json"),
-            "seed": options.seed,
-            "source": source,
-        }
-        mesh = Mesh(
-            positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture, along, relief, shade
-        )
-        software = f"SphereLinks {__version__}"
-        glb = pack(
-            mesh,
-            name=name,
-            software=software,
-            extras=extras,
-            lods=lods,
-            colliders=colliders,
-            texture_format=options.texture_format,
-            compression=options.compression,
-        )
-    with stage("check"):
-        if wrong := check(glb):
-            raise GeneratorFailed(f"The asset came out broken: {' '.join(wrong)}", hint="Please report this.")
-    with stage("thumbnail"):
-        thumbnail = portrait(mesh)
+    with ThreadPoolExecutor(1) as aside:
+        with stage("pack"):
+            positions, _ = apart(pose.place(vertices), faces)
+            colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]
+            extras = {
+                "generator": {"name": generator.name, "version": generator.version},
+                "engine": {"name": "spherelinks", "version": __version__},
+                "options": options.model_dump(by_alias=True, mode="json"),
+                "seed": options.seed,
+                "source": source,
+            }
+            mesh = Mesh(
+                positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture, along, relief, shade
+            )
+            picture = aside.submit(portrait, mesh)
+            software = f"SphereLinks {__version__}"
+            glb = pack(
+                mesh,
+                name=name,
+                software=software,
+                extras=extras,
+                lods=lods,
+                colliders=colliders,
+                texture_format=options.texture_format,
+                compression=options.compression,
+            )
+        with stage("check"):
+            if wrong := check(glb):
+                raise GeneratorFailed(f"The asset came out broken: {' '.join(wrong)}", hint="Please report this.")
+        with stage("thumbnail"):
+            thumbnail = picture.result()
 
     width, height, depth = (float(side) for side in np.ptp(positions, axis=0))
     report = {
@@ -277,12 +281,11 @@ def _lost(removed: Removed) -> str:
     )
 
 
-def _strayed(share: float, lost: int) -> str:
+def _strayed(share: float) -> str:
     """What simplification took away that it should not have."""
-    gone = f"{lost} separate part{'s' * (lost > 1)} went, and " if lost > 0 else ""
     return (
-        f"A thin part may be lost at this ratio: {gone}the surface lies up to {100 * share:.1g} % of the longest side "
-        "from where it was. Keep more faces: a lower simplifyRatio, or more targetFaces."
+        f"A thin part may be lost at this ratio: the surface lies up to {100 * share:.1g} % of the longest side from "
+        "where it was. Keep more faces: a lower simplifyRatio, or more targetFaces."
     )
 
 
@@ -303,9 +306,10 @@ class _WarmUp:
 
 
 def warm_up() -> None:
-    """Compile, or load from the cache, every kernel of the finishing stages by finishing a small ball.
+    """Compile, or load from the cache, the kernels of every stage and option by finishing a small ball, as a volume and
+    as a raw mesh with a hole.
 
-    The first call on a machine takes seconds, later ones milliseconds. Call it before the first request.
+    The first call on a machine takes some tens of seconds, later ones about one. Call it before the first request.
     """
     side = np.linspace(-1, 1, 16, dtype=np.float32)
     ball = np.sqrt(side[:, None, None] ** 2 + side[:, None] ** 2 + side**2) - np.float32(0.7)
@@ -313,5 +317,11 @@ def warm_up() -> None:
     camera = Camera(np.diag((1.0, 1.0, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
     color = np.full((16, 16, 16, 3), 128, np.uint8)
     volume = Volume(ball, np.full(3, -1.0), 2 / 15, color, camera)
-    options = Options(texture_size=512, simplify_ratio=0.5, compression="meshopt")
-    finish(volume, frame, options, source={}, name="ball", generator=_WarmUp(), progress=lambda _: None)
+    vertices, faces, _ = extract(ball, volume.origin, volume.spacing)
+    image, uv = np.full((4, 4, 3), 128, np.uint8), np.zeros((len(vertices), 2), np.float32)
+    surface = Surface(vertices, faces[1:], uv=uv, textures=(image,), camera=camera)
+    plain = Options(texture_size=512, simplify_ratio=0.5, compression="meshopt")
+    details = {"normal_map": True, "occlusion": True, "delight": True, "collider": "decomposed"}
+    for shape, options in ((volume, plain.model_copy(update=details)), (surface, plain)):
+        finish(shape, frame, options, source={}, name="ball", generator=_WarmUp(), progress=lambda _: None)
+    signed(vertices, faces, len(side))  # what becomes of a mesh that cannot be closed

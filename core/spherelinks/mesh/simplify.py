@@ -47,7 +47,7 @@ def simplify(
     def went(removed: int) -> None:
         nonlocal left
         left -= removed
-        progress((len(faces) - left) / (len(faces) - target))
+        progress(min((len(faces) - left) / (len(faces) - target), 1.0))
 
     if len(faces) >= _HALVED:
         axis = np.ptp(points, axis=0).argmax()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -68,7 +69,7 @@ def bake(
     uv = atlas.uv * np.float32(size)
     view = _view(points, atlas, size, shape.camera, frame) if shape.camera is not None else _BLIND
     if isinstance(shape, Surface):
-        known = carry(points, uv, atlas.faces, size, shape)
+        known = carry(points, atlas.uv, atlas.faces, size, shape)
         grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
         own = colors(shape, nearest(vertices, shape.tree))
     else:
@@ -82,10 +83,19 @@ def bake(
             vertices, normals, view.matrix, view.eye, view.soft, view.strength[..., None], view.depth, view.bias
         )
         offset = carried(vertices, faces, shown - own, trust)[atlas.source]
-    return _paint(  # type: ignore[no-any-return]
-        points, facing, offset, uv, atlas.faces, size, known, grid, origin, spacing,
-        view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
-    )  # fmt: skip
+    texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
+
+    def paint(first: int, end: int) -> None:
+        _paint(
+            texture, covered, first, end, points, facing, offset, uv, atlas.faces, known, grid, origin, spacing,
+            view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(1) as other:
+        lower = other.submit(paint, size // 2, size)
+        paint(0, size // 2)
+        lower.result()
+    return texture, covered
 
 
 _BLIND = _View(
@@ -233,10 +243,11 @@ def _trust(p, n, matrix, eye, strength, depth, bias, at, trust):  # type: ignore
 
 @njit(cache=True, nogil=True)
 def _paint(  # type: ignore[no-untyped-def]
-    points, normals, offset, uv, faces, size, known, color, origin, spacing, matrix, eye, picture, strength, depth, bias
-):
-    texture = np.zeros((size, size, 3), np.uint8)
-    covered = np.zeros((size, size), np.bool_)
+    texture, covered, first, end, points, normals, offset, uv, faces, known, color, origin, spacing,
+    matrix, eye, picture, strength, depth, bias,
+):  # fmt: skip
+    """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place."""
+    size = len(texture)
     layered = strength.reshape(strength.shape[0], strength.shape[1], 1)
     p, n, at, trust = np.empty(3), np.empty(3), np.empty(2), np.empty(1)
     base, shown = np.zeros(3), np.zeros(3)
@@ -248,8 +259,10 @@ def _paint(  # type: ignore[no-untyped-def]
         double = bx * cy - by * cx
         if not abs(double) > 1e-12:
             continue
-        top = max(0, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
-        bottom = min(size - 1, int(np.floor(ay + max(0.0, by, cy) - 0.5)))
+        top = max(first, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
+        bottom = min(end - 1, int(np.floor(ay + max(0.0, by, cy) - 0.5)))
+        if top > bottom:
+            continue
         turned = False  # whether some of the face may look at the viewer
         if len(depth):
             for v in (i, j, k):
@@ -305,4 +318,3 @@ def _paint(  # type: ignore[no-untyped-def]
                 for d in range(3):
                     texture[y, x, d] = np.uint8((1 - weight) * base[d] + weight * shown[d] + 0.5)
                 covered[y, x] = True
-    return texture, covered

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spherelinks.generators.base import Surface
 from spherelinks.mesh.nearest import Nearest, nearest
 from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.texture.texels import blended, locate
 
 #: Where a mesh has neither colours nor textures: light grey, sRGB.
 PLAIN = 200
@@ -23,11 +24,11 @@ _BYTE = np.where(_STEPS <= 0.0031308, _STEPS * 12.92, 1.055 * _STEPS ** (1 / 2.4
 def carry(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, surface: Surface) -> NDArray[np.uint8]:
     """(size, size, 3) uint8 sRGB: in each texel that a face covers, the colour of the surface's nearest point.
 
-    points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in texels; faces (F, 3) int32 into both.
+    points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in 0..1; faces (F, 3) int32 into both.
     """
     texture = np.zeros((size * size, 3), np.uint8)
-    texel, place = _places(points, uv, faces, size)
-    texture[texel] = colors(surface, nearest(place, surface.tree))
+    texel, face, weights = locate(uv, faces, size)
+    texture[texel] = colors(surface, nearest(blended(points, faces, face, weights), surface.tree))
     return texture.reshape(size, size, 3)
 
 
@@ -68,38 +69,3 @@ def _looked_up(image, uv):  # type: ignore[no-untyped-def]
             )
             out[i, k] = np.uint8(above * (1 - fy) + below * fy + 0.5)
     return out
-
-
-@njit(cache=True, nogil=True)
-def _places(points, uv, faces, size):  # type: ignore[no-untyped-def]
-    """The texels that faces cover, counted row by row, and the (N, 3) float32 points that lie there."""
-    seen = np.zeros(size * size, np.bool_)
-    texel = np.empty(size * size, np.int64)
-    place = np.empty((size * size, 3), np.float32)
-    count = 0
-    p = points
-    for f in range(len(faces)):
-        i, j, k = faces[f]
-        ax, ay = float(uv[i, 0]), float(uv[i, 1])
-        bx, by = uv[j, 0] - ax, uv[j, 1] - ay
-        cx, cy = uv[k, 0] - ax, uv[k, 1] - ay
-        double = bx * cy - by * cx
-        if not abs(double) > 1e-12:
-            continue
-        left = max(0, int(np.ceil(ax + min(0.0, bx, cx) - 0.5)))
-        right = min(size - 1, int(np.floor(ax + max(0.0, bx, cx) - 0.5)))
-        top = max(0, int(np.ceil(ay + min(0.0, by, cy) - 0.5)))
-        bottom = min(size - 1, int(np.floor(ay + max(0.0, by, cy) - 0.5)))
-        for y in range(top, bottom + 1):
-            for x in range(left, right + 1):
-                px, py = x + 0.5 - ax, y + 0.5 - ay
-                b = (px * cy - py * cx) / double
-                c = (bx * py - by * px) / double
-                if b < -1e-6 or c < -1e-6 or b + c > 1 + 1e-6 or seen[y * size + x]:
-                    continue
-                seen[y * size + x] = True
-                texel[count] = y * size + x
-                for d in range(3):
-                    place[count, d] = p[i, d] + b * (p[j, d] - p[i, d]) + c * (p[k, d] - p[i, d])
-                count += 1
-    return texel[:count].copy(), place[:count].copy()

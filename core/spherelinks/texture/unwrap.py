@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import uvunwrap
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.mesh.topology import Faces, Vertices, compact
 from spherelinks.texture.boxes import project
 from spherelinks.texture.packing import lay_out
 
@@ -19,6 +20,9 @@ PAGE = 1024
 GUTTER = 4
 #: uvunwrap's time grows faster than the number of faces: 0.2 s for 20,000, 2.8 s for 100,000.
 MOST_FACES = 120_000
+#: Meshes of so many faces are cut across the middle of their longest side, and both halves are charted at once: some
+#: more seams, for a third of the time.
+_HALVED = 10_000
 #: uvunwrap 0.3.0's solver panics, now and then and not each time, on jagged meshes; when it does not, the result is
 #: always the same. So often it is asked.
 _PANICS = 20
@@ -55,7 +59,25 @@ def unwrap(vertices: Vertices, faces: Faces) -> Atlas:
 
 
 def _flattened(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """(F, 3, 2) corners and (F,) charts by uvunwrap; None where it refuses."""
+    """(F, 3, 2) corners, in the vertices' unit, and (F,) charts by uvunwrap; None where it refuses."""
+    upper = np.zeros(len(faces), bool)
+    if len(faces) >= _HALVED:
+        middle = vertices[faces].mean(axis=1)[:, np.ptp(vertices, axis=0).argmax()]
+        upper = middle > np.median(middle)
+    groups = [group for group in (np.flatnonzero(~upper), np.flatnonzero(upper)) if len(group)]
+    with ThreadPoolExecutor(len(groups)) as pool:
+        found = list(pool.map(lambda group: _charted(*compact(vertices, faces[group])), groups))
+    corners, chart, count = np.empty((len(faces), 3, 2)), np.empty(len(faces), np.int64), 0
+    for group, part in zip(groups, found, strict=True):
+        if part is None:
+            return None
+        corners[group], chart[group] = part[0], part[1] + count
+        count = int(chart[group].max()) + 1
+    return corners, chart
+
+
+def _charted(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
+    """The same for one part, by one call of uvunwrap."""
     mesh = uvunwrap.Mesh(
         np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32).view(np.uint32)
     )
@@ -71,7 +93,8 @@ def _flattened(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], N
         out = atlas.meshes[0]
         vertex = np.frombuffer(out.indices, np.uint32).reshape(-1, 3)
         # given over the page's used part, which is not square, with v upwards
-        uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2).astype(np.float64) * (atlas.width, -atlas.height)
+        scale = np.array((atlas.width, -atlas.height)) / atlas.texels_per_unit
+        uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2) * scale
         return uv[vertex], np.frombuffer(out.chart, np.int32)[vertex[:, 0]].astype(np.int64)
     return None
 
