@@ -267,28 +267,9 @@ def _unpack_faces(stream, count):  # type: ignore[no-untyped-def]
                 if pair == 0:
                     following = 0
             high, low = pair >> 4, pair & 15
-            if new:
-                a = following
-                following += 1
-            else:
-                at, a = _unpack_index(stream, at, last)
-                last = a
-            if high == 0:
-                b = following
-                following += 1
-            elif high < 15:
-                b = recent[(recent_at - high) % _EDGES]
-            else:
-                at, b = _unpack_index(stream, at, last)
-                last = b
-            if low == 0:
-                c = following
-                following += 1
-            elif low < 15:
-                c = recent[(recent_at - low) % _EDGES]
-            else:
-                at, c = _unpack_index(stream, at, last)
-                last = c
+            at, a, following, last = _corner(0 if new else 15, stream, at, recent, recent_at, following, last)
+            at, b, following, last = _corner(high, stream, at, recent, recent_at, following, last)
+            at, c, following, last = _corner(low, stream, at, recent, recent_at, following, last)
             edge_at = _push_edge(edges, edge_at, b, a)
             recent_at = _push(recent, recent_at, a)
             if high in (0, 15):
@@ -300,6 +281,18 @@ def _unpack_faces(stream, count):  # type: ignore[no-untyped-def]
         edge_at = _push_edge(edges, edge_at, a, c)
         faces[f, 0], faces[f, 1], faces[f, 2] = a, b, c
     return faces
+
+
+@njit(cache=True, nogil=True, boundscheck=True)
+def _corner(nibble, stream, at, recent, recent_at, following, last):  # type: ignore[no-untyped-def]
+    """A corner of a face without a known edge, as :func:`_nibble` writes it: where its bytes end, the vertex, the next
+    new one, and the last one written in full."""
+    if nibble == 0:
+        return at, following, following + 1, last
+    if nibble < 15:
+        return at, recent[(recent_at - nibble) % _EDGES], following, last
+    at, vertex = _unpack_index(stream, at, last)
+    return at, vertex, following, vertex
 
 
 @njit(cache=True, nogil=True)
