@@ -49,7 +49,7 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 @pytest.fixture(scope="module")
 def address(settings: Settings, engine: Engine, storage: Storage) -> Iterator[str]:
-    app = create_app(settings, engine, storage, rate_limit=0)
+    app = create_app(settings, engine, storage, rate_limit=0, address_limit=0)
     # nobody works here: who waits for a job would wait in vain
     nowhere = Waiters(Bell(engine, attempts.CHANNEL), Turnstile(app), places=0)
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], waiters=nowhere)
