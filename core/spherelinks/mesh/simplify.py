@@ -82,7 +82,10 @@ def _limit(cost: NDArray[np.float32], share: float) -> float | None:
     some = some[some < np.inf]
     if not len(some):
         some = cost[cost < np.inf]
-    return float(np.quantile(some, min(_AT_ONCE, share / 2))) if len(some) else None
+    if not len(some):
+        return None
+    place = int(min(_AT_ONCE, share / 2) * len(some))
+    return float(np.partition(some, place)[place])
 
 
 def _unit(vertices: Vertices, faces: Faces) -> float:

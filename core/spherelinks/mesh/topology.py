@@ -58,37 +58,43 @@ def twins(faces: Faces) -> NDArray[np.int64]:
 
 @njit(cache=True, nogil=True)
 def _twins(faces, n_vertices):  # type: ignore[no-untyped-def]
-    """Half-edges sorted by their two vertices, by counting: first by the higher one, then by the lower one."""
-    order = np.arange(faces.size)
-    for lower in (False, True):
-        first = np.zeros(n_vertices + 1, np.int64)
-        sorted_ = np.empty(faces.size, np.int64)
-        for counted in (True, False):
-            for h in order:
-                a, b = faces[h // 3, h % 3], faces[h // 3, (h + 1) % 3]
-                vertex = min(a, b) if lower else max(a, b)
-                if counted:
-                    first[vertex + 1] += 1
-                else:
-                    sorted_[first[vertex]] = h
-                    first[vertex] += 1
-            if counted:
-                first = np.cumsum(first)
-        order = sorted_
+    """Each edge is looked up among those of its end that has the fewer faces, so that hubs cost nothing."""
+    width = np.zeros(n_vertices, np.int32)
+    for f in range(len(faces)):
+        for k in range(3):
+            width[faces[f, k]] += 1
     opposite = np.full(faces.size, -1, np.int64)
-    i = 0
-    while i < len(order):
-        h = order[i]
-        a, b = faces[h // 3, h % 3], faces[h // 3, (h + 1) % 3]
-        j = i + 1
-        while j < len(order):
-            c, d = faces[order[j] // 3, order[j] % 3], faces[order[j] // 3, (order[j] + 1) % 3]
-            if min(a, b) != min(c, d) or max(a, b) != max(c, d):
-                break
-            j += 1
-        if j == i + 2 and a != b and faces[order[i + 1] // 3, order[i + 1] % 3] == b:
-            opposite[h], opposite[order[i + 1]] = order[i + 1], h
-        i = j
+    start = np.zeros(n_vertices + 1, np.int32)
+    for filling in range(2):
+        if filling:
+            start = np.cumsum(start).astype(np.int32)
+            stop = start[:-1].copy()
+            other, first = np.empty(start[-1], np.int32), np.empty(start[-1], np.int32)  # -1: of more than two
+        for f in range(len(faces)):
+            for k in range(3):
+                a, b = faces[f, k], faces[f, k + 1 if k < 2 else 0]
+                if width[b] < width[a] or (width[b] == width[a] and b < a):
+                    home, away = b, a
+                else:
+                    home, away = a, b
+                if not filling:
+                    start[home + 1] += 1
+                    continue
+                h = 3 * f + k
+                at = start[home]
+                while at < stop[home] and other[at] != away:
+                    at += 1
+                if at == stop[home]:
+                    other[at], first[at] = away, h
+                    stop[home] += 1
+                elif first[at] >= 0:
+                    one = first[at]
+                    if opposite[one] < 0 and faces[one // 3, one % 3] == b and a != b:
+                        opposite[one], opposite[h] = h, one
+                    else:
+                        if opposite[one] >= 0:
+                            opposite[opposite[one]] = -1
+                        opposite[one], first[at] = -1, -1
     return opposite
 
 
