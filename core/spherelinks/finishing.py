@@ -276,7 +276,7 @@ def _lost(removed: Removed) -> str:
     """What clean-up took away that could be seen."""
     some = "part" if removed.floaters == 1 else "parts"
     return (
-        f"{removed.floaters} small {some}, {100 * removed.share:.1g} % of the surface, lay apart from the object and "
+        f"{removed.floaters} small {some}, {_percent(removed.share)} % of the surface, lay apart from the object and "
         f"{'was' if removed.floaters == 1 else 'were'} removed."
     )
 
@@ -284,9 +284,14 @@ def _lost(removed: Removed) -> str:
 def _strayed(share: float) -> str:
     """What simplification took away that it should not have."""
     return (
-        f"A thin part may be lost at this ratio: the surface lies up to {100 * share:.1g} % of the longest side from "
+        f"A thin part may be lost at this ratio: the surface lies up to {_percent(share)} % of the longest side from "
         "where it was. Keep more faces: a lower simplifyRatio, or more targetFaces."
     )
+
+
+def _percent(share: float) -> str:
+    """In whole per cent; what is less than one, by its first digit."""
+    return f"{100 * share:.0f}" if share >= 0.01 else f"{100 * share:.1g}"
 
 
 def _missed(extracted: int, wanted: int, got: int) -> str:

@@ -95,7 +95,9 @@ def _check(vertices: Vertices, faces: Faces) -> None:
         )
     broken = len(vertices) - int(np.isfinite(vertices).all(axis=1).sum())
     if broken:
-        raise GeneratorFailed(f"The mesh has {broken} vertices whose place is NaN or infinite.", hint=_HINT)
+        raise GeneratorFailed(
+            f"The place of {broken} of the mesh's {len(vertices)} vertices is NaN or infinite.", hint=_HINT
+        )
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise GeneratorFailed(
             f"The triangles name vertices from {faces.min()} to {faces.max()}; there are {len(vertices)}.", hint=_HINT

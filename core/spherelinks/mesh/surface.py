@@ -44,7 +44,7 @@ def extract(
         origin = origin - spacing
     if not np.isfinite((field.min(), field.max())).all():
         broken = field.size - int(np.isfinite(field).sum())
-        raise GeneratorFailed(f"The shape holds {broken} samples that are NaN or infinite.", hint=_HINT)
+        raise GeneratorFailed(f"Of the shape's {field.size} samples, {broken} are NaN or infinite.", hint=_HINT)
     inside = _signs(field)
     if not inside.any():
         raise GeneratorFailed("The shape is empty: no sample lies inside it.", hint=_HINT)

@@ -90,7 +90,7 @@ def test_what_touches_itself_is_moved_by_no_more_than_a_trifle() -> None:
     [
         (np.zeros((0, 3)), np.zeros((0, 3)), "empty"),
         (np.eye(3), np.zeros((0, 3)), "empty"),
-        (np.full((3, 3), np.nan), [[0, 1, 2]], "3 vertices whose place is NaN"),
+        (np.full((3, 3), np.nan), [[0, 1, 2]], "The place of 3 of the mesh's 3 vertices is NaN"),
         (np.eye(3), [[0, 1, 3]], "from 0 to 3; there are 3"),
         (np.eye(3), [[0, 1, -1]], "from -1 to 1"),
         (np.eye(3), [[0, 1, 1]], "no triangle with an area"),

@@ -85,7 +85,7 @@ def test_one_voxel_is_an_octahedron() -> None:
 def test_refuses_a_field_that_is_not_finite(value: float) -> None:
     field = ball(16)
     field[3, 4, 5] = value
-    with pytest.raises(GeneratorFailed, match="1 samples that are NaN or infinite"):
+    with pytest.raises(GeneratorFailed, match="samples, 1 are NaN or infinite"):
         extract(field, ORIGIN, 1.0)
 
 
