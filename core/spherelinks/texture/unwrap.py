@@ -20,6 +20,8 @@ PAGE = 1024
 GUTTER = 4
 #: uvunwrap's time grows faster than the number of faces: 0.2 s for 20,000, 2.8 s for 100,000.
 MOST_FACES = 120_000
+#: uvunwrap packs, too, which nobody looks at: it takes least on a small page without gutters, and charts are the same.
+_SCRATCH = 128
 #: Meshes of so many faces are cut across the middle of their longest side, and both halves are charted at once: some
 #: more seams, for a third of the time.
 _HALVED = 10_000
@@ -83,7 +85,7 @@ def _charted(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDA
     )
     for _ in range(_PANICS):
         try:
-            atlas = uvunwrap.generate([mesh], page_size=PAGE, padding=GUTTER, packing="fast")
+            atlas = uvunwrap.generate([mesh], page_size=_SCRATCH, padding=0, packing="fast")
         except uvunwrap.UnwrapError:
             return None
         except BaseException as error:
