@@ -129,6 +129,11 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     page.click("label:has-text('Draft')")
     page.click("text=Advanced options")
     assert page.input_value("[name=textureSize]") == "512"
+    assert not page.is_visible("[name=seed]"), "lift does not heed it"
+    page.select_option("[name=generator]", "lift-flow")
+    assert page.is_visible("[name=seed]")
+    page.select_option("[name=generator]", "lift")
+    assert not page.is_visible("[name=seed]")
     page.select_option("[name=compression]", "meshopt")  # which the viewer must know, too
     page.click("text=Make the model")
     stages = set()
