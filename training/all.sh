@@ -15,13 +15,13 @@ side=${SIDE:-64}
 work=${WORK:-work}
 package=core/spherelinks/generators/lift
 export PYTHONPATH=core:.
-python -m training.data --out "$work/shapes" --procedural "${SHAPES:-2000}"
+python -m training.data --out "$work/shapes" --procedural "${SHAPES:-2000}" --side "$side"
 common=(--data "$work/shapes" --hold-out training/shapes.py)
 if [ -n "${GLBS:-}" ]; then
-    python -m training.data --out "$work/data" --glbs "$GLBS" --manifest "$MANIFEST"
+    python -m training.data --out "$work/data" --glbs "$GLBS" --manifest "$MANIFEST" --side "$side"
     common=(--data "$work/data" "$work/shapes")
 fi
-common+=(--everything --side "$side")
+common+=(--everything)
 python -m training.train lift "${common[@]}" --out "$work/lift" --minutes "$minutes" \
     --from-weights $package/lift.safetensors "$@"
 python -m training.export lift --checkpoint "$work/lift/checkpoint.pt" --side "$side"

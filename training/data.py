@@ -131,7 +131,6 @@ _arrays: dict[str, NDArray[np.generic]] = {}
 
 
 def _start(folder: Path) -> None:
-    os.nice(19)
     _arrays.update(opened(folder, "r+"))
 
 
