@@ -40,7 +40,7 @@ class Lift:
     """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
 
     name: ClassVar[str] = "lift"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     fallback: ClassVar[str | None] = "inflate"
     heeds: ClassVar[tuple[str, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = (
@@ -89,7 +89,7 @@ class LiftFlow(Lift):
     """
 
     name: ClassVar[str] = "lift-flow"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     fallback: ClassVar[str | None] = "lift"
     heeds: ClassVar[tuple[str, ...]] = ("diffusionSteps", "seed")
     notes: ClassVar[tuple[str, ...]] = ()
