@@ -31,6 +31,9 @@ DEPTH_BIAS = 0.004
 #: because frames hold no ground, on the border and beyond it: it was taken out there.
 ERODED, FEATHERED = 0.5, 1.5
 
+#: Rows that a thread colours at a time: few, as those that show the picture take longer than others.
+BAND = 64
+
 
 @dataclass(frozen=True)
 class _View:
@@ -85,16 +88,14 @@ def bake(
         offset = carried(vertices, faces, shown - own, trust)[atlas.source]
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
 
-    def paint(first: int, end: int) -> None:
+    def paint(first: int) -> None:
         _paint(
-            texture, covered, first, end, points, facing, offset, uv, atlas.faces, known, grid, origin, spacing,
-            view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
+            texture, covered, first, min(first + BAND, size), points, facing, offset, uv, atlas.faces,
+            known, grid, origin, spacing, view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
         )  # fmt: skip
 
-    with ThreadPoolExecutor(1) as other:
-        lower = other.submit(paint, size // 2, size)
-        paint(0, size // 2)
-        lower.result()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(paint, range(0, size, BAND)))
     return texture, covered
 
 
