@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 from numba import njit
@@ -9,6 +11,8 @@ from numpy.typing import NDArray
 
 #: Texels by which charts are grown texel by texel; further out a blurred continuation does.
 RIM = 8
+#: Rows that a thread grows at a time.
+BAND = 256
 
 
 def fill(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -18,8 +22,7 @@ def fill(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> NDArray[np.u
     ring after ring; the rest is filled from a pyramid (push-pull: Gortler et al. 1996), which also packs small as JPEG.
     Returns a new texture; black where nothing is covered at all.
     """
-    texture, known = texture.copy(), covered.copy()
-    _grow(texture, known, RIM)
+    texture, known = _grown(texture, covered)
     if known.all() or not known.any():
         return texture
     small = max(1, max(texture.shape[:2]) // RIM)
@@ -29,6 +32,23 @@ def fill(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> NDArray[np.u
     )
     smooth = cv2.resize((coarse + 0.5).astype(np.uint8), texture.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.copyTo(texture, mask, smooth), np.uint8)
+
+
+def _grown(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The texture with RIM texels round each chart, and what is known of it, two bands of rows at a time."""
+    grown, known = np.empty_like(texture), np.empty_like(covered)
+
+    def grow(first: int) -> None:
+        low = max(first - RIM, 0)  # what grows into the band comes from no further
+        rows, band = slice(low, first + BAND + RIM), slice(first, first + BAND)
+        colors, there = texture[rows].copy(), covered[rows].copy()
+        border = cv2.dilate(there.view(np.uint8), np.ones((3, 3), np.uint8)) > there.view(np.uint8)
+        _grow(colors, there, np.argwhere(border), RIM)
+        grown[band], known[band] = colors[first - low :][:BAND], there[first - low :][:BAND]
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(grow, range(0, len(texture), BAND)))
+    return grown, known
 
 
 def _resized(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -49,41 +69,39 @@ def _pull(mean: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.f
 
 
 @njit(cache=True, nogil=True)
-def _grow(texture, known, rings):  # type: ignore[no-untyped-def]
-    """Grow the known texels ring by ring, each new one the mean of its known neighbours; in place."""
+def _grow(texture, known, border, rings):  # type: ignore[no-untyped-def]
+    """Grow the known texels ring by ring, each new one the mean of its known neighbours; in place.
+
+    border : (N, 2) int64 row and column of the first ring
+    """
     height, width = known.shape
     rim = np.empty((known.size, 2), np.int32)
     queued = known.copy()
-    found = 0
-    for y in range(height):
-        for x in range(width):
-            if known[y, x]:
-                continue
-            for j in range(max(y - 1, 0), min(y + 2, height)):
-                for i in range(max(x - 1, 0), min(x + 2, width)):
-                    if known[j, i] and not queued[y, x]:
-                        queued[y, x] = True
-                        rim[found] = (y, x)
-                        found += 1
+    found = len(border)
+    for r in range(found):
+        rim[r, 0], rim[r, 1] = border[r]
+        queued[border[r, 0], border[r, 1]] = True
     start = 0
     for _ in range(rings):
         stop = found
         for r in range(start, stop):
             y, x = rim[r]
-            count = 0
-            total = np.zeros(3, np.int32)
+            count = red = green = blue = 0
             for j in range(max(y - 1, 0), min(y + 2, height)):
                 for i in range(max(x - 1, 0), min(x + 2, width)):
                     if known[j, i]:
                         count += 1
-                        for d in range(3):
-                            total[d] += texture[j, i, d]
+                        red += texture[j, i, 0]
+                        green += texture[j, i, 1]
+                        blue += texture[j, i, 2]
                     elif not queued[j, i]:
                         queued[j, i] = True
-                        rim[found] = (j, i)
+                        rim[found, 0], rim[found, 1] = j, i
                         found += 1
-            for d in range(3):
-                texture[y, x, d] = (total[d] + count // 2) // count
+            half = count // 2
+            texture[y, x, 0], texture[y, x, 1], texture[y, x, 2] = (
+                (red + half) // count, (green + half) // count, (blue + half) // count,
+            )  # fmt: skip
         for r in range(start, stop):
             known[rim[r, 0], rim[r, 1]] = True
         start = stop

@@ -32,6 +32,16 @@ def test_every_mipmap_of_a_chart_stays_clean() -> None:
     assert (filled.max(axis=(0, 1)) <= (201, 181, 91)).all()
 
 
+def test_bands_of_rows_show_no_border() -> None:
+    """A texture of several bands is filled as its transpose is, in which other texels lie on the bands' borders."""
+    rng = np.random.default_rng(1)
+    texture = rng.integers(0, 255, (700, 700, 3)).astype(np.uint8)
+    covered = np.kron(rng.random((50, 50)) < 0.3, np.ones((14, 14), bool))
+    rim = distance_transform_edt(~covered) <= RIM
+    turned = fill(texture.swapaxes(0, 1).copy(), covered.T.copy()).swapaxes(0, 1)
+    assert (fill(texture, covered)[rim] == turned[rim]).all()
+
+
 def test_what_was_given_is_not_changed() -> None:
     texture, covered = _charts()
     before = texture.copy(), covered.copy()
