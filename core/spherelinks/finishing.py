@@ -29,12 +29,12 @@ from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine
 from spherelinks.options import Measure, Options
 from spherelinks.render.images import portrait
-from spherelinks.texture.bake import bake
+from spherelinks.texture.bake import bake, look
 from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
 from spherelinks.texture.padding import fill
 from spherelinks.texture.tangents import tangents
-from spherelinks.texture.unwrap import unwrap
+from spherelinks.texture.unwrap import flatten, place, unwrap
 
 
 class Named(Protocol):
@@ -155,15 +155,18 @@ def finish(
                 rgb = delit(frame.rgb, vertices, normals, faces, shape.camera, frame.matte)
                 frame = replace(frame, rgb=rgb)
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
+        flat = flatten(vertices, faces)
+        # beside packing, which keeps one core busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
-        atlas = unwrap(vertices, faces)
-        away = strayed.result()
+        looked = aside.submit(look, vertices, normals, faces, shape, frame)
+        atlas = place(faces, flat)
+        away, sight = strayed.result(), looked.result()
         if away.share > STRAYED and away.largest > OUTSTANDING * away.mean:
             warnings.append(_strayed(away.share))
         if atlas.fallback:
             warnings.append("The texture was laid out by box projection; more seams than usual.")
     with stage("bake"):
-        texture, covered = bake(vertices, normals, atlas, options.texture_size, shape, frame)
+        texture, covered = bake(vertices, normals, atlas, options.texture_size, shape, frame, sight)
         texture = fill(texture, covered)
     along = relief = shade = None
     if options.normal_map:

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Camera, Frame, Shape, Surface
+from spherelinks.generators.base import Frame, Shape, Surface
 from spherelinks.mesh.nearest import nearest
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.texture.blend import carried
@@ -36,16 +36,46 @@ BAND = 64
 
 
 @dataclass(frozen=True)
-class _View:
-    """The picture as the kernel needs it, and blurred; `strength` is 0 where it must not be used."""
+class Sight:
+    """What the shape's camera sees of a surface, and how that differs from the shape's own colours: nothing of it
+    depends on where the texture lies.
+
+    matrix (4, 4), eye (4,) : of the camera
+    strength : (S, S) float32, of :func:`picture_strength`
+    depth : (DEPTH_SIZE, DEPTH_SIZE) float32 of the nearest surface; (0, 0) where there is no camera
+    bias : how far behind it a point still counts as seen, in the vertices' unit
+    area : of the surface in the picture, square pixels, front and back
+    offset : (V, 3) float32, what is added to the shape's own colours at each vertex
+    """
 
     matrix: NDArray[np.float64]
     eye: NDArray[np.float64]
-    picture: NDArray[np.uint8]
-    soft: NDArray[np.uint8]
     strength: NDArray[np.float32]
     depth: NDArray[np.float32]
     bias: float
+    area: float
+    offset: NDArray[np.float32]
+
+
+def look(vertices: Vertices, normals: NDArray[np.float32], faces: Faces, shape: Shape, frame: Frame) -> Sight:
+    """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3)."""
+    offset, camera = np.zeros((len(vertices), 3), np.float32), shape.camera
+    if camera is None:
+        nothing = np.zeros((1, 1), np.float32)
+        return Sight(np.zeros((4, 4)), np.zeros(4), nothing, nothing[:0, :0], 0.0, 0.0, offset)
+    if isinstance(shape, Surface):
+        own = colors(shape, nearest(vertices, shape.tree))
+    else:
+        own = _sampled(shape.color, (vertices - shape.origin) / float(shape.spacing))
+    strength = picture_strength(frame.matte)
+    depth = depth_buffer(project(vertices, camera, DEPTH_SIZE), faces, DEPTH_SIZE)
+    matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
+    bias = DEPTH_BIAS * float(np.ptp(vertices, axis=0).max())
+    soft = np.asarray(cv2.resize(frame.rgb, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
+    shown, trust = _seen(vertices, normals, matrix, eye, soft, strength[..., None], depth, bias)
+    offset = carried(vertices, faces, shown - own, trust)
+    area = _area(project(vertices, camera, len(frame.rgb)), faces)
+    return Sight(matrix, eye, strength, depth, bias, area, offset)
 
 
 def bake(
@@ -55,11 +85,13 @@ def bake(
     size: int,
     shape: Shape,
     frame: Frame,
+    sight: Sight | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Colour every texel that a triangle covers.
 
     vertices, normals : (V, 3) float32 in the shape's frame and unit; atlas indexes them by `source`
     size : the texture's side, px
+    sight : what :func:`look` made of the same surface, shape and frame, where that was done before
 
     Returns the (size, size, 3) uint8 sRGB texture and the (size, size) texels that were coloured. Each takes the
     picture's colour, weighted by how squarely the surface faces the camera, by the matte (eroded and feathered, so
@@ -70,44 +102,26 @@ def bake(
     """
     points, facing = vertices[atlas.source], normals[atlas.source]
     uv = atlas.uv * np.float32(size)
-    view = _view(points, atlas, size, shape.camera, frame) if shape.camera is not None else _BLIND
+    sight = sight or look(vertices, normals, atlas.source[atlas.faces], shape, frame)
+    offset = sight.offset[atlas.source]
+    picture, strength = _scaled(frame.rgb, sight, _area(uv, atlas.faces))
     if isinstance(shape, Surface):
         known = carry(points, atlas.uv, atlas.faces, size, shape)
         grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
-        own = colors(shape, nearest(vertices, shape.tree))
     else:
         known = np.zeros((0, 0, 3), np.uint8)
         grid, origin, spacing = shape.color, np.asarray(shape.origin, np.float64), float(shape.spacing)
-        own = _sampled(grid, (vertices - origin) / spacing)
-    offset = np.zeros((len(points), 3), np.float32)
-    if shape.camera is not None:
-        faces = atlas.source[atlas.faces]
-        shown, trust = _seen(
-            vertices, normals, view.matrix, view.eye, view.soft, view.strength[..., None], view.depth, view.bias
-        )
-        offset = carried(vertices, faces, shown - own, trust)[atlas.source]
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
 
     def paint(first: int) -> None:
         _paint(
             texture, covered, first, min(first + BAND, size), points, facing, offset, uv, atlas.faces,
-            known, grid, origin, spacing, view.matrix, view.eye, view.picture, view.strength, view.depth, view.bias,
+            known, grid, origin, spacing, sight.matrix, sight.eye, picture, strength, sight.depth, sight.bias,
         )  # fmt: skip
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(paint, range(0, size, BAND)))
     return texture, covered
-
-
-_BLIND = _View(
-    np.zeros((4, 4)),
-    np.zeros(4),
-    np.zeros((1, 1, 3), np.uint8),
-    np.zeros((1, 1, 3), np.uint8),
-    np.zeros((1, 1), np.float32),
-    np.zeros((0, 0), np.float32),
-    0.0,
-)
 
 
 def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -122,22 +136,15 @@ def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(ramp * np.clip((matte - 0.5) / 0.4, 0, 1), np.float32)
 
 
-def _view(points: Vertices, atlas: Atlas, size: int, camera: Camera, frame: Frame) -> _View:
-    picture, strength = frame.rgb, picture_strength(frame.matte)
-    seen = project(points, camera, len(picture))
-    # a texture coarser than the picture takes it shrunk, so that its texels average and do not skip
-    shrink = np.sqrt(_area(seen, atlas.faces) / max(_area(atlas.uv * np.float32(size), atlas.faces), 1e-9) * 2)
-    if shrink > 1.5:
-        small = max(64, round(len(picture) / shrink))
-        picture = encoded(
-            np.asarray(cv2.resize(linear(picture), (small, small), interpolation=cv2.INTER_AREA), np.float32)
-        )
-        strength = np.asarray(cv2.resize(strength, (small, small), interpolation=cv2.INTER_AREA), np.float32)
-    longest = float((points.max(axis=0) - points.min(axis=0)).max())
-    depth = depth_buffer(project(points, camera, DEPTH_SIZE), atlas.faces, DEPTH_SIZE)
-    matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
-    soft = np.asarray(cv2.resize(picture, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
-    return _View(matrix, eye, np.ascontiguousarray(picture), soft, strength, depth, DEPTH_BIAS * longest)
+def _scaled(picture: NDArray[np.uint8], sight: Sight, texels: float) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The picture and its strength for so many texels of surface: where those are coarser than the picture's pixels, it
+    is shrunk, so that they average and do not skip."""
+    shrink = np.sqrt(sight.area / max(texels, 1e-9) * 2)
+    if shrink <= 1.5:
+        return np.ascontiguousarray(picture), sight.strength
+    small = (max(64, round(len(picture) / shrink)),) * 2
+    shrunk = encoded(np.asarray(cv2.resize(linear(picture), small, interpolation=cv2.INTER_AREA), np.float32))
+    return shrunk, np.asarray(cv2.resize(sight.strength, small, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _area(points: NDArray[np.floating], faces: Faces) -> float:

@@ -46,18 +46,41 @@ class Atlas:
     fallback: bool = False
 
 
+@dataclass(frozen=True)
+class Flat:
+    """A mesh cut into charts, which do not lie on a page yet.
+
+    corners : (F, 3, 2) float64, where each face's corners lie on its chart's plane, in the vertices' unit
+    chart : (F,) int64
+    fallback : whether the box projection was used
+    """
+
+    corners: NDArray[np.float64]
+    chart: NDArray[np.int64]
+    fallback: bool
+
+
 def unwrap(vertices: Vertices, faces: Faces) -> Atlas:
-    """Cut a mesh into charts and pack them on a square page without overlap.
+    """Cut a mesh into charts and pack them on a square page without overlap: :func:`flatten`, then :func:`place`."""
+    return place(faces, flatten(vertices, faces))
+
+
+def flatten(vertices: Vertices, faces: Faces) -> Flat:
+    """Cut a mesh into flat charts; works in two threads.
 
     vertices (V, 3) float32, faces (F, 3) int32. uvunwrap cuts and flattens; past MOST_FACES, and where uvunwrap refuses
-    a mesh, charts come from :func:`spherelinks.texture.boxes.project`. Packing is the same for both, see
-    :func:`spherelinks.texture.packing.lay_out`. Deterministic: no clock decides.
+    a mesh, charts come from :func:`spherelinks.texture.boxes.project`. Deterministic: no clock decides.
     """
     flat = _flattened(vertices, faces) if len(faces) <= MOST_FACES else None
-    corners, _ = lay_out(*(flat or project(vertices, faces)), faces, GUTTER / PAGE)
+    return Flat(*(flat or project(vertices, faces)), fallback=flat is None)
+
+
+def place(faces: Faces, flat: Flat) -> Atlas:
+    """Pack the charts of a mesh of (F, 3) int32 faces on a page, by :func:`~.packing.lay_out`; in one thread."""
+    corners, _ = lay_out(flat.corners, flat.chart, faces, GUTTER / PAGE)
     number, first = _numbered(faces, corners)
     uv = corners.reshape(-1, 2)[first].astype(np.float32)
-    return Atlas(uv, number, faces.ravel()[first], fallback=flat is None)
+    return Atlas(uv, number, faces.ravel()[first], flat.fallback)
 
 
 def _flattened(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
