@@ -1,5 +1,5 @@
 """Put trained weights into the package: `python -m training.export --checkpoint run/checkpoint.pt`, or
-`python -m training.export flow --checkpoint flow/checkpoint.pt`
+`python -m training.export flow --checkpoint flow/checkpoint.pt`, and likewise for `outline`
 
 Writes the graph without weights (.onnx) and the averaged weights as float16 (.safetensors) under the names that the
 network gives its parameters, so that training can begin from them.
@@ -18,11 +18,22 @@ from onnx import numpy_helper
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
+from spherelinks.generators.lift.files import FLOW, FOLDER, LIFT
 from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
 from spherelinks.generators.lift.network import Network
-from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, Files
 from spherelinks.generators.lift.velocity import Velocity
+from spherelinks.onnx import Files
+from spherelinks.picture.outline import CHANNELS as COLOURS
+from spherelinks.picture.outline import FOLDER as PICTURE
+from spherelinks.picture.outline import OUTLINE
+from spherelinks.picture.outline import SIDE as PICTURE_SIDE
+from spherelinks.picture.outline_network import Outline
 
+NETWORKS: dict[str, tuple[type[nn.Module], Files, Path]] = {
+    "lift": (Network, LIFT, FOLDER),
+    "flow": (Velocity, FLOW, FOLDER),
+    "outline": (Outline, OUTLINE, PICTURE),
+}
 PREFIX = "network."  # of the names in the files: the parameters are those of _Said.network
 
 
@@ -42,6 +53,8 @@ def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
     """Inputs of the shapes that inference gives the network: the picture and its mirror image, or one sample."""
     if isinstance(network, Network):
         return (torch.zeros(2, CHANNELS, side, side),)
+    if isinstance(network, Outline):
+        return (torch.zeros(2, COLOURS, PICTURE_SIDE, PICTURE_SIDE),)
     fine, half = (side, side), (side // 2, side // 2)
     shapes = ((STATE, side // COARSE, side // COARSE), (), (CHANNELS, *fine), fine, fine, (BINS, *half), (3, *half))
     return tuple(torch.zeros(1, *shape) for shape in shapes)
@@ -89,16 +102,17 @@ def exported(path: Path) -> dict[str, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", choices=("lift", "flow"), default="lift")
+    parser.add_argument("task", nargs="?", choices=list(NETWORKS), default="lift")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--side", type=int, default=SIDE, choices=(64, 128), help="of the pictures; both parts alike")
-    parser.add_argument("--out", type=Path, default=FOLDER)
+    parser.add_argument("--out", type=Path, help="instead of the package")
     a = parser.parse_args()
-    network, files = (Network(), LIFT) if a.task == "lift" else (Velocity(), FLOW)
+    make, files, folder = NETWORKS[a.task]
+    network, out = make(), a.out or folder
     network.load_state_dict(torch.load(a.checkpoint, map_location="cpu", weights_only=True)["mean"])
-    export(network, files, a.out, a.side)
+    export(network, files, out, a.side)
     for name in (files.graph, files.weights):
-        print(a.out / name, (a.out / name).stat().st_size, "bytes")
+        print(out / name, (out / name).stat().st_size, "bytes")
 
 
 if __name__ == "__main__":

@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spherelinks.generators.lift.files import FOLDER, LIFT
 from spherelinks.generators.lift.layout import COARSE, UNIT
 from spherelinks.generators.lift.network import Network
-from spherelinks.generators.lift.onnx import FOLDER, LIFT
 from spherelinks.generators.lift.velocity import Velocity
+from spherelinks.picture.outline_network import Outline
 from training import losses
+from training.batches import Views
 from training.export import exported
+from training.scenes import Scenes
 
 Batch = dict[str, Tensor]  # as `training.batches` makes it
 Parts = dict[str, Tensor]  # numbers
@@ -27,6 +30,7 @@ class Task:
     ends : parts of its parameters' names that are no part of the trunk
     says : of a network and a batch, all that `losses` and `figures` need beside the batch
     losses : each of `weights`; figures : what else is worth reading in the curves
+    views : what batches are drawn from
     """
 
     make: Callable[[], nn.Module]
@@ -35,6 +39,7 @@ class Task:
     losses: Callable[[dict[str, Tensor], Batch], Parts]
     weights: dict[str, float]
     figures: Callable[[dict[str, Tensor], Batch], Parts]
+    views: type[Views] = Views
 
 
 def lift(device: torch.device) -> Task:
@@ -81,4 +86,23 @@ def flow(device: torch.device) -> Task:
     return Task(Velocity, Velocity.ends, says, errors, {"thicker": 1.0, "back": 1.0}, lambda said, batch: {})
 
 
-TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow}
+def outline(device: torch.device) -> Task:
+    """The network that tells an object from a busy ground."""
+
+    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        return {"odds": network(batch["x"].contiguous(memory_format=torch.channels_last))}
+
+    def overlap(mask: Tensor, said: Tensor) -> Tensor:
+        return (torch.minimum(mask, said).sum((1, 2)) / torch.maximum(mask, said).sum((1, 2)).clamp(min=1)).mean()
+
+    def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
+        apart = functional.binary_cross_entropy_with_logits(said["odds"], batch["mask"])
+        return {"entropy": apart, "overlap": 1 - overlap(batch["mask"], said["odds"].sigmoid())}
+
+    def figures(said: dict[str, Tensor], batch: Batch) -> Parts:
+        return {"IoU": overlap((batch["mask"] > 0.5).float(), (said["odds"] > 0).float())}
+
+    return Task(Outline, Outline.ends, says, errors, {"entropy": 1.0, "overlap": 0.5}, figures, Scenes)
+
+
+TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "outline": outline}

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader
 
-from training.batches import Batches, Views
+from training.batches import Batches
 from training.export import exported
 from training.tasks import TASKS, Batch, Task
 
@@ -136,10 +136,10 @@ def main() -> None:
     a.out.mkdir(parents=True, exist_ok=True)
 
     held = tuple(a.hold_out)
-    views = Views(a.data, () if a.everything else held)
-    judges = Views(a.judges, ()) if a.judges else Views(a.data, held, only=True)
     torch.manual_seed(a.seed)
     task = TASKS[a.task](device)
+    views = task.views(a.data, () if a.everything else held)
+    judges = task.views(a.judges, ()) if a.judges else task.views(a.data, held, only=True)
     network = task.make().to(device, memory_format=torch.channels_last)
     if a.from_weights:
         network.load_state_dict(exported(a.from_weights))

@@ -18,7 +18,6 @@ LIBRARIES = (
     "numpy",
     "numba",
     "opencv-python-headless",
-    "fast-simplification",
     "uvunwrap",
     "sqlalchemy",
     "procrastinate",

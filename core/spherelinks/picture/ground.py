@@ -42,6 +42,12 @@ class Ground:
     coefficients: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
+    @property
+    def scatter(self) -> float:
+        """The mean deviation of the ground from its model, Lab units: 1 on a flat one, 2 on wood, 8 and more where
+        things stand about."""
+        return float(np.linalg.det(self.covariance) ** (1 / 6))
+
     def compare(self, lab: Floats, box: Box = WHOLE) -> tuple[Floats, Mask]:
         """How far each pixel is from the ground, and which of those that are far may be shadow.
 

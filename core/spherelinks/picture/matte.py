@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
-from spherelinks.picture import ground
+from spherelinks.picture import ground, outline
 from spherelinks.picture.decode import Picture
 from spherelinks.picture.guided import guided_filter
 
@@ -27,6 +27,9 @@ _WORK = 256  # GrabCut is slow beyond; the guided filter brings back the detail
 _REFINE = 512
 _PAD = 0.2
 _NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: surely ground; likely object; surely object
+_BUSY = 4.0  # scatter of the ground above which no model of it is trusted
+_CERTAIN, _CONFIDENT = 0.9, 0.75  # of the network: a pixel's likelihood to be settled; of its object, on average
+_MOST = 0.7  # share of the picture beyond which what the network says is no object before a ground
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
 
@@ -38,7 +41,8 @@ def matte(picture: Picture) -> Floats:
 
     A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Else
     the ground is modelled from the border (``ground``), what stands out is refined by two rounds of GrabCut (Rother,
-    Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. Deterministic.
+    Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. Where the ground is too
+    busy for a model, our own network (``outline``) says what the object is, if it is sure. Deterministic.
 
     Raises NoObject where there is nothing to find: an even, noisy or textured picture, one that is object up to its
     edges, specks, a picture of a few pixels.
@@ -63,6 +67,8 @@ def _stands_out(rgb: Bytes) -> Floats:
         )
     small = _lab(_shrunk(rgb, _WORK))
     model = ground.fit(small)
+    if model.scatter > _BUSY and (found := _recognised(rgb)) is not None:
+        return found
     left, top, right, bottom = _surroundings(*model.compare(small), width, height)
     crop = rgb[top:bottom, left:right]
     work = _shrunk(crop, _WORK)
@@ -74,10 +80,33 @@ def _stands_out(rgb: Bytes) -> Floats:
     share = float((found > 0.5).mean())
     if share < _MIN_FOUND:
         raise NoObject("The picture shows only specks before its ground.", hint=f"{_ADVICE} Come closer, or crop.")
-    sides = [float((side > 0.5).mean()) for side in (found[0], found[-1], found[:, 0], found[:, -1])]
-    if np.mean(sides) > _MAX_OUTLINE or min(sides) > 0:
+    if _is_cropped(found):
         raise NoObject("No ground can be seen along the picture's edges.", hint=_ADVICE)
     return found
+
+
+def _recognised(rgb: Bytes) -> Floats | None:
+    """What the network takes for the object, its border moved onto the picture's edges; None where it is not sure."""
+    work = _shrunk(rgb, _WORK)
+    size = (work.shape[1], work.shape[0])
+    likely = np.asarray(cv2.resize(outline.likely(rgb), size, interpolation=cv2.INTER_LINEAR), np.float32)
+    labels, _ = _parts((likely > 0.5).astype(np.uint8))
+    object_ = labels > 0
+    if not _MIN_FOUND < object_.mean() < _MOST or likely[object_].mean() < _CONFIDENT:
+        return None
+    state = np.where(object_, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    state[likely < 1 - _CERTAIN] = cv2.GC_BGD
+    state[object_ & (likely > _CERTAIN)] = cv2.GC_FGD
+    mask = _cut(work, state) if (state == cv2.GC_BGD).any() else object_.astype(np.uint8)
+    labels, _ = _parts(mask)
+    found = _refined(rgb, (labels > 0).astype(np.uint8))
+    return None if _is_cropped(found) else found
+
+
+def _is_cropped(found: Floats) -> bool:
+    """Whether the picture shows no ground round what was found."""
+    sides = [float((side > 0.5).mean()) for side in (found[0], found[-1], found[:, 0], found[:, -1])]
+    return float(np.mean(sides)) > _MAX_OUTLINE or min(sides) > 0
 
 
 def _surroundings(distance: Floats, shadow: ground.Mask, width: int, height: int) -> tuple[int, int, int, int]:
@@ -103,6 +132,11 @@ def _grab_cut(rgb: Bytes, distance: Floats, shadow: ground.Mask) -> Bytes:
     state[(distance > _SURE) & ~shadow] = cv2.GC_FGD
     if not likely.any() or not (state == cv2.GC_BGD).any():
         raise NoObject("Nothing in the picture stands out from its ground.", hint=_ADVICE)
+    return _cut(rgb, state)
+
+
+def _cut(rgb: Bytes, state: Bytes) -> Bytes:
+    """(H, W) uint8 0 or 1: two rounds of GrabCut from such a state of each pixel."""
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)  # the clustering of colours starts at random; the generator is the thread's own
     cv2.grabCut(rgb[..., ::-1].copy(), state, (0, 0, 1, 1), models[0], models[1], 2, cv2.GC_INIT_WITH_MASK)

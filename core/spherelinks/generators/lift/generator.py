@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spherelinks.generators.base import Frame, Progress, Volume
 from spherelinks.generators.lift.assembly import Guess, assemble
+from spherelinks.generators.lift.files import FLOW, FOLDER, LIFT
 from spherelinks.generators.lift.layout import (
     COARSE,
     ELEVATIONS,
@@ -26,7 +27,7 @@ from spherelinks.generators.lift.layout import (
     channels,
     expected,
 )
-from spherelinks.generators.lift.onnx import FLOW, FOLDER, LIFT, session
+from spherelinks.onnx import session
 from spherelinks.options import Options
 
 #: The network learns the median of what the far side may be, and thickness is skewed: the less sure, the thinner. This

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generators.base import Frame
+from spherelinks.generators.lift.files import FOLDER
 from spherelinks.generators.lift.generator import Lift, LiftFlow
-from spherelinks.generators.lift.onnx import FOLDER
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 

@@ -1,4 +1,4 @@
-"""The networks' files beside this one, and ONNX Runtime sessions over them."""
+"""Our networks' files, and ONNX Runtime sessions over them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import numpy as np
 
 from spherelinks.errors import GeneratorFailed
 
-FOLDER = Path(__file__).parent
-
 
 @dataclass(frozen=True)
 class Files:
@@ -24,24 +22,18 @@ class Files:
     outputs: tuple[str, ...]
 
 
-LIFT = Files("lift.onnx", "lift.safetensors", ("x",), ("front", "thickness", "profile", "back", "camera"))
-FLOW = Files(
-    "flow.onnx", "flow.safetensors", ("state", "time", "x", "front", "thickness", "profile", "back"), ("velocity",)
-)
-
-
-def session(files: Files, folder: Path = FOLDER) -> Any:
+def session(files: Files, folder: Path) -> Any:
     """An ONNX Runtime session over the files in the folder; on a GPU where ONNX Runtime has one.
 
     The graph's file holds no weights: they are kept as float16 in safetensors and put in here as float32.
     """
-    import onnxruntime  # a tenth of a second, and only this generator wants it
+    import onnxruntime  # a tenth of a second, and not every request wants it
     from safetensors.numpy import load_file
 
     for name in (files.graph, files.weights):
         if not (folder / name).is_file():
             raise GeneratorFailed(
-                f"lift's {name} is missing from the installation.",
+                f"The network's {name} is missing from the installation.",
                 hint="Install the package again, or train the network: training/README.md.",
             )
     weights = {name: value.astype(np.float32) for name, value in load_file(folder / files.weights).items()}

@@ -1,0 +1,13 @@
+"""The networks' files beside this one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spherelinks.onnx import Files
+
+FOLDER = Path(__file__).parent
+LIFT = Files("lift.onnx", "lift.safetensors", ("x",), ("front", "thickness", "profile", "back", "camera"))
+FLOW = Files(
+    "flow.onnx", "flow.safetensors", ("state", "time", "x", "front", "thickness", "profile", "back"), ("velocity",)
+)
