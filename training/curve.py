@@ -19,6 +19,9 @@ SHOWN = {
     "back": "colour of the far side\n(L1; sampler: squared error)",
     "degrees": "elevation (mean error, degrees)",
     "field": "field of view (mean error, share)",
+    "entropy": "outline: cross-entropy",
+    "overlap": "outline: 1 - soft IoU",
+    "IoU": "outline: IoU",
 }
 
 
@@ -34,7 +37,7 @@ def main() -> None:
     shown = {name: title for name, title in SHOWN.items() if name in rows[0]}
     down, across = -(-len(shown) // 3), min(len(shown), 3)
     figure, axes = plt.subplots(down, across, figsize=(3.4 * across, 2.6 * down), constrained_layout=True)
-    for ax, (name, title) in zip(axes.flat, shown.items(), strict=True):
+    for ax, (name, title) in zip(axes.flat, shown.items(), strict=False):
         ax.plot(samples, [row[name] for row in rows], color="C0", label="the held-out sources")
         if f"train {name}" in rows[0]:
             ax.plot(samples, [row[f"train {name}"] for row in rows], color="C1", label="training, varied")
