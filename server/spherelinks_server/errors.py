@@ -64,7 +64,7 @@ MEANINGS: dict[str, str] = {
     "idempotency_mismatch": "the `Idempotency-Key` came with another request before",
     "request_in_flight": "a request with the same `Idempotency-Key` is just being accepted",
     "insufficient_credits": "the account has no credit left for a job",
-    "rate_limited": "too many requests with this key, or too many pictures being taken in",
+    "rate_limited": "too many requests with this key or from this network address, or too many pictures being taken in",
     "unknown_job": "this account has no such job",
     "unknown_file": "the job has no file of that kind",
     "unknown_webhook": "this account has no such webhook, or the webhook no such delivery",

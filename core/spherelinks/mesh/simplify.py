@@ -28,8 +28,9 @@ def simplify(
 
     vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold; bodies and handles stay. Returns the input
     itself where it has no more faces than asked, and more faces than asked where fewer would turn faces over or would
-    not hold every body and handle (a body needs four). `progress` is called with the share done after each sweep. The
-    same input gives the same output, on any number of processors.
+    not hold every body and handle (a body needs four). Nothing reaches beyond the input's bounding box.
+    `progress` is called with the share done after each sweep. The same input gives the same output, on any number of
+    processors.
     """
     target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
     if len(faces) <= target:
@@ -70,7 +71,8 @@ def simplify(
             went(swept(everywhere, 0, left - target, limit))
         if left == before:
             break
-    return apart(*compact((points * unit + centre).astype(np.float32), start.reshape(-1, 4)[~gone, :3]))
+    inside = np.clip((points * unit + centre).astype(np.float32), vertices.min(0), vertices.max(0))
+    return apart(*compact(inside, start.reshape(-1, 4)[~gone, :3]))
 
 
 def _limit(cost: NDArray[np.float32], share: float) -> float | None:

@@ -38,6 +38,8 @@ def test_stays_closed_and_manifold_on_any_surface(seed: int, share: float) -> No
     assert topology.manifold
     assert topology.volume > 0
     assert len(kept) <= len(faces)
+    assert (fewer.min(0) >= vertices.min(0)).all()
+    assert (fewer.max(0) <= vertices.max(0)).all()
     judge = trimesh.Trimesh(fewer, kept, process=True)
     assert judge.is_watertight
     assert len(judge.vertices) == len(fewer)
