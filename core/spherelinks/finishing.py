@@ -61,8 +61,9 @@ class Finished:
 
 
 #: A point of the surface that lies further than this share of the longest side from what simplification made of it, and
-#: so many times as far as the mean, is worth a warning: something thin may be gone.
-STRAYED, OUTSTANDING = 0.01, 5
+#: so many times as far as the mean, is worth a warning: something thin may be gone. Past the last share, whatever the
+#: mean.
+STRAYED, OUTSTANDING, GONE = 0.01, 5, 0.1
 #: Floaters of less than this share of the surface are removed without a word.
 TRIFLE = 0.001
 #: Least side of a coarse level's texture, px: below it the charts lie less than a texel apart.
@@ -161,7 +162,7 @@ def finish(
         looked = aside.submit(look, vertices, normals, faces, shape, frame)
         atlas = place(faces, flat)
         away, sight = strayed.result(), looked.result()
-        if away.share > STRAYED and away.largest > OUTSTANDING * away.mean:
+        if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share))
         if atlas.fallback:
             warnings.append("The texture was laid out by box projection; more seams than usual.")
