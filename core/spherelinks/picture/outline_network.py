@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.network import Attention, Residual
+from spherelinks.generators.lift.network import Attention, Residual, walked
 from spherelinks.picture.outline import CHANNELS
 
 
@@ -42,15 +42,7 @@ class Outline(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         first = functional.silu(self.first(functional.pixel_unshuffle(x, 2)))  # (B, 16, S / 2, S / 2)
         y = self.stem(functional.pixel_unshuffle(first, 2))
-        skips = []
-        for i, blocks in enumerate(self.down):
-            y = blocks(y)
-            if i < 2:
-                skips.append(y)
-                y = self.shrink[i](y)
-        for grow, blocks in zip(self.grow, self.up, strict=True):
-            y = functional.interpolate(y, scale_factor=2.0, mode="nearest")
-            y = blocks(grow(torch.cat([y, skips.pop()], 1)))
+        y, _ = walked(y, self.down, self.shrink, self.grow, self.up)
         y = functional.pixel_shuffle(self.spread(y), 2)
         y = functional.silu(self.join(torch.cat([y, first], 1)))
         odds: Tensor = functional.pixel_shuffle(self.last(y), 2)[:, 0].float()

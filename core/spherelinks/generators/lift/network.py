@@ -102,6 +102,26 @@ class Camera(nn.Module):
         return scores
 
 
+def walked(
+    y: Tensor, down: nn.ModuleList, shrink: nn.ModuleList, grow: nn.ModuleList, up: nn.ModuleList
+) -> tuple[Tensor, Tensor]:
+    """(B, C, H, W) down a U-Net and up again (Ronneberger et al. 2015): the map of the same size, and the coarsest.
+
+    down : blocks at each size, one more than the others; shrink : to the next size; grow : of the map from below, at
+    twice its size, and the one that was there on the way down; up : blocks that follow
+    """
+    skips = []
+    for blocks, smaller in zip(down, shrink, strict=False):
+        y = blocks(y)
+        skips.append(y)
+        y = smaller(y)
+    y = coarsest = down[-1](y)
+    for larger, blocks in zip(grow, up, strict=True):
+        y = functional.interpolate(y, scale_factor=2.0, mode="nearest")
+        y = blocks(larger(torch.cat([y, skips.pop()], 1)))
+    return y, coarsest
+
+
 class Network(nn.Module):
     """(B, CHANNELS, S, S) as `layout.channels` makes it -> the dictionary of `forward`.
 
@@ -147,16 +167,8 @@ class Network(nn.Module):
         """
         outline = functional.silu(self.outline(functional.pixel_unshuffle(x, 2)))
         y = self.stem(functional.pixel_unshuffle(outline, 2))
-        skips = []
-        for i, blocks in enumerate(self.down):
-            y = blocks(y)
-            if i < 2:
-                skips.append(y)
-                y = self.shrink[i](y)
-        camera = self.camera(y)
-        for grow, blocks in zip(self.grow, self.up, strict=True):
-            y = functional.interpolate(y, scale_factor=2.0, mode="nearest")
-            y = blocks(grow(torch.cat([y, skips.pop()], 1)))
+        y, coarsest = walked(y, self.down, self.shrink, self.grow, self.up)
+        camera = self.camera(coarsest)
         y = functional.pixel_shuffle(self.spread(y), 2)
         y = functional.silu(self.join(torch.cat([y, outline], 1)))
         depths, profile, back, normal = self.coarse(y).float().split([2, BINS, 3, 3], 1)
