@@ -72,7 +72,7 @@ def look(vertices: Vertices, normals: NDArray[np.float32], faces: Faces, shape: 
     matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
     bias = DEPTH_BIAS * float(np.ptp(vertices, axis=0).max())
     soft = np.asarray(cv2.resize(frame.rgb, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
-    shown, trust = _seen(vertices, normals, matrix, eye, soft, strength[..., None], depth, bias)
+    shown, trust = _seen(_traits(vertices, normals, matrix, eye), matrix, soft, strength, depth, bias)
     offset = carried(vertices, faces, shown - own, trust)
     area = _area(project(vertices, camera, len(frame.rgb)), faces)
     return Sight(matrix, eye, strength, depth, bias, area, offset)
@@ -100,10 +100,11 @@ def bake(
     :mod:`spherelinks.texture.blend`). Colours are mixed as sRGB values: the two hardly differ where they meet, and the
     eye sees even steps of sRGB as even. The picture is shrunk in linear light, as the mipmaps of engines are.
     """
-    points, facing = vertices[atlas.source], normals[atlas.source]
+    points = vertices[atlas.source]
     uv = atlas.uv * np.float32(size)
     sight = sight or look(vertices, normals, atlas.source[atlas.faces], shape, frame)
     offset = sight.offset[atlas.source]
+    traits = _traits(points, normals[atlas.source], sight.matrix, sight.eye)
     picture, strength = _scaled(frame.rgb, sight, _area(uv, atlas.faces))
     if isinstance(shape, Surface):
         known = carry(points, atlas.uv, atlas.faces, size, shape)
@@ -111,12 +112,16 @@ def bake(
     else:
         known = np.zeros((0, 0, 3), np.uint8)
         grid, origin, spacing = shape.color, np.asarray(shape.origin, np.float64), float(shape.spacing)
+    places = np.asarray((points - origin) / spacing, np.float64)
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
+    rows = uv[atlas.faces, 1]
+    top, bottom = rows.min(axis=1), rows.max(axis=1)
 
     def paint(first: int) -> None:
+        end = min(first + BAND, size)
         _paint(
-            texture, covered, first, min(first + BAND, size), points, facing, offset, uv, atlas.faces,
-            known, grid, origin, spacing, sight.matrix, sight.eye, picture, strength, sight.depth, sight.bias,
+            texture, covered, first, end, traits, places, offset, uv, atlas.faces[(top < end) & (bottom > first)],
+            known, grid, sight.matrix, picture, strength, sight.depth, sight.bias,
         )  # fmt: skip
 
     with ThreadPoolExecutor(2) as pool:
@@ -154,111 +159,128 @@ def _area(points: NDArray[np.floating], faces: Faces) -> float:
     return float(np.abs(p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]).sum() / 2)
 
 
-@njit(cache=True, nogil=True)
-def _bilinear(image, x, y, out):  # type: ignore[no-untyped-def]
-    """An (H, W, C) image at pixel coordinates (centres at .5), clamped to its border, into out[C]."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def _between(image, x, y):  # type: ignore[no-untyped-def]
+    """Where (x, y), in pixels with centres at .5, lies in an image, clamped to its border: the pixels to the left and
+    right, those above and below, and how far it is from the left one and from the upper one."""
     h, w = image.shape[:2]
-    x = min(max(x - 0.5, 0.0), w - 1.0)
-    y = min(max(y - 0.5, 0.0), h - 1.0)
+    x, y = min(max(x - 0.5, 0.0), w - 1.0), min(max(y - 0.5, 0.0), h - 1.0)
     x0, y0 = int(x), int(y)
-    x1, y1 = min(x0 + 1, w - 1), min(y0 + 1, h - 1)
-    fx, fy = x - x0, y - y0
-    for k in range(image.shape[2]):
-        above = image[y0, x0, k] * (1 - fx) + image[y0, x1, k] * fx
-        below = image[y1, x0, k] * (1 - fx) + image[y1, x1, k] * fx
-        out[k] = above * (1 - fy) + below * fy
+    return x0, min(x0 + 1, w - 1), y0, min(y0 + 1, h - 1), x - x0, y - y0
 
 
-@njit(cache=True, nogil=True)
-def _trilinear(grid, x, y, z, out):  # type: ignore[no-untyped-def]
-    """An (X, Y, Z, 3) grid at sample coordinates, clamped to its border, into out[3]."""
+@njit(cache=True, nogil=True, error_model="numpy")
+def _level(image, x, y):  # type: ignore[no-untyped-def]
+    """An (H, W) image at a place, bilinear."""
+    x0, x1, y0, y1, fx, fy = _between(image, x, y)
+    above = image[y0, x0] * (1 - fx) + image[y0, x1] * fx
+    below = image[y1, x0] * (1 - fx) + image[y1, x1] * fx
+    return above * (1 - fy) + below * fy
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _shown(image, x, y):  # type: ignore[no-untyped-def]
+    """An (H, W, 3) uint8 image at a place, bilinear, in whole numbers: those are the faster here."""
+    x0, x1, y0, y1, fx, fy = _between(image, x, y)
+    right, under = int(fx * 256 + 0.5), int(fy * 256 + 0.5)
+    a, b, c, d = (256 - right) * (256 - under), right * (256 - under), (256 - right) * under, right * under
+    return (
+        (a * image[y0, x0, 0] + b * image[y0, x1, 0] + c * image[y1, x0, 0] + d * image[y1, x1, 0]) / 65536,
+        (a * image[y0, x0, 1] + b * image[y0, x1, 1] + c * image[y1, x0, 1] + d * image[y1, x1, 1]) / 65536,
+        (a * image[y0, x0, 2] + b * image[y0, x1, 2] + c * image[y1, x0, 2] + d * image[y1, x1, 2]) / 65536,
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _known(grid, x, y, z):  # type: ignore[no-untyped-def]
+    """An (X, Y, Z, 3) uint8 grid at sample coordinates, trilinear, clamped to its border; in whole numbers, too."""
     nx, ny, nz = grid.shape[:3]
-    x = min(max(x, 0.0), nx - 1.0)
-    y = min(max(y, 0.0), ny - 1.0)
-    z = min(max(z, 0.0), nz - 1.0)
+    x, y, z = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0), min(max(z, 0.0), nz - 1.0)
     x0, y0, z0 = int(x), int(y), int(z)
     x1, y1, z1 = min(x0 + 1, nx - 1), min(y0 + 1, ny - 1), min(z0 + 1, nz - 1)
-    fx, fy, fz = x - x0, y - y0, z - z0
-    for k in range(3):
-        near = (grid[x0, y0, z0, k] * (1 - fz) + grid[x0, y0, z1, k] * fz) * (1 - fy) + (
-            grid[x0, y1, z0, k] * (1 - fz) + grid[x0, y1, z1, k] * fz
-        ) * fy
-        far = (grid[x1, y0, z0, k] * (1 - fz) + grid[x1, y0, z1, k] * fz) * (1 - fy) + (
-            grid[x1, y1, z0, k] * (1 - fz) + grid[x1, y1, z1, k] * fz
-        ) * fy
-        out[k] = near * (1 - fx) + far * fx
+    fx, fy, fz = int((x - x0) * 256 + 0.5), int((y - y0) * 256 + 0.5), int((z - z0) * 256 + 0.5)
+    r = g = b = 0
+    for i, wx in ((x0, 256 - fx), (x1, fx)):
+        for j, wy in ((y0, 256 - fy), (y1, fy)):
+            near, far = wx * wy * (256 - fz), wx * wy * fz
+            r += near * grid[i, j, z0, 0] + far * grid[i, j, z1, 0]
+            g += near * grid[i, j, z0, 1] + far * grid[i, j, z1, 1]
+            b += near * grid[i, j, z0, 2] + far * grid[i, j, z1, 2]
+    return r / 2**24, g / 2**24, b / 2**24
 
 
 @njit(cache=True, nogil=True)
 def _sampled(grid, places):  # type: ignore[no-untyped-def]
     """(N, 3) float32 of an (X, Y, Z, 3) grid at (N, 3) sample coordinates."""
-    out, value = np.empty((len(places), 3), np.float32), np.empty(3)
+    out = np.empty((len(places), 3), np.float32)
     for i in range(len(places)):
-        _trilinear(grid, places[i, 0], places[i, 1], places[i, 2], value)
-        out[i] = value
+        out[i, 0], out[i, 1], out[i, 2] = _known(grid, places[i, 0], places[i, 1], places[i, 2])
     return out
 
 
 @njit(cache=True, nogil=True)
-def _seen(points, normals, matrix, eye, picture, strength, depth, bias):  # type: ignore[no-untyped-def]
+def _seen(traits, matrix, picture, strength, depth, bias):  # type: ignore[no-untyped-def]
     """(N, 3) float32 colours of the picture at points of the surface, and how far (N,) each may be trusted, 0..1."""
-    shown, weight = np.zeros((len(points), 3), np.float32), np.zeros(len(points), np.float32)
-    at, value, scratch = np.empty(2), np.empty(3), np.empty(1)
-    for i in range(len(points)):
-        weight[i] = _trust(points[i], normals[i], matrix, eye, strength, depth, bias, at, scratch)
+    shown, weight = np.zeros((len(traits), 3), np.float32), np.zeros(len(traits), np.float32)
+    for i in range(len(traits)):
+        weight[i], x, y = _trust(traits[i], matrix, strength, depth, bias)
         if weight[i] > 0:
-            _bilinear(picture, at[0] * picture.shape[1], at[1] * picture.shape[0], value)
-            shown[i] = value
+            shown[i, 0], shown[i, 1], shown[i, 2] = _shown(picture, x * picture.shape[1], y * picture.shape[0])
     return shown, weight
 
 
-@njit(cache=True, nogil=True)
-def _row(matrix, row, x, y, z):  # type: ignore[no-untyped-def]
-    return matrix[row, 0] * x + matrix[row, 1] * y + matrix[row, 2] * z + matrix[row, 3]
+def _traits(
+    points: Vertices, normals: NDArray[np.float32], matrix: NDArray[np.float64], eye: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(N, 10): what the camera has to do with points of the surface and what is linear over a face: the way to the eye,
+    x, y, z, w of clip space, the normal."""
+    way = eye[:3] - points.astype(np.float64) * eye[3]
+    return np.concatenate([way, points @ matrix[:, :3].T + matrix[:, 3], normals], axis=1)
 
 
-@njit(cache=True, nogil=True)
-def _trust(p, n, matrix, eye, strength, depth, bias, at, trust):  # type: ignore[no-untyped-def]
-    """Weight of the picture's colour at a surface point; into at[2] where it is in the picture. trust[1] is scratch."""
-    vx, vy, vz = eye[0] - p[0] * eye[3], eye[1] - p[1] * eye[3], eye[2] - p[2] * eye[3]
+@njit(cache=True, nogil=True, error_model="numpy")
+def _trust(trait, matrix, strength, depth, bias):  # type: ignore[no-untyped-def]
+    """Weight of the picture's colour at a surface point, given its traits, and where in the picture, 0..1, that is."""
+    vx, vy, vz, w = trait[0], trait[1], trait[2], trait[6]
+    towards = trait[7] * vx + trait[8] * vy + trait[9] * vz
+    if towards <= 0 or not abs(w) > 1e-12:
+        return 0.0, 0.0, 0.0
     length = np.sqrt(vx * vx + vy * vy + vz * vz) + 1e-30
-    vx, vy, vz = vx / length, vy / length, vz / length
-    cosine = min(n[0] * vx + n[1] * vy + n[2] * vz, 1.0)
-    w = _row(matrix, 3, p[0], p[1], p[2])
-    if cosine <= GRAZING or not abs(w) > 1e-12:
-        return 0.0
-    at[0] = (_row(matrix, 0, p[0], p[1], p[2]) / w + 1) / 2
-    at[1] = (1 - _row(matrix, 1, p[0], p[1], p[2]) / w) / 2
-    if not (0 <= at[0] < 1 and 0 <= at[1] < 1):
-        return 0.0
+    normal = np.sqrt(trait[7] * trait[7] + trait[8] * trait[8] + trait[9] * trait[9])
+    cosine = min(towards / (length * normal), 1.0)
+    if cosine <= GRAZING:
+        return 0.0, 0.0, 0.0
+    x, y = (trait[3] / w + 1) / 2, (1 - trait[4] / w) / 2
+    if not (0 <= x < 1 and 0 <= y < 1):
+        return 0.0, 0.0, 0.0
     size = len(strength)
-    _bilinear(strength, at[0] * size, at[1] * size, trust)
-    weight = min((cosine - GRAZING) * 4, 1.0) * trust[0]
+    weight = min((cosine - GRAZING) * 4, 1.0) * _level(strength, x * size, y * size)
     if weight <= 0:
-        return 0.0
+        return 0.0, 0.0, 0.0
     # the point, brought forward by the tolerance, more where the surface is steep across a depth pixel
-    nearer = bias * (1 + np.sqrt(1 - cosine**2) / cosine)
-    px, py, pz = p[0] + vx * nearer, p[1] + vy * nearer, p[2] + vz * nearer
-    z = _row(matrix, 2, px, py, pz) / _row(matrix, 3, px, py, pz)
-    column, line = int(at[0] * len(depth)), int(at[1] * len(depth))
+    nearer = bias * (1 + np.sqrt(1 - cosine * cosine) / cosine) / length
+    z = trait[5] + nearer * (matrix[2, 0] * vx + matrix[2, 1] * vy + matrix[2, 2] * vz)
+    z /= w + nearer * (matrix[3, 0] * vx + matrix[3, 1] * vy + matrix[3, 2] * vz)
+    column, line, last = int(x * len(depth)), int(y * len(depth)), len(depth) - 1
+    left, right = max(column - 1, 0), min(column + 1, last)
     in_view = 0
-    for j in range(line - 1, line + 2):
-        for i in range(column - 1, column + 2):
-            if z <= depth[min(max(j, 0), len(depth) - 1), min(max(i, 0), len(depth) - 1)]:
-                in_view += 1
-    return weight * (in_view / 9) ** 2
+    for j in (max(line - 1, 0), line, min(line + 1, last)):
+        in_view += (z <= depth[j, left]) + (z <= depth[j, column]) + (z <= depth[j, right])
+    return weight * (in_view / 9) ** 2, x, y
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def _paint(  # type: ignore[no-untyped-def]
-    texture, covered, first, end, points, normals, offset, uv, faces, known, color, origin, spacing,
-    matrix, eye, picture, strength, depth, bias,
+    texture, covered, first, end, traits, places, offset, uv, faces,
+    known, grid, matrix, picture, strength, depth, bias,
 ):  # fmt: skip
-    """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place."""
+    """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
+
+    places : (W, 3) float64 sample coordinates in the grid
+    """
     size = len(texture)
-    layered = strength.reshape(strength.shape[0], strength.shape[1], 1)
-    p, n, at, trust = np.empty(3), np.empty(3), np.empty(2), np.empty(1)
-    base, shown = np.zeros(3), np.zeros(3)
+    # of a face: its traits, places and offset where its first corner is, and how they change along x and along y
+    corner, across, along, here = np.empty((3, 16)), np.empty(16), np.empty(16), np.empty(16)
     for f in range(len(faces)):
         i, j, k = faces[f]
         ax, ay = float(uv[i, 0]), float(uv[i, 1])
@@ -272,12 +294,14 @@ def _paint(  # type: ignore[no-untyped-def]
         if top > bottom:
             continue
         turned = False  # whether some of the face may look at the viewer
-        if len(depth):
-            for v in (i, j, k):
-                towards = 0.0
-                for d in range(3):
-                    towards += normals[v, d] * (eye[d] - points[v, d] * eye[3])
-                turned = turned or towards > 0
+        for n in range(3):
+            v = faces[f, n]
+            corner[n, :10], corner[n, 10:13], corner[n, 13:] = traits[v], places[v], offset[v]
+            turned |= corner[n, 0] * corner[n, 7] + corner[n, 1] * corner[n, 8] + corner[n, 2] * corner[n, 9] > 0
+        turned &= len(depth) > 0
+        for d in range(16):
+            b, c = corner[1, d] - corner[0, d], corner[2, d] - corner[0, d]
+            across[d], along[d] = (b * cy - c * by) / double, (c * bx - b * cx) / double
         for y in range(top, bottom + 1):
             py = y + 0.5 - ay
             # weights of the second and third corner are linear along the row: b0 + db * px, c0 + dc * px
@@ -292,37 +316,24 @@ def _paint(  # type: ignore[no-untyped-def]
                     high = -np.inf
             for x in range(max(0, int(np.ceil(low + ax - 0.5))), int(min(size - 1.0, np.floor(high + ax - 0.5))) + 1):
                 px = x + 0.5 - ax
-                b, c = b0 + db * px, c0 + dc * px
-                for d in range(3):
-                    p[d] = points[i, d] + b * (points[j, d] - points[i, d]) + c * (points[k, d] - points[i, d])
-                weight = 0.0
+                for d in range(16):
+                    here[d] = corner[0, d] + along[d] * py + across[d] * px
+                weight, r, g, b = 0.0, 0.0, 0.0, 0.0
                 if turned:
-                    length = 0.0
-                    for d in range(3):
-                        n[d] = normals[i, d] + b * (normals[j, d] - normals[i, d]) + c * (normals[k, d] - normals[i, d])
-                        length += n[d] * n[d]
-                    if length > 0:
-                        length = np.sqrt(length)
-                        for d in range(3):
-                            n[d] /= length
-                        weight = _trust(p, n, matrix, eye, layered, depth, bias, at, trust)
+                    weight, u, v = _trust(here, matrix, strength, depth, bias)
+                    if weight > 0:
+                        r, g, b = _shown(picture, u * len(picture), v * len(picture))
                 if weight < 1:
                     if len(known):
-                        for d in range(3):
-                            base[d] = known[y, x, d]
+                        own = (float(known[y, x, 0]), float(known[y, x, 1]), float(known[y, x, 2]))
                     else:
-                        _trilinear(
-                            color,
-                            (p[0] - origin[0]) / spacing,
-                            (p[1] - origin[1]) / spacing,
-                            (p[2] - origin[2]) / spacing,
-                            base,
-                        )
-                    for d in range(3):
-                        carry = offset[i, d] + b * (offset[j, d] - offset[i, d]) + c * (offset[k, d] - offset[i, d])
-                        base[d] = min(max(base[d] + carry, 0.0), 255.0)
-                if weight > 0:
-                    _bilinear(picture, at[0] * len(picture), at[1] * len(picture), shown)
-                for d in range(3):
-                    texture[y, x, d] = np.uint8((1 - weight) * base[d] + weight * shown[d] + 0.5)
+                        own = _known(grid, here[10], here[11], here[12])
+                    r = weight * r + (1 - weight) * min(max(own[0] + here[13], 0.0), 255.0)
+                    g = weight * g + (1 - weight) * min(max(own[1] + here[14], 0.0), 255.0)
+                    b = weight * b + (1 - weight) * min(max(own[2] + here[15], 0.0), 255.0)
+                texture[y, x, 0], texture[y, x, 1], texture[y, x, 2] = (
+                    np.uint8(r + 0.5),
+                    np.uint8(g + 0.5),
+                    np.uint8(b + 0.5),
+                )
                 covered[y, x] = True
