@@ -42,7 +42,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {  # noqa: RUF012
         str: Text,
         datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
+        dict[str, Any]: JSONB(none_as_null=True),
         list[str]: ARRAY(Text),
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,16 +48,13 @@ class Storage:
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
         """The same for several files, each by itself, whose folders are flushed but once."""
-        written = []
         for path, data in files.items():
             with _failing("written", path):
-                file = self.local_path(path)
+                self.local_path(path)
                 self._store.put(path, data)
-                if file is not None:
-                    written.append(file)
         if self._root is not None:
             with _failing("written", ", ".join(files)):
-                _flush(written, self._root)
+                _flush(files, self._root)
 
     def get(self, path: str) -> bytes:
         with _failing("read", path):
@@ -141,14 +138,17 @@ def _failing(done: str, path: str) -> Iterator[None]:
         ) from error
 
 
-def _flush(files: Sequence[Path], root: Path) -> None:
+def _flush(paths: Iterable[str], root: Path) -> None:
     """Flush files, and the folders from their own up to the root, any of which may be new."""
-    for file in files:
-        _flush_one(file)
+    folders = set()
+    for path in paths:
+        _flush_one(root / path)
+        while path:
+            path = path.rpartition("/")[0]
+            folders.add(path)
     if os.name == "posix":  # elsewhere a folder cannot be opened, nor needs it
-        folders = {folder for file in files for folder in file.parents if folder.is_relative_to(root)}
-        for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
-            _flush_one(folder)
+        for folder in sorted(folders, key=len, reverse=True):
+            _flush_one(root / folder)
 
 
 def _flush_one(path: Path) -> None:

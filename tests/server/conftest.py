@@ -111,11 +111,10 @@ class Caller:
 
     def complete(self, attempt: Attempt, glb: bytes, storage: Storage) -> bool:
         """Deliver the asset; whether it counts."""
-        path = files.result(attempt.job_id, attempt.number)
+        digest = hashlib.sha256(glb).hexdigest()
+        path = files.result(attempt.job_id, attempt.number, digest)
         storage.put(path, glb)
-        return attempts.complete(
-            self.engine, attempt, path, hashlib.sha256(glb).hexdigest(), len(glb), {"faces": 12, "warnings": []}
-        )
+        return attempts.complete(self.engine, attempt, path, digest, len(glb), {"faces": 12, "warnings": []})
 
     def fail(self, job_id: str, failure: Failure) -> None:
         """Do as a worker does whose attempt failed."""

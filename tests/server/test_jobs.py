@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Callable
@@ -145,7 +146,7 @@ def test_many_cancellations_at_once_give_one_credit_back(caller: Caller, engine:
 def test_a_deleted_job_is_gone_with_its_files_and_stays_paid(caller: Caller, storage: Storage, png: bytes) -> None:
     job = caller.submit(png)
     caller.finish(job, b"glTF", storage)
-    storage.put(files.beside(files.result(job, 1), "stl"), b"solid")
+    storage.put(files.beside(files.result(job, 1, hashlib.sha256(b"glTF").hexdigest()), "stl"), b"solid")
     paid = caller.rows()["balance"]
     assert remove(caller, job) == "deleted"
 

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from spherelinks.database import Account, Plan
@@ -104,7 +104,7 @@ def _plan(path: Path, name: str, table: object) -> Plan:
     return Plan(name=name, **{field: fields.get(field, _LEFT_OUT.get(field)) for field in _RANGES})
 
 
-def kept_until(account_id: str) -> ScalarSelect[datetime]:
+def kept_until(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
     """When the files of a job of the account that ends now are deleted, for use in a statement; NULL is never."""
     until = func.now() + func.make_interval(0, 0, 0, Plan.retention_days)
     return select(until).join(Account, Account.plan == Plan.name).where(Account.id == account_id).scalar_subquery()

@@ -2,6 +2,11 @@
 
 The job's row is the truth. ``attempt`` counts starts and fences: a change made for attempt 1 touches nothing once
 attempt 2 has begun or the job has ended, so an attempt that was given up for dead and comes back can do no harm.
+Beginning an attempt is the one change that a crash of the database may undo, because its commit is not waited for: the
+job is queued again then, and may be started a second time by the same number, beside the first. Whichever settles
+first ends it, once, and what each makes lies under its own digest (:func:`spherelinks.jobs.files.result`). Every later
+change is durable, and with it all that was before.
+
 A job that has not ended waits in its account's line (:mod:`spherelinks.jobs.line`), or in the queue, and then has a
 queue row that will wake it, or it runs, and then its row shows a beat within the last seconds. :func:`recover` mends
 whatever else it finds. Every change that a client can see is announced on ``CHANNEL``, by a trigger, with the job's id.
@@ -13,11 +18,12 @@ import logging
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from sqlalchemy import ColumnElement, Engine, func, text, update
+from sqlalchemy import Engine, Row, bindparam, func, text, update
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from spherelinks.accounts import ledger, plans
-from spherelinks.database import Job, fetch_one, transaction
+from spherelinks.database import Base, fetch_one, transaction
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.jobs import line, queue, webhooks
 
@@ -57,11 +63,11 @@ def start(engine: Engine) -> Attempt | None:
     """
     while (row := fetch_one(engine, _START, ())) is not None:
         if row[0] is not None:
-            return Attempt(*row)
+            return Attempt(*row[:4])
     return None
 
 
-# One statement, so one round trip and one commit between two jobs of a worker.
+# One statement, so one round trip between two jobs of a worker, and no wait for the disk: the child is idle meanwhile.
 _START: LiteralString = f"""
 WITH call AS ({queue.TAKE}), begun AS (
     UPDATE jobs j
@@ -69,7 +75,7 @@ WITH call AS ({queue.TAKE}), begun AS (
     FROM call
     WHERE j.id = call.job_id AND j.queue_id = call.id AND j.state = 'queued'
     RETURNING j.id, j.account_id, j.attempt, j.options)
-SELECT begun.* FROM call LEFT JOIN begun ON true
+SELECT begun.*, set_config('synchronous_commit', 'off', true) FROM call LEFT JOIN begun ON true
 """
 
 
@@ -78,9 +84,8 @@ def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> b
 
     A client never sees progress fall, not even over a retry, nor 100 before the asset is there.
     """
-    progress = func.greatest(Job.progress, min(int(100 * share), 99))
     with transaction(engine) as session:
-        return _change(session, attempt, beat_at=func.now(), stage=stage, progress=progress) is not None
+        return _change(session, attempt, _BEAT, stage=stage, percent=min(int(100 * share), 99)) is not None
 
 
 def complete(
@@ -98,22 +103,17 @@ def complete(
     thumbnail : whether a picture of the asset lies beside it, see :func:`spherelinks.jobs.files.beside`
     """
     with transaction(engine) as session:
-        job = _change(
-            session,
-            attempt,
-            state="completed",
-            progress=100,
-            asset_path=path,
-            asset_sha256=sha256,
-            asset_size=size,
-            report=report,
-            thumbnail=thumbnail,
-            **_ended(attempt.account_id),
-        )
-        if job is None:
+        made = {
+            "asset_path": path,
+            "asset_sha256": sha256,
+            "asset_size": size,
+            "report": report,
+            "thumbnail": thumbnail,
+        }
+        if _change(session, attempt, _COMPLETE, **made) is None:
             return False
         ledger.capture(session, attempt.account_id, attempt.job_id)
-        _after_the_end(session, job)
+        _after_the_end(session, attempt.account_id, attempt.job_id)
         return True
 
 
@@ -138,23 +138,12 @@ def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
     An attempt at work is told by its next beat, within seconds; what it makes until then does not count.
     """
     with transaction(engine) as session:
-        job = session.scalars(
-            update(Job)
-            .where(Job.id == job_id, Job.account_id == account_id, Job.state.in_(("queued", "running")))
-            .values(
-                state="failed",
-                error_code=Cancelled.code,
-                error_message="The job was cancelled.",
-                error_hint="Submit it again if you want it after all.",
-                **_ended(account_id),
-            )
-            .returning(Job)
-        ).one_or_none()
+        job = session.execute(_CANCEL, {"job": job_id, "account": account_id}).one_or_none()
         if job is None:
             return False
         queue.withdraw(session, job.queue_id)
         ledger.release(session, account_id, job_id)
-        _after_the_end(session, job)
+        _after_the_end(session, account_id, job_id)
         return True
 
 
@@ -200,7 +189,7 @@ FOR UPDATE OF j SKIP LOCKED
 
 
 def _crash(session: Session, attempt: Attempt, reason: str, limit: int) -> bool:
-    job = _change(session, attempt, crashes=Job.crashes + 1)
+    job = _change(session, attempt, _CRASH)
     if job is None:
         return False
     if job.crashes < limit:
@@ -210,47 +199,69 @@ def _crash(session: Session, attempt: Attempt, reason: str, limit: int) -> bool:
 
 
 def _fail(session: Session, attempt: Attempt, failure: Failure) -> bool:
-    job = _change(
-        session,
-        attempt,
-        state="failed",
-        error_code=failure.code,
-        error_message=failure.message,
-        error_hint=failure.hint,
-        **_ended(attempt.account_id),
-    )
-    if job is None:
+    error = {"error_code": failure.code, "error_message": failure.message, "error_hint": failure.hint}
+    if _change(session, attempt, _FAIL, **error) is None:
         return False
     ledger.release(session, attempt.account_id, attempt.job_id)
-    _after_the_end(session, job)
+    _after_the_end(session, attempt.account_id, attempt.job_id)
     return True
-
-
-def _ended(account_id: str) -> dict[str, ColumnElement[Any] | None]:
-    """What every end of a job changes in its row."""
-    return {"stage": None, "finished_at": func.now(), "expires_at": plans.kept_until(account_id)}
-
-
-def _after_the_end(session: Session, job: Job) -> None:
-    """What every end of a job brings about, once its credit is settled."""
-    line.advance(session, job.account_id)
-    webhooks.announce(session, job)
 
 
 def _requeue(session: Session, attempt: Attempt) -> bool:
-    job = _change(session, attempt, state="queued", stage=None)
+    job = _change(session, attempt, _REQUEUE)
     if job is None:
         return False
-    line.wake(session, job.id, job.priority)
+    line.wake(session, attempt.job_id, job.priority)
     return True
 
 
-def _change(session: Session, attempt: Attempt, **values: ColumnElement[Any] | object) -> Job | None:
-    """Change the row of the job if this attempt still runs it; the row as it is then."""
-    return session.scalars(
-        update(Job)
-        .where(Job.id == attempt.job_id, Job.attempt == attempt.number, Job.state == "running")
+def _after_the_end(session: Session, account_id: str, job_id: str) -> None:
+    """What every end of a job brings about, once its credit is settled."""
+    line.advance(session, account_id)
+    webhooks.announce(session, job_id)
+
+
+# --- changes of a job's row, made once: to put them together costs more than to run them ----------------------------
+
+_jobs = Base.metadata.tables["jobs"]
+_ENDED = {"stage": None, "finished_at": func.now(), "expires_at": plans.kept_until(_jobs.c.account_id)}
+_CANCEL = (
+    update(_jobs)
+    .where(
+        _jobs.c.id == bindparam("job"),
+        _jobs.c.account_id == bindparam("account"),
+        _jobs.c.state.in_(("queued", "running")),
+    )
+    .values(
+        state="failed",
+        error_code=Cancelled.code,
+        error_message="The job was cancelled.",
+        error_hint="Submit it again if you want it after all.",
+        **_ENDED,
+    )
+    .returning(_jobs.c.queue_id)
+)
+
+
+def _changed(**values: object) -> ReturningUpdate[int, int]:
+    """The change of these columns, and of those that it is given to run, by the attempt that runs the job."""
+    return (
+        update(_jobs)
+        .where(_jobs.c.id == bindparam("job"), _jobs.c.attempt == bindparam("number"), _jobs.c.state == "running")
         .values(**values)
-        .returning(Job),
-        execution_options={"populate_existing": True, "synchronize_session": False},
-    ).one_or_none()
+        .returning(_jobs.c.crashes, _jobs.c.priority)
+    )
+
+
+_BEAT = _changed(beat_at=func.now(), progress=func.greatest(_jobs.c.progress, bindparam("percent")))
+_COMPLETE = _changed(state="completed", progress=100, **_ENDED)
+_FAIL = _changed(state="failed", **_ENDED)
+_CRASH = _changed(crashes=_jobs.c.crashes + 1)
+_REQUEUE = _changed(state="queued", stage=None)
+
+
+def _change(
+    session: Session, attempt: Attempt, change: ReturningUpdate[int, int], **values: object
+) -> Row[int, int] | None:
+    """Make the change if this attempt still runs the job; ``crashes`` and ``priority`` as they are then."""
+    return session.execute(change, {"job": attempt.job_id, "number": attempt.number, **values}).one_or_none()

@@ -32,9 +32,13 @@ def picture(job_id: str) -> str:
     return f"{PICTURES}/{job_id}"
 
 
-def result(job_id: str, attempt: int) -> str:
-    """The path of the GLB that one attempt made; each attempt has its own, the job's row says which one counts."""
-    return f"{RESULTS}/{job_id}/{attempt}.glb"
+def result(job_id: str, attempt: int, sha256: str) -> str:
+    """The path of the GLB of that digest (hex) that one attempt made; the job's row says which attempt's counts.
+
+    Where a crash of the database had it forget a start, two attempts have the same number: the digest keeps either
+    from changing what the other was paid for.
+    """
+    return f"{RESULTS}/{job_id}/{attempt}-{sha256[:16]}.glb"
 
 
 def beside(asset_path: str, suffix: str) -> str:

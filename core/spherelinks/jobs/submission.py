@@ -91,7 +91,7 @@ def submit(
         session.add(job)
         session.flush()
         if job.state == "completed":
-            webhooks.announce(session, job)
+            webhooks.announce(session, job_id)
         else:
             ledger.hold(session, principal.account_id, job_id)
             _check_cap(session, principal)

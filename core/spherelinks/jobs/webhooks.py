@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from spherelinks.database import Delivery, Job, Webhook, new_id
@@ -112,16 +112,30 @@ def redeliver(session: Session, account_id: str, webhook_id: str, delivery_id: s
     return delivery
 
 
-def announce(session: Session, job: Job) -> None:
+def announce(session: Session, job_id: str) -> None:
     """Tell those who asked for it that the job has ended; inside the transaction that ends it."""
+    wanted = session.scalars(text(_WANTED), {"job": job_id}).all()
+    if not wanted:
+        return
+    job = session.get_one(Job, job_id, populate_existing=True)
     event = f"job.{job.state}"
-    wanted = select(Webhook.id).where(Webhook.account_id == job.account_id, Webhook.events.contains([event]))
-    for webhook_id in session.scalars(wanted.order_by(Webhook.id)).all():
-        payload = _payload(job, event)
-        session.add(Delivery(id=new_id("msg"), webhook_id=webhook_id, job_id=job.id, event=event, payload=payload))
-    if job.output is not None and job.state == "completed":
-        session.add(Delivery(id=new_id("msg"), job_id=job.id, event=PUT))
+    for webhook_id in wanted:
+        if webhook_id is None:
+            delivery = Delivery(id=new_id("msg"), job_id=job.id, event=PUT)
+        else:
+            payload = _payload(job, event)
+            delivery = Delivery(id=new_id("msg"), webhook_id=webhook_id, job_id=job.id, event=event, payload=payload)
+        session.add(delivery)
     session.flush()
+
+
+# The webhooks that are told of the job's end, and NULL for an asset that is sent. Nearly always nothing.
+_WANTED = """
+(SELECT w.id FROM jobs j JOIN webhooks w ON w.account_id = j.account_id AND w.events @> ARRAY['job.' || j.state]
+ WHERE j.id = :job ORDER BY w.id)
+UNION ALL
+SELECT NULL FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'
+"""
 
 
 def headers(webhook: Webhook, message_id: str, body: bytes, moment: datetime) -> dict[str, str]:

@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 PIPELINE = "spherelinks.pipeline:generate"
 PROGRESS_S = 0.5  # how often progress is written while it changes
+PULSE_S = 0.2  # how often it is looked at
 POLL_S = 2.0  # how often the queue is looked at when nothing was announced
 SETTLE_LIMIT_S = 120.0  # how long an outage a finished attempt waits out; after that the job is run again
 SWEEP_S = 3600.0
@@ -86,6 +87,7 @@ class _Worker:
         self._calls = Bell(self._engine, queue.CHANNEL)
         self._storage = open_storage(settings)
         self._guard = guard
+        self._hearts: set[_Heart] = set()
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
         for _ in range(concurrency):
             self._children.put(ChildProcess(runner, settings.job_memory_limit_mb))
@@ -95,7 +97,12 @@ class _Worker:
         ended = threading.Event()
         upkeep = [
             threading.Thread(target=self._repeat, args=(ended, seconds, action), name=action.__name__.strip("_"))
-            for seconds, action in ((RECOVER_S, self._recover), (SWEEP_S, self._sweep), (DELIVER_S, self._deliver))
+            for seconds, action in (
+                (PULSE_S, self._beat),
+                (RECOVER_S, self._recover),
+                (SWEEP_S, self._sweep),
+                (DELIVER_S, self._deliver),
+            )
         ]
         # two for each child: one runs a job in it, while the other settles the one before
         hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
@@ -109,10 +116,11 @@ class _Worker:
             self._drain(hands)
         finally:
             self.hurry.set()
-            ended.set()
-            for thread in (*hands, *upkeep):
-                if thread.ident is not None:
-                    thread.join()
+            for threads in (hands, upkeep):
+                for thread in threads:
+                    if thread.ident is not None:
+                        thread.join()
+                ended.set()  # not before the last attempt is settled: until then its heart beats
             for child in children:
                 child.close()
             self._engine.dispose()
@@ -151,7 +159,7 @@ class _Worker:
             lasting.enter_context(logs.about(job_id=attempt.job_id, attempt=str(attempt.number)))
             logger.info("attempt begins")
             settle: Callable[[], bool]
-            heart = lasting.enter_context(_Heart(self._engine, attempt))
+            heart = lasting.enter_context(self._heart(attempt))
             try:
                 with using:  # the child is free for the next job as soon as it has answered
                     made = self._made(attempt, child, heart)
@@ -179,6 +187,15 @@ class _Worker:
         finally:
             self._children.put(child)
 
+    @contextmanager
+    def _heart(self, attempt: Attempt) -> Iterator[_Heart]:
+        heart = _Heart(attempt)
+        self._hearts.add(heart)
+        try:
+            yield heart
+        finally:
+            self._hearts.discard(heart)
+
     def _next(self, stop: threading.Event, ring: threading.Event) -> Attempt | None:
         """The next job, begun, once there is one; None where told to stop."""
         while not stop.is_set():
@@ -201,9 +218,9 @@ class _Worker:
         return child.run(picture, attempt.options, limit_s=self._settings.job_time_limit_s, pulse=pulse)
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
-        path = files.result(attempt.job_id, attempt.number)
-        self._storage.put_all({files.beside(path, "png"): made.thumbnail, path: made.glb})
         digest = hashlib.sha256(made.glb).hexdigest()
+        path = files.result(attempt.job_id, attempt.number, digest)
+        self._storage.put_all({files.beside(path, "png"): made.thumbnail, path: made.glb})
         return partial(
             attempts.complete, self._engine, attempt, path, digest, len(made.glb), made.report, thumbnail=True
         )
@@ -220,6 +237,10 @@ class _Worker:
                 logger.exception("%s broke", action.__name__.strip("_"))
             ended.wait(seconds)
 
+    def _beat(self) -> None:
+        for heart in self._hearts.copy():
+            heart.beat(self._engine)
+
     def _recover(self) -> None:
         attempts.recover(self._engine, self._settings.job_max_attempts)
 
@@ -234,23 +255,14 @@ class _Worker:
 
 
 class _Heart:
-    """Writes an attempt's beats from a thread of its own, whatever the attempt is waiting for."""
+    """What an attempt has to show for itself. A thread of the worker's writes it, whatever the attempt waits for."""
 
-    def __init__(self, engine: Engine, attempt: Attempt) -> None:
-        self._engine = engine
+    def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
         self._shown: tuple[str | None, float] = (None, 0.0)
-        self._ended = threading.Event()
+        self._written: tuple[str | None, float] = self._shown
+        self._last = time.monotonic()
         self._superseded = False
-        self._thread = threading.Thread(target=self._beat, name=f"heart of {attempt.job_id}", daemon=True)
-
-    def __enter__(self) -> _Heart:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
     def show(self, stage: str | None, share: float) -> None:
         """Have this progress written soon. Raises _Superseded where the attempt is no longer wanted."""
@@ -258,18 +270,13 @@ class _Heart:
         if self._superseded:
             raise _Superseded
 
-    def _beat(self) -> None:
-        written: tuple[str | None, float] | None = None
-        last = 0.0
-        while not self._ended.wait(PROGRESS_S):
-            shown = self._shown
-            if shown == written and time.monotonic() - last < BEAT_S:
-                continue
-            try:
-                self._superseded = not attempts.beat(self._engine, self._attempt, *shown)
-            except DatabaseUnavailable:
-                continue  # it may be back for the next beat; if not, settling waits for it
-            written, last = shown, time.monotonic()
+    def beat(self, engine: Engine) -> None:
+        """Write it where it is due. Raises DatabaseUnavailable."""
+        shown = self._shown
+        if time.monotonic() - self._last < (BEAT_S if shown == self._written else PROGRESS_S):
+            return
+        self._superseded = not attempts.beat(engine, self._attempt, *shown)
+        self._written, self._last = shown, time.monotonic()
 
 
 def _outlasting(settle: Callable[[], bool]) -> bool:

@@ -15,16 +15,16 @@ def test_pictures_of_known_jobs_and_the_results_that_count_are_kept(desk, engine
     job = desk.submit("succeed")
     attempt = begin(engine, job)
     for number in (1, 2, 3):
-        storage.put(files.result(job, number), b"glb")
-    assert attempts.complete(engine, attempt, files.result(job, 2), "00", 3, {})
+        storage.put(files.result(job, number, "00"), b"glb")
+    assert attempts.complete(engine, attempt, files.result(job, 2, "00"), "00", 3, {})
     stray = new_id("job")
     storage.put(files.picture(stray), b"never accepted")
-    storage.put(files.result(stray, 1), b"never accepted")
+    storage.put(files.result(stray, 1, "00"), b"never accepted")
 
     assert files.sweep(engine, storage) == 0, "files that young may belong to a job on its way"
     assert files.sweep(engine, storage, NOW) == 4
     left = {head.path for folder in (files.PICTURES, files.RESULTS) for head in storage.list(folder)}
-    assert left == {files.picture(job), files.result(job, 2)}
+    assert left == {files.picture(job), files.result(job, 2, "00")}
     assert files.sweep(engine, storage, NOW) == 0
 
 
@@ -39,10 +39,10 @@ def completed(desk, engine, storage, **options):
     """A job whose asset is stored, with a thumbnail beside it."""
     job = desk.submit("succeed", **options)
     attempt = begin(engine, job)
-    storage.put(files.result(job, 1), b"glb")
-    storage.put(files.beside(files.result(job, 1), "png"), b"png")
-    storage.put(files.beside(files.result(job, 1), "obj.zip"), b"zip")
-    assert attempts.complete(engine, attempt, files.result(job, 1), "00", 3, {}, thumbnail=True)
+    storage.put(files.result(job, 1, "00"), b"glb")
+    storage.put(files.beside(files.result(job, 1, "00"), "png"), b"png")
+    storage.put(files.beside(files.result(job, 1, "00"), "obj.zip"), b"zip")
+    assert attempts.complete(engine, attempt, files.result(job, 1, "00"), "00", 3, {}, thumbnail=True)
     return job
 
 

@@ -158,7 +158,7 @@ def test_a_killed_child_is_replaced_and_its_job_tried_again(desk, engine, tmp_pa
         done = desk.ended(job)
     assert done.status == "COMPLETED"
     assert attempts_of(engine, job) == (3, 2)
-    assert done.asset_path == files.result(job, 3)
+    assert done.asset_path == files.result(job, 3, done.asset_sha256)
     assert desk.balance() == Balance(9, 0)
 
 
@@ -301,6 +301,25 @@ def test_a_superseded_attempt_can_change_nothing(desk, engine):
     assert acts(zombie) == [False] * 5
     assert acts(heir) == [False] * 5, "nor can anybody once the job has ended"
     assert desk.read(job).asset_path == "results/heir.glb"
+    assert desk.balance() == Balance(9, 0)
+
+
+def test_a_start_that_a_crash_of_the_database_undid_may_happen_twice_and_counts_once(desk, engine, storage):
+    job = desk.submit("succeed")
+    first = begin(engine, job)
+    with transaction(engine) as session:  # the database forgets the start, whose commit nobody waited for
+        session.execute(text("UPDATE jobs SET state = 'queued', attempt = attempt - 1, started_at = NULL"))
+        queue_id = queue.push(session, job, 0)
+        session.execute(text("UPDATE jobs SET queue_id = :id"), {"id": queue_id})
+    second = begin(engine, job)
+    assert first == second
+
+    for glb in (b"one's", b"the other's"):
+        digest = hashlib.sha256(glb).hexdigest()
+        path = files.result(job, first.number, digest)
+        storage.put(path, glb)
+        assert attempts.complete(engine, first, path, digest, len(glb), {}) == (glb == b"one's")
+    assert storage.get(desk.read(job).asset_path) == b"one's"
     assert desk.balance() == Balance(9, 0)
 
 
