@@ -1,4 +1,4 @@
-"""Clients for tests that kill servers: they remember what they were promised, and have it checked afterwards."""
+"""Kills parts at random while clients submit, who remember what they were promised, and has it checked afterwards."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ LONGEST_S = 20 * SECONDS + 300
 
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]
 """ask(method, path, key, body) -> status, headers, body; raises OSError or HTTPException where nobody answers."""
+Strike = Callable[[], bool]
+"""Kills or cuts off a part; False where it is just coming back from the last time."""
 
 
 def png(shade: int, *, blank: bool) -> str:
@@ -78,12 +81,38 @@ class Client(threading.Thread):
             assert status == 503, answer
 
 
-def promised(clients: list[Client]) -> dict[str, bool]:
-    """All jobs that were acknowledged to the clients, which have ended."""
-    for client in clients:
+def havoc(ask: Ask, key: str, clients: int, parts: dict[str, tuple[int, Strike]]) -> tuple[list[str], dict[str, bool]]:
+    """For ``SECONDS`` strike a part every few seconds while clients submit; what was struck, and the promised jobs.
+
+    parts : by name, how often it is chosen, and the strike
+    """
+    ended = threading.Event()
+    crowd = [Client(ask, key, ended) for _ in range(clients)]
+    for client in crowd:
+        client.start()
+    struck = []
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        time.sleep(random.uniform(1.5, 3.5))
+        (name,) = random.choices([*parts], [weight for weight, _ in parts.values()])
+        if parts[name][1]():
+            struck.append(name)
+    ended.set()
+    for client in crowd:
         client.join(60)
         assert client.error is None, client.error
-    return {job: blank for client in clients for job, blank in client.jobs.items()}
+    return struck, {job: blank for client in crowd for job, blank in client.jobs.items()}
+
+
+def reckon(
+    engine: Engine, ask: Ask, key: str, struck: list[str], jobs: dict[str, bool], said: Callable[[], str]
+) -> None:
+    """Wait for what is left of the promised jobs, check them and every credit, and print the figures."""
+    wait_until_drained(engine, said)
+    figures = check(engine, ask, key, jobs)
+    print(f"struck: {dict(Counter(struck))}; {figures}")  # noqa: T201
+    assert len(struck) > 3, "chaos that does nothing proves nothing"
+    assert len(jobs) > 5
 
 
 def wait_until_drained(engine: Engine, said: Callable[[], str]) -> None:

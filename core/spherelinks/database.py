@@ -26,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from typeid import TypeID
 
 from spherelinks.config import Settings
-from spherelinks.errors import DatabaseUnavailable
+from spherelinks.errors import ConfigurationError, DatabaseUnavailable
 from spherelinks.jobs import queue
 from spherelinks.postgres import EmbeddedPostgres
 
@@ -334,7 +334,7 @@ def connect(url: str) -> Engine:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S)
+                return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, client_encoding="UTF8")
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or not _is_passing(error):
                     raise
@@ -430,7 +430,8 @@ def fetch_all(engine: Engine, query: LiteralString, parameters: Sequence[object]
 def migrate(database: Engine | str) -> None:
     """Bring the database's tables, ours and the queue's, to the installed version. Safe to call at every start.
 
-    ``database`` is an engine or a URL. Callers at the same time wait for each other. Raises DatabaseUnavailable.
+    ``database`` is an engine or a URL. Callers at the same time wait for each other. Raises DatabaseUnavailable,
+    ConfigurationError for a database that cannot hold every character.
     """
     if isinstance(database, str):
         engine = connect(database)
@@ -440,6 +441,12 @@ def migrate(database: Engine | str) -> None:
             engine.dispose()
         return
     with outage(), database.begin() as connection:
+        name, encoding = connection.execute(text("SELECT current_database(), current_setting('server_encoding')")).one()
+        if encoding != "UTF8":
+            raise ConfigurationError(
+                f"The database '{name}' has the encoding {encoding}, not UTF8.",
+                hint=f"Make it anew: createdb --encoding=UTF8 --template=template0 {name}",
+            )
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         config = _alembic()
         config.attributes["connection"] = connection

@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from spherelinks import database
 from spherelinks.config import Settings
 from spherelinks.database import Account, connect, fetch_one, is_current, migrate, new_id, opened, transaction
-from spherelinks.errors import DatabaseUnavailable
+from spherelinks.errors import ConfigurationError, DatabaseUnavailable
 from spherelinks.jobs import queue
 
 
@@ -49,6 +49,19 @@ def test_a_server_of_the_version_before_stays_ready_on_newer_tables(empty_url):
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     assert not is_current(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_character_is_refused(postgres, encoding):
+    name = f"in_{encoding.lower()}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        made = f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(made)
+        try:
+            with pytest.raises(ConfigurationError, match=f"{name}.* {encoding}, not UTF8"):
+                migrate(make_url(postgres).set(database=name).render_as_string(hide_password=False))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_an_empty_database_is_not_current_until_migrated(empty_url):

@@ -21,9 +21,8 @@ from typing import Any, TypeVar
 
 import pytest
 from chaos import png
+from external import make_cluster
 from serving import LIMIT_S, cli
-
-from spherelinks.postgres import NAME, find_binaries
 
 T = TypeVar("T")
 
@@ -158,25 +157,9 @@ def until(condition: Callable[[], T], what: str, lan: Lan, seconds: float = 2 * 
 
 def start_database(lan: Lan, folder: Path) -> str:
     """A PostgreSQL of its own, reached by TCP alone; its URL."""
-    host, programs = lan["database"], find_binaries()
-    as_user = ["setpriv", f"--reuid={NAME}", f"--regid={NAME}", "--clear-groups"]
-    subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", NAME], check=False, capture_output=True)
-    data, password = folder / "data", secrets.token_hex(16)
-    data.mkdir()
-    (folder / "password").write_text(password)
-    for path in (data, folder / "password"):
-        shutil.chown(path, NAME, NAME)
-    readable = subprocess.run([*as_user, programs / "initdb", "--version"], check=False, capture_output=True)
-    if readable.returncode:  # a virtual environment below a home that is closed to others
-        programs = shutil.copytree(programs.parent, folder / "program") / "bin"
-    made = [*as_user, programs / "initdb", "-D", data, "-U", NAME, "-A", "scram-sha-256", "--pwfile"]
-    subprocess.run([*made, folder / "password"], check=True, capture_output=True, cwd=folder)
-    with (data / "pg_hba.conf").open("a") as rules:
-        rules.write(f"host all all {NETWORK}.0/24 scram-sha-256\n")
-    options = {"listen_addresses": host.address, "unix_socket_directories": "", "port": "5432"}
-    settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-    host.start([*as_user, str(programs / "postgres"), "-D", str(data), *settings], {"LC_ALL": "C"})
-    return f"postgresql://{NAME}:{password}@{host.address}:5432/postgres"
+    cluster = make_cluster(folder, lan["database"].address, 5432, f"{NETWORK}.0/24")
+    lan["database"].start(cluster.command, {"LC_ALL": "C"})
+    return cluster.url
 
 
 def start_bucket(lan: Lan) -> dict[str, str]:

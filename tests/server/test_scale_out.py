@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import external
 import pytest
-from chaos import LONGEST_S, SECONDS, Client, check, promised, wait_until_drained
+from chaos import LONGEST_S, havoc, reckon
 from serving import LIMIT_S, cli, free_port
 
 from spherelinks import database
 from spherelinks.accounts import accounts, keys
 from spherelinks.database import connect, transaction
-from spherelinks.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="ends processes by signal")
 
@@ -54,6 +54,12 @@ class Link:
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         self._open.clear()
+
+    def flap(self) -> bool:
+        self.cut()
+        time.sleep(random.uniform(0.5, 2))
+        self.mend()
+        return True
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -95,15 +101,17 @@ class Fleet:
     def start_web(self, port: int) -> None:
         self.webs[port] = self.start("web", "--host", "127.0.0.1", "--port", str(port))
 
-    def kill_web(self) -> None:
+    def kill_web(self) -> bool:
         port = random.choice(list(self.webs))
         kill(self.webs[port])
         self.start_web(port)
+        return True
 
-    def kill_worker(self) -> None:
+    def kill_worker(self) -> bool:
         index = random.randrange(len(self.workers))
         kill(self.workers[index])
         self.workers[index] = self.start("worker")
+        return True
 
     def ask(self, method: str, path: str, key: str = "", body: Any = None) -> tuple[int, dict[str, str], bytes]:
         """Of the first that answers, as a load balancer does."""
@@ -206,48 +214,27 @@ def home() -> Iterator[Path]:
 @pytest.mark.timeout(LONGEST_S)
 def test_a_fleet_whose_every_part_fails_keeps_its_promises(bucket: tuple[Link, dict[str, str]], home: Path) -> None:
     link, access = bucket
-    with EmbeddedPostgres(home) as url:  # to the fleet it is a server as any other, which somebody restarts
-        database.migrate(url)
-        engine = connect(url)
+    with external.serving(home) as server:
+        database.migrate(server.url)
+        engine = connect(server.url)
         with transaction(engine) as session:
             _, key = keys.create(session, accounts.local_owner(session).id, "chaos")
-        environment = os.environ | access | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home)}
+        environment = os.environ | access | {"DATABASE_URL": server.url, "SPHERELINKS_HOME": str(home)}
         fleet = Fleet(environment, home / "fleet.log")
         try:
             for _ in range(2):
                 fleet.start_web(free_port())
                 fleet.workers.append(fleet.start("worker"))
             fleet.wait_until_ready()
-
-            ended = threading.Event()
-            clients = [Client(fleet.ask, key, ended) for _ in range(3)]
-            for client in clients:
-                client.start()
-            kills = []
-            end = time.monotonic() + SECONDS
-            while time.monotonic() < end:
-                time.sleep(random.uniform(1.5, 3.5))
-                victim = random.choices(["web", "worker", "storage", "database"], [3, 3, 2, 1])[0]
-                if victim == "web":
-                    fleet.kill_web()
-                elif victim == "worker":
-                    fleet.kill_worker()
-                elif victim == "storage":
-                    link.cut()
-                    time.sleep(random.uniform(0.5, 2))
-                    link.mend()
-                else:
-                    os.kill(int((home / "postgres/data/postmaster.pid").read_text().split("\n")[0]), signal.SIGKILL)
-                kills.append(victim)
-            ended.set()
-            jobs = promised(clients)
-
+            parts = {
+                "web": (3, fleet.kill_web),
+                "worker": (3, fleet.kill_worker),
+                "storage": (2, link.flap),
+                "database": (1, server.kill),
+            }
+            struck, jobs = havoc(fleet.ask, key, 3, parts)
             fleet.wait_until_ready()
-            wait_until_drained(engine, fleet.said)
-            figures = check(engine, fleet.ask, key, jobs)
-            print(f"kills: {kills}; {figures}")  # noqa: T201
-            assert len(kills) > 4, "chaos that does nothing proves nothing"
-            assert len(jobs) > 5
+            reckon(engine, fleet.ask, key, struck, jobs, fleet.said)
             fleet.stop()
         finally:
             fleet.kill()
