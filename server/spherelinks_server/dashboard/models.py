@@ -13,6 +13,7 @@ from spherelinks import export
 from spherelinks.errors import UnknownJob
 from spherelinks.jobs import deletion, exports, status
 from spherelinks.jobs.status import JobStatus
+from spherelinks.options import Options
 from spherelinks_server import assets, dashboard, headers
 from spherelinks_server.dashboard import gate, words
 from spherelinks_server.services import services
@@ -100,4 +101,7 @@ def picture_of(job_id: str) -> bytes:
 def _shown(job_id: str) -> dict[str, Any]:
     model = find(job_id)
     kinds = [(kind, one.description) for kind, one in export.KINDS.items() if kind in exports.available(model)]
-    return {"model": model, "stages": words.STAGES, "kinds": kinds}
+    order = [*Options().model_dump(by_alias=True)]
+    # the database keeps them in an order of its own
+    asked = sorted(model.options.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))
+    return {"model": model, "stages": words.STAGES, "kinds": kinds, "asked": asked}
