@@ -18,7 +18,6 @@ LIBRARIES = (
     "numpy",
     "numba",
     "opencv-python-headless",
-    "uvunwrap",
     "sqlalchemy",
     "procrastinate",
 )

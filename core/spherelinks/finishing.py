@@ -164,8 +164,6 @@ def finish(
         away, sight = strayed.result(), looked.result()
         if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share))
-        if atlas.fallback:
-            warnings.append("The texture was laid out by box projection; more seams than usual.")
     with stage("bake"):
         texture, covered = bake(vertices, normals, atlas, options.texture_size, shape, frame, sight)
         texture = fill(texture, covered)
@@ -327,6 +325,8 @@ def warm_up() -> None:
     color = np.full((16, 16, 16, 3), 128, np.uint8)
     volume = Volume(ball, np.full(3, -1.0), 2 / 15, color, camera)
     vertices, faces, _ = extract(ball, volume.origin, volume.spacing)
+    square = np.maximum(np.abs(side)[:, None], np.abs(side))
+    extract(np.maximum(square, np.abs(side)[:, None, None]) - np.float32(0.7), volume.origin, volume.spacing)  # edges
     image, uv = np.full((4, 4, 3), 128, np.uint8), np.zeros((len(vertices), 2), np.float32)
     surface = Surface(vertices, faces[1:], uv=uv, textures=(image,), camera=camera)
     plain = Options(texture_size=512, simplify_ratio=0.5, compression="meshopt")

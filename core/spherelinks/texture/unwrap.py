@@ -6,28 +6,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import uvunwrap
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks.mesh.topology import Faces, Vertices, compact
-from spherelinks.texture.boxes import project
+from spherelinks.mesh.topology import Faces, Vertices, twins
+from spherelinks.texture.charts import BEND, CONE, grow, normals
+from spherelinks.texture.flattening import cut, lay
 from spherelinks.texture.packing import lay_out
 
 #: The atlas is laid out once, for a texture of this side; other sizes reuse it.
 PAGE = 1024
 #: Texels between charts on that page.
 GUTTER = 4
-#: uvunwrap's time grows faster than the number of faces: 0.2 s for 20,000, 2.8 s for 100,000.
-MOST_FACES = 120_000
-#: uvunwrap packs, too, which nobody looks at: it takes least on a small page without gutters, and charts are the same.
-_SCRATCH = 128
-#: Meshes of so many faces are cut across the middle of their longest side, and both halves are charted at once: some
-#: more seams, for a third of the time.
-_HALVED = 10_000
-#: uvunwrap 0.3.0's solver panics, now and then and not each time, on jagged meshes; when it does not, the result is
-#: always the same. So often it is asked.
-_PANICS = 20
 
 
 @dataclass(frozen=True)
@@ -37,27 +27,23 @@ class Atlas:
     uv : (W, 2) float32 in 0..1, glTF's: u to the right, v downwards, row 0 of the picture at v = 0
     faces : (F, 3) int32 into uv, in the order of the faces that were unwrapped
     source : (W,) int32, the vertex that each of the W came from
-    fallback : whether the box projection was used
     """
 
     uv: NDArray[np.float32]
     faces: Faces
     source: NDArray[np.int32]
-    fallback: bool = False
 
 
 @dataclass(frozen=True)
 class Flat:
     """A mesh cut into charts, which do not lie on a page yet.
 
-    corners : (F, 3, 2) float64, where each face's corners lie on its chart's plane, in the vertices' unit
-    chart : (F,) int64
-    fallback : whether the box projection was used
+    corners : (F, 3, 2) float64, where each face's corners lie on its chart's plane, v downwards, in the vertices' unit
+    chart : (F,) int64, from 0
     """
 
     corners: NDArray[np.float64]
     chart: NDArray[np.int64]
-    fallback: bool
 
 
 def unwrap(vertices: Vertices, faces: Faces) -> Atlas:
@@ -68,11 +54,36 @@ def unwrap(vertices: Vertices, faces: Faces) -> Atlas:
 def flatten(vertices: Vertices, faces: Faces) -> Flat:
     """Cut a mesh into flat charts; works in two threads.
 
-    vertices (V, 3) float32, faces (F, 3) int32. uvunwrap cuts and flattens; past MOST_FACES, and where uvunwrap refuses
-    a mesh, charts come from :func:`spherelinks.texture.boxes.project`. Deterministic: no clock decides.
+    vertices (V, 3) float32, faces (F, 3) int32, which need not be closed or manifold. Charts are grown, then laid flat.
+    The faces of those that come out folded, overlapping or strained are grown again, within stricter limits, into
+    charts of at most half as many: at last of one, which always lies flat. No two faces of a chart overlap, and none is
+    mirrored. Deterministic, on any number of processors.
     """
-    flat = _flattened(vertices, faces) if len(faces) <= MOST_FACES else None
-    return Flat(*(flat or project(vertices, faces)), fallback=flat is None)
+    points = vertices.astype(np.float64)
+    corners, chart = np.empty((len(faces), 3, 2)), np.empty(len(faces), np.int64)
+    left, most = np.arange(len(faces)), np.full(len(faces), len(faces))
+    bend, cone, done = BEND, CONE, 0
+    with ThreadPoolExecutor(2) as pool:
+        while len(left):
+            own = faces[left]
+            opposite = twins(own)
+            normal, area = normals(points, own, opposite)
+            label, count = grow(points, own, opposite, normal, area, most, bend, cone)
+            order, first, *seams = cut(opposite, label, count)
+            size = np.diff(first)
+            flat, good = np.empty((len(left), 3, 2)), np.empty(count, bool)
+            given = (points, own, normal, area, order, first, *seams, flat, good)
+            middle = int(np.searchsorted(first, len(left) // 2))
+            for half in [pool.submit(lay, *given, *part) for part in ((0, middle), (middle, count))]:
+                half.result()
+            good |= size == 1
+            kept = good[label]
+            corners[left[kept]] = flat[kept] * (1, -1)
+            chart[left[kept]] = (np.cumsum(good) - 1)[label[kept]] + done
+            done += int(good.sum())
+            left, most = left[~kept], size[label[~kept]] // 2
+            bend, cone = bend / 4, (1 + cone) / 2
+    return Flat(corners, chart)
 
 
 def place(faces: Faces, flat: Flat) -> Atlas:
@@ -80,48 +91,7 @@ def place(faces: Faces, flat: Flat) -> Atlas:
     corners, _ = lay_out(flat.corners, flat.chart, faces, GUTTER / PAGE)
     number, first = _numbered(faces, corners)
     uv = corners.reshape(-1, 2)[first].astype(np.float32)
-    return Atlas(uv, number, faces.ravel()[first], flat.fallback)
-
-
-def _flattened(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """(F, 3, 2) corners, in the vertices' unit, and (F,) charts by uvunwrap; None where it refuses."""
-    upper = np.zeros(len(faces), bool)
-    if len(faces) >= _HALVED:
-        middle = vertices[faces].mean(axis=1)[:, np.ptp(vertices, axis=0).argmax()]
-        upper = middle > np.median(middle)
-    groups = [group for group in (np.flatnonzero(~upper), np.flatnonzero(upper)) if len(group)]
-    with ThreadPoolExecutor(len(groups)) as pool:
-        found = list(pool.map(lambda group: _charted(*compact(vertices, faces[group])), groups))
-    corners, chart, count = np.empty((len(faces), 3, 2)), np.empty(len(faces), np.int64), 0
-    for group, part in zip(groups, found, strict=True):
-        if part is None:
-            return None
-        corners[group], chart[group] = part[0], part[1] + count
-        count = int(chart[group].max()) + 1
-    return corners, chart
-
-
-def _charted(vertices: Vertices, faces: Faces) -> tuple[NDArray[np.float64], NDArray[np.int64]] | None:
-    """The same for one part, by one call of uvunwrap."""
-    mesh = uvunwrap.Mesh(
-        np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32).view(np.uint32)
-    )
-    for _ in range(_PANICS):
-        try:
-            atlas = uvunwrap.generate([mesh], page_size=_SCRATCH, padding=0, packing="fast")
-        except uvunwrap.UnwrapError:
-            return None
-        except BaseException as error:
-            if type(error).__name__ != "PanicException":  # PyO3's, which cannot be imported
-                raise
-            continue
-        out = atlas.meshes[0]
-        vertex = np.frombuffer(out.indices, np.uint32).reshape(-1, 3)
-        # given over the page's used part, which is not square, with v upwards
-        scale = np.array((atlas.width, -atlas.height)) / atlas.texels_per_unit
-        uv = np.frombuffer(out.uv, np.float32).reshape(-1, 2) * scale
-        return uv[vertex], np.frombuffer(out.chart, np.int32)[vertex[:, 0]].astype(np.int64)
-    return None
+    return Atlas(uv, number, faces.ravel()[first])
 
 
 @njit(cache=True, nogil=True)

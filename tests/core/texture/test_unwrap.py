@@ -1,4 +1,7 @@
-"""Both ways to an atlas, uvunwrap's and the box projection, keep the same promises."""
+"""What an atlas promises, whatever the mesh."""
+
+import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -6,9 +9,7 @@ from shapes import axes, ball, mesh_of, noise, torus
 
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.simplify import simplify
-from spherelinks.texture import unwrap as unwrapping
-from spherelinks.texture.boxes import project
-from spherelinks.texture.unwrap import GUTTER, PAGE, Atlas, unwrap
+from spherelinks.texture.unwrap import GUTTER, PAGE, Atlas, flatten, unwrap
 
 Mesh = tuple[np.ndarray, np.ndarray]
 
@@ -24,13 +25,6 @@ def _mesh(name: str) -> Mesh:
 @pytest.fixture(params=["ball", "torus", "noise", "voxel"])
 def mesh(request: pytest.FixtureRequest) -> Mesh:
     return _mesh(request.param)
-
-
-@pytest.fixture(params=["uvunwrap", "boxes"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    if request.param == "boxes":
-        monkeypatch.setattr(unwrapping, "MOST_FACES", 0)
-    return request.param
 
 
 def _cover(atlas: Atlas, size: int) -> np.ndarray:
@@ -49,15 +43,14 @@ def _cover(atlas: Atlas, size: int) -> np.ndarray:
     return count
 
 
-def test_keeps_the_mesh(mesh: Mesh, way: str) -> None:
+def test_keeps_the_mesh(mesh: Mesh) -> None:
     vertices, faces = mesh
     atlas = unwrap(vertices, faces)
-    assert atlas.fallback == (way == "boxes")
     assert (atlas.source[atlas.faces] == faces).all()
     assert len(np.unique(atlas.faces)) == len(atlas.uv) == len(atlas.source)
 
 
-def test_no_two_faces_share_a_texel(mesh: Mesh, way: str) -> None:
+def test_no_two_faces_share_a_texel(mesh: Mesh) -> None:
     atlas = unwrap(*mesh)
     assert atlas.uv.min() >= 0
     assert atlas.uv.max() <= 1
@@ -65,7 +58,7 @@ def test_no_two_faces_share_a_texel(mesh: Mesh, way: str) -> None:
         assert (_cover(atlas, size) > 1).sum() == 0
 
 
-def test_charts_keep_their_distance(mesh: Mesh, way: str) -> None:
+def test_charts_keep_their_distance(mesh: Mesh) -> None:
     """No texel centre within half the gutter of two charts: their vertices are at least so far apart."""
     from scipy.spatial import cKDTree
 
@@ -113,7 +106,7 @@ def _evenly_spread(atlas: Atlas, vertices: np.ndarray, faces: np.ndarray) -> flo
     return float(real[np.abs(density - 1) < 0.15].sum() / real.sum())
 
 
-def test_charts_are_not_mirrored(mesh: Mesh, way: str) -> None:
+def test_charts_are_not_mirrored(mesh: Mesh) -> None:
     """Seen as a picture, with v downwards, each chart shows the surface as one sees it from outside."""
     atlas = unwrap(*mesh)
     a, b, c = (atlas.uv[atlas.faces[:, k]].astype(float) for k in range(3))
@@ -121,24 +114,77 @@ def test_charts_are_not_mirrored(mesh: Mesh, way: str) -> None:
     assert (turn < 1e-9).all()
 
 
-def test_same_mesh_same_atlas(mesh: Mesh, way: str) -> None:
+def test_same_mesh_same_atlas(mesh: Mesh) -> None:
     one, two = unwrap(*mesh), unwrap(*mesh)
     assert np.array_equal(one.uv, two.uv)
     assert np.array_equal(one.faces, two.faces)
 
 
-def test_boxes_split_what_would_cover_itself() -> None:
-    """A spiral ramp faces up all the way round, yet its turns must not lie on each other."""
+def _ramp() -> Mesh:
+    """A spiral ramp of three turns: it faces up all the way round, yet its turns must not lie on each other."""
     turn = np.linspace(0, 6 * np.pi, 300)
     inner = np.stack([np.cos(turn), turn / 8, np.sin(turn)], axis=1)
-    vertices = np.concatenate([inner, inner * (2, 1, 2)]).astype(np.float32)
     i = np.arange(299)
-    faces = np.concatenate([np.stack([i, i + 300, i + 1], 1), np.stack([i + 1, i + 300, i + 301], 1)]).astype(np.int32)
-    faces = faces[:, ::-1].copy()
-    corners, chart = project(vertices, faces)
-    assert len(np.unique(chart)) > 1
-    for one in np.unique(chart):
-        own = corners[chart == one].reshape(-1, 2)
-        own = (own - own.min(axis=0)) / np.ptp(own, axis=0).max()
+    faces = np.concatenate([np.stack([i, i + 1, i + 300], 1), np.stack([i + 1, i + 301, i + 300], 1)])
+    return np.concatenate([inner, inner * (2, 1, 2)]).astype(np.float32), faces.astype(np.int32)
+
+
+def _doubled() -> Mesh:
+    """Every face twice, the other way round the second time: no edge has one twin."""
+    vertices, faces = _mesh("ball")
+    return vertices, np.concatenate([faces, faces[:, ::-1]])
+
+
+def _flattened() -> Mesh:
+    """A ball pressed flat, so that half its faces lie in the others and some have no area."""
+    vertices, faces = _mesh("ball")
+    return vertices * np.float32((1, 0, 1)), faces
+
+
+def _soup() -> Mesh:
+    rng = np.random.default_rng(0)
+    return rng.random((200, 3)).astype(np.float32), rng.integers(0, 200, (100, 3)).astype(np.int32)
+
+
+@pytest.mark.parametrize("odd", [_ramp, _doubled, _flattened, _soup])
+def test_no_face_of_a_chart_lies_on_another_or_is_mirrored(odd: Callable[[], Mesh]) -> None:
+    vertices, faces = odd()
+    flat = flatten(vertices, faces)
+    assert np.array_equal(np.unique(flat.chart), np.arange(flat.chart.max() + 1))
+    for one in np.unique(flat.chart):
+        corners = flat.corners[flat.chart == one]
+        u, v = np.moveaxis(corners[:, 1:] - corners[:, :1], 1, 0)
+        if len(corners) > 1:
+            assert (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] < 0).all()
+        own = corners.reshape(-1, 2)
+        own = (own - own.min(axis=0)) / max(np.ptp(own, axis=0).max(), 1e-30)
         atlas = Atlas(own, np.arange(len(own)).reshape(-1, 3), np.arange(len(own)))
-        assert (_cover(atlas, 1024) > 1).sum() == 0
+        assert (_cover(atlas, 200) > 1).sum() == 0
+
+
+def test_charts_are_few_on_what_unrolls() -> None:
+    """A rod has two ends and a side, a box has six sides."""
+    x, y, z = axes(48)
+    box = np.maximum(np.maximum(np.abs(x) - 0.6, np.abs(y) - 0.4), np.abs(z) - 0.5).astype(np.float32)
+    for field, most in ((_rod(), 30), (box, 6)):
+        assert flatten(*simplify(*mesh_of(field), 3000)).chart.max() < most
+
+
+def test_time_grows_with_the_faces_not_their_square() -> None:
+    """One chart with thousands of neighbours, and thousands of charts, cost no more a face than a ball."""
+
+    def seconds(vertices: np.ndarray, faces: np.ndarray) -> float:
+        start = time.process_time()
+        flatten(vertices, faces)
+        return (time.process_time() - start) / len(faces)
+
+    rng = np.random.default_rng(0)
+    side = 100
+    x, y = np.meshgrid(np.arange(side), np.arange(side))
+    first = (np.arange(side - 1)[:, None] * side + np.arange(side - 1)).ravel()
+    cells = np.stack([first, first + 1, first + side], 1), np.stack([first + 1, first + side + 1, first + side], 1)
+    faces = np.concatenate(cells).astype(np.int32)
+    smooth = np.stack([x, y, np.zeros_like(x)], -1).reshape(-1, 3).astype(np.float32)
+    pegs = smooth + (rng.random((len(smooth), 1)) < 0.1) * np.float32((0, 0, 1.5))
+    seconds(smooth, faces)
+    assert seconds(pegs, faces) < 20 * seconds(smooth, faces)
