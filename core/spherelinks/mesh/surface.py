@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.mesh.cases import EDGES, table
+from spherelinks.mesh.creases import sharpened
 
 TRIANGLES_OF_CASE, EDGES_OF_CASE = table()
 _AXIS = np.array([axis for axis, _ in EDGES], np.int64)
@@ -25,14 +26,15 @@ CLEARANCE = np.float32(1 / 64)
 def extract(
     field: NDArray[np.float32], origin: NDArray[np.float64], spacing: float
 ) -> tuple[NDArray[np.float32], NDArray[np.int32], bool]:
-    """The surface between inside (negative) and outside samples, by marching cubes.
+    """The surface between inside (negative) and outside samples, by marching cubes, its sharp edges restored.
 
     field : (X, Y, Z) float32, inside < 0; linear interpolation finds the zero on each grid edge
     origin, spacing : position of sample [0, 0, 0] and distance between samples, any unit
 
     Returns (V, 3) float32 vertices in that unit, (F, 3) int32 faces, counter-clockwise seen from outside, and whether
     the shape ran into the grid's border, where it is then closed one cell further out. The mesh is closed and
-    2-manifold for every field; see :mod:`spherelinks.mesh.cases` for why.
+    2-manifold for every field; see :mod:`spherelinks.mesh.cases` for why. Vertices lie at the zeros of grid edges, but
+    near sharp edges of the shape, see :mod:`spherelinks.mesh.creases`.
     Raises GeneratorFailed for a field that holds NaN or infinity, or that has no inside.
     """
     if field.ndim != 3 or 0 in field.shape:
@@ -48,7 +50,7 @@ def extract(
     inside = _signs(field)
     if not inside.any():
         raise GeneratorFailed("The shape is empty: no sample lies inside it.", hint=_HINT)
-    points, faces = _march(field, inside, TRIANGLES_OF_CASE, EDGES_OF_CASE, _AXIS, _CORNER, _BIT_INDEX)
+    points, faces = sharpened(*_march(field, inside, TRIANGLES_OF_CASE, EDGES_OF_CASE, _AXIS, _CORNER, _BIT_INDEX))
     return (points * spacing + origin).astype(np.float32), faces, cut
 
 

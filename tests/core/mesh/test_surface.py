@@ -33,7 +33,8 @@ def test_any_field_gives_a_closed_manifold(shape: tuple[int, int, int], seed: in
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_vertices_lie_where_the_field_changes_sign(seed: int) -> None:
-    """Against the definition: one vertex on each grid edge that the surface cuts, at the linear zero, and no other."""
+    """Against the definition: one vertex on each grid edge that the surface cuts, at the linear zero, and no other,
+    as noise has no smooth sides that an edge could lie between."""
     field = np.pad(noise((6, 7, 70), seed), 1, constant_values=1)
     expected = []
     for axis in range(3):
