@@ -4,9 +4,9 @@
 Two noisy shapes, made here: a field of 256³ samples and one of 128³, each simplified to 20,000 faces and baked at
 1024 px, warm, in one process. Prints each stage's median and least milliseconds, the whole in wall-clock and in
 processor time (about equal on a quiet machine), and how long the first call in a fresh process takes; then how far the
-surface moves at 20,000 and 5,000 faces, and how much memory the work takes above the field (Linux). With the
-interpreter of an environment that has bench/peers-requirements.txt, the same field goes through what other projects
-do on the processor, in the same run.
+surface moves at 20,000 and 5,000 faces, how far the edges of a box and a cylinder lie from their surfaces, bevelled and
+restored, and how much memory the work takes above the field (Linux). With the interpreter of an environment that has
+bench/peers-requirements.txt, the same field goes through what other projects do on the processor, in the same run.
 """
 
 from __future__ import annotations
@@ -21,14 +21,17 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from spherelinks.finishing import finish, warm_up
 from spherelinks.generators.base import Camera, Frame, Volume
 from spherelinks.mesh.components import clean
+from spherelinks.mesh.creases import sharpened
 from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.surface import extract
@@ -142,6 +145,36 @@ def kept(samples: int) -> list[dict[str, float]]:
     return rows
 
 
+def edges(samples: int) -> list[dict[str, Any]]:
+    """Of a box and a cylinder askew in the grid, the mean distance of their true edges from the surface, in samples, as
+    marching cubes leaves it and restored, and the milliseconds of processor time that restoring takes."""
+    turn = Rotation.from_euler("xyz", (23, 37, 11), degrees=True)
+    side, unit = np.linspace(-1, 1, samples), 2 / (samples - 1)
+    at = turn.inv().apply(np.stack(np.meshgrid(side, side, side, indexing="ij"), axis=-1).reshape(-1, 3))
+    along, angle = np.linspace(-1, 1, 200), np.linspace(0, 2 * np.pi, 400)
+    size, radius, half = np.array((0.61, 0.47, 0.53)), 0.55, 0.5
+    box = [np.roll([t, a, b], k) for t in along for a in (-1, 1) for b in (-1, 1) for k in range(3)] * size
+    rims = [(radius * np.cos(t), z, radius * np.sin(t)) for t in angle for z in (-half, half)]
+    solids = {
+        "box": ((np.abs(at) - size).max(axis=1), box),
+        "cylinder": (np.maximum(np.hypot(at[:, 0], at[:, 2]) - radius, np.abs(at[:, 1]) - half), np.array(rims)),
+    }
+    rows = []
+    for name, (field, points) in solids.items():
+        with patch("spherelinks.mesh.surface.sharpened", lambda points, faces: (points, faces)):
+            blunt = extract(field.reshape((samples,) * 3).astype(np.float32), np.zeros(3), 1.0)[:2]
+        times = []
+        for _ in range(5):
+            start = time.process_time()
+            sharp = sharpened(*blunt)
+            times.append(1000 * (time.process_time() - start))
+        true = ((turn.apply(points) + 1) / unit).astype(np.float32)
+        away = [float(nearest(true, tree(*mesh)).distance.mean()) for mesh in (blunt, sharp)]
+        row = {"shape": name, "samples": samples, "bevelled": away[0], "restored": away[1]}
+        rows.append(row | {"milliseconds": round(statistics.median(times), 1)})
+    return rows
+
+
 def memory(samples: int, texture: int) -> dict[str, int]:
     """Megabytes in use at most while a field is finished: in all, with libraries, and without the field given."""
     volume, frame = noisy(samples), picture()
@@ -185,6 +218,7 @@ def main() -> None:
         "freshProcessSeconds": round(float(fresh.stdout), 2),
         "shapes": [measure(samples, arguments.runs) for samples in (256, 128)],
         "kept": kept(256),
+        "edges": edges(64) + edges(128),
         "memory": [memory(256, 1024), memory(256, 2048)] if sys.platform == "linux" else [],
     }
     if arguments.peers:
@@ -204,6 +238,12 @@ def main() -> None:
     print("\nfull surface against simplified, both ways, in per cent of the longest side")
     for row in result["kept"]:
         print(f"  {row['faces']:6d} faces: Hausdorff {100 * row['hausdorff']:.3f}, mean {100 * row['mean']:.4f}")
+    print("\ntrue edges from the surface on average, in samples")
+    for row in result["edges"]:
+        print(
+            f"  {row['shape']:9s} {row['samples']:4d}³: bevelled {row['bevelled']:.3f}, "
+            f"restored {row['restored']:.3f}; {row['milliseconds']:.1f} ms of processor time"
+        )
     for row in result["memory"]:
         print(
             f"{row['samples']}³, {row['texture']} px: at most {row['above']} MB above the field, {row['all']} MB in all"
