@@ -15,6 +15,7 @@ import asyncio
 import base64
 import http.client
 import json
+import math
 import multiprocessing
 import os
 import shutil
@@ -63,7 +64,9 @@ class Outcome:
         return len(self.latencies) / self.seconds
 
     def percentile(self, share: float) -> float:
-        return sorted(self.latencies)[int(share * (len(self.latencies) - 1))]
+        """Infinite where nothing was answered."""
+        latencies = sorted(self.latencies) or [math.inf]
+        return latencies[int(share * (len(latencies) - 1))]
 
 
 class Client(asyncio.Protocol):
