@@ -34,7 +34,7 @@ from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
 from spherelinks.texture.padding import fill
 from spherelinks.texture.tangents import tangents
-from spherelinks.texture.unwrap import flatten, place, unwrap
+from spherelinks.texture.unwrap import unwrap
 
 
 class Named(Protocol):
@@ -146,7 +146,6 @@ def finish(
         vertices, faces = simplify(vertices, faces, wanted, within)
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
-        topology = examine(vertices, faces)
         normals = vertex_normals(vertices, faces)
     if options.delight:
         with stage("delight"):
@@ -156,12 +155,12 @@ def finish(
                 rgb = delit(frame.rgb, vertices, normals, faces, shape.camera, frame.matte)
                 frame = replace(frame, rgb=rgb)
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
-        flat = flatten(vertices, faces)
-        # beside packing, which keeps one core busy
+        # on the other core: growing charts and packing them keep but one busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
         looked = aside.submit(look, vertices, normals, faces, shape, frame)
-        atlas = place(faces, flat)
-        away, sight = strayed.result(), looked.result()
+        examined = aside.submit(examine, vertices, faces)
+        atlas = unwrap(vertices, faces)
+        away, sight, topology = strayed.result(), looked.result(), examined.result()
         if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share))
     with stage("bake"):

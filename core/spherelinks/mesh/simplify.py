@@ -80,7 +80,7 @@ def _limit(cost: NDArray[np.float32], share: float) -> float | None:
 
     share : of the faces that must go yet; the fewer, the smaller the steps
     """
-    some = cost[:: 1 + len(cost) // 65536]
+    some = cost[:: 1 + len(cost) // 16384]
     some = some[some < np.inf]
     if not len(some):
         some = cost[cost < np.inf]

@@ -20,9 +20,9 @@ _CELLS = 512
 #: Share of the page that charts cover at the scale at which they are drawn on cells, and of the drawn cells that fit.
 _DRAWN, _TIGHT = 0.62, 0.8
 #: Layouts that are tried: for few charts, and at least.
-_TRIES, _LEAST = 8, 2
+_TRIES, _LEAST = 6, 2
 #: A layout that uses less than this share of the page is tried again with charts cut; the better one is kept.
-_WANTED = 0.64
+_WANTED = 0.62
 #: Charts are cut that waste more than this share of all charts' area in their box, or that are longer than this, in
 #: sides of a square of that area; at first, and where that was not enough.
 _CUTS = ((0.02, 0.6), (0.012, 0.5))
@@ -55,12 +55,17 @@ def lay_out(corners: Corners, chart: Charts, faces: Faces, gutter: float) -> tup
     return best.corners, best.chart
 
 
-def _within(corners: Corners, chart: Charts, opposite: NDArray[np.int64]) -> NDArray[np.int64]:
+@njit(cache=True, nogil=True)
+def _within(corners, chart, opposite):  # type: ignore[no-untyped-def]
     """The mesh's twins without those across a seam that a chart has with itself."""
-    other = corners.reshape(-1, 2)[opposite]
-    after = np.roll(corners, -1, axis=1).reshape(-1, 2)
-    same = np.repeat(chart, 3) == chart[opposite // 3]
-    return np.where(same & (other != after).any(axis=1), -1, opposite)
+    out = opposite.copy()
+    for h in range(len(opposite)):
+        f, g = h // 3, opposite[h] // 3
+        if opposite[h] >= 0 and chart[f] == chart[g]:
+            one, other = corners[f, (h + 1) % 3], corners[g, opposite[h] % 3]
+            if one[0] != other[0] or one[1] != other[1]:
+                out[h] = -1
+    return out
 
 
 def _areas(corners: Corners) -> NDArray[np.float64]:
@@ -237,7 +242,7 @@ class _Page:
 def _packed(corners: Corners, chart: Charts, gutter: float) -> _Page:
     count = int(chart.max()) + 1
     turn, low, extent = _boxes(corners, chart, count, _ANGLES)
-    local = _turned(corners, turn[chart][:, None]) - low[chart][:, None]
+    local = _laid(corners, chart, turn, low, _ANGLES)
     area = max(float(_areas(corners).sum()), 1e-30)
     half = gutter * _CELLS / 2
     # drawn once, at a scale near the one that will fit: the page's side is sought in cells
@@ -254,14 +259,40 @@ def _packed(corners: Corners, chart: Charts, gutter: float) -> _Page:
     spans, start = _spans(mask, first, size)
     order = np.argsort(-(extent.max(axis=1) + extent.min(axis=1) / 2), kind="stable")
     side, where, turns = _smallest(order, spans, start, size, int(np.count_nonzero(mask)))
-    moved = local * scale + half
-    x, y = moved[..., 0], moved[..., 1]
-    width, height, turns = size[chart, 0][:, None], size[chart, 1][:, None], turns[chart][:, None]
-    x, y = (
-        np.choose(turns, (x, y, width - x, height - y)),
-        np.choose(turns, (y, width - x, height - y, x)),
-    )
-    return _Page((np.stack([x, y], axis=-1) + where[chart][:, None]) / side, chart, area * (scale / side) ** 2)
+    share = area * (scale / side) ** 2
+    return _Page(_placed(local * scale + half, chart, size, turns, where, side), chart, share)
+
+
+@njit(cache=True, nogil=True)
+def _laid(corners, chart, turn, low, angles):  # type: ignore[no-untyped-def]
+    """The corners, each chart turned by the angle of its number, its smallest box beginning at 0."""
+    cosine, sine, out = np.cos(angles), np.sin(angles), np.empty_like(corners)
+    for f in range(len(corners)):
+        k = chart[f]
+        c, s = cosine[turn[k]], sine[turn[k]]
+        for corner in range(3):
+            x, y = corners[f, corner, 0], corners[f, corner, 1]
+            out[f, corner, 0], out[f, corner, 1] = c * x - s * y - low[k, 0], s * x + c * y - low[k, 1]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _placed(local, chart, size, turns, where, side):  # type: ignore[no-untyped-def]
+    """The corners on the unit square: in cells of their chart's box, turned by right angles, moved to its place."""
+    out = np.empty_like(local)
+    for f in range(len(local)):
+        k = chart[f]
+        width, height = float(size[k, 0]), float(size[k, 1])
+        for corner in range(3):
+            x, y = local[f, corner, 0], local[f, corner, 1]
+            if turns[k] == 1:
+                x, y = y, width - x
+            elif turns[k] == 2:
+                x, y = width - x, height - y
+            elif turns[k] == 3:
+                x, y = height - y, x
+            out[f, corner, 0], out[f, corner, 1] = (x + where[k, 0]) / side, (y + where[k, 1]) / side
+    return out
 
 
 def _smallest(
@@ -291,11 +322,13 @@ def _smallest(
 @njit(cache=True, nogil=True)
 def _drawn(local, chart, scale, half, first, size):  # type: ignore[no-untyped-def]
     """Bitmaps of all charts, one after the other: the cells that come within `half` of a face, along x or y."""
-    mask = np.zeros(first[-1], np.bool_)
+    mask, p = np.zeros(first[-1], np.bool_), np.empty((3, 2))
     for f in range(len(local)):
         k = chart[f]
-        p = local[f] * scale + half
-        for y in range(int(p[:, 1].min() - half), int(p[:, 1].max() + half) + 1):
+        for a in range(3):
+            p[a, 0], p[a, 1] = local[f, a, 0] * scale + half, local[f, a, 1] * scale + half
+        lowest, highest = min(p[0, 1], p[1, 1], p[2, 1]), max(p[0, 1], p[1, 1], p[2, 1])
+        for y in range(int(lowest - half), int(highest + half) + 1):
             low, high = y - half, y + 1 + half
             left, right = np.inf, -np.inf
             for a in range(3):
@@ -310,7 +343,8 @@ def _drawn(local, chart, scale, half, first, size):  # type: ignore[no-untyped-d
                     left, right = min(left, x), max(right, x)
             if left <= right:
                 row = first[k] + y * size[k, 0]
-                mask[row + int(left - half) : row + int(right + half) + 1] = True
+                for x in range(int(left - half), int(right + half) + 1):
+                    mask[row + x] = True
     return mask
 
 

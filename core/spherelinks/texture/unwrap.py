@@ -18,6 +18,8 @@ from spherelinks.texture.packing import lay_out
 PAGE = 1024
 #: Texels between charts on that page.
 GUTTER = 4
+#: Parts in which charts are laid flat, so that no thread waits long for the other.
+_PARTS = 8
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
             size = np.diff(first)
             flat, good = np.empty((len(left), 3, 2)), np.empty(count, bool)
             given = (points, own, normal, area, order, first, *seams, flat, good)
-            middle = int(np.searchsorted(first, len(left) // 2))
-            for half in [pool.submit(lay, *given, *part) for part in ((0, middle), (middle, count))]:
-                half.result()
+            ends = np.searchsorted(first, np.linspace(0, len(left), _PARTS + 1))
+            for part in [pool.submit(lay, *given, *ends[k : k + 2]) for k in range(_PARTS)]:
+                part.result()
             good |= size == 1
             kept = good[label]
             corners[left[kept]] = flat[kept] * (1, -1)
