@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -18,6 +19,8 @@ from spherelinks.render.shadow import contact_shadow
 
 THUMBNAIL_SIZE = 512
 TURNTABLE_SIZE, FRAMES, FRAME_MS = 384, 36, 90
+#: Rows that a thread shades at a time.
+BAND = 64
 
 
 def thumbnail(glb: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
@@ -60,17 +63,26 @@ def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> b
 def render(mesh: Mesh, view: View, size: int) -> NDArray[np.uint8]:
     """(size, size, 4) uint8 sRGB with straight alpha: the mesh in soft light above its shadow, anti-aliased."""
     points = view.project(mesh.positions, 2 * size)
-    ids = visible(points, mesh.faces, 2 * size)
-    shadow = contact_shadow(mesh.positions, mesh.faces, view, size)
-    texture, relief = _fitted(mesh, points)
     normals = mesh.normals @ view.axes.T
     tangents = np.empty((0, 4))
     if mesh.tangents is not None:
         tangents = np.column_stack([mesh.tangents[:, :3] @ view.axes.T, mesh.tangents[:, 3]])
     up = np.ascontiguousarray(view.axes[:, 1])
-    return shade(  # type: ignore[no-any-return]
-        ids, points, mesh.faces, mesh.uv, normals, tangents, up, KEY, texture, relief, shadow, LINEAR, ENCODED
-    )
+    image = np.zeros((size, size, 4), np.uint8)
+    with ThreadPoolExecutor(2) as pool:
+        ground = pool.submit(contact_shadow, mesh.positions, mesh.faces, view, size)
+        fitted = pool.submit(_fitted, mesh, points)
+        ids = visible(points, mesh.faces, 2 * size)
+        shadow, (texture, relief) = ground.result(), fitted.result()
+
+        def band(first: int) -> None:
+            shade(
+                image, first, min(first + BAND, size), ids, points, mesh.faces, mesh.uv, normals, tangents, up, KEY,
+                texture, relief, shadow, LINEAR, ENCODED,
+            )  # fmt: skip
+
+        list(pool.map(band, range(0, size, BAND)))
+    return image
 
 
 def _fitted(mesh: Mesh, points: NDArray[np.float64]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

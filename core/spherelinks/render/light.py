@@ -26,10 +26,11 @@ ENCODED = (255 * np.where(_levels <= 0.0031308, _levels * 12.92, 1.055 * _levels
 
 @njit(cache=True, nogil=True)
 def shade(  # type: ignore[no-untyped-def]
-    ids, points, faces, uv, normals, tangents, up, key, texture, relief, shadow, linear, encoded
+    image, first, end, ids, points, faces, uv, normals, tangents, up, key, texture, relief, shadow, linear, encoded
 ):
-    """(S, S, 4) uint8 sRGB with straight alpha: each face that a pixel shows, by its share, averaged in linear light.
+    """Draw the rows from `first` to before `end`: each face that a pixel shows, by its share, averaged in linear light.
 
+    image : (S, S, 4) uint8, zeros, filled: sRGB with straight alpha
     ids : (2 S, 2 S) int32, the face that each of a pixel's four samples shows; points : (V, 3) float64, the corners as
     `visible` takes them; uv : (V, 2); normals : (V, 3) in the camera's axes, as `tangents` (V, 4), empty without a
     normal map, `up`, the vertical, and `key`, towards the key light; texture : (H, W, 4) uint8, sRGB and how open each
@@ -38,13 +39,12 @@ def shade(  # type: ignore[no-untyped-def]
     """
     size = len(ids) // 2
     height, width = texture.shape[:2]
-    image = np.zeros((size, size, 4), np.uint8)
     total, bent, four = np.empty(3), np.empty(3), np.empty(4, np.int32)
     # over a face these are linear: each corner's share of 1 / distance, as value at the origin and slopes
     plane = np.zeros((3, 3))
     half = np.array((key[0], key[1], key[2] + 1.0))
     half /= np.sqrt(half[0] ** 2 + half[1] ** 2 + half[2] ** 2)
-    for row in range(size):
+    for row in range(first, end):
         drawn = -1
         for column in range(size):
             for s in range(4):
@@ -117,7 +117,6 @@ def shade(  # type: ignore[no-untyped-def]
                     level = encoded[int(value * 1024 + 0.5)]
                     image[row, column, d] = np.uint8(level * covered / alpha + 0.5)
                 image[row, column, 3] = np.uint8(255 * alpha + 0.5)
-    return image
 
 
 @njit(cache=True, nogil=True)
