@@ -16,8 +16,8 @@ from spherelinks.texture.packing import lay_out
 
 #: The atlas is laid out once, for a texture of this side; other sizes reuse it.
 PAGE = 1024
-#: Texels between charts on that page.
-GUTTER = 4
+#: Texels between charts on that page; and where a jagged mesh falls into many, whose gutters would eat the page.
+GUTTER, NARROW, MANY = 4, 2, 600
 #: Parts in which charts are laid flat, so that no thread waits long for the other.
 _PARTS = 8
 
@@ -90,7 +90,8 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
 
 def place(faces: Faces, flat: Flat) -> Atlas:
     """Pack the charts of a mesh of (F, 3) int32 faces on a page, by :func:`~.packing.lay_out`; in one thread."""
-    corners, _ = lay_out(flat.corners, flat.chart, faces, GUTTER / PAGE)
+    gutter = GUTTER if flat.chart.max() < MANY else NARROW
+    corners, _ = lay_out(flat.corners, flat.chart, faces, gutter / PAGE)
     number, first = _numbered(faces, corners)
     uv = corners.reshape(-1, 2)[first].astype(np.float32)
     return Atlas(uv, number, faces.ravel()[first])

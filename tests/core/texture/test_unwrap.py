@@ -9,7 +9,7 @@ from shapes import axes, ball, mesh_of, noise, torus
 
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.simplify import simplify
-from spherelinks.texture.unwrap import GUTTER, PAGE, Atlas, flatten, unwrap
+from spherelinks.texture.unwrap import GUTTER, MANY, PAGE, Atlas, flatten, unwrap
 
 Mesh = tuple[np.ndarray, np.ndarray]
 
@@ -89,6 +89,17 @@ def test_texels_are_spread_evenly_and_mostly_used(field: np.ndarray) -> None:
     atlas = unwrap(vertices, faces)
     assert _areas(atlas.uv[atlas.faces]).sum() > 0.59
     assert _evenly_spread(atlas, vertices, faces) > 0.95
+
+
+def test_jagged_meshes_fill_the_page_too() -> None:
+    """A rough skin falls into hundreds of charts, whose gutters are narrower."""
+    vertices, faces = simplify(*mesh_of(ball(96)), 12_000)
+    vertices = vertices * np.random.default_rng(0).uniform(0.973, 1.027, (len(vertices), 1)).astype(np.float32)
+    flat = flatten(vertices, faces)
+    assert flat.chart.max() >= MANY
+    atlas = unwrap(vertices, faces)
+    assert _areas(atlas.uv[atlas.faces]).sum() > 0.6
+    assert (_cover(atlas, 512) > 1).sum() == 0
 
 
 def _areas(corners: np.ndarray) -> np.ndarray:
