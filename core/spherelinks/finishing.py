@@ -20,13 +20,13 @@ from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.distance import signed
-from spherelinks.mesh.normals import vertex_normals
+from spherelinks.mesh.normals import fan_normals, vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.repair import apart
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
-from spherelinks.mesh.topology import Faces, Vertices, examine
+from spherelinks.mesh.topology import Faces, Vertices, examine, twins
 from spherelinks.options import Measure, Options
 from spherelinks.render.images import portrait
 from spherelinks.texture.bake import bake, look
@@ -146,20 +146,21 @@ def finish(
         vertices, faces = simplify(vertices, faces, wanted, within)
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
-        normals = vertex_normals(vertices, faces)
+        whole = vertex_normals(vertices, faces)
+        fans, normals = fan_normals(vertices, faces, twins(faces))
     if options.delight:
         with stage("delight"):
             if shape.camera is None:
                 warnings.append("The shape comes without its camera, so there was no picture to take light from.")
             else:
-                rgb = delit(frame.rgb, vertices, normals, faces, shape.camera, frame.matte)
+                rgb = delit(frame.rgb, vertices, whole, faces, shape.camera, frame.matte)
                 frame = replace(frame, rgb=rgb)
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
         # on the other core: growing charts and packing them keep but one busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
-        looked = aside.submit(look, vertices, normals, faces, shape, frame)
+        looked = aside.submit(look, vertices, whole, faces, shape, frame)
         examined = aside.submit(examine, vertices, faces)
-        atlas = unwrap(vertices, faces)
+        atlas = unwrap(vertices, faces, fans)
         away, sight, topology = strayed.result(), looked.result(), examined.result()
         if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share))
@@ -169,7 +170,7 @@ def finish(
     along = relief = shade = None
     if options.normal_map:
         with stage("normalMap"):
-            along = tangents(vertices[atlas.source], normals[atlas.source], atlas.uv, atlas.faces)
+            along = tangents(vertices[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces)
             relief = normal_map(vertices, normals, along, atlas, options.texture_size, full)
     if options.occlusion:
         with stage("occlusion"):
@@ -197,7 +198,7 @@ def finish(
                 "source": source,
             }
             mesh = Mesh(
-                positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture, along, relief, shade
+                positions[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture, along, relief, shade
             )
             picture = aside.submit(portrait, mesh)
             software = f"SphereLinks {__version__}"
@@ -266,11 +267,11 @@ def _level(
     needed at the size at which the level is seen.
     """
     vertices, faces = simplify(vertices, faces, target)
-    normals = vertex_normals(vertices, faces)
-    atlas = unwrap(vertices, faces)
+    fans, normals = fan_normals(vertices, faces, twins(faces))
+    atlas = unwrap(vertices, faces, fans)
     texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame))
     positions, _ = apart(pose.place(vertices), faces)
-    return Mesh(positions[atlas.source], normals[atlas.source], atlas.uv, atlas.faces, texture)
+    return Mesh(positions[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture)
 
 
 def _lost(removed: Removed) -> str:

@@ -1,9 +1,12 @@
-"""Vertex normals."""
+"""Normals: one for each vertex, or, where sharp edges meet there, one for each fan of faces between them."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+#: Cosine of two faces between which an edge is sharp: their normals are 50° apart or more.
+CREASE = np.cos(np.radians(50.0))
 
 
 @njit(cache=True, nogil=True)
@@ -12,7 +15,61 @@ def vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]
 
     A vertex whose faces cancel out or have no area gets +Y, so that every normal has length 1.
     """
-    total = np.zeros((len(vertices), 3))
+    return _weighted(vertices, faces, faces, len(vertices))
+
+
+@njit(cache=True, nogil=True)
+def fan_normals(vertices, faces, opposite):  # type: ignore[no-untyped-def]
+    """(F, 3) int32 the fan that each corner of a face belongs to, numbered from 0, and the (N, 3) float32 unit normals
+    of the fans, as :func:`vertex_normals` weighs them.
+
+    opposite : (3F,) int64 twins. A fan holds the faces round a vertex that hang together across edges that are not
+    sharp, so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there.
+    """
+    flat = np.empty((len(faces), 3))
+    for f in range(len(faces)):
+        a, b, c = vertices[faces[f, 0]], vertices[faces[f, 1]], vertices[faces[f, 2]]
+        px, py, pz = float(b[0]) - a[0], float(b[1]) - a[1], float(b[2]) - a[2]
+        qx, qy, qz = float(c[0]) - a[0], float(c[1]) - a[1], float(c[2]) - a[2]
+        x, y, z = py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx
+        length = np.sqrt(x * x + y * y + z * z)
+        scale = 1 / length if length > 0 else 0.0
+        flat[f, 0], flat[f, 1], flat[f, 2] = x * scale, y * scale, z * scale
+    fan = np.full(3 * len(faces), -1, np.int32)
+    count = 0
+    for seed in range(len(fan)):
+        if fan[seed] >= 0:
+            continue
+        h = seed
+        while h >= 0 and fan[h] < 0:  # one way round the vertex, up to a sharp edge
+            fan[h] = count
+            g = _across(h, opposite, flat)
+            h = g if g < 0 else (g + 1 if g % 3 < 2 else g - 2)
+        h = _across(seed - 1 if seed % 3 else seed + 2, opposite, flat)
+        while h >= 0 and fan[h] < 0:  # then the other way
+            fan[h] = count
+            h = _across(h - 1 if h % 3 else h + 2, opposite, flat)
+        count += 1
+    fans = fan.reshape(-1, 3)
+    return fans, _weighted(vertices, faces, fans, count)
+
+
+@njit(cache=True, nogil=True)
+def _across(h, opposite, flat):  # type: ignore[no-untyped-def]
+    """The twin of a half-edge; -1 where there is none or the edge is sharp. Faces without area make none sharp."""
+    g = opposite[h]
+    if g < 0:
+        return -1
+    n, m = flat[h // 3], flat[g // 3]
+    sharp = n[0] * m[0] + n[1] * m[1] + n[2] * m[2] <= CREASE
+    solid = (n[0] != 0 or n[1] != 0 or n[2] != 0) and (m[0] != 0 or m[1] != 0 or m[2] != 0)
+    return -1 if sharp and solid else g
+
+
+@njit(cache=True, nogil=True)
+def _weighted(vertices, faces, group, count):  # type: ignore[no-untyped-def]
+    """(count, 3) float32 unit normals of groups of corners, given by the (F, 3) group of each."""
+    total = np.zeros((count, 3))
     for f in range(len(faces)):
         for k in range(3):
             o, a, b = vertices[faces[f, k]], vertices[faces[f, (k + 1) % 3]], vertices[faces[f, (k + 2) % 3]]
@@ -22,11 +79,11 @@ def vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]
             length = np.sqrt(nx * nx + ny * ny + nz * nz)
             if length > 0:
                 weight = np.arctan2(length, px * qx + py * qy + pz * qz) / length
-                total[faces[f, k], 0] += nx * weight
-                total[faces[f, k], 1] += ny * weight
-                total[faces[f, k], 2] += nz * weight
-    normals = np.empty((len(vertices), 3), np.float32)
-    for v in range(len(vertices)):
+                total[group[f, k], 0] += nx * weight
+                total[group[f, k], 1] += ny * weight
+                total[group[f, k], 2] += nz * weight
+    normals = np.empty((count, 3), np.float32)
+    for v in range(count):
         length = np.sqrt(total[v, 0] ** 2 + total[v, 1] ** 2 + total[v, 2] ** 2)
         for d in range(3):
             normals[v, d] = total[v, d] / length if length > 1e-12 else (1.0 if d == 1 else 0.0)

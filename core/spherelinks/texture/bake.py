@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spherelinks.generators.base import Frame, Shape, Surface
 from spherelinks.mesh.nearest import nearest
+from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import carry, colors
@@ -89,7 +90,7 @@ def bake(
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Colour every texel that a triangle covers.
 
-    vertices, normals : (V, 3) float32 in the shape's frame and unit; atlas indexes them by `source`
+    vertices, normals : (V, 3), (N, 3) float32 in the shape's frame and unit, which atlas indexes by `source` and `fan`
     size : the texture's side, px
     sight : what :func:`look` made of the same surface, shape and frame, where that was done before
 
@@ -102,9 +103,11 @@ def bake(
     """
     points = vertices[atlas.source]
     uv = atlas.uv * np.float32(size)
-    sight = sight or look(vertices, normals, atlas.source[atlas.faces], shape, frame)
+    if sight is None:
+        faces = atlas.source[atlas.faces]
+        sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame)
     offset = sight.offset[atlas.source]
-    traits = _traits(points, normals[atlas.source], sight.matrix, sight.eye)
+    traits = _traits(points, normals[atlas.fan], sight.matrix, sight.eye)
     picture, strength = _scaled(frame.rgb, sight, _area(uv, atlas.faces))
     if isinstance(shape, Surface):
         known = carry(points, atlas.uv, atlas.faces, size, shape)

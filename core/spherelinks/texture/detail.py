@@ -30,7 +30,8 @@ def normal_map(
 ) -> NDArray[np.uint8]:
     """(size, size, 3) uint8: the full surface's normals in the simplified one's tangent space.
 
-    vertices, normals : (V, 3) float32 of the simplified mesh, unit normals; tangents : (W, 4) of the atlas's vertices
+    vertices, normals : (V, 3), (N, 3) float32 of the simplified mesh, unit normals, which atlas indexes by `source` and
+        `fan`; tangents : (W, 4) of the atlas's vertices
     full : vertices and faces of the surface before simplification, in the same frame
 
     Red grows along the tangent, green along the bitangent, up in the texture, blue outwards; 128 is zero. Where the
@@ -39,7 +40,7 @@ def normal_map(
     texel, face, weights = locate(atlas.uv, atlas.faces, size)
     at = nearest(blended(vertices[atlas.source], atlas.faces, face, weights), tree(*full))
     true = blended(vertex_normals(*full), full[1], at.face, at.weights)
-    own = blended(normals[atlas.source], atlas.faces, face, weights)
+    own = blended(normals[atlas.fan], atlas.faces, face, weights)
     along = blended(tangents, atlas.faces, face, weights)
     texture, covered = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, bool)
     texture[texel], covered[texel] = _encoded(true, own, along), True
@@ -75,12 +76,13 @@ def occlusion(
 ) -> NDArray[np.uint8]:
     """(size, size) uint8: the share of an evenly lit sky, weighted by its cosine, that the body itself leaves in view.
 
-    vertices, normals : (V, 3) float32; faces : (F, 3) int32. 255 is nothing in the way. Each direction's depth map
-    says what is in the way; directions are spread by the golden angle, the same for every body.
+    vertices, normals : (V, 3), (N, 3) float32, which atlas indexes by `source` and `fan`; faces : (F, 3) int32.
+    255 is nothing in the way. Each direction's depth map says what is in the way; directions are spread by the golden
+    angle, the same for every body.
     """
     texel, face, weights = locate(atlas.uv, atlas.faces, size)
     points = blended(vertices[atlas.source], atlas.faces, face, weights)
-    facing = blended(normals[atlas.source], atlas.faces, face, weights)
+    facing = blended(normals[atlas.fan], atlas.faces, face, weights)
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-30)
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
     reach = float(np.linalg.norm(vertices - middle, axis=1).max()) * 1.01

@@ -24,16 +24,18 @@ _PARTS = 8
 
 @dataclass(frozen=True)
 class Atlas:
-    """A mesh whose vertices are doubled along the seams.
+    """A mesh whose vertices are doubled along the seams, and where fans of faces with normals of their own meet.
 
     uv : (W, 2) float32 in 0..1, glTF's: u to the right, v downwards, row 0 of the picture at v = 0
     faces : (F, 3) int32 into uv, in the order of the faces that were unwrapped
     source : (W,) int32, the vertex that each of the W came from
+    fan : (W,) int32, the fan that each belongs to, the same as the vertex where there are none
     """
 
     uv: NDArray[np.float32]
     faces: Faces
     source: NDArray[np.int32]
+    fan: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,12 @@ class Flat:
     chart: NDArray[np.int64]
 
 
-def unwrap(vertices: Vertices, faces: Faces) -> Atlas:
-    """Cut a mesh into charts and pack them on a square page without overlap: :func:`flatten`, then :func:`place`."""
-    return place(faces, flatten(vertices, faces))
+def unwrap(vertices: Vertices, faces: Faces, fans: Faces | None = None) -> Atlas:
+    """Cut a mesh into charts and pack them on a square page without overlap: :func:`flatten`, then :func:`place`.
+
+    fans : (F, 3) int32 of :func:`spherelinks.mesh.normals.fan_normals`, where there are any
+    """
+    return place(faces, flatten(vertices, faces), faces if fans is None else fans)
 
 
 def flatten(vertices: Vertices, faces: Faces) -> Flat:
@@ -88,18 +93,18 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
     return Flat(corners, chart)
 
 
-def place(faces: Faces, flat: Flat) -> Atlas:
+def place(faces: Faces, flat: Flat, fans: Faces) -> Atlas:
     """Pack the charts of a mesh of (F, 3) int32 faces on a page, by :func:`~.packing.lay_out`; in one thread."""
     gutter = GUTTER if flat.chart.max() < MANY else NARROW
     corners, _ = lay_out(flat.corners, flat.chart, faces, gutter / PAGE)
-    number, first = _numbered(faces, corners)
+    number, first = _numbered(fans, corners)
     uv = corners.reshape(-1, 2)[first].astype(np.float32)
-    return Atlas(uv, number, faces.ravel()[first])
+    return Atlas(uv, number, faces.ravel()[first], fans.ravel()[first])
 
 
 @njit(cache=True, nogil=True)
 def _numbered(faces, corners):  # type: ignore[no-untyped-def]
-    """(F, 3) int32 numbers, one for each place that a vertex has, and the first of the 3F corners that has each."""
+    """(F, 3) int32 numbers, one for each place that a vertex (or a fan) has, and the first of the 3F corners there."""
     number = np.empty(faces.shape, np.int32)
     first = np.empty(faces.size, np.int64)
     latest, earlier = np.full(faces.max() + 1, -1, np.int32), np.empty(faces.size, np.int32)

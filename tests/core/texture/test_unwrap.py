@@ -169,7 +169,7 @@ def test_no_face_of_a_chart_lies_on_another_or_is_mirrored(odd: Callable[[], Mes
             assert (u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0] < 0).all()
         own = corners.reshape(-1, 2)
         own = (own - own.min(axis=0)) / max(np.ptp(own, axis=0).max(), 1e-30)
-        atlas = Atlas(own, np.arange(len(own)).reshape(-1, 3), np.arange(len(own)))
+        atlas = Atlas(own, np.arange(len(own)).reshape(-1, 3), np.arange(len(own)), np.arange(len(own)))
         assert (_cover(atlas, 200) > 1).sum() == 0
 
 
