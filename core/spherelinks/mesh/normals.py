@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spherelinks.mesh.topology import fans
+
 #: Cosine of two faces between which an edge is sharp: their normals are 50° apart or more.
 CREASE = np.cos(np.radians(50.0))
 
@@ -24,7 +26,8 @@ def fan_normals(vertices, faces, opposite):  # type: ignore[no-untyped-def]
     of the fans, as :func:`vertex_normals` weighs them.
 
     opposite : (3F,) int64 twins. A fan holds the faces round a vertex that hang together across edges that are not
-    sharp, so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there.
+    sharp, so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there, and
+    faces without area make none sharp.
     """
     flat = np.empty((len(faces), 3))
     for f in range(len(faces)):
@@ -35,35 +38,16 @@ def fan_normals(vertices, faces, opposite):  # type: ignore[no-untyped-def]
         length = np.sqrt(x * x + y * y + z * z)
         scale = 1 / length if length > 0 else 0.0
         flat[f, 0], flat[f, 1], flat[f, 2] = x * scale, y * scale, z * scale
-    fan = np.full(3 * len(faces), -1, np.int32)
-    count = 0
-    for seed in range(len(fan)):
-        if fan[seed] >= 0:
-            continue
-        h = seed
-        while h >= 0 and fan[h] < 0:  # one way round the vertex, up to a sharp edge
-            fan[h] = count
-            g = _across(h, opposite, flat)
-            h = g if g < 0 else (g + 1 if g % 3 < 2 else g - 2)
-        h = _across(seed - 1 if seed % 3 else seed + 2, opposite, flat)
-        while h >= 0 and fan[h] < 0:  # then the other way
-            fan[h] = count
-            h = _across(h - 1 if h % 3 else h + 2, opposite, flat)
-        count += 1
-    fans = fan.reshape(-1, 3)
-    return fans, _weighted(vertices, faces, fans, count)
-
-
-@njit(cache=True, nogil=True)
-def _across(h, opposite, flat):  # type: ignore[no-untyped-def]
-    """The twin of a half-edge; -1 where there is none or the edge is sharp. Faces without area make none sharp."""
-    g = opposite[h]
-    if g < 0:
-        return -1
-    n, m = flat[h // 3], flat[g // 3]
-    sharp = n[0] * m[0] + n[1] * m[1] + n[2] * m[2] <= CREASE
-    solid = (n[0] != 0 or n[1] != 0 or n[2] != 0) and (m[0] != 0 or m[1] != 0 or m[2] != 0)
-    return -1 if sharp and solid else g
+    smooth = opposite.copy()
+    for h in range(len(smooth)):
+        if opposite[h] >= 0:
+            n, m = flat[h // 3], flat[opposite[h] // 3]
+            solid = (n[0] != 0 or n[1] != 0 or n[2] != 0) and (m[0] != 0 or m[1] != 0 or m[2] != 0)
+            if solid and n[0] * m[0] + n[1] * m[1] + n[2] * m[2] <= CREASE:
+                smooth[h] = -1
+    label, count = fans(smooth)
+    corners = label.reshape(-1, 3)
+    return corners, _weighted(vertices, faces, corners, count)
 
 
 @njit(cache=True, nogil=True)

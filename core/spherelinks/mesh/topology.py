@@ -100,17 +100,24 @@ def _twins(faces, n_vertices):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def fans(opposite):  # type: ignore[no-untyped-def]
-    """Label the fan of faces that each corner belongs to: (3F,) labels and their number. Needs every twin."""
+    """Label the fan of faces that each corner belongs to: (3F,) labels and their number. A twin of -1 ends a fan."""
     label = np.full(len(opposite), -1, np.int32)
     count = 0
     for seed in range(len(opposite)):
-        if label[seed] < 0:
-            corner = seed
-            while label[corner] < 0:
-                label[corner] = count
-                before = corner - 1 if corner % 3 else corner + 2
-                corner = opposite[before]
-            count += 1
+        if label[seed] >= 0:
+            continue
+        corner = seed
+        while corner >= 0 and label[corner] < 0:
+            label[corner] = count
+            corner = opposite[corner - 1 if corner % 3 else corner + 2]
+        corner = opposite[seed]
+        while corner >= 0:  # the other way, unless that was all round
+            corner = corner + 1 if corner % 3 < 2 else corner - 2
+            if label[corner] >= 0:
+                break
+            label[corner] = count
+            corner = opposite[corner]
+        count += 1
     return label, count
 
 

@@ -88,7 +88,7 @@ def _cut(
         if not bad.any():
             break
         along = extent.argmax(axis=1)[chart]
-        middle = _turned(corners.mean(axis=1), turn[chart]) - low[chart]
+        middle = _laid(corners, chart, turn, low, _ANGLES).mean(axis=1)
         upper = np.take_along_axis(middle, along[:, None], axis=1)[:, 0] > extent.max(axis=1)[chart] / 2
         corners, chart = _trimmed(corners, _pieces(2 * chart + (upper & bad[chart]), opposite), opposite)
     return corners, chart
@@ -99,13 +99,6 @@ def _trimmed(corners: Corners, chart: Charts, opposite: NDArray[np.int64]) -> tu
     corners, chart = corners.copy(), chart.copy()
     _trim(corners, chart, opposite)
     return corners, _pieces(chart, opposite)
-
-
-def _turned(points: NDArray[np.float64], turn: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(..., 2) points turned by the angle of that number each."""
-    cosine, sine = np.cos(_ANGLES)[turn], np.sin(_ANGLES)[turn]
-    x, y = points[..., 0], points[..., 1]
-    return np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)
 
 
 @njit(cache=True, nogil=True)
