@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("curve", type=Path)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--joined", type=float, help="thousand views after which the run had --everything")
+    parser.add_argument("--marks", type=float, nargs="*", default=[], help="thousand views at which the run was changed")
     a = parser.parse_args()
     with a.curve.open() as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
@@ -38,11 +38,11 @@ def main() -> None:
     down, across = -(-len(shown) // 3), min(len(shown), 3)
     figure, axes = plt.subplots(down, across, figsize=(3.4 * across, 2.6 * down), constrained_layout=True)
     for ax, (name, title) in zip(axes.flat, shown.items(), strict=False):
-        ax.plot(samples, [row[name] for row in rows], color="C0", label="the held-out sources")
+        ax.plot(samples, [row[name] for row in rows], color="C0", label="objects to judge by")
         if f"train {name}" in rows[0]:
             ax.plot(samples, [row[f"train {name}"] for row in rows], color="C1", label="training, varied")
-        if a.joined is not None:
-            ax.axvline(a.joined, color="0.5", linestyle=":", label="trained on these too from here")
+        for mark in a.marks:
+            ax.axvline(mark, color="0.5", linestyle=":")
         ax.set_title(title, fontsize=9)
         ax.set_xlabel("thousand views seen", fontsize=8)
         ax.grid(alpha=0.3)

@@ -11,9 +11,10 @@ from torch.nn import functional
 from spherelinks.generators.lift.layout import ELEVATIONS, FILL, TANGENTS, centres
 
 WEIGHTS = {
-    "front": 8.0,
-    "slope": 4.0,
-    "thickness": 2.0,
+    "front": 4.0,
+    "slope": 3.0,
+    "near": 4.0,
+    "thickness": 1.0,
     "profile": 1.5,
     "back": 0.7,
     "normal": 0.5,
@@ -21,6 +22,7 @@ WEIGHTS = {
     "tangent": 0.05,
 }
 AWAY = (1, 4, 16)  # pixels between the ends of the slopes that are compared, at 64 px
+NEAR = 0.05  # error of either surface, as a share of the object's half extent, past which it hardly matters how far off
 
 
 def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -37,6 +39,7 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
         pair = seen.narrow(axis, away, count) * seen.narrow(axis, 0, count)
         apart = (error.narrow(axis, away, count) - error.narrow(axis, 0, count)).abs()
         slope = slope + (apart * pair).sum() / (pair.sum() + 1) / away**0.5
+    far = error + (said["thickness"] - truth["thickness"]) * seen * own
     coarse = truth["seen_coarse"][:, None]  # (B, 1, S / 2, S / 2)
     count = coarse.sum()
     profile = functional.binary_cross_entropy_with_logits(said["profile"], truth["profile"], reduction="none")
@@ -44,6 +47,7 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
     return {
         "front": error.abs().sum() / seen.sum(),
         "slope": slope,
+        "near": (missed(error, seen) + missed(far, seen)) / 2,
         "thickness": ((said["thickness"] - truth["thickness"]).abs() * seen * own).sum() / seen.sum(),
         "profile": (profile.mean(1, keepdim=True) * coarse).sum() / count,
         "back": ((said["back"] - truth["back"]).abs().mean(1, keepdim=True) * coarse).sum() / count,
@@ -51,6 +55,13 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
         "elevation": functional.cross_entropy(elevation, spread(truth["elevation"], ELEVATIONS)),
         "tangent": functional.cross_entropy(tangent, spread(truth["tangent"].log(), TANGENTS)),
     }
+
+
+def missed(error: Tensor, seen: Tensor) -> Tensor:
+    """About the share of a surface that lies off the true one, wherever the whole is best moved along the view: of
+    several answers that may be right, one of them, where a mean absolute error wants their middle."""
+    middle = error.detach().masked_fill(seen == 0, torch.nan).flatten(1).nanmedian(1).values[:, None, None]
+    return 1 - (torch.exp(-(error - middle).abs() / NEAR) * seen).sum() / seen.sum()
 
 
 def spread(value: Tensor, bins: tuple[float, float, int]) -> Tensor:

@@ -1,10 +1,10 @@
 """Train `lift`: `python -m training.train --data data --out run --minutes 60`, or, on what it says, the sampler of
 `lift-flow`: `python -m training.train flow --data data --out flow --minutes 20`
 
-Stops after the minutes given; called again, goes on from the last checkpoint. The rate of learning falls over the last
-part of the minutes, so say how long a run is to last, and let it end. Several processes on one machine, or several
-GPUs: `torchrun --nproc-per-node N -m training.train ...`. On busy cores, one thread in each of two processes is faster
-than two threads in one.
+Stops after the minutes given; called again, goes on from the last checkpoint, with data of another size too. The rate
+of learning falls over the last part of the minutes, so say how long a run is to last, and let it end. Several processes
+on one machine, or several GPUs: `torchrun --nproc-per-node N -m training.train ...`. On busy cores, one thread in each
+of two processes is faster than two threads in one.
 """
 
 from __future__ import annotations
@@ -64,13 +64,21 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(g: Tensor) -> Tensor:
-    """About U Vᵀ of the singular value decomposition of a matrix, in float32."""
+    """About U Vᵀ of the singular value decomposition of a matrix, in float32.
+
+    Each step multiplies by a polynomial of x xᵀ; these are multiplied among themselves first, so that the long side is
+    met twice and not ten times.
+    """
     x = g.T if g.shape[0] > g.shape[1] else g
-    x = (x / (x.norm() + 1e-7)).to(precision(g.device))
+    x = x.float() / (x.norm() + 1e-7)
+    a = x @ x.T
+    whole = one = torch.eye(len(a), device=a.device)
     for _ in range(5):
-        a = x @ x.T
-        x = 3.4445 * x + (-4.7750 * a + 2.0315 * a @ a) @ x
-    return (x.T if g.shape[0] > g.shape[1] else x).float()
+        step = 3.4445 * one - 4.7750 * a + 2.0315 * a @ a
+        whole = step @ whole
+        a = step @ a @ step
+    x = whole @ x
+    return x.T if g.shape[0] > g.shape[1] else x
 
 
 def precision(device: torch.device) -> torch.dtype:
@@ -124,6 +132,7 @@ def main() -> None:
     parser.add_argument("--judges", type=Path, nargs="+", help="data to judge by, instead of the held-out sources")
     parser.add_argument("--from-weights", type=Path, help="begin from these, written by training.export")
     parser.add_argument("--rate", type=float, default=1.0, help="times the full rates; half to go on from good weights")
+    parser.add_argument("--end", type=float, default=0.0, help="share of the rates left for another run to go on at")
     parser.add_argument("--compile", action="store_true", help="a third faster, after minutes of compiling; needs g++")
     parser.add_argument("--everything", action="store_true", help="train on the held-out sources too")
     a = parser.parse_args()
@@ -146,7 +155,7 @@ def main() -> None:
     mean = task.make().to(device, memory_format=torch.channels_last)
     mean.load_state_dict(network.state_dict())
     both = optimisers(network, task.ends)
-    step, before = 0, 0.0
+    step, drawn, before = 0, 0, 0.0  # drawn: views, in batches of whatever size
     saved = a.out / "checkpoint.pt"
     if saved.exists():
         state = torch.load(saved, map_location=device, weights_only=True)
@@ -154,7 +163,7 @@ def main() -> None:
         mean.load_state_dict(state["mean"])
         for optimiser, kept in zip(both, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
-        step, before = state["step"], state["minutes"]
+        step, drawn, before = state["step"], state["samples"], state["minutes"]
     batches = iter(DataLoader(Batches(views, a.batch, (a.seed, rank, step)), batch_size=None, num_workers=a.loaders))
     torch.manual_seed(1000 * a.seed + rank + step)
     judged: list[Batch] = []
@@ -169,7 +178,7 @@ def main() -> None:
     first = step
     while not done:
         share = spent / a.minutes
-        rate = min(1.0, (step - first + 1) / WARM, (1 - share) / DECAY)
+        rate = min(1.0, (step - first + 1) / WARM, a.end + (1 - a.end) * (1 - share) / DECAY)
         batch = {name: field.to(device) for name, field in next(batches).items()}
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             said = task.says(run, batch)
@@ -190,6 +199,7 @@ def main() -> None:
             optimiser.step()
             optimiser.zero_grad()
         step += 1
+        drawn += a.batch * world
         keep = min(0.995, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(mean.parameters()), parameters, 1 - keep)
@@ -205,7 +215,7 @@ def main() -> None:
                 judges.refresh()
                 judged = [judges.some(16, np.random.default_rng(i), vary=False) for i in range(4)]
             views.refresh()
-            report = {"minutes": before + spent, "step": step, "samples": step * a.batch * world, "views": len(views)}
+            report = {"minutes": before + spent, "step": step, "samples": drawn, "views": len(views)}
             report |= {f"train {n}": v for n, v in running.items()} | evaluate(mean, task, judged, device)
             print(" ".join(f"{n} {v:.3f}" for n, v in report.items()), flush=True)
             _append(a.out / "curve.csv", report)
@@ -214,6 +224,7 @@ def main() -> None:
                 "mean": mean.state_dict(),
                 "optimisers": [optimiser.state_dict() for optimiser in both],
                 "step": step,
+                "samples": drawn,
                 "minutes": before + spent,
             }
             torch.save(state, saved.with_suffix(".new"))

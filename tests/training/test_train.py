@@ -83,6 +83,22 @@ def test_a_run_can_be_stopped_and_gone_on_with_and_exported(data: Path, tmp_path
         np.testing.assert_allclose(value, said[name].numpy(), atol=0.02, err_msg=name)  # float16 weights
 
 
+def test_a_run_goes_on_with_larger_pictures_and_counts_its_views(tmp_path: Path) -> None:
+    """As training/all.sh does: cheap views first, then of the size that the network is made for."""
+    states = []
+    for side, batch, rates in ((32, 3, ("--end", "0.3")), (64, 2, ("--rate", "0.3"))):
+        data = tmp_path / str(side)
+        _run("training.data", "--procedural", "1", "--side", str(side), "--out", str(data), "--processes", "1")
+        _run(
+            "training.train", "--data", str(data), "--judges", str(data), "--out", str(tmp_path), "--minutes", "0.02",
+            "--batch", str(batch), "--everything", *rates,
+        )  # fmt: skip
+        states.append(torch.load(tmp_path / "checkpoint.pt", weights_only=True))
+    first, last = states
+    assert first["samples"] == 3 * first["step"] > 0
+    assert last["samples"] == first["samples"] + 2 * (last["step"] - first["step"]) > first["samples"]
+
+
 def test_the_sampler_trains_and_training_begins_from_exported_weights(data: Path, tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = Velocity()

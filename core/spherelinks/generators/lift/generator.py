@@ -30,10 +30,6 @@ from spherelinks.generators.lift.layout import (
 from spherelinks.onnx import session
 from spherelinks.options import Options
 
-#: The network learns the median of what the far side may be, and thickness is skewed: the less sure, the thinner. This
-#: much more did best on sources that the network had not seen (docs/quality.md).
-THICKER = 1.1
-
 Maps = dict[str, NDArray[np.float32]]
 
 
@@ -41,7 +37,7 @@ class Lift:
     """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
 
     name: ClassVar[str] = "lift"
-    version: ClassVar[str] = "3"
+    version: ClassVar[str] = "4"
     fallback: ClassVar[str | None] = "inflate"
     heeds: ClassVar[tuple[str, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = (
@@ -64,10 +60,10 @@ class Lift:
         return dataclasses.replace(volume, notes=self.notes)
 
     def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
-        """What the network says of the frame; thickened by THICKER."""
+        """What the network says of the frame."""
         maps = self._maps(frame)
         progress(0.5)
-        return _guess(maps, (THICKER - 1) * maps["thickness"], maps["back"])
+        return _guess(maps, np.zeros_like(maps["thickness"]), maps["back"])
 
     def _maps(self, frame: Frame) -> Maps:
         """LIFT's input of the frame, and its outputs: what it says of the frame and of its mirror image, on average."""
@@ -90,7 +86,7 @@ class LiftFlow(Lift):
     """
 
     name: ClassVar[str] = "lift-flow"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     fallback: ClassVar[str | None] = "lift"
     heeds: ClassVar[tuple[str, ...]] = ("diffusionSteps", "seed")
     notes: ClassVar[tuple[str, ...]] = ()

@@ -62,7 +62,8 @@ def balloon(matte: NDArray[np.float32]) -> NDArray[np.float32]:
 
     The inflation of `generators.inflate`, solved at a low resolution, which is enough for a first guess.
     """
-    side, cells = len(matte), 64
+    side = len(matte)
+    cells = min(side, 64)
     small = cv2.resize(matte, (cells, cells), interpolation=cv2.INTER_AREA) if side != cells else matte
     square = _relaxed(small > 0.5, 4 * (2 / cells) ** 2, 100)
     high: NDArray[np.float32] = np.sqrt(cv2.resize(square, (side, side), interpolation=cv2.INTER_LINEAR))
