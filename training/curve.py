@@ -29,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("curve", type=Path)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--marks", type=float, nargs="*", default=[], help="thousand views at which the run was changed")
+    parser.add_argument("--marks", type=float, nargs="*", default=[], help="thousand views at which it changed")
     a = parser.parse_args()
     with a.curve.open() as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
