@@ -63,7 +63,7 @@ class Lift:
         """What the network says of the frame."""
         maps = self._maps(frame)
         progress(0.5)
-        return _guess(maps, np.zeros_like(maps["thickness"]), maps["back"])
+        return _guess(maps)
 
     def _maps(self, frame: Frame) -> Maps:
         """LIFT's input of the frame, and its outputs: what it says of the frame and of its mirror image, on average."""
@@ -110,20 +110,23 @@ class LiftFlow(Lift):
             progress(0.5 * (i + 1) / steps)
         wanted = state[0].transpose(1, 2, 0) * np.float32(UNIT)
         thicker = cv2.resize(wanted[..., 0], maps["thickness"].shape, interpolation=cv2.INTER_CUBIC)
+        thicker = np.maximum(thicker, -maps["thickness"])
+        behind = cv2.resize(thicker, maps["profile"].shape[1:], interpolation=cv2.INTER_AREA)
         paint = cv2.resize(wanted[..., 1:], maps["back"].shape[1:], interpolation=cv2.INTER_CUBIC)
-        return _guess(maps, np.maximum(thicker, -maps["thickness"]), maps["back"] + paint.transpose(2, 0, 1))
+        maps["thickness"] = maps["thickness"] + thicker
+        maps["profile"] = maps["profile"] + np.float32(SHARPNESS) * behind
+        maps["back"] = maps["back"] + paint.transpose(2, 0, 1)
+        return _guess(maps)
 
 
-def _guess(maps: Maps, thicker: NDArray[np.float32], back: NDArray[np.float32]) -> Guess:
-    """The networks' maps as what assembly wants, `thicker` added to the thickness and to the profile behind it."""
+def _guess(maps: Maps) -> Guess:
+    """The network's maps as what assembly wants."""
     elevation, tangent = np.split(maps["camera"], [ELEVATIONS[2]])
-    side = maps["profile"].shape[1]
-    more = SHARPNESS * cv2.resize(thicker, (side, side), interpolation=cv2.INTER_AREA)
     return Guess(
         maps["front"],
-        maps["thickness"] + thicker,
-        maps["profile"].transpose(1, 2, 0) + more[..., None],
-        np.clip(back.transpose(1, 2, 0), 0, 1),
+        maps["thickness"],
+        maps["profile"].transpose(1, 2, 0),
+        np.clip(maps["back"].transpose(1, 2, 0), 0, 1),
         expected(elevation, ELEVATIONS),
         float(np.exp(expected(tangent, TANGENTS))),
     )
