@@ -3,10 +3,10 @@
 #
 #   GLBS=../shared/data/train MANIFEST=../shared/data/manifest.csv training/all.sh 60 [options of training.train]
 #
-# Without GLBS it trains on procedural shapes alone. The network gets the minutes given, on top of the installed weights,
-# and the sampler a third as many. Two thirds of the network's are on pictures of half the side, where a view costs a
-# quarter; the rates fall through both parts. What is already there is gone on with, so this may be stopped and called
-# again. On a GPU, at twice the resolution:
+# Both may name several, in one order. Without GLBS it trains on procedural shapes alone. The network gets the minutes
+# given, on top of the installed weights, and the sampler a third as many. Two thirds of the network's are on pictures of
+# half the side, where a view costs a quarter; the rates fall through both parts. What is already there is gone on with, so
+# this may be stopped and called again. On a GPU, at twice the resolution:
 #
 #   SIDE=128 training/all.sh 60 --device cuda --batch 128 --loaders "$(nproc)" --compile
 set -euo pipefail
@@ -20,7 +20,7 @@ sets() { # SIDE: data of that size, and the options that name it
     python -m training.data --out "$work/shapes$1" --procedural "${SHAPES:-2000}" --side "$1"
     common=(--data "$work/shapes$1" --hold-out training/shapes.py --everything)
     if [ -n "${GLBS:-}" ]; then
-        python -m training.data --out "$work/data$1" --glbs "$GLBS" --manifest "$MANIFEST" --side "$1"
+        python -m training.data --out "$work/data$1" --glbs $GLBS --manifest $MANIFEST --side "$1"
         common=(--data "$work/data$1" "$work/shapes$1" --everything)
     fi
 }

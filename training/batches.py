@@ -20,7 +20,15 @@ from training.light import lit
 from training.view import pooled
 
 # What a picture of the world shows is scans and realistic models; most of what there is to learn from is neither.
-MIX = {"scan": 0.25, "realistic": 0.25, "mixed": 0.03, "stylised": 0.42, "voxel": 0.05, "procedural": 0.10}
+MIX = {
+    "scan": 0.20,
+    "realistic": 0.20,
+    "furniture": 0.25,
+    "mixed": 0.03,
+    "stylised": 0.32,
+    "voxel": 0.03,
+    "procedural": 0.10,
+}
 
 
 class Views:

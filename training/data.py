@@ -28,7 +28,14 @@ from training.surface import Rays, Surface, load
 from training.view import LIGHTS, deformed, solid, take
 
 # By kind of object: variants (the first is the object itself, the others deformed) and views of each.
-SHARE = {"scan": (12, 5), "realistic": (12, 5), "mixed": (4, 4), "stylised": (4, 3), "voxel": (2, 2)}
+SHARE = {
+    "scan": (12, 5),
+    "realistic": (12, 5),
+    "furniture": (6, 4),
+    "mixed": (4, 4),
+    "stylised": (4, 3),
+    "voxel": (2, 2),
+}
 
 
 def fields(side: int) -> dict[str, tuple[tuple[int, ...], type]]:
@@ -67,11 +74,13 @@ class Task:
         return deformed(surface, rng) if self.variant else surface
 
 
-def plan(glbs: Path, manifest: Path) -> tuple[list[Task], list[dict[str, str]]]:
+def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict[str, str]]]:
     """The tasks, in an order whose every beginning is a fair sample, and for each row its source, kind and name."""
-    with manifest.open() as file:
-        about = {row["id"]: row for row in csv.DictReader(file)}
-    paths = sorted(glbs.glob("*.glb"), key=lambda p: zlib.crc32(p.stem.encode()))
+    about = {}
+    for manifest in manifests:
+        with manifest.open() as file:
+            about |= {row["id"]: row for row in csv.DictReader(file)}
+    paths = sorted((p for folder in glbs for p in folder.glob("*.glb")), key=lambda p: zlib.crc32(p.stem.encode()))
     tasks, rows = [], []
     for variant in range(max(variants for variants, _ in SHARE.values())):
         for path in paths:
@@ -146,8 +155,8 @@ def run(folder: Path, tasks: list[Task], processes: int) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--glbs", type=Path, help="folder of GLBs, +Y up")
-    parser.add_argument("--manifest", type=Path, help="CSV with id, source, kind, name of each")
+    parser.add_argument("--glbs", type=Path, nargs="+", help="folders of GLBs, +Y up")
+    parser.add_argument("--manifest", type=Path, nargs="+", help="CSV with id, source, kind, name of each")
     parser.add_argument("--procedural", type=int, help="objects of training/shapes.py, instead of GLBs")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--side", type=int, default=SIDE, help="of the maps; the pictures have twice as many pixels")

@@ -1,0 +1,109 @@
+"""Turn furniture catalogues of Sweet Home 3D into GLBs to train on:
+
+    python -m training.furniture --out furniture usr/share/sweethome3d/furniture/*.sh3f
+
+A catalogue is a ZIP file of Wavefront objects, +Y up, with a list of them. Debian's package sweethome3d-furniture holds
+five, 820 objects under CC0 and CC-BY-3.0, at usr/share/sweethome3d/furniture. The folder written has one GLB an object,
+base colour only, and a manifest.csv as `training.data` wants it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import trimesh
+from PIL import Image
+
+from training.surface import to_linear
+
+LIST = "PluginFurnitureCatalog.properties"
+TEXELS = 512  # longest side of a texture
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of a catalogue; model: its path in the ZIP file."""
+
+    name: str
+    model: str
+    category: str
+
+
+def entries(text: str) -> Iterator[Entry]:
+    """What the list of a catalogue names, each model once."""
+    fields = dict(re.findall(r"^\s*(\w+#\d+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
+    seen = set()
+    for key, model in fields.items():
+        if key.startswith("model#") and model not in seen:
+            seen.add(model)
+            number = key.removeprefix("model#")
+            yield Entry(fields[f"name#{number}"], model.lstrip("/"), fields[f"category#{number}"])
+
+
+def plain(scene: trimesh.Scene) -> trimesh.Scene:
+    """The scene with the base colour alone: a texture as it is, otherwise the material's diffuse colour."""
+    out = trimesh.Scene()
+    for part in scene.dump():
+        if not isinstance(part, trimesh.Trimesh) or not len(part.faces):
+            continue
+        old = getattr(part.visual, "material", None)
+        image = getattr(old, "image", None)
+        uv = getattr(part.visual, "uv", None)
+        new = trimesh.visual.material.PBRMaterial(metallicFactor=0.0, roughnessFactor=1.0)
+        if image is not None and uv is not None:
+            image = image.convert("RGB")
+            image.thumbnail((TEXELS, TEXELS), Image.Resampling.LANCZOS)
+            new.baseColorTexture = image
+        elif old is not None:
+            diffuse = np.asarray(old.main_color[:3], np.float32) / 255
+            new.baseColorFactor = [*to_linear(diffuse).tolist(), 1.0]
+        part.visual = trimesh.visual.TextureVisuals(uv=uv, material=new)
+        out.add_geometry(part)
+    return out
+
+
+def converted(catalogue: Path, out: Path) -> Iterator[dict[str, str]]:
+    """Write the catalogue's objects as GLBs; the manifest's row of each. What holds no triangles is left out."""
+    with zipfile.ZipFile(catalogue) as file, TemporaryDirectory() as folder:
+        text = file.read(LIST).decode("latin-1")
+        file.extractall(folder)
+        for entry in entries(text):
+            scene = plain(trimesh.load_scene(Path(folder, entry.model), split_object=False))
+            if not scene.geometry:
+                continue
+            name = hashlib.sha256(f"{catalogue.stem}/{entry.model}".encode()).hexdigest()[:12]
+            scene.export(out / f"{name}.glb")
+            yield {
+                "id": name,
+                "name": entry.name,
+                "kind": "furniture",
+                "category": entry.category,
+                "source": f"sweethome3d-furniture/{catalogue.stem}",
+            }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("catalogues", type=Path, nargs="+", metavar="CATALOGUE.sh3f")
+    parser.add_argument("--out", type=Path, required=True)
+    a = parser.parse_args()
+    a.out.mkdir(parents=True, exist_ok=True)
+    rows = [row for catalogue in a.catalogues for row in converted(catalogue, a.out)]
+    with (a.out / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{len(rows)} objects")
+
+
+if __name__ == "__main__":
+    main()
