@@ -23,7 +23,7 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from training.surface import to_linear
+from training.surface import parts, to_linear
 
 LIST = "PluginFurnitureCatalog.properties"
 TEXELS = 512  # longest side of a texture
@@ -52,9 +52,7 @@ def entries(text: str) -> Iterator[Entry]:
 def plain(scene: trimesh.Scene) -> trimesh.Scene:
     """The scene with the base colour alone: a texture as it is, otherwise the material's diffuse colour."""
     out = trimesh.Scene()
-    for part in scene.dump():
-        if not isinstance(part, trimesh.Trimesh) or not len(part.faces):
-            continue
+    for part in parts(scene):
         old = getattr(part.visual, "material", None)
         image = getattr(old, "image", None)
         uv = getattr(part.visual, "uv", None)
@@ -77,7 +75,7 @@ def converted(catalogue: Path, out: Path) -> Iterator[dict[str, str]]:
         text = file.read(LIST).decode("latin-1")
         file.extractall(folder)
         for entry in entries(text):
-            scene = plain(trimesh.load_scene(Path(folder, entry.model), split_object=False))
+            scene = plain(trimesh.load_scene(Path(folder, entry.model)))
             if not scene.geometry:
                 continue
             name = hashlib.sha256(f"{catalogue.stem}/{entry.model}".encode()).hexdigest()[:12]
@@ -91,18 +89,23 @@ def converted(catalogue: Path, out: Path) -> Iterator[dict[str, str]]:
             }
 
 
+def convert(catalogues: list[Path], out: Path) -> int:
+    """Fill the folder with the objects of all catalogues and their manifest; how many there are."""
+    out.mkdir(parents=True, exist_ok=True)
+    rows = [row for catalogue in catalogues for row in converted(catalogue, out)]
+    with (out / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return len(rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("catalogues", type=Path, nargs="+", metavar="CATALOGUE.sh3f")
     parser.add_argument("--out", type=Path, required=True)
     a = parser.parse_args()
-    a.out.mkdir(parents=True, exist_ok=True)
-    rows = [row for catalogue in a.catalogues for row in converted(catalogue, a.out)]
-    with (a.out / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    print(f"{len(rows)} objects")
+    print(f"{convert(a.catalogues, a.out)} objects")
 
 
 if __name__ == "__main__":

@@ -73,14 +73,19 @@ class Surface:
         return points
 
 
+def parts(scene: trimesh.Scene) -> list[trimesh.Trimesh]:
+    """The meshes of a scene, each in its place; what holds no triangles is left out."""
+    return [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+
+
 def load(path: Path) -> Surface:
     """A GLB, all its parts in place, normalised. Raises ValueError where it holds no triangles."""
     scene = trimesh.load_scene(path, process=False)
-    parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
-    if not parts:
+    meshes = parts(scene)
+    if not meshes:
         raise ValueError(f"{path}: no triangles")
     uvs, tints, ids, textures = [], [], [], []
-    for part in parts:
+    for part in meshes:
         faces, visual = part.faces, part.visual
         uv, tint, texture = np.zeros((len(faces), 3, 2), np.float32), np.ones((len(faces), 3, 3), np.float32), -1
         if visual.kind == "texture":
@@ -95,7 +100,7 @@ def load(path: Path) -> Surface:
         uvs.append(uv)
         tints.append(tint)
         ids.append(np.full(len(faces), texture, np.int32))
-    corners = np.concatenate([np.asarray(part.triangles, np.float32) for part in parts])
+    corners = np.concatenate([np.asarray(part.triangles, np.float32) for part in meshes])
     return Surface(
         corners,
         np.concatenate(uvs).astype(np.float32),

@@ -1,4 +1,3 @@
-import csv
 import io
 import zipfile
 from pathlib import Path
@@ -11,7 +10,7 @@ pytest.importorskip("embreex", reason="training needs embreex: training/requirem
 from PIL import Image
 
 from training.data import plan
-from training.furniture import LIST, converted, entries
+from training.furniture import LIST, convert, converted, entries
 from training.surface import load
 
 NAMES = """
@@ -76,13 +75,9 @@ def test_objects_keep_their_shape_and_colours(catalogue: Path, tmp_path: Path) -
 
 
 def test_what_is_written_can_be_trained_on(catalogue: Path, tmp_path: Path) -> None:
-    rows = list(converted(catalogue, tmp_path))
-    manifest = tmp_path / "manifest.csv"
-    with manifest.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    tasks, views = plan([tmp_path], [manifest])
-    assert {Path(task.path).stem for task in tasks} == {row["id"] for row in rows}
+    out = tmp_path / "furniture"
+    assert convert([catalogue], out) == 2
+    tasks, views = plan([out], [out / "manifest.csv"])
+    assert {Path(task.path) for task in tasks} == set(out.glob("*.glb"))
     assert len(views) == sum(task.views for task in tasks)
     assert {view["source"] for view in views} == {"sweethome3d-furniture/some"}
