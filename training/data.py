@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from spherelinks.generators.lift.layout import BINS, SIDE
 from training import shapes
 from training.surface import Rays, Surface, load
-from training.view import LIGHTS, deformed, solid, take
+from training.view import LIGHTS, deformed, solid, stretched, take
 
-# By kind of object: variants (the first is the object itself, the others deformed) and views of each.
+# By kind of object: variants (the object itself, then by turns only stretched and deformed) and views of each.
 SHARE = {
     "scan": (12, 5),
     "realistic": (12, 5),
@@ -71,7 +71,9 @@ class Task:
         if not self.path.endswith(".glb"):
             return shapes.surface(rng)
         surface = load(Path(self.path))
-        return deformed(surface, rng) if self.variant else surface
+        if self.variant == 0:
+            return surface
+        return stretched(surface, rng) if self.variant % 2 else deformed(surface, rng)
 
 
 def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict[str, str]]]:

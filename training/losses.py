@@ -14,6 +14,7 @@ WEIGHTS = {
     "front": 4.0,
     "slope": 3.0,
     "near": 4.0,
+    "extent": 1.0,
     "thickness": 1.0,
     "profile": 1.5,
     "back": 0.7,
@@ -40,6 +41,11 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
         apart = (error.narrow(axis, away, count) - error.narrow(axis, 0, count)).abs()
         slope = slope + (apart * pair).sum() / (pair.sum() + 1) / away**0.5
     far = error + (said["thickness"] - truth["thickness"]) * seen * own
+    extents = (
+        (spread(front, seen), spread(truth["front"], seen)),
+        (spread(front + said["thickness"], seen), spread(truth["front"] + truth["thickness"], seen)),
+        (mean(said["thickness"], seen), mean(truth["thickness"], seen)),
+    )
     coarse = truth["seen_coarse"][:, None]  # (B, 1, S / 2, S / 2)
     count = coarse.sum()
     profile = functional.binary_cross_entropy_with_logits(said["profile"], truth["profile"], reduction="none")
@@ -48,12 +54,13 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
         "front": error.abs().sum() / seen.sum(),
         "slope": slope,
         "near": (missed(error, seen) + missed(far, seen)) / 2,
+        "extent": torch.stack([(ours / theirs).log().abs() for ours, theirs in extents]).mean(),
         "thickness": ((said["thickness"] - truth["thickness"]).abs() * seen * own).sum() / seen.sum(),
         "profile": (profile.mean(1, keepdim=True) * coarse).sum() / count,
         "back": ((said["back"] - truth["back"]).abs().mean(1, keepdim=True) * coarse).sum() / count,
         "normal": ((said["normal"] - truth["normal"]).abs().mean(1, keepdim=True) * coarse).sum() / count,
-        "elevation": functional.cross_entropy(elevation, spread(truth["elevation"], ELEVATIONS)),
-        "tangent": functional.cross_entropy(tangent, spread(truth["tangent"].log(), TANGENTS)),
+        "elevation": functional.cross_entropy(elevation, bell(truth["elevation"], ELEVATIONS)),
+        "tangent": functional.cross_entropy(tangent, bell(truth["tangent"].log(), TANGENTS)),
     }
 
 
@@ -64,7 +71,19 @@ def missed(error: Tensor, seen: Tensor) -> Tensor:
     return 1 - (torch.exp(-(error - middle).abs() / NEAR) * seen).sum() / seen.sum()
 
 
-def spread(value: Tensor, bins: tuple[float, float, int]) -> Tensor:
+def mean(values: Tensor, seen: Tensor) -> Tensor:
+    """(B, S, S) -> (B,): over the object, and never next to nothing."""
+    return (values * seen).sum((1, 2)) / seen.sum((1, 2)) + NEAR
+
+
+def spread(depth: Tensor, seen: Tensor) -> Tensor:
+    """(B, S, S) -> (B,): standard deviation of a surface's depth, likewise. Each pixel at the middle of all that may be
+    true makes a whole that is flatter than any of it."""
+    middle = (depth * seen).sum((1, 2), keepdim=True) / seen.sum((1, 2), keepdim=True)
+    return (((depth - middle) ** 2 * seen).sum((1, 2)) / seen.sum((1, 2)) + NEAR**2).sqrt()
+
+
+def bell(value: Tensor, bins: tuple[float, float, int]) -> Tensor:
     """(B,) -> (B, bins): a bell one bin wide round the value."""
     low, high, count = bins
     away = (torch.from_numpy(centres(bins)).to(value.device) - value[:, None]) * ((count - 1) / (high - low))

@@ -245,6 +245,11 @@ def _shadow(
     return shadow.reshape(2 * side, 2 * side)
 
 
+def stretched(surface: Surface, rng: np.random.Generator) -> Surface:
+    """The surface longer or shorter along its own axes: another object of its kind, its right angles kept."""
+    return surface.moved(surface.corners * np.exp(rng.uniform(-0.35, 0.35, 3)).astype(np.float32)).normalized()
+
+
 def deformed(surface: Surface, rng: np.random.Generator) -> Surface:
     """The surface stretched, tapered, bent and twisted a little: another object of its kind, still upright."""
     p = surface.corners * np.exp(rng.uniform(-0.35, 0.35, 3)).astype(np.float32)

@@ -11,7 +11,7 @@ from spherelinks.generators.lift.layout import BIN, BINS, SIDE
 from training import shapes
 from training.light import lit
 from training.surface import Rays, Surface
-from training.view import View, deformed, pooled, solid, take
+from training.view import View, deformed, pooled, solid, stretched, take
 
 
 def _surface(kind: shapes.Solid) -> Surface:
@@ -122,6 +122,17 @@ def test_views_are_the_seeds() -> None:
         assert getattr(a, name).tobytes() == getattr(b, name).tobytes()
     assert a.albedo.tobytes() != c.albedo.tobytes()
     assert a.profile.shape[-1] == BINS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_stretched_object_is_normalised_and_keeps_its_right_angles(seed: int) -> None:
+    surface = _surface(shapes.box(0.3, 0.9, 0.3, _red))
+    a = surface.corners.reshape(-1, 3)
+    b = stretched(surface, np.random.default_rng(seed)).corners.reshape(-1, 3)
+    assert np.ptp(b, axis=0).max() == pytest.approx(1, abs=1e-5)
+    factors = np.ptp(b, axis=0) / np.ptp(a, axis=0)
+    np.testing.assert_allclose(b, (a - (a.max(0) + a.min(0)) / 2) * factors, atol=1e-5)
+    assert np.ptp(factors) > 0.05
 
 
 @pytest.mark.parametrize("seed", range(3))
