@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.generators.lift.layout import BINS, SIDE
-from training import shapes
+from training import packages, shapes
 from training.surface import Rays, Surface, load
 from training.view import LIGHTS, deformed, solid, stretched, take
 
@@ -69,7 +69,7 @@ class Task:
 
     def surface(self, rng: np.random.Generator) -> Surface:
         if not self.path.endswith(".glb"):
-            return shapes.surface(rng)
+            return (packages if self.first % 9 == 0 else shapes).surface(rng)
         surface = load(Path(self.path))
         if self.variant == 0:
             return surface
@@ -95,7 +95,7 @@ def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict
 
 
 def invent(count: int) -> tuple[list[Task], list[dict[str, str]]]:
-    """The same for that many procedural objects, three views of each."""
+    """The same for that many procedural objects, every third a package, three views of each."""
     tasks = [Task(f"procedural {i}", 0, 3 * i, 3) for i in range(count)]
     rows = [
         {"source": "training/shapes.py", "kind": "procedural", "name": task.path} for task in tasks for _ in range(3)

@@ -1,0 +1,130 @@
+"""Plain bodies with print on them, out of nothing: packets, tins, balls, blocks, cushions, shades, lids and all.
+
+Most things of a shop are of this kind, and few of the objects there are to train on. Unlike those of `shapes`, they are
+meshes from the start and their print is a texture, so that edges and letters are sharp.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.surface import Floats, Surface
+
+Random = np.random.Generator
+AROUND, ALONG = 72, 40  # corners of an outline, outlines along a body
+PRINT = 192  # pixels along a texture's shorter side
+
+
+def surface(rng: Random) -> Surface:
+    """A body, perhaps with a lid, a neck or a foot; normalised. Some lie, as things in pictures do."""
+    round_ = rng.random() < 0.25
+    body = _body(rng, 2.0 if round_ else np.exp(rng.uniform(np.log(3), np.log(60))))
+    if round_:
+        size = np.full(3, 1.0) if rng.random() < 0.6 else rng.uniform(0.5, 1, 3)
+    else:
+        size = rng.uniform((0.3, 0.15, 0.15), (1, 1.2, 1))
+        size[2] = size[0] if rng.random() < 0.5 else size[2]
+    parts = [(body * size.astype(np.float32), _print(rng), _print(rng))]
+    if not round_ and rng.random() < 0.35:
+        wide, high = rng.uniform(0.3, 1.1), rng.uniform(0.05, 0.5)
+        lid = _body(rng, rng.uniform(4, 60)) * (size * (wide, high, wide)).astype(np.float32)
+        lid[..., 1] += np.float32(size[1]) * rng.choice([-1, 1])
+        parts.append((lid, _print(rng), _print(rng)))
+    whole = _joined(parts)
+    if round_:
+        return whole.moved(whole.corners @ _turn(rng, 0) @ _turn(rng, 2)).normalized()
+    if rng.random() < 0.3:
+        up, other = rng.choice(3, 2, replace=False)
+        corners = whole.corners.copy()
+        corners[..., [up, other]] = corners[..., [other, up]] * np.array([1, -1], np.float32)
+        return whole.moved(corners).normalized()
+    return whole.normalized()
+
+
+def _body(rng: Random, sharp: float) -> Floats:
+    """(F, 3, 3): outlines along y, shrinking to a point at both ends; round for sharp = 2, flat ends for more."""
+    kind = rng.choice(["square", "round", "polygon"], p=[0.45, 0.4, 0.15]) if sharp > 2 else "round"
+    angle = np.linspace(0, 2 * np.pi, AROUND, endpoint=False) + 1e-3
+    c, s = np.cos(angle), np.sin(angle)
+    if kind == "square":  # a superellipse: its corners are as round as those of real boxes
+        power = 2 / np.exp(rng.uniform(np.log(4), np.log(80)))
+        outline = np.stack([np.sign(c) * np.abs(c) ** power, np.sign(s) * np.abs(s) ** power], 1)
+    elif kind == "polygon":
+        step = 2 * np.pi / rng.integers(3, 9)
+        outline = np.stack([c, s], 1) / np.cos(angle % step - step / 2)[:, None]
+    else:
+        outline = np.stack([c, s], 1)
+    high = np.linspace(-np.pi / 2, np.pi / 2, ALONG)
+    radius, y = np.abs(np.cos(high)) ** (2 / sharp), np.sign(high) * np.abs(np.sin(high)) ** (2 / sharp)
+    radius[[0, -1]] = 0
+    if sharp > 2:
+        taper = rng.uniform(-0.6, 0.6) if rng.random() < 0.4 else 0.0
+        bulge = rng.uniform(-0.3, 0.3) if rng.random() < 0.3 else 0.0
+        radius = radius * (1 + taper * y + bulge * (1 - y**2))
+    rings = np.empty((ALONG, AROUND, 3))
+    rings[..., 0], rings[..., 2] = radius[:, None] * outline[:, 0], radius[:, None] * outline[:, 1]
+    rings[..., 1] = y[:, None]
+    after = np.roll(rings, -1, 1)
+    a, b, c_, d = rings[:-1], rings[1:], after[1:], after[:-1]
+    faces = np.concatenate([np.stack([a, b, c_], 2), np.stack([a, c_, d], 2)]).reshape(-1, 3, 3)
+    edges = np.linalg.norm(faces - np.roll(faces, 1, 1), axis=2)
+    corners: Floats = faces[edges.min(1) > 1e-7].astype(np.float32)
+    return corners
+
+
+def _joined(parts: list[tuple[Floats, Floats, Floats]]) -> Surface:
+    """Of (F, 3, 3) corners, the print of their sides and that of their ends."""
+    uvs, ids, textures = [], [], []
+    for corners, sides, ends in parts:
+        normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        end = np.abs(normal[:, 1]) > 0.8 * np.linalg.norm(normal, axis=1)
+        low, high = corners.reshape(-1, 3).min(0), corners.reshape(-1, 3).max(0)
+        x, y, z = np.moveaxis((corners - low) / np.maximum(high - low, 1e-6), -1, 0)
+        # Each of four sides shows the same picture, as on a packet, along that of x and z in which it lies.
+        wide = np.where((np.abs(normal[:, 0]) > np.abs(normal[:, 2]))[:, None], z, x)
+        uvs.append(np.where(end[:, None, None], np.stack([x, z], -1), np.stack([wide, 1 - y], -1)))
+        ids.append(len(textures) + end.astype(np.int32))
+        textures += [sides, ends]
+    corners = np.concatenate([part[0] for part in parts])
+    uv: Floats = (np.concatenate(uvs) * 0.998 + 0.001).astype(np.float32)
+    return Surface(corners, uv, np.ones_like(corners), np.concatenate(ids).astype(np.int32), textures)
+
+
+def _print(rng: Random) -> Floats:
+    """(PRINT, PRINT, 3): one colour, or a ground with bars, discs, letters and blurred pictures on it."""
+    image = np.empty((PRINT, PRINT, 3), np.uint8)
+    image[:] = _ink(rng)
+    for _ in range(0 if rng.random() < 0.3 else rng.integers(1, 9)):
+        x, y = (int(v) for v in rng.integers(0, PRINT, 2))
+        wide, high = (int(v) for v in rng.integers(PRINT // 20, PRINT // 2, 2))
+        kind, ink = rng.integers(5), _ink(rng)
+        if kind == 0:
+            cv2.rectangle(image, (x, y), (x + wide, y + high), ink, -1)
+        elif kind == 1:
+            cv2.circle(image, (x, y), high // 2, ink, -1, cv2.LINE_AA)
+        elif kind == 2:
+            letters = "".join(chr(v) for v in rng.integers(65, 91, rng.integers(2, 9)))
+            cv2.putText(image, letters, (x // 2, y), cv2.FONT_HERSHEY_DUPLEX, wide / 50, ink, 2, cv2.LINE_AA)
+        elif kind == 3:
+            cv2.rectangle(image, (0, y), (PRINT, y + high // 3), ink, -1)
+        else:
+            photo = cv2.resize(rng.integers(0, 256, (6, 6, 3), np.uint8), (wide, high), interpolation=cv2.INTER_CUBIC)
+            place = image[y : y + high, x : x + wide]
+            place[:] = photo[: place.shape[0], : place.shape[1]]
+    return image.astype(np.float32) / 255
+
+
+def _ink(rng: Random) -> tuple[int, int, int]:
+    r, g, b = (rng.random(3) * rng.uniform(80, 255) + rng.uniform(0, 100)).clip(0, 255).astype(int).tolist()
+    return r, g, b
+
+
+def _turn(rng: Random, axis: int) -> NDArray[np.float32]:
+    """(3, 3): by any angle about that axis."""
+    s, c = np.sin(angle := rng.uniform(0, 2 * np.pi)), np.cos(angle)
+    m = np.eye(3, dtype=np.float32)
+    i, j = (axis + 1) % 3, (axis + 2) % 3
+    m[i, i], m[i, j], m[j, i], m[j, j] = c, -s, s, c
+    return m
