@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from scipy.stats import special_ortho_group
 
 from training.surface import Floats, Surface
 
@@ -34,7 +34,7 @@ def surface(rng: Random) -> Surface:
         parts.append((lid, _print(rng), _print(rng)))
     whole = _joined(parts)
     if round_:
-        return whole.moved(whole.corners @ _turn(rng, 0) @ _turn(rng, 2)).normalized()
+        return whole.moved(whole.corners @ special_ortho_group.rvs(3, random_state=rng)).normalized()
     if rng.random() < 0.3:
         up, other = rng.choice(3, 2, replace=False)
         corners = whole.corners.copy()
@@ -119,12 +119,3 @@ def _print(rng: Random) -> Floats:
 def _ink(rng: Random) -> tuple[int, int, int]:
     r, g, b = (rng.random(3) * rng.uniform(80, 255) + rng.uniform(0, 100)).clip(0, 255).astype(int).tolist()
     return r, g, b
-
-
-def _turn(rng: Random, axis: int) -> NDArray[np.float32]:
-    """(3, 3): by any angle about that axis."""
-    s, c = np.sin(angle := rng.uniform(0, 2 * np.pi)), np.cos(angle)
-    m = np.eye(3, dtype=np.float32)
-    i, j = (axis + 1) % 3, (axis + 2) % 3
-    m[i, i], m[i, j], m[j, i], m[j, j] = c, -s, s, c
-    return m
