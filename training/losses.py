@@ -32,7 +32,7 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
     # Errors count as shares of the object's own size, so that what reaches far back does not drown the rest.
     reach = ((truth["front"] + truth["thickness"]).amax((1, 2)) - truth["front"].amin((1, 2))) / (2 * FILL)
     own = (1 / reach.clamp(min=1))[:, None, None]
-    front = said["front"] - (said["front"] * seen).sum((1, 2), keepdim=True) / seen.sum((1, 2), keepdim=True)
+    front = said["front"] - mean(said["front"], seen)
     error = (front - truth["front"]) * seen * own
     slope = torch.zeros((), device=seen.device)
     for axis, away in itertools.product((1, 2), AWAY):
@@ -44,7 +44,7 @@ def losses(said: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tenso
     extents = (
         (spread(front, seen), spread(truth["front"], seen)),
         (spread(front + said["thickness"], seen), spread(truth["front"] + truth["thickness"], seen)),
-        (mean(said["thickness"], seen), mean(truth["thickness"], seen)),
+        (mean(said["thickness"], seen) + NEAR, mean(truth["thickness"], seen) + NEAR),
     )
     coarse = truth["seen_coarse"][:, None]  # (B, 1, S / 2, S / 2)
     count = coarse.sum()
@@ -72,15 +72,14 @@ def missed(error: Tensor, seen: Tensor) -> Tensor:
 
 
 def mean(values: Tensor, seen: Tensor) -> Tensor:
-    """(B, S, S) -> (B,): over the object, and never next to nothing."""
-    return (values * seen).sum((1, 2)) / seen.sum((1, 2)) + NEAR
+    """(B, S, S) -> (B, 1, 1): over the object."""
+    return (values * seen).sum((1, 2), keepdim=True) / seen.sum((1, 2), keepdim=True)
 
 
 def spread(depth: Tensor, seen: Tensor) -> Tensor:
-    """(B, S, S) -> (B,): standard deviation of a surface's depth, likewise. Each pixel at the middle of all that may be
-    true makes a whole that is flatter than any of it."""
-    middle = (depth * seen).sum((1, 2), keepdim=True) / seen.sum((1, 2), keepdim=True)
-    return (((depth - middle) ** 2 * seen).sum((1, 2)) / seen.sum((1, 2)) + NEAR**2).sqrt()
+    """(B, S, S) -> (B, 1, 1): standard deviation of a surface's depth, never next to nothing. Each pixel at the middle
+    of all that may be true makes a whole that is flatter than any of it."""
+    return (mean((depth - mean(depth, seen)) ** 2, seen) + NEAR**2).sqrt()
 
 
 def bell(value: Tensor, bins: tuple[float, float, int]) -> Tensor:

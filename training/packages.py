@@ -48,14 +48,13 @@ def _body(rng: Random, sharp: float) -> Floats:
     kind = rng.choice(["square", "round", "polygon"], p=[0.45, 0.4, 0.15]) if sharp > 2 else "round"
     angle = np.linspace(0, 2 * np.pi, AROUND, endpoint=False) + 1e-3
     c, s = np.cos(angle), np.sin(angle)
+    outline = np.stack([c, s], 1)
     if kind == "square":  # a superellipse: its corners are as round as those of real boxes
         power = 2 / np.exp(rng.uniform(np.log(4), np.log(80)))
         outline = np.stack([np.sign(c) * np.abs(c) ** power, np.sign(s) * np.abs(s) ** power], 1)
     elif kind == "polygon":
         step = 2 * np.pi / rng.integers(3, 9)
-        outline = np.stack([c, s], 1) / np.cos(angle % step - step / 2)[:, None]
-    else:
-        outline = np.stack([c, s], 1)
+        outline = outline / np.cos(angle % step - step / 2)[:, None]
     high = np.linspace(-np.pi / 2, np.pi / 2, ALONG)
     radius, y = np.abs(np.cos(high)) ** (2 / sharp), np.sign(high) * np.abs(np.sin(high)) ** (2 / sharp)
     radius[[0, -1]] = 0
