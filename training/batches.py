@@ -21,13 +21,13 @@ from training.view import pooled
 
 # What a picture of the world shows is scans and realistic models; most of what there is to learn from is neither.
 MIX = {
-    "scan": 0.20,
-    "realistic": 0.20,
-    "furniture": 0.25,
+    "scan": 0.12,
+    "realistic": 0.24,
+    "furniture": 0.21,
     "mixed": 0.03,
-    "stylised": 0.32,
+    "stylised": 0.26,
     "voxel": 0.03,
-    "procedural": 0.10,
+    "procedural": 0.11,
 }
 
 

@@ -10,6 +10,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 SHOWN = {
     "front": "depth of the visible surface\n(L1, shares of the object)",
@@ -43,6 +44,10 @@ def main() -> None:
             ax.plot(samples, [row[f"train {name}"] for row in rows], color="C1", label="training, varied")
         for mark in a.marks:
             ax.axvline(mark, color="0.5", linestyle=":")
+        ax.set_yscale("log")  # the first views teach more than all the others
+        ax.yaxis.set_minor_formatter(NullFormatter())
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+        ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         ax.set_title(title, fontsize=9)
         ax.set_xlabel("thousand views seen", fontsize=8)
         ax.grid(alpha=0.3)

@@ -29,12 +29,12 @@ from training.view import LIGHTS, deformed, solid, stretched, take
 
 # By kind of object: variants (the object itself, then by turns only stretched and deformed) and views of each.
 SHARE = {
-    "scan": (12, 5),
-    "realistic": (12, 5),
-    "furniture": (6, 4),
-    "mixed": (4, 4),
-    "stylised": (4, 3),
-    "voxel": (2, 2),
+    "scan": (60, 5),
+    "realistic": (24, 5),
+    "furniture": (16, 4),
+    "mixed": (12, 4),
+    "stylised": (9, 3),
+    "voxel": (4, 3),
 }
 
 
@@ -84,14 +84,13 @@ def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict
         with manifest.open() as file:
             about |= {row["id"]: row for row in csv.DictReader(file)}
     paths = sorted((p for folder in glbs for p in folder.glob("*.glb")), key=lambda p: zlib.crc32(p.stem.encode()))
+    shares = [SHARE[about[path.stem]["kind"]] for path in paths]
+    turns = [(v / count, i, v) for i, (count, _) in enumerate(shares) for v in range(count)]
     tasks, rows = [], []
-    for variant in range(max(variants for variants, _ in SHARE.values())):
-        for path in paths:
-            row = about[path.stem]
-            variants, views = SHARE[row["kind"]]
-            if variant < variants:
-                tasks.append(Task(str(path), variant, len(rows), views))
-                rows += [{"source": row["source"], "kind": row["kind"], "name": row["name"]}] * views
+    for _, i, variant in sorted(turns):
+        row, (_, views) = about[paths[i].stem], shares[i]
+        tasks.append(Task(str(paths[i]), variant, len(rows), views))
+        rows += [{"source": row["source"], "kind": row["kind"], "name": row["name"]}] * views
     return tasks, rows
 
 

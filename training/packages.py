@@ -1,4 +1,4 @@
-"""Plain bodies with print on them, out of nothing: packets, tins, balls, blocks, cushions, shades, lids and all.
+"""Plain bodies with print on them, out of nothing: packets, tins, balls, blocks, slabs, bowls, crates, lids and all.
 
 Most things of a shop are of this kind, and few of the objects there are to train on. Unlike those of `shapes`, they are
 meshes from the start and their print is a texture, so that edges and letters are sharp.
@@ -18,18 +18,20 @@ PRINT = 192  # pixels along a texture's shorter side
 
 
 def surface(rng: Random) -> Surface:
-    """A body, perhaps with a lid, a neck or a foot; normalised. Some lie, as things in pictures do."""
-    round_ = rng.random() < 0.25
-    body = _body(rng, 2.0 if round_ else np.exp(rng.uniform(np.log(3), np.log(60))))
+    """A body, perhaps open, perhaps with a lid, a neck or a foot; normalised. Some lie, as things in pictures do."""
+    round_, open_ = rng.random() < 0.2, rng.random() < 0.3
+    body = _body(rng, 2.0 if round_ else np.exp(rng.uniform(np.log(3), np.log(60))), open_)
     if round_:
         size = np.full(3, 1.0) if rng.random() < 0.6 else rng.uniform(0.5, 1, 3)
     else:
         size = rng.uniform((0.3, 0.15, 0.15), (1, 1.2, 1))
         size[2] = size[0] if rng.random() < 0.5 else size[2]
+        if not open_ and rng.random() < 0.2:
+            size[rng.integers(3)] *= rng.uniform(0.1, 0.5)
     parts = [(body * size.astype(np.float32), _print(rng), _print(rng))]
-    if not round_ and rng.random() < 0.35:
+    if not round_ and not open_ and rng.random() < 0.35:
         wide, high = rng.uniform(0.3, 1.1), rng.uniform(0.05, 0.5)
-        lid = _body(rng, rng.uniform(4, 60)) * (size * (wide, high, wide)).astype(np.float32)
+        lid = _body(rng, rng.uniform(4, 60), False) * (size * (wide, high, wide)).astype(np.float32)
         lid[..., 1] += np.float32(size[1]) * rng.choice([-1, 1])
         parts.append((lid, _print(rng), _print(rng)))
     whole = _joined(parts)
@@ -43,8 +45,9 @@ def surface(rng: Random) -> Surface:
     return whole.normalized()
 
 
-def _body(rng: Random, sharp: float) -> Floats:
-    """(F, 3, 3): outlines along y, shrinking to a point at both ends; round for sharp = 2, flat ends for more."""
+def _body(rng: Random, sharp: float, open_: bool) -> Floats:
+    """(F, 3, 3): outlines along y, shrinking to a point at both ends; round for sharp = 2, flat ends for more. An open
+    one goes up to its rim and down again inside."""
     kind = rng.choice(["square", "round", "polygon"], p=[0.45, 0.4, 0.15]) if sharp > 2 else "round"
     angle = np.linspace(0, 2 * np.pi, AROUND, endpoint=False) + 1e-3
     c, s = np.cos(angle), np.sin(angle)
@@ -56,12 +59,22 @@ def _body(rng: Random, sharp: float) -> Floats:
         step = 2 * np.pi / rng.integers(3, 9)
         outline = outline / np.cos(angle % step - step / 2)[:, None]
     high = np.linspace(-np.pi / 2, np.pi / 2, ALONG)
+    if open_:  # above the middle the walls go straight up
+        rim, wall = rng.uniform(0, np.pi / 2), rng.uniform(0.06, 0.2)
+        half = np.linspace(-np.pi / 2, rim, ALONG // 2)
+        high = np.concatenate([half, half[::-1]])
     radius, y = np.abs(np.cos(high)) ** (2 / sharp), np.sign(high) * np.abs(np.sin(high)) ** (2 / sharp)
+    if open_:
+        radius = np.where(high > 0, 1, radius)
     radius[[0, -1]] = 0
-    if sharp > 2:
+    if sharp > 2 or open_:
         taper = rng.uniform(-0.6, 0.6) if rng.random() < 0.4 else 0.0
         bulge = rng.uniform(-0.3, 0.3) if rng.random() < 0.3 else 0.0
         radius = radius * (1 + taper * y + bulge * (1 - y**2))
+    if open_:
+        inner = np.arange(ALONG) >= ALONG // 2
+        radius = np.where(inner, radius * (1 - wall), radius)
+        y = np.where(inner & (high < rim), y + wall * (y.max() - y) / np.ptp(y), y)
     rings = np.empty((ALONG, AROUND, 3))
     rings[..., 0], rings[..., 2] = radius[:, None] * outline[:, 0], radius[:, None] * outline[:, 1]
     rings[..., 1] = y[:, None]

@@ -31,6 +31,7 @@ class Task:
     says : of a network and a batch, all that `losses` and `figures` need beside the batch
     losses : each of `weights`; figures : what else is worth reading in the curves
     views : what batches are drawn from
+    resident : whether a GPU may keep the views and make the batches itself
     """
 
     make: Callable[[], nn.Module]
@@ -40,6 +41,7 @@ class Task:
     weights: dict[str, float]
     figures: Callable[[dict[str, Tensor], Batch], Parts]
     views: type[Views] = Views
+    resident: bool = True
 
 
 def lift(device: torch.device) -> Task:
@@ -102,7 +104,7 @@ def outline(device: torch.device) -> Task:
     def figures(said: dict[str, Tensor], batch: Batch) -> Parts:
         return {"IoU": overlap((batch["mask"] > 0.5).float(), (said["odds"] > 0).float())}
 
-    return Task(Outline, Outline.ends, says, errors, {"entropy": 1.0, "overlap": 0.5}, figures, Scenes)
+    return Task(Outline, Outline.ends, says, errors, {"entropy": 1.0, "overlap": 0.5}, figures, Scenes, resident=False)
 
 
 TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "outline": outline}

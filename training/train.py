@@ -13,6 +13,7 @@ import argparse
 import csv
 import os
 import time
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from training.batches import Batches
 from training.export import exported
+from training.resident import Resident
 from training.tasks import TASKS, Batch, Task
 
 RATES = (0.007, 8e-4)  # of Muon and of Adam; at three times these, learning stalls at its own noise
@@ -44,41 +46,44 @@ class Muon(torch.optim.Optimizer):
         """Of several processes, each works out its share of the steps and tells the others."""
         rank, world = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
         for group in self.param_groups:
-            steps = []
+            alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
             for i, p in enumerate(group["params"]):
                 state = self.state[p]
                 if not state:
                     state["m"] = torch.zeros_like(p)
                 state["m"].lerp_(p.grad, 1 - group["momentum"])
-                mine = i % world == rank
-                steps.append(
-                    orthogonal(p.grad.lerp(state["m"], group["momentum"]).flatten(1)) if mine else torch.zeros_like(p)
-                )
+                if i % world == rank:
+                    alike[p.flatten(1).shape].append(p)
+            steps = {p: torch.zeros_like(p) for p in group["params"]} if world > 1 else {}
+            for some in alike.values():
+                wanted = torch.stack([p.grad.lerp(self.state[p]["m"], group["momentum"]).flatten(1) for p in some])
+                steps.update(zip(some, orthogonal(wanted), strict=True))
             if world > 1:
-                flat = torch.cat([s.flatten() for s in steps])
+                flat = torch.cat([steps[p].flatten() for p in group["params"]])
                 distributed.all_reduce(flat)
-                steps = list(flat.split([p.numel() for p in group["params"]]))
-            for p, s in zip(group["params"], steps, strict=True):
+                steps = dict(zip(group["params"], flat.split([p.numel() for p in group["params"]]), strict=True))
+            for p, s in steps.items():
                 p.mul_(1 - group["lr"] * group["decay"])
                 p.add_(s.view_as(p), alpha=-group["lr"] * max(1, p.shape[0] / p[0].numel()) ** 0.5)
 
 
 def orthogonal(g: Tensor) -> Tensor:
-    """About U Vᵀ of the singular value decomposition of a matrix, in float32.
+    """About U Vᵀ of the singular value decomposition of each of (..., M, N), in float32.
 
     Each step multiplies by a polynomial of x xᵀ; these are multiplied among themselves first, so that the long side is
     met twice and not ten times.
     """
-    x = g.T if g.shape[0] > g.shape[1] else g
-    x = x.float() / (x.norm() + 1e-7)
-    a = x @ x.T
-    whole = one = torch.eye(len(a), device=a.device)
-    for _ in range(5):
+    x = g.mT if g.shape[-2] > g.shape[-1] else g
+    x = x.float() / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    a = x @ x.mT
+    whole = one = torch.eye(a.shape[-1], device=a.device)
+    for i in range(5):
         step = 3.4445 * one - 4.7750 * a + 2.0315 * a @ a
         whole = step @ whole
-        a = step @ a @ step
+        if i < 4:
+            a = step @ a @ step
     x = whole @ x
-    return x.T if g.shape[0] > g.shape[1] else x
+    return x.mT if g.shape[-2] > g.shape[-1] else x
 
 
 def precision(device: torch.device) -> torch.dtype:
@@ -140,6 +145,7 @@ def main() -> None:
     device = torch.device(a.device, int(os.environ.get("LOCAL_RANK", 0)) if a.device == "cuda" else None)
     if a.threads:
         torch.set_num_threads(a.threads)
+    torch.set_float32_matmul_precision("high")
     if world > 1:
         distributed.init_process_group("nccl" if a.device == "cuda" else "gloo")
     a.out.mkdir(parents=True, exist_ok=True)
@@ -149,6 +155,9 @@ def main() -> None:
     task = TASKS[a.task](device)
     views = task.views(a.data, () if a.everything else held)
     judges = task.views(a.judges, ()) if a.judges else task.views(a.data, held, only=True)
+    while not len(views):  # the set is being built
+        time.sleep(5)
+        views.refresh()
     network = task.make().to(device, memory_format=torch.channels_last)
     if a.from_weights:
         network.load_state_dict(exported(a.from_weights))
@@ -164,7 +173,11 @@ def main() -> None:
         for optimiser, kept in zip(both, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         step, drawn, before = state["step"], state["samples"], state["minutes"]
-    batches = iter(DataLoader(Batches(views, a.batch, (a.seed, rank, step)), batch_size=None, num_workers=a.loaders))
+    if device.type == "cuda" and task.resident:
+        batches = Resident(views, device, 1000 * a.seed + rank + step).batches(a.batch)
+    else:
+        made = DataLoader(Batches(views, a.batch, (a.seed, rank, step)), batch_size=None, num_workers=a.loaders)
+        batches = iter(made)
     torch.manual_seed(1000 * a.seed + rank + step)
     judged: list[Batch] = []
     parameters = list(network.parameters())
@@ -173,7 +186,7 @@ def main() -> None:
 
     dtype = precision(device)
     start = time.monotonic()
-    told, spent, running = start, 0.0, dict.fromkeys(task.weights, 0.0)
+    told, spent, running = start, 0.0, torch.zeros(len(task.weights), device=device)
     done = False
     first = step
     while not done:
@@ -183,7 +196,7 @@ def main() -> None:
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             said = task.says(run, batch)
         parts = task.losses(said, batch)
-        torch.stack([task.weights[name] * value for name, value in parts.items()]).sum().backward()
+        sum(task.weights[name] * value for name, value in parts.items()).backward()
         spent = (time.monotonic() - start) / 60
         if world > 1:  # the clocks travel with the gradients, so that all end at the same step
             flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([spent], device=device)])
@@ -203,20 +216,21 @@ def main() -> None:
         keep = min(0.995, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(mean.parameters()), parameters, 1 - keep)
-        for name, value in parts.items():
-            running[name] += (float(value.detach()) - running[name]) * max(0.02, 1 / (step - first))
+        # left on the device: to read them at every step would make a GPU wait for the next one's commands
+        running.lerp_(torch.stack([value.detach() for value in parts.values()]), max(0.02, 1 / (step - first)))
         done = spent >= a.minutes
         if step % 50 == 0 and rank == 0:
-            text = " ".join(f"{name} {value:.3f}" for name, value in running.items())
+            text = " ".join(f"{name} {value:.3f}" for name, value in zip(parts, running.tolist(), strict=True))
             print(f"{spent:6.1f} min step {step} rate {rate:.2f} norm {norm:.1f} {text}", flush=True)
-        if rank == 0 and (done or time.monotonic() - told > 300):
+        if rank == 0 and (done or time.monotonic() - told > min(300, max(60, 3 * a.minutes))):
             told = time.monotonic()
             if not judged:
                 judges.refresh()
-                judged = [judges.some(16, np.random.default_rng(i), vary=False) for i in range(4)]
+                judged = [judges.some(16, np.random.default_rng(i), vary=False) for i in range(16)]
             views.refresh()
             report = {"minutes": before + spent, "step": step, "samples": drawn, "views": len(views)}
-            report |= {f"train {n}": v for n, v in running.items()} | evaluate(mean, task, judged, device)
+            report |= {f"train {n}": v for n, v in zip(parts, running.tolist(), strict=True)}
+            report |= evaluate(mean, task, judged, device)
             print(" ".join(f"{n} {v:.3f}" for n, v in report.items()), flush=True)
             _append(a.out / "curve.csv", report)
             state = {

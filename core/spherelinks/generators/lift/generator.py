@@ -37,7 +37,7 @@ class Lift:
     """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
 
     name: ClassVar[str] = "lift"
-    version: ClassVar[str] = "6"
+    version: ClassVar[str] = "7"
     fallback: ClassVar[str | None] = "inflate"
     heeds: ClassVar[tuple[str, ...]] = ()
     notes: ClassVar[tuple[str, ...]] = (
@@ -86,7 +86,7 @@ class LiftFlow(Lift):
     """
 
     name: ClassVar[str] = "lift-flow"
-    version: ClassVar[str] = "5"
+    version: ClassVar[str] = "6"
     fallback: ClassVar[str | None] = "lift"
     heeds: ClassVar[tuple[str, ...]] = ("diffusionSteps", "seed")
     notes: ClassVar[tuple[str, ...]] = ()

@@ -20,13 +20,24 @@ from spherelinks.generators.lift.layout import BIN, BINS, CHANNELS, ELEVATIONS, 
 
 @dataclass(frozen=True)
 class Shape:
-    """Channels at 1/4, 1/8 and 1/16 of the input, blocks at each going down and coming up, channels at 1/2."""
+    """Channels at 1/2, 1/4 and 1/8 of the input, blocks at each going down and coming up."""
 
-    widths: tuple[int, int, int] = (96, 160, 256)
-    down: tuple[int, int, int] = (1, 2, 2)
-    up: tuple[int, int] = (2, 2)
-    edge: int = 32
+    widths: tuple[int, int, int] = (128, 192, 256)
+    down: tuple[int, int, int] = (2, 4, 2)
+    up: tuple[int, int] = (2, 4)
     head: int = 32  # channels of a head of attention
+
+
+DROP = 0.1  # share of the pictures of a batch that a block leaves as they are, in training
+
+
+def kept(branch: Tensor, training: bool) -> Tensor:
+    """What a block adds to each picture of (B, ...), in training to some of them only (Huang et al. 2016): no block can
+    lean on what the ones before it made of the objects known by heart."""
+    if not training:
+        return branch
+    some = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) >= DROP
+    return branch * (some / (1 - DROP)).to(branch.dtype)
 
 
 class Residual(nn.Module):
@@ -43,7 +54,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.body[-1].weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.body(x)
+        return x + kept(self.body(x), self.training)
 
 
 class Attention(nn.Module):
@@ -71,8 +82,8 @@ class Attention(nn.Module):
             .permute(2, 0, 3, 1, 4)
         )
         seen = functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(batch, height * wide, width)
-        tokens = tokens + self.answer(seen)
-        tokens = tokens + self.think(self.norm2(tokens))
+        tokens = tokens + kept(self.answer(seen), self.training)
+        tokens = tokens + kept(self.think(self.norm2(tokens)), self.training)
         return tokens.transpose(1, 2).reshape(batch, width, height, wide)
 
 
@@ -129,15 +140,13 @@ class Network(nn.Module):
     """
 
     #: Parts of the parameters' names: first and last layers and the like, which train otherwise than the trunk does.
-    ends = ("outline", "coarse", "fine", "camera", "place", "gains")
+    ends = ("stem", "coarse", "fine", "camera", "place", "gains")
 
     def __init__(self, shape: Shape | None = None) -> None:
         super().__init__()
         shape = shape or Shape()
         a, b, c = shape.widths
-        edge = shape.edge
-        self.outline = nn.Conv2d(4 * CHANNELS, edge, 3, padding=1)
-        self.stem = nn.Conv2d(4 * edge, a, 1)
+        self.stem = nn.Conv2d(4 * CHANNELS, a, 3, padding=1)
         self.down = nn.ModuleList(
             [
                 _blocks(a, shape.down[0], None, 32),
@@ -149,11 +158,10 @@ class Network(nn.Module):
         self.grow = nn.ModuleList([nn.Conv2d(m + n, n, 1) for m, n in ((c, b), (b, a))])
         self.up = nn.ModuleList([_blocks(b, shape.up[0], None, 16), _blocks(a, shape.up[1], None, 32)])
         self.camera = Camera(c)
-        self.spread = nn.Conv2d(a, 4 * edge, 1)
-        self.join = nn.Conv2d(2 * edge, 2 * edge, 3, padding=1)
-        self.coarse = nn.Conv2d(2 * edge, 2 + BINS + 3 + 3, 1)
-        self.respread = nn.Conv2d(2 * edge, 4 * 12, 1)
-        self.fine = nn.Sequential(nn.Conv2d(12 + CHANNELS, 16, 3, padding=1), nn.SiLU(), nn.Conv2d(16, 2, 3, padding=1))
+        self.norm = nn.GroupNorm(8, a)
+        self.coarse = nn.Conv2d(a, 2 + BINS + 3 + 3, 1)
+        self.spread = nn.Conv2d(a, 4 * 16, 1)
+        self.fine = nn.Sequential(nn.Conv2d(16 + CHANNELS, 32, 3, padding=1), nn.SiLU(), nn.Conv2d(32, 2, 3, padding=1))
         self.gains = nn.Parameter(torch.ones(2))
         nn.init.zeros_(self.fine[-1].weight)
 
@@ -165,14 +173,12 @@ class Network(nn.Module):
         normal : (B, 3, S / 2, S / 2), not normalised; a training aid
         camera : (B, ELEVATIONS[2] + TANGENTS[2]), scores of the bins
         """
-        outline = functional.silu(self.outline(functional.pixel_unshuffle(x, 2)))
-        y = self.stem(functional.pixel_unshuffle(outline, 2))
+        y = self.stem(functional.pixel_unshuffle(x, 2))
         y, coarsest = walked(y, self.down, self.shrink, self.grow, self.up)
         camera = self.camera(coarsest)
-        y = functional.pixel_shuffle(self.spread(y), 2)
-        y = functional.silu(self.join(torch.cat([y, outline], 1)))
+        y = functional.silu(self.norm(y))
         depths, profile, back, normal = self.coarse(y).float().split([2, BINS, 3, 3], 1)
-        fine = functional.pixel_shuffle(self.respread(y), 2)
+        fine = functional.pixel_shuffle(self.spread(y), 2)
         fine = self.fine(torch.cat([fine, x.to(fine.dtype)], 1)).float()
         depths = functional.interpolate(depths, scale_factor=2.0, mode="bilinear", align_corners=False) + fine
         balloon = x[:, KNOWN - 1].float()

@@ -1,0 +1,84 @@
+"""Views that live on a GPU: a data set, or as much of it as the device holds. Batches are drawn and lit there.
+
+Making pictures takes a core 7 ms a view, so that a GPU would wait for sixteen cores; its own memory and arithmetic make
+them in a hundredth of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training import pictures
+from training.batches import MIX, Views
+
+SHARE = 0.65  # of the device's free memory, for the views
+MORE = 4096  # views that are brought at once
+OFTEN = 40  # batches between looks at what the builder has finished since
+
+
+class Resident:
+    """The views of `views` on a device. Where they are more than it holds, a random part, exchanged bit by bit."""
+
+    def __init__(self, views: Views, device: torch.device, seed: int) -> None:
+        self.views, self.device = views, device
+        self.names = [name for name in views.arrays[0] if name != "done"]
+        self.rng = np.random.default_rng(seed)
+        self.draw = torch.Generator(device).manual_seed(seed)
+        sample = {name: views.arrays[0][name][0] for name in self.names}
+        self.room = sum(len(array["done"]) for array in views.arrays)
+        if device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(device)
+            self.room = min(self.room, int(SHARE * free / sum(field.nbytes for field in sample.values())))
+        self.fields = {
+            name: torch.empty((self.room, *field.shape), dtype=torch.from_numpy(np.array(field)).dtype, device=device)
+            for name, field in sample.items()
+        }
+        self.kinds = np.zeros(self.room, np.int64)  # places in MIX
+        self.held = 0
+        self.brought = [np.zeros(len(array["done"]), bool) for array in views.arrays]
+        self.refresh()
+
+    def __len__(self) -> int:
+        return self.held
+
+    def refresh(self) -> None:
+        """Bring some of the finished views that are not here."""
+        left = MORE if self.held else self.room
+        for array, kinds, wanted, brought in zip(
+            self.views.arrays, self.views.kinds, self.views.wanted, self.brought, strict=True
+        ):
+            rows = np.flatnonzero(np.asarray(array["done"]) & wanted & ~brought)[:left]
+            if not len(rows):
+                continue
+            left -= len(rows)
+            brought[rows] = True
+            space = np.arange(self.held, min(self.room, self.held + len(rows)))
+            self.held += len(space)
+            places = np.concatenate([space, self.rng.integers(0, self.room, len(rows) - len(space))])
+            at = torch.from_numpy(places).to(self.device)
+            for name in self.names:
+                self.fields[name][at] = torch.from_numpy(np.array(array[name][rows])).to(self.device)
+            self.kinds[places] = [list(MIX).index(kind) for kind in kinds[rows]]
+        kinds = self.kinds[: self.held]
+        weight = np.array(list(MIX.values()))[kinds] / np.bincount(kinds)[kinds]
+        self.reach = torch.from_numpy(weight.cumsum() / weight.sum()).to(self.device)
+
+    def some(self, count: int, vary: bool = True) -> dict[str, Tensor]:
+        """A batch, as `training.batches.Views.some` makes it, channels last in memory."""
+        at = torch.searchsorted(self.reach, pictures.uniform(self.draw, count).double()).clamp(max=self.held - 1)
+        return pictures.batch({name: field[at] for name, field in self.fields.items()}, self.draw if vary else None)
+
+    def batches(self, count: int) -> Iterator[dict[str, Tensor]]:
+        """Endless batches, of which several are made at once."""
+        made = 0
+        while True:
+            several = self.some(4 * count)
+            for i in range(4):
+                yield {name: field[i * count : (i + 1) * count] for name, field in several.items()}
+            made += 4
+            if made % OFTEN == 0:
+                self.refresh()
