@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, help="of each process")
-    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches: on a GPU, one a core")
+    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches, where no GPU makes them")
     parser.add_argument(
         "--hold-out",
         nargs="*",
