@@ -53,10 +53,12 @@ def batch(fields: Fields, draw: torch.Generator | None) -> Fields:
 
 
 def uniform(draw: torch.Generator, *shape: int) -> Tensor:
+    """In 0..1, of that shape, on the generator's device."""
     return torch.rand(*shape, generator=draw, device=draw.device)
 
 
 def normal(draw: torch.Generator, *shape: int) -> Tensor:
+    """About 0, deviation 1, of that shape, on the generator's device."""
     return torch.randn(*shape, generator=draw, device=draw.device)
 
 

@@ -23,16 +23,18 @@ OFTEN = 40  # batches between looks at what the builder has finished since
 class Resident:
     """The views of `views` on a device. Where they are more than it holds, a random part, exchanged bit by bit."""
 
-    def __init__(self, views: Views, device: torch.device, seed: int) -> None:
+    def __init__(self, views: Views, device: torch.device, seed: int, room: int | None = None) -> None:
+        """room: views to hold at most; by default all, or on a GPU what SHARE of its free memory holds."""
         self.views, self.device = views, device
         self.names = [name for name in views.arrays[0] if name != "done"]
         self.rng = np.random.default_rng(seed)
         self.draw = torch.Generator(device).manual_seed(seed)
         sample = {name: views.arrays[0][name][0] for name in self.names}
-        self.room = sum(len(array["done"]) for array in views.arrays)
-        if device.type == "cuda":
+        if room is None and device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(device)
-            self.room = min(self.room, int(SHARE * free / sum(field.nbytes for field in sample.values())))
+            room = int(SHARE * free / sum(field.nbytes for field in sample.values()))
+        rows = sum(len(array["done"]) for array in views.arrays)
+        self.room = rows if room is None else min(room, rows)
         self.fields = {
             name: torch.empty((self.room, *field.shape), dtype=torch.from_numpy(np.array(field)).dtype, device=device)
             for name, field in sample.items()
@@ -46,23 +48,26 @@ class Resident:
         return self.held
 
     def refresh(self) -> None:
-        """Bring some of the finished views that are not here."""
-        left = MORE if self.held else self.room
+        """Bring some of the finished views that are not here, in place of others where there is no room."""
+        left, missing = (min(MORE, self.room) if self.held else self.room), 0
         for array, kinds, wanted, brought in zip(
             self.views.arrays, self.views.kinds, self.views.wanted, self.brought, strict=True
         ):
-            rows = np.flatnonzero(np.asarray(array["done"]) & wanted & ~brought)[:left]
-            if not len(rows):
-                continue
+            finished = np.asarray(array["done"]) & wanted
+            rows = np.sort(self.rng.permutation(np.flatnonzero(finished & ~brought))[:left])
             left -= len(rows)
             brought[rows] = True
-            space = np.arange(self.held, min(self.room, self.held + len(rows)))
-            self.held += len(space)
-            places = np.concatenate([space, self.rng.integers(0, self.room, len(rows) - len(space))])
+            missing += int((finished & ~brought).sum())
+            fresh = np.arange(self.held, min(self.room, self.held + len(rows)))
+            places = np.concatenate([fresh, self.rng.choice(self.held, len(rows) - len(fresh), replace=False)])
+            self.held += len(fresh)
             at = torch.from_numpy(places).to(self.device)
             for name in self.names:
                 self.fields[name][at] = torch.from_numpy(np.array(array[name][rows])).to(self.device)
             self.kinds[places] = [list(MIX).index(kind) for kind in kinds[rows]]
+        if not missing and sum(brought.sum() for brought in self.brought) > self.room:
+            for brought in self.brought:  # all have been here: from the beginning
+                brought[:] = False
         kinds = self.kinds[: self.held]
         weight = np.array(list(MIX.values()))[kinds] / np.bincount(kinds)[kinds]
         self.reach = torch.from_numpy(weight.cumsum() / weight.sum()).to(self.device)

@@ -83,7 +83,24 @@ def test_a_set_that_grows_is_brought_by_and_by(folder: Path, tmp_path: Path) -> 
         arrays[name][3:] = whole[name][3:]  # type: ignore[index]
     kept.refresh()
     assert len(kept) == 12
-    assert torch.equal(kept.fields["front"], torch.from_numpy(np.array(whole["front"])))
+    order = torch.from_numpy(np.array(whole["tangent"])).argsort()  # it tells views apart
+    assert torch.equal(
+        kept.fields["front"][kept.fields["tangent"].argsort()], torch.from_numpy(np.array(whole["front"]))[order]
+    )
+
+
+def test_a_set_that_is_too_large_is_exchanged(folder: Path) -> None:
+    whole = {name: torch.from_numpy(np.array(array)) for name, array in data.opened(folder).items()}
+    kept = Resident(Views([folder], ()), CPU, 0, room=7)
+    shown = set()
+    for _ in range(6):
+        kept.refresh()
+        assert len(kept) == 7
+        for i in range(7):  # every view in one piece, wherever it now stands
+            row = int((whole["tangent"] == kept.fields["tangent"][i]).nonzero()[0, 0])
+            assert all(torch.equal(kept.fields[name][i], whole[name][row]) for name in kept.names)
+            shown.add(row)
+    assert shown == set(range(12))
 
 
 def test_batches_are_drawn_by_kind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
