@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # All of it in one: data, network, sampler, and both into the package. From the root of the repository:
 #
-#   GLBS=../shared/data/train MANIFEST=../shared/data/manifest.csv training/all.sh 20 --device cuda --batch 512 --compile
+#   export GLBS=../shared/data/train MANIFEST=../shared/data/manifest.csv
+#   training/all.sh 20 --device cuda --batch 512 --rate 1.5 --compile
 #
 # Both may name several, in one order. Without GLBS it trains on procedural shapes alone. The network gets the minutes
 # given, the sampler a tenth of them. Training begins as soon as there are views and draws on what is built meanwhile.

@@ -84,7 +84,7 @@ def test_a_run_can_be_stopped_and_gone_on_with_and_exported(data: Path, tmp_path
 
 
 def test_a_run_goes_on_with_larger_pictures_and_counts_its_views(tmp_path: Path) -> None:
-    """As training/all.sh does: cheap views first, then of the size that the network is made for."""
+    """Cheap views first, then of the size that the network is made for."""
     states = []
     for side, batch, rates in ((32, 3, ("--end", "0.3")), (64, 2, ("--rate", "0.3"))):
         data = tmp_path / str(side)
