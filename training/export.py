@@ -85,6 +85,7 @@ def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> 
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
         tensor.external_data.add(key="location", value=files.weights)
+    del model.graph.value_info[:]  # shapes in between, a third of the file: ONNX Runtime works them out itself
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""

@@ -72,10 +72,10 @@ class Resident:
         weight = np.array(list(MIX.values()))[kinds] / np.bincount(kinds)[kinds]
         self.reach = torch.from_numpy(weight.cumsum() / weight.sum()).to(self.device)
 
-    def some(self, count: int, vary: bool = True) -> dict[str, Tensor]:
-        """A batch, as `training.batches.Views.some` makes it, channels last in memory."""
+    def some(self, count: int) -> dict[str, Tensor]:
+        """A batch, as `training.batches.Views.some` makes it."""
         at = torch.searchsorted(self.reach, pictures.uniform(self.draw, count).double()).clamp(max=self.held - 1)
-        return pictures.batch({name: field[at] for name, field in self.fields.items()}, self.draw if vary else None)
+        return pictures.batch({name: field[at] for name, field in self.fields.items()}, self.draw)
 
     def batches(self, count: int) -> Iterator[dict[str, Tensor]]:
         """Endless batches, of which several are made at once."""

@@ -109,7 +109,7 @@ def test_batches_are_drawn_by_kind(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(resident, "MIX", {"scan": 0.75, "procedural": 0.25})
     kept = Resident(views, CPU, 0)
     scans = kept.fields["tangent"][0]
-    drawn = torch.cat([kept.some(8, vary=False)["tangent"] for _ in range(25)])
+    drawn = torch.cat([kept.some(8)["tangent"] for _ in range(25)])
     assert (drawn == scans).float().mean() == pytest.approx(0.75, abs=0.12)
     batch = next(kept.batches(2))
     assert batch["x"].shape == (2, 20, 64, 64)
