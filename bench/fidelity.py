@@ -26,9 +26,8 @@ import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from spherelinks import generators
 from spherelinks.finishing import finish
-from spherelinks.generators.base import Camera, Frame, Volume
+from spherelinks.generators import registry
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.pose import stand
 from spherelinks.mesh.simplify import simplify
@@ -37,7 +36,8 @@ from spherelinks.options import Options
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame
 from spherelinks.picture.matte import matte
-from spherelinks.render.raster import visible
+from spherelinks.pixels.visible import visible
+from spherelinks.shape import Camera, Frame, Volume
 from spherelinks.texture.projection import project
 
 SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
@@ -83,7 +83,7 @@ def decibels(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def measure(framed: Frame, generator: str, texture_size: int) -> dict[str, float]:
     options = Options(generator=generator, texture_size=texture_size)
-    made = generators.load(generator)
+    made = registry.load(generator)
     volume = made.generate(framed, options, lambda share: None)
     assert isinstance(volume, Volume)
     asset = finish(volume, framed, options, source={}, name="asset", generator=made, progress=lambda share: None)

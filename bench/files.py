@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from finishing import FACES, noisy, picture
 
-from spherelinks.export import KINDS, convert
+from spherelinks.formats.writing import KINDS, convert
 from spherelinks.gltf.check import check
 from spherelinks.gltf.image import encoded
 from spherelinks.gltf.order import CACHE, misses, optimized
@@ -27,8 +27,8 @@ from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Compression, TextureFormat
+from spherelinks.pixels.padding import fill
 from spherelinks.texture.bake import bake
-from spherelinks.texture.padding import fill
 from spherelinks.texture.unwrap import unwrap
 
 

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from spherelinks.finishing import finish, warm_up
-from spherelinks.generators.base import Camera, Frame, Volume
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.creases import sharpened
 from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
+from spherelinks.shape import Camera, Frame, Volume
 
 FACES = 20_000
 _FRESH = """

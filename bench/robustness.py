@@ -22,12 +22,12 @@ from numba import njit
 
 from spherelinks.errors import SphereLinksError
 from spherelinks.finishing import finish, warm_up
-from spherelinks.generators.base import Frame, Shape, Volume
+from spherelinks.formats.reading import read
 from spherelinks.gltf.read import read as read_asset
 from spherelinks.mesh.distance import signed
-from spherelinks.mesh.files import read
 from spherelinks.mesh.topology import examine
 from spherelinks.options import Options
+from spherelinks.shape import Frame, Shape, Volume
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 

@@ -36,7 +36,7 @@ def child(which: str) -> dict[str, float]:
         import torch
         from safetensors.torch import load_file
 
-        from spherelinks.generators.lift.network import Network
+        from training.networks.lift import Network
 
         torch.set_num_threads(min(4, os.cpu_count() or 1))
         network = Network().eval().to(memory_format=torch.channels_last)

@@ -18,12 +18,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from spherelinks.generators import Frame, Volume, load
+from spherelinks.generators.registry import load
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame
 from spherelinks.picture.matte import matte
+from spherelinks.shape import Frame, Volume
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 STEPS = (1, 2, 4, 8, 12, 25, 50)

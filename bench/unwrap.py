@@ -23,10 +23,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks import generators
 from spherelinks.errors import GeneratorFailed
+from spherelinks.formats.reading import read
+from spherelinks.generators import registry
 from spherelinks.mesh.components import clean
-from spherelinks.mesh.files import read
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
@@ -82,7 +82,7 @@ def made() -> Iterator[Mesh]:
 
 
 def sampled() -> Iterator[Mesh]:
-    maker = generators.load("inflate")
+    maker = registry.load("inflate")
     for path in sorted(p for p in SAMPLES.iterdir() if p.suffix in (".jpg", ".png", ".webp")):
         decoded = decode(path.read_bytes())
         shape = maker.generate(frame(decoded, matte(decoded)), Options(), lambda share: None)

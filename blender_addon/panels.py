@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
-from . import objects, preferences, session, settings, thumbnails
+from . import history, objects, preferences, session, settings, thumbnails
 from .client.errors import Failure
 from .client.jobs import Job
 from .preferences import draw_server
@@ -129,6 +130,39 @@ class JobList(Sidebar):
         self.layout.operator("spherelinks.forget_all", icon="TRASH")
 
 
+class Past(Sidebar):
+    bl_idname = "SPHERELINKS_PT_history"
+    bl_parent_id = "SPHERELINKS_PT_main"
+    bl_label = "History"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        text = "Asking the server" if history.now.asking else "Refresh"
+        layout.operator("spherelinks.history_refresh", text=text, icon="FILE_REFRESH")
+        if history.now.trouble is not None:
+            tip(layout, history.now.trouble, context.region.width)
+        for job in history.now.jobs[: history.SHOWN]:
+            box = layout.box()
+            icon = thumbnails.icon(history.thumbnail(job))
+            if icon:
+                box.template_icon(icon_value=icon, scale=3.0)
+            done = job.get("status") == "COMPLETED"
+            state = "" if done else words("At work") if job.get("status") == "PROCESSING" else words("Failed")
+            row = box.row(align=True)
+            row.label(text=f"{history.name(job)}  {state}".rstrip(), translate=False)
+            offered: tuple[tuple[str, Any, bool], ...] = (
+                ("import", "IMPORT", done),
+                ("download", "FILE_TICK", done),
+                ("again", "FILE_REFRESH", True),
+                ("open", "URL", True),
+                ("delete", "TRASH", True),
+            )
+            for operator, symbol, shown in offered:
+                if shown:
+                    row.operator(f"spherelinks.history_{operator}", text="", icon=symbol).job_id = job["jobId"]
+
+
 def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where the picture comes from, and how it looks."""
     chosen = settings.chosen(context.scene)
@@ -195,4 +229,4 @@ def state(job: Job) -> str:
     return f"{text}, {job.progress} %" + (f", {job.eta} s" if job.eta is not None else "")
 
 
-classes = (Main, JobList, Options, Placement, Batch)
+classes = (Main, JobList, Options, Placement, Batch, Past)

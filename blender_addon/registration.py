@@ -8,7 +8,7 @@ from . import history, menus, operators, panels, preferences, session, settings,
 from .client.options import Description
 from .translations import translations
 
-_classes = (*preferences.classes, *settings.classes, *operators.classes, *panels.classes, *history.classes)
+_classes = (*preferences.classes, *settings.classes, *operators.classes, *panels.classes)
 
 
 def register() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Camera, Frame, Volume
 from spherelinks.mesh.surface import extract
+from spherelinks.shape import Camera, Frame, Volume
 
 ORTHOGRAPHIC = Camera(np.diag((1.0, 1.0, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
 """A camera on +Z whose picture spans -1 to 1 in x and y."""

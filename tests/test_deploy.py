@@ -10,7 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from spherelinks import cli
+from spherelinks.cli.main import parser
 
 ROOT = Path(__file__).parent.parent
 DEPLOY = ROOT / "deploy"
@@ -46,7 +46,7 @@ def test_every_container_starts_a_command_that_there_is():
     started = [service["command"] for service in COMPOSE["services"].values() if "command" in service]
     started += [container["args"] for container in containers()]
     for arguments in started:
-        cli.parser().parse_args(arguments)
+        parser().parse_args(arguments)
     assert {arguments[0] for arguments in started} == {"web", "worker"}
 
 

@@ -20,14 +20,14 @@ from torch import Tensor, nn
 
 from spherelinks.generators.lift.files import FLOW, FOLDER, LIFT
 from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
-from spherelinks.generators.lift.network import Network
-from spherelinks.generators.lift.velocity import Velocity
 from spherelinks.onnx import Files
 from spherelinks.picture.outline import CHANNELS as COLOURS
 from spherelinks.picture.outline import FOLDER as PICTURE
 from spherelinks.picture.outline import OUTLINE
 from spherelinks.picture.outline import SIDE as PICTURE_SIDE
-from spherelinks.picture.outline_network import Outline
+from training.networks.lift import Network
+from training.networks.outline import Outline
+from training.networks.velocity import Velocity
 
 NETWORKS: dict[str, tuple[type[nn.Module], Files, Path]] = {
     "lift": (Network, LIFT, FOLDER),

@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from spherelinks.generators.lift.files import FOLDER, LIFT
 from spherelinks.generators.lift.layout import COARSE, UNIT
-from spherelinks.generators.lift.network import Network
-from spherelinks.generators.lift.velocity import Velocity
-from spherelinks.picture.outline_network import Outline
 from training import losses
 from training.batches import Views
 from training.export import exported
+from training.networks.lift import Network
+from training.networks.outline import Outline
+from training.networks.velocity import Velocity
 from training.scenes import Scenes
 
 Batch = dict[str, Tensor]  # as `training.batches` makes it

@@ -1,6 +1,6 @@
 """What the user and scripts can do, by the module that does it."""
 
-from . import batch, connection, generate, jobs, place, sources
+from . import batch, connection, generate, history, jobs, place, sources
 
 classes = (
     *generate.classes,
@@ -9,4 +9,5 @@ classes = (
     *sources.classes,
     *batch.classes,
     *connection.classes,
+    *history.classes,
 )

@@ -11,8 +11,8 @@ from spherelinks.errors import SphereLinksError
 from spherelinks.options import Options
 
 if TYPE_CHECKING:
-    from spherelinks.generators.base import Surface
     from spherelinks.pipeline import Asset, finish, generate
+    from spherelinks.shape import Surface
 
 __version__ = version("spherelinks")
 __all__ = ["Asset", "Options", "SphereLinksError", "Surface", "__version__", "finish", "generate"]

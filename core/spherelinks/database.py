@@ -20,14 +20,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, DateTime, Engine, ForeignKey, Text, create_engine, event, func, text
+from sqlalchemy import BigInteger, Connection, DateTime, Engine, ForeignKey, Text, create_engine, event, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from typeid import TypeID
 
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable
-from spherelinks.jobs import queue
+from spherelinks.migrations import queue
 from spherelinks.postgres import EmbeddedPostgres
 
 PATIENCE_S = 5.0
@@ -424,6 +424,13 @@ def fetch_all(engine: Engine, query: LiteralString, parameters: Sequence[object]
             pooled.close()
 
 
+def driver(connection: Connection) -> psycopg.Connection[Any]:
+    """The psycopg connection underneath, inside the same transaction."""
+    found = connection.connection.driver_connection
+    assert isinstance(found, psycopg.Connection)
+    return found
+
+
 # --- migrations -----------------------------------------------------------------------------------------------------
 
 
@@ -451,7 +458,7 @@ def migrate(database: Engine | str) -> None:
         config = _alembic()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        queue.upgrade(connection)
+        queue.upgrade(driver(connection))
 
 
 def is_current(engine: Engine) -> bool:
@@ -463,7 +470,7 @@ def is_current(engine: Engine) -> bool:
         revision = MigrationContext.configure(connection).get_current_revision()
         known = [script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()]
         return (revision == known[0] or (revision is not None and revision not in known)) and queue.is_current(
-            connection
+            driver(connection)
         )
 
 

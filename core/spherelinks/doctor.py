@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import NamedTuple
 
-from spherelinks import __version__, generators, postgres
+from spherelinks import __version__, postgres
 from spherelinks.config import Settings
 from spherelinks.errors import SphereLinksError
+from spherelinks.generators import registry
 
 LIBRARIES = (
     "numpy",
@@ -57,10 +58,10 @@ def _checked(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _generators() -> Iterator[Finding]:
-    for name in generators.available():
+    for name in registry.available():
 
         def ready(name: str = name) -> str:
-            return f"'{name}' version {generators.load(name).version}, ready"
+            return f"'{name}' version {registry.load(name).version}, ready"
 
         yield _checked("generator", ready)
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from spherelinks import __version__
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Camera, Frame, Progress, Shape, Surface, Volume
 from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.distance import signed
+from spherelinks.mesh.nearest import Tree
 from spherelinks.mesh.normals import fan_normals, vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.repair import apart
@@ -28,11 +28,12 @@ from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine, twins
 from spherelinks.options import Measure, Options
+from spherelinks.pixels.padding import fill
 from spherelinks.render.images import portrait
+from spherelinks.shape import Camera, Frame, Progress, Shape, Surface, Volume
 from spherelinks.texture.bake import bake, look
 from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
-from spherelinks.texture.padding import fill
 from spherelinks.texture.tangents import tangents
 from spherelinks.texture.unwrap import unwrap
 
@@ -181,7 +182,7 @@ def finish(
         with stage("lods") as within:
             for level, ratio in enumerate(options.lods, 1):
                 fewer = round(len(faces) * ratio)
-                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose)
+                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose, sight.tree)
                 if abs(len(lod.faces) - fewer) > TOLERANCE * fewer:
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
@@ -258,7 +259,14 @@ def _size(options: Options) -> tuple[Measure, float]:
 
 
 def _level(
-    vertices: Vertices, faces: Faces, target: int, texture_size: int, shape: Shape, frame: Frame, pose: Pose
+    vertices: Vertices,
+    faces: Faces,
+    target: int,
+    texture_size: int,
+    shape: Shape,
+    frame: Frame,
+    pose: Pose,
+    known: Tree | None,
 ) -> Mesh:
     """A coarser version of a closed manifold, with `target` faces and a texture of its own.
 
@@ -269,7 +277,8 @@ def _level(
     vertices, faces = simplify(vertices, faces, target)
     fans, normals = fan_normals(vertices, faces, twins(faces))
     atlas = unwrap(vertices, faces, fans)
-    texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame))
+    sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, known)
+    texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight))
     positions, _ = apart(pose.place(vertices), faces)
     return Mesh(positions[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture)
 

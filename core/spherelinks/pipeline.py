@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import export, finishing, generators
+from spherelinks import finishing
 from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
-from spherelinks.generators.base import Frame, Generator, Shape, Surface
-from spherelinks.mesh import files
+from spherelinks.formats import reading, writing
+from spherelinks.generators import registry
+from spherelinks.generators.base import Generator
 from spherelinks.options import Options
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
+from spherelinks.shape import Frame, Shape, Surface
 
 MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
 PictureInput = str | Path | bytes | Image.Image | NDArray[np.uint8]
@@ -58,7 +60,7 @@ class Asset:
         lists them. Raises InvalidRequest for an ending that is not known.
         """
         target = Path(path)
-        export.save(export.convert(self.glb, export.kind_of(target)), target)
+        writing.save(writing.convert(self.glb, writing.kind_of(target)), target)
         return target
 
 
@@ -93,7 +95,7 @@ def generate(
     GeneratorFailed : no shape could be made
     """
     options = options or Options()
-    generator = generators.load(options.generator)
+    generator = registry.load(options.generator)
     clock = _Clock(progress)
 
     with clock.stage("decode"):
@@ -181,7 +183,7 @@ def _surface(mesh: MeshInput) -> Surface:
         case Surface():
             return mesh
         case str() | Path():
-            return files.read(Path(mesh))
+            return reading.read(Path(mesh))
         case (vertices, faces):
             return Surface(np.asarray(vertices, np.float32), np.asarray(faces, np.int32))
     raise InvalidRequest(
@@ -199,7 +201,7 @@ def _shape(
         if generator.fallback is None:
             raise
         note = f"{generator.name} failed and {generator.fallback} stood in: {error.message}"
-    stand_in = generators.load(generator.fallback)
+    stand_in = registry.load(generator.fallback)
     volume = stand_in.generate(framed, options, progress)
     return stand_in, replace(volume, notes=(note, *volume.notes))
 

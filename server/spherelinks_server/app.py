@@ -7,10 +7,11 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from spherelinks import __version__, generators
+from spherelinks import __version__
 from spherelinks.accounts import payments, plans
 from spherelinks.config import Settings
 from spherelinks.database import transaction
+from spherelinks.generators import registry
 from spherelinks.jobs import attempts
 from spherelinks.jobs.bell import Bell
 from spherelinks.picture.fetch import Guard
@@ -56,7 +57,7 @@ def create_app(
     if settings.plans is not None:
         with transaction(engine) as session:
             plans.apply(session, plans.read(settings.plans))
-    installed = generators.available()
+    installed = registry.available()
     app = OpenAPI(
         "spherelinks_server",
         info=Info(title="SphereLinks API", version=__version__, description=_DESCRIPTION),

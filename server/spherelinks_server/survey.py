@@ -13,7 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from spherelinks import generators
+from spherelinks.generators import registry
 
 _LIMIT_S = 120
 _log = logging.getLogger(__name__)
@@ -54,12 +54,12 @@ def _look() -> list[Finding]:
         return [Finding(**found) for found in json.loads(done.stdout.splitlines()[-1])]
     except (subprocess.SubprocessError, IndexError, ValueError):
         _log.exception("the generators could not be looked at")
-        return [Finding(name, None, "it could not be looked at") for name in generators.available()]
+        return [Finding(name, None, "it could not be looked at") for name in registry.available()]
 
 
 def _examine(name: str) -> Finding:
     try:
-        generator = generators.load(name)
+        generator = registry.load(name)
         return Finding(name, generator.version, None, getattr(generator, "heeds", ()))
     except Exception as error:
         return Finding(name, None, f"{type(error).__name__}: {error}")
@@ -67,4 +67,4 @@ def _examine(name: str) -> Finding:
 
 def main() -> None:
     """Print what is found as one line of JSON: what the other process runs."""
-    sys.stdout.write("\n" + json.dumps([asdict(_examine(name)) for name in generators.available()]) + "\n")
+    sys.stdout.write("\n" + json.dumps([asdict(_examine(name)) for name in registry.available()]) + "\n")

@@ -288,8 +288,8 @@ def history(ours, samples, out):
         while ours.client.background.busy() and time.monotonic() < deadline:
             ours.watch.tick()
             time.sleep(0.02)
-        assert ours.history._now.trouble is None, ours.history._now.trouble
-        return ours.history._now.jobs
+        assert ours.history.now.trouble is None, ours.history.now.trouble
+        return ours.history.now.jobs
 
     bpy.ops.spherelinks.history_refresh()
     listed = errands()

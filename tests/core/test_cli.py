@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spherelinks import cli
-from spherelinks.export import KINDS
+from spherelinks.cli.failing import EXIT_CODES
+from spherelinks.formats.writing import KINDS
 from spherelinks.options import MEASURES, Options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -270,4 +270,4 @@ def test_doctor_names_what_is_wrong(tmp_path):
 def test_the_documented_exit_codes_are_the_real_ones():
     page = (ROOT / "docs/cli.md").read_text()
     documented = {int(code): text for code, text in re.findall(r"^\| (\d+) \| (.+) \|$", page, re.MULTILINE)}
-    assert documented == {0: "success"} | {code: text for code, _, text in cli.EXIT_CODES}
+    assert documented == {0: "success"} | {code: text for code, _, text in EXIT_CODES}

@@ -14,7 +14,7 @@ from spherelinks import database
 from spherelinks.config import Settings
 from spherelinks.database import Account, connect, fetch_one, is_current, migrate, new_id, opened, transaction
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable
-from spherelinks.jobs import queue
+from spherelinks.migrations import queue
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_migrations_the_queue_lacks_are_applied(engine):
     before = queue._migrations()[-2]
     assert last == "03.04.00_50_post_add_retry_failed_job_procedure.sql", "undo the new last migration here instead"
     with engine.begin() as connection:
-        queue._mark(connection, before)
+        queue._mark(database.driver(connection), before)
     assert not is_current(engine)
     migrate(engine)
     assert is_current(engine)

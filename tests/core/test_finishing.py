@@ -23,10 +23,10 @@ from shapes import ball, checkerboard, mesh_of, noise, torus, volume_of
 
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.finishing import Finished, finish, warm_up
-from spherelinks.generators.base import Frame, Shape, Surface, Volume
+from spherelinks.formats.reading import read
 from spherelinks.mesh.distance import signed
-from spherelinks.mesh.files import read
 from spherelinks.options import Options
+from spherelinks.shape import Frame, Shape, Surface, Volume
 
 FRAME = checkerboard(256)
 

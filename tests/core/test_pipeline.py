@@ -13,8 +13,9 @@ from PIL import Image
 from shapes import mesh_of, torus
 
 import spherelinks
-from spherelinks import Options, export
+from spherelinks import Options
 from spherelinks.errors import Cancelled, GeneratorFailed, InvalidOption, InvalidRequest, NoObject, PictureUnreadable
+from spherelinks.formats import writing
 from spherelinks.pipeline import STAGES, generate
 
 SMALL = Options(texture_size=512)
@@ -174,7 +175,7 @@ def test_the_thumbnail_shows_the_asset_on_clear_ground(asset):
 
 
 def test_save_makes_the_file_that_the_ending_asks_for(asset, tmp_path):
-    assert asset.save(tmp_path / "a.usdz").read_bytes() == export.convert(asset.glb, "usdz")
+    assert asset.save(tmp_path / "a.usdz").read_bytes() == writing.convert(asset.glb, "usdz")
     with pytest.raises(InvalidRequest, match="fbx"):
         asset.save(tmp_path / "a.fbx")
     assert [path.name for path in tmp_path.iterdir()] == ["a.usdz"]

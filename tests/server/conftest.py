@@ -32,7 +32,7 @@ from werkzeug.test import TestResponse
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.config import Settings
 from spherelinks.database import Job, connect, migrate, transaction
-from spherelinks.jobs import attempts, files
+from spherelinks.jobs import attempts, paths
 from spherelinks.jobs.attempts import Attempt, Failure
 from spherelinks.storage import Storage, open_storage
 from spherelinks_server import create_app
@@ -112,7 +112,7 @@ class Caller:
     def complete(self, attempt: Attempt, glb: bytes, storage: Storage) -> bool:
         """Deliver the asset; whether it counts."""
         digest = hashlib.sha256(glb).hexdigest()
-        path = files.result(attempt.job_id, attempt.number, digest)
+        path = paths.result(attempt.job_id, attempt.number, digest)
         storage.put(path, glb)
         return attempts.complete(self.engine, attempt, path, digest, len(glb), {"faces": 12, "warnings": []})
 

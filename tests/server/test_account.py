@@ -10,9 +10,10 @@ import pytest
 from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
-from spherelinks import generators
-from spherelinks.accounts import accounts, closing, keys, ledger
+from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.database import transaction
+from spherelinks.generators import registry
+from spherelinks.jobs import closing
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
 from spherelinks.storage import Storage
@@ -92,7 +93,7 @@ def test_the_account_behind_a_key(caller: Caller, engine: Engine) -> None:
 
 def test_generators_describe_their_options_well_enough_to_build_a_form(caller: Caller) -> None:
     shown = {found["name"]: found for found in read(caller, "/v1/generators")["generators"]}
-    assert shown.keys() == set(generators.available())
+    assert shown.keys() == set(registry.available())
     assert [name for name, found in shown.items() if found["default"]] == ["lift"]
     inflate = shown["inflate"]
     assert (inflate["version"], inflate["ready"], inflate["problem"]) == ("1", True, None)

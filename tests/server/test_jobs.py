@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from spherelinks import export
 from spherelinks.accounts import keys, ledger
 from spherelinks.database import new_id, transaction
-from spherelinks.jobs import files
+from spherelinks.formats import writing
+from spherelinks.jobs import paths
 from spherelinks.jobs.attempts import Failure
 from spherelinks.storage import Storage
 from spherelinks_server import waiting
@@ -84,7 +84,7 @@ def test_a_job_shows_all_that_is_known(caller: Caller, storage: Storage, png: by
     status = caller.get(f"/v1/status/{job}").json
     assert status is not None
     assert status.items() <= shown.items()
-    assert shown["files"].keys() == {"glb", "picture", *export.KINDS}
+    assert shown["files"].keys() == {"glb", "picture", *writing.KINDS}
     assert shown["createdAt"] <= shown["startedAt"] <= shown["finishedAt"] < shown["expiresAt"]
 
 
@@ -146,7 +146,7 @@ def test_many_cancellations_at_once_give_one_credit_back(caller: Caller, engine:
 def test_a_deleted_job_is_gone_with_its_files_and_stays_paid(caller: Caller, storage: Storage, png: bytes) -> None:
     job = caller.submit(png)
     caller.finish(job, b"glTF", storage)
-    storage.put(files.beside(files.result(job, 1, hashlib.sha256(b"glTF").hexdigest()), "stl"), b"solid")
+    storage.put(paths.beside(paths.result(job, 1, hashlib.sha256(b"glTF").hexdigest()), "stl"), b"solid")
     paid = caller.rows()["balance"]
     assert remove(caller, job) == "deleted"
 
@@ -195,8 +195,8 @@ def test_every_kind_of_file(caller: Caller, storage: Storage, png: bytes) -> Non
         if expected is not None:
             assert response.data == expected
         else:
-            assert response.mimetype == export.KINDS[kind].media_type
-            assert response.data == export.convert(glb, kind)
+            assert response.mimetype == writing.KINDS[kind].media_type
+            assert response.data == writing.convert(glb, kind)
         assert caller.get(path, If_None_Match=response.headers["ETag"]).status_code == 304
         assert caller.get(path, Range="bytes=1-3").data == response.data[1:4]
         assert 'attachment; filename="job_' in response.headers["Content-Disposition"]
@@ -205,7 +205,7 @@ def test_every_kind_of_file(caller: Caller, storage: Storage, png: bytes) -> Non
 
 def test_what_a_client_sent_is_never_a_page(caller: Caller, storage: Storage, png: bytes) -> None:
     job = caller.submit(png)
-    storage.put(files.picture(job), b"<html><script>alert(1)</script>")
+    storage.put(paths.picture(job), b"<html><script>alert(1)</script>")
     response = caller.get(f"/v1/jobs/{job}/files/picture")
     assert response.mimetype == "application/octet-stream"
     assert response.headers["X-Content-Type-Options"] == "nosniff"

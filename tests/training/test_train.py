@@ -18,13 +18,13 @@ import torch
 
 from spherelinks.generators.lift.files import FLOW, LIFT
 from spherelinks.generators.lift.layout import CHANNELS, SIDE
-from spherelinks.generators.lift.network import Network
-from spherelinks.generators.lift.velocity import Velocity
 from spherelinks.onnx import session
 from spherelinks.picture import outline
-from spherelinks.picture.outline_network import Outline
 from training.batches import Views
 from training.export import examples, export, exported
+from training.networks.lift import Network
+from training.networks.outline import Outline
+from training.networks.velocity import Velocity
 from training.scenes import Scenes
 from training.train import orthogonal
 

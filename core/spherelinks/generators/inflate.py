@@ -15,9 +15,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Camera, Frame, Progress, Volume
 from spherelinks.options import Options
-from spherelinks.texture.padding import fill
+from spherelinks.pixels.padding import fill
+from spherelinks.shape import Camera, Frame, Progress, Volume
 
 #: Samples of the grid, spent on the box that the body fills, and the most along a side.
 SAMPLES, MOST = 128**3, 224

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from spherelinks import __version__
 from spherelinks.database import Job
-from spherelinks.generators.base import GROUP
+from spherelinks.generators.registry import GROUP
 from spherelinks.options import Options
 
 MARGIN = timedelta(minutes=10)

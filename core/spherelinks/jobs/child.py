@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from spherelinks.errors import GeneratorFailed, SphereLinksError
-from spherelinks.jobs import frames
+from spherelinks.jobs import wire
 from spherelinks.options import Options
 
 logger = logging.getLogger(__name__)
@@ -44,14 +44,14 @@ def main(runner: str, memory_limit_mb: int) -> None:
     generate: Runner = getattr(module, function)
     if hasattr(module, "warm_up"):
         module.warm_up()  # the first job should not wait for models and kernels
-    frames.write(answers, {"type": "ready"})
+    wire.write(answers, {"type": "ready"})
     while True:
         header, picture = requests.get()
-        frames.write(answers, *_answer(generate, header["options"], picture, answers))
+        wire.write(answers, *_answer(generate, header["options"], picture, answers))
 
 
 def _receive(stream: BinaryIO, requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
-    while (message := frames.read(stream)) is not None:
+    while (message := wire.read(stream)) is not None:
         requests.put(message)
     os._exit(0)
 
@@ -60,7 +60,7 @@ def _answer(
     generate: Runner, options: dict[str, Any], picture: bytes, answers: BinaryIO
 ) -> tuple[dict[str, Any], bytes]:
     def progress(stage: str, share: float) -> None:
-        frames.write(answers, {"type": "progress", "stage": stage, "share": share})
+        wire.write(answers, {"type": "progress", "stage": stage, "share": share})
 
     try:
         asset = generate(picture, Options(**options), progress)

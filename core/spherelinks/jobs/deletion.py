@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Engine, update
 
 from spherelinks.database import Job, transaction
-from spherelinks.jobs import attempts, files, status
+from spherelinks.jobs import attempts, paths, status
 from spherelinks.storage import Storage
 
 Outcome = Literal["cancelled", "deleted", "ended"]
@@ -33,5 +33,5 @@ def delete(engine: Engine, storage: Storage, account_id: str, job_id: str, *, sa
         ).one_or_none()
     if found is None:
         raise status.unknown_job(job_id)
-    files.delete(engine, storage, job_id, found.asset_path)
+    paths.delete(engine, storage, job_id, found.asset_path)
     return "deleted"

@@ -1,108 +1,116 @@
-"""Where a job's files lie in the storage, and the sweep of those that belong to no job.
-
-A picture is kept under its job's id rather than under its content's digest: no two jobs share one, so the sweep cannot
-take a picture from under a job that is just being accepted. An asset may be that of several jobs of one account
-(:mod:`spherelinks.jobs.cache`); what was made of it (its thumbnail, other formats) lies beside it, under its name with
-another suffix, and goes when it goes.
-"""
+"""A job's files by kind: its picture, its asset, and what is made of the asset when somebody first asks for it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from sqlalchemy import Engine, Select, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
-
-from spherelinks.database import Job, transaction
+from spherelinks.errors import AssetExpired, JobFailed, JobNotFinished, RateLimited, StorageUnavailable, UnknownFile
+from spherelinks.formats import writing
+from spherelinks.jobs import paths
+from spherelinks.jobs.status import JobStatus
 from spherelinks.storage import Head, Storage
 
-PICTURES = "pictures"
-RESULTS = "results"
+KINDS = ("glb", "picture", *writing.KINDS)
 
-SWEEP_AGE = timedelta(hours=1)
-"""A file this old whose job is not known, or has another result, will never be wanted."""
-
-_BATCH = 1000
-
-
-def picture(job_id: str) -> str:
-    """The path of a job's picture, as the client sent it."""
-    return f"{PICTURES}/{job_id}"
+_PICTURES = {
+    b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
+    b"\x89PNG": ("image/png", ".png"),
+    b"RIFF": ("image/webp", ".webp"),
+}
+_CONVERSIONS = threading.BoundedSemaphore(2)  # each may take all of a core and a few hundred MiB for seconds
+_PATIENCE_S = 10
 
 
-def result(job_id: str, attempt: int, sha256: str) -> str:
-    """The path of the GLB of that digest (hex) that one attempt made; the job's row says which attempt's counts.
+@dataclass(frozen=True)
+class File:
+    """A file in the storage, of ``size`` bytes, to be saved as ``name``. ``etag`` changes when the bytes do."""
 
-    Where a crash of the database had it forget a start, two attempts have the same number: the digest keeps either
-    from changing what the other was paid for.
+    path: str
+    size: int
+    etag: str
+    media_type: str
+    name: str
+
+
+def available(job: JobStatus) -> tuple[str, ...]:
+    """The kinds that :func:`find` has for the job as it stands."""
+    if is_expired(job):
+        return ()
+    picture = () if job.sandbox else ("picture",)
+    return picture if job.status != "COMPLETED" else ("glb", *picture, *writing.KINDS)
+
+
+def is_expired(job: JobStatus) -> bool:
+    """Whether the job's files were kept as long as they should."""
+    return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
+
+
+def find(storage: Storage, job: JobStatus, kind: str) -> File:
+    """The job's file of that kind, made of its asset and kept beside it if need be.
+
+    Raises UnknownFile for a kind that there is not, AssetExpired, JobNotFinished, JobFailed (for any but the picture),
+    RateLimited where too many others are just being made, StorageUnavailable.
     """
-    return f"{RESULTS}/{job_id}/{attempt}-{sha256[:16]}.glb"
+    if kind not in KINDS or (kind == "picture" and job.sandbox):
+        raise UnknownFile(f"There is no file of the kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
+    if is_expired(job):
+        raise AssetExpired(
+            f"The files of job '{job.job_id}' were kept until {job.expires_at:%Y-%m-%d} and are deleted.",
+            hint="Submit it again.",
+        )
+    if kind == "picture":
+        return _picture(storage, job)
+    path, size, sha256 = _asset(job)
+    if kind == "glb":
+        return File(path, size, sha256, "model/gltf-binary", job.asset_name)
+    described = writing.KINDS[kind]
+    made = paths.beside(path, described.suffix[1:])
+    head = _head(storage, made)
+    if head is None:
+        _convert(storage, path, kind, made)
+        head = storage.head(made)
+    return File(made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.job_id + described.suffix)
 
 
-def beside(asset_path: str, suffix: str) -> str:
-    """The path of what was made of an asset, by its suffix, such as ``png`` for the thumbnail."""
-    return f"{asset_path.removesuffix('.glb')}.{suffix}"
+def _asset(job: JobStatus) -> tuple[str, int, str]:
+    if job.error is not None:
+        raise JobFailed(job.error.message, reason=job.error.code, hint=job.error.hint)
+    if job.asset_path is None or job.asset_size is None or job.asset_sha256 is None:
+        raise JobNotFinished(
+            f"Job '{job.job_id}' is at {job.progress} %: {job.description}",
+            hint=f"Ask /v1/status/{job.job_id} until it is COMPLETED.",
+        )
+    return job.asset_path, job.asset_size, job.asset_sha256
 
 
-def delete(engine: Engine, storage: Storage, job_id: str, asset_path: str | None) -> None:
-    """Delete the files of a job that is marked as deleted, as far as no other job needs them.
-
-    What this leaves behind, because it is killed or another job is just deleted too, is swept.
-    Raises StorageUnavailable, DatabaseUnavailable.
-    """
-    storage.delete(picture(job_id))
-    if asset_path is None or not asset_path.startswith(f"{RESULTS}/"):
-        return
-    with transaction(engine) as session:
-        if session.scalars(_wanted(Job.asset_path).where(Job.asset_path == asset_path).limit(1)).first() is not None:
-            return
-    for head in [*storage.list(asset_path.rpartition("/")[0])]:
-        storage.delete(head.path)
+def _picture(storage: Storage, job: JobStatus) -> File:
+    path = paths.picture(job.job_id)
+    head = storage.head(path)
+    start = storage.read_range(path, 0, min(4, head.size))
+    found = (kind for mark, kind in _PICTURES.items() if start.startswith(mark))
+    media_type, suffix = next(found, ("application/octet-stream", ""))
+    return File(path, head.size, _plain(head.etag), media_type, f"{job.job_id}-picture{suffix}")
 
 
-def _wanted(column: InstrumentedAttribute[Any]) -> Select[Any]:
-    """Of the jobs whose files are kept."""
-    return select(column).where(Job.deleted_at.is_(None), or_(Job.expires_at.is_(None), Job.expires_at > func.now()))
+def _head(storage: Storage, path: str) -> Head | None:
+    try:
+        return storage.head(path)
+    except StorageUnavailable:
+        return None
 
 
-def sweep(engine: Engine, storage: Storage, older_than: timedelta = SWEEP_AGE) -> int:
-    """Delete what no job needs: pictures of jobs that were never accepted, results of attempts that did not count,
-    and the files of jobs that are deleted or have been kept as long as their plan says; how many.
-
-    Only files older than ``older_than`` are looked at: younger ones may belong to a job on its way in or out.
-    Raises StorageUnavailable, DatabaseUnavailable.
-    """
-    before = datetime.now(UTC) - older_than
-    deleted = 0
-    for folder, column, key in ((PICTURES, Job.id, _last_part), (RESULTS, Job.asset_path, _asset_beside)):
-        for batch in _batches(head for head in storage.list(folder) if head.modified < before):
-            keys = {head.path: key(head.path) for head in batch}
-            with transaction(engine) as session:
-                wanted = set(session.scalars(_wanted(column).where(column.in_(keys.values()))))
-            for path in (path for path, key_ in keys.items() if key_ not in wanted):
-                storage.delete(path)
-                deleted += 1
-    return deleted
+def _convert(storage: Storage, asset: str, kind: str, path: str) -> None:
+    if not _CONVERSIONS.acquire(timeout=_PATIENCE_S):
+        raise RateLimited(
+            "Too many files are being converted at the moment.", retry_after=_PATIENCE_S, hint="Try again shortly."
+        )
+    try:
+        storage.put(path, writing.convert(storage.get(asset), kind))
+    finally:
+        _CONVERSIONS.release()
 
 
-def _last_part(path: str) -> str:
-    return path.rpartition("/")[2]
-
-
-def _asset_beside(path: str) -> str:
-    """The path of the asset that a file lies beside, or is."""
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/{name.partition('.')[0]}.glb"
-
-
-def _batches(heads: Iterable[Head]) -> Iterable[list[Head]]:
-    batch: list[Head] = []
-    for head in heads:
-        batch.append(head)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _plain(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')

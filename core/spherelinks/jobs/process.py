@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.jobs import frames
+from spherelinks.jobs import wire
 from spherelinks.jobs.attempts import Failure
 
 PULSE_S = 0.2
@@ -137,12 +137,12 @@ class ChildProcess:
 
     def _send(self, pipe: Any, picture: bytes, options: dict[str, Any]) -> None:
         with suppress(OSError):  # a child that is gone is noticed by the end of its answers
-            frames.write(pipe, {"options": options}, picture)
+            wire.write(pipe, {"options": options}, picture)
 
 
 def _receive(stream: BinaryIO, inbox: queue.SimpleQueue[Message | None]) -> None:
     try:
-        while (message := frames.read(stream)) is not None:
+        while (message := wire.read(stream)) is not None:
             inbox.put(message)
     except (OSError, ValueError):
         pass  # closed under our hands, or not a message

@@ -10,15 +10,14 @@ call in transactions of their own, where one does.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import LiteralString
 
-import psycopg
 from procrastinate import App, SyncPsycopgConnector
 from procrastinate.exceptions import ConnectorException
-from procrastinate.schema import SchemaManager, migrations_path
-from psycopg import sql
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from spherelinks import database
 
 TASK = "spherelinks.generate"
 CHANNEL = "procrastinate_any_queue_v1"
@@ -54,7 +53,7 @@ def priority(submitted: datetime, head_start_s: int) -> int:
 def push(session: Session, job_id: str, priority: int) -> int:
     """Queue a wake-up call for the job inside the session's transaction, and return its id."""
     try:
-        task = _app.configure_task(TASK, connection=_driver(session.connection()), priority=priority)
+        task = _app.configure_task(TASK, connection=database.driver(session.connection()), priority=priority)
         return task.defer(job_id=job_id)
     except ConnectorException as error:
         raise (error.__cause__ or error) from None  # the driver's own, which everybody here understands
@@ -87,48 +86,3 @@ def sweep(session: Session) -> int:
         )
     )
     return len(swept.all())
-
-
-# --- schema ---------------------------------------------------------------------------------------------------------
-
-
-def install(connection: Connection) -> None:
-    """Make the tables of the installed Procrastinate. The table's comment keeps their version."""
-    _run(connection, SchemaManager.get_schema().encode())
-    _mark(connection, _migrations()[-1])
-
-
-def upgrade(connection: Connection) -> None:
-    """Apply the migrations that the installed Procrastinate has and the database lacks, in order."""
-    for name in _missing(connection):
-        _run(connection, (migrations_path / name).read_bytes())
-        _mark(connection, name)
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether the queue's tables are those of the installed Procrastinate."""
-    return not _missing(connection)
-
-
-def _migrations() -> list[str]:
-    return sorted(path.name for path in migrations_path.glob("*.sql"))
-
-
-def _missing(connection: Connection) -> list[str]:
-    applied = connection.exec_driver_sql("SELECT obj_description('procrastinate_jobs'::regclass)").scalar_one()
-    return [name for name in _migrations() if name > applied]
-
-
-def _mark(connection: Connection, name: str) -> None:
-    _run(connection, sql.SQL("COMMENT ON TABLE procrastinate_jobs IS {}").format(name).as_bytes())
-
-
-def _run(connection: Connection, script: bytes) -> None:
-    """Run several statements, without parameters, on the driver's own connection."""
-    _driver(connection).execute(script)
-
-
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, psycopg.Connection)
-    return driver

@@ -13,7 +13,7 @@ from spherelinks.accounts import ledger, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.database import ApiKey, IdempotencyKey, Job, new_id, transaction
 from spherelinks.errors import IdempotencyMismatch, KeyCapReached, RequestInFlight
-from spherelinks.jobs import cache, files, line, queue, sandbox, webhooks
+from spherelinks.jobs import cache, line, paths, queue, sandbox, webhooks
 from spherelinks.options import Options
 from spherelinks.storage import Storage
 
@@ -63,7 +63,7 @@ def submit(
     DatabaseUnavailable; nothing is accepted or spent then.
     """
     job_id = new_id("job")
-    storage.put(files.picture(job_id), picture)
+    storage.put(paths.picture(job_id), picture)
     sample = sandbox.sample(storage) if principal.sandbox else None
     with transaction(engine) as session:
         if idempotency is not None:

@@ -25,7 +25,7 @@ from spherelinks import logs, telemetry
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, opened, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import attempts, courier, files, queue, submission
+from spherelinks.jobs import attempts, courier, paths, queue, submission
 from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, Attempt, Failure
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
@@ -214,13 +214,13 @@ class _Worker:
             if self.hurry.is_set():
                 raise _Stopped
 
-        picture = self._storage.get(files.picture(attempt.job_id))
+        picture = self._storage.get(paths.picture(attempt.job_id))
         return child.run(picture, attempt.options, limit_s=self._settings.job_time_limit_s, pulse=pulse)
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
         digest = hashlib.sha256(made.glb).hexdigest()
-        path = files.result(attempt.job_id, attempt.number, digest)
-        self._storage.put_all({files.beside(path, "png"): made.thumbnail, path: made.glb})
+        path = paths.result(attempt.job_id, attempt.number, digest)
+        self._storage.put_all({paths.beside(path, "png"): made.thumbnail, path: made.glb})
         return partial(
             attempts.complete, self._engine, attempt, path, digest, len(made.glb), made.report, thumbnail=True
         )
@@ -248,7 +248,7 @@ class _Worker:
         courier.deliver_due(self._engine, self._storage, self._guard)
 
     def _sweep(self) -> None:
-        files.sweep(self._engine, self._storage)
+        paths.sweep(self._engine, self._storage)
         with transaction(self._engine) as session:
             queue.sweep(session)
             submission.sweep_idempotency(session)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
-from spherelinks.generators.base import Frame
 from spherelinks.picture.decode import Picture
+from spherelinks.shape import Frame
 
 Floats = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
-from spherelinks.picture import ground, outline
+from spherelinks.picture import background, outline
 from spherelinks.picture.decode import Picture
 from spherelinks.picture.guided import guided_filter
 
@@ -66,7 +66,7 @@ def _stands_out(rgb: Bytes) -> Floats:
             hint=f"Send at least {_MIN_SIDE} pixels a side; 512 and more give a good texture.",
         )
     small = _lab(_shrunk(rgb, _WORK))
-    model = ground.fit(small)
+    model = background.fit(small)
     if model.scatter > _BUSY and (found := _recognised(rgb)) is not None:
         return found
     left, top, right, bottom = _surroundings(*model.compare(small), width, height)
@@ -109,7 +109,7 @@ def _is_cropped(found: Floats) -> bool:
     return float(np.mean(sides)) > _MAX_OUTLINE or min(sides) > 0
 
 
-def _surroundings(distance: Floats, shadow: ground.Mask, width: int, height: int) -> tuple[int, int, int, int]:
+def _surroundings(distance: Floats, shadow: background.Mask, width: int, height: int) -> tuple[int, int, int, int]:
     """Left, top, right, bottom, px of the full picture: where the object is, with a margin."""
     labels, stats = _parts(_opened((distance > _FAR) & ~shadow))
     kept = stats[np.unique(labels[labels > 0])]
@@ -124,7 +124,7 @@ def _surroundings(distance: Floats, shadow: ground.Mask, width: int, height: int
     return left, top, right, bottom
 
 
-def _grab_cut(rgb: Bytes, distance: Floats, shadow: ground.Mask) -> Bytes:
+def _grab_cut(rgb: Bytes, distance: Floats, shadow: background.Mask) -> Bytes:
     """(H, W) uint8 0 or 1: graph cut between the colours of what is near the ground and of what is far from it."""
     likely = _opened((distance > _FAR) & ~shadow) > 0
     state = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)

@@ -12,9 +12,9 @@ from PIL import Image
 
 from spherelinks.gltf.pack import Mesh
 from spherelinks.gltf.read import read
+from spherelinks.pixels.visible import visible
 from spherelinks.render.camera import View, look
 from spherelinks.render.light import ENCODED, KEY, LINEAR, shade
-from spherelinks.render.raster import visible
 from spherelinks.render.shadow import contact_shadow
 
 THUMBNAIL_SIZE = 512

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.pixels.depth import depth_buffer
 from spherelinks.render.camera import MARGIN, View
-from spherelinks.texture.raster import depth_buffer
 
 #: Samples along each side of the ground that is looked at, and its side in the object's greatest extents.
 CELLS, REACH = 96, 1.6

@@ -10,15 +10,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Frame, Shape, Surface
-from spherelinks.mesh.nearest import nearest
+from spherelinks.mesh.nearest import Tree, nearest, tree
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.pixels.depth import depth_buffer
+from spherelinks.pixels.srgb import encoded, linear
+from spherelinks.shape import Frame, Shape, Surface
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import carry, colors
-from spherelinks.texture.light import encoded, linear
 from spherelinks.texture.projection import project
-from spherelinks.texture.raster import depth_buffer
 from spherelinks.texture.unwrap import Atlas
 
 DEPTH_SIZE = 1024
@@ -47,6 +47,7 @@ class Sight:
     bias : how far behind it a point still counts as seen, in the vertices' unit
     area : of the surface in the picture, square pixels, front and back
     offset : (V, 3) float32, what is added to the shape's own colours at each vertex
+    tree : of a shape that is a surface, for its nearest points; None of a volume
     """
 
     matrix: NDArray[np.float64]
@@ -56,16 +57,30 @@ class Sight:
     bias: float
     area: float
     offset: NDArray[np.float32]
+    tree: Tree | None
 
 
-def look(vertices: Vertices, normals: NDArray[np.float32], faces: Faces, shape: Shape, frame: Frame) -> Sight:
-    """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3)."""
+def look(
+    vertices: Vertices,
+    normals: NDArray[np.float32],
+    faces: Faces,
+    shape: Shape,
+    frame: Frame,
+    known: Tree | None = None,
+) -> Sight:
+    """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3).
+
+    known : the tree of the shape, where it was made before
+    """
     offset, camera = np.zeros((len(vertices), 3), np.float32), shape.camera
+    if known is None and isinstance(shape, Surface):
+        known = tree(shape.vertices, shape.faces)
     if camera is None:
         nothing = np.zeros((1, 1), np.float32)
-        return Sight(np.zeros((4, 4)), np.zeros(4), nothing, nothing[:0, :0], 0.0, 0.0, offset)
+        return Sight(np.zeros((4, 4)), np.zeros(4), nothing, nothing[:0, :0], 0.0, 0.0, offset, known)
     if isinstance(shape, Surface):
-        own = colors(shape, nearest(vertices, shape.tree))
+        assert known is not None
+        own = colors(shape, nearest(vertices, known))
     else:
         own = _sampled(shape.color, (vertices - shape.origin) / float(shape.spacing))
     strength = picture_strength(frame.matte)
@@ -76,7 +91,7 @@ def look(vertices: Vertices, normals: NDArray[np.float32], faces: Faces, shape: 
     shown, trust = _seen(_traits(vertices, normals, matrix, eye), matrix, soft, strength, depth, bias)
     offset = carried(vertices, faces, shown - own, trust)
     area = _area(project(vertices, camera, len(frame.rgb)), faces)
-    return Sight(matrix, eye, strength, depth, bias, area, offset)
+    return Sight(matrix, eye, strength, depth, bias, area, offset, known)
 
 
 def bake(
@@ -110,7 +125,8 @@ def bake(
     traits = _traits(points, normals[atlas.fan], sight.matrix, sight.eye)
     picture, strength = _scaled(frame.rgb, sight, _area(uv, atlas.faces))
     if isinstance(shape, Surface):
-        known = carry(points, atlas.uv, atlas.faces, size, shape)
+        assert sight.tree is not None
+        known = carry(points, atlas.uv, atlas.faces, size, shape, sight.tree)
         grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
     else:
         known = np.zeros((0, 0, 3), np.uint8)

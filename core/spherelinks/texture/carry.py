@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Surface
-from spherelinks.mesh.nearest import Nearest, nearest
+from spherelinks.mesh.nearest import Nearest, Tree, nearest
 from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.shape import Surface
 from spherelinks.texture.texels import blended, locate
 
 #: Where a mesh has neither colours nor textures: light grey, sRGB.
@@ -21,14 +21,17 @@ _STEPS = np.linspace(0, 1, 4096)
 _BYTE = np.where(_STEPS <= 0.0031308, _STEPS * 12.92, 1.055 * _STEPS ** (1 / 2.4) - 0.055) * 255 + 0.5
 
 
-def carry(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, surface: Surface) -> NDArray[np.uint8]:
+def carry(
+    points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, surface: Surface, tree: Tree
+) -> NDArray[np.uint8]:
     """(size, size, 3) uint8 sRGB: in each texel that a face covers, the colour of the surface's nearest point.
 
-    points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in 0..1; faces (F, 3) int32 into both.
+    points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in 0..1; faces (F, 3) int32 into both;
+    tree of the surface.
     """
     texture = np.zeros((size * size, 3), np.uint8)
     texel, face, weights = locate(uv, faces, size)
-    texture[texel] = colors(surface, nearest(blended(points, faces, face, weights), surface.tree))
+    texture[texel] = colors(surface, nearest(blended(points, faces, face, weights), tree))
     return texture.reshape(size, size, 3)
 
 

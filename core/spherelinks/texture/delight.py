@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Camera
 from spherelinks.mesh.topology import Faces, Vertices
-from spherelinks.render.raster import visible
-from spherelinks.texture.light import encoded, linear
+from spherelinks.pixels.srgb import encoded, linear
+from spherelinks.pixels.visible import visible
+from spherelinks.shape import Camera
 from spherelinks.texture.projection import project
 
 #: Side at which normals and light are looked at, px.

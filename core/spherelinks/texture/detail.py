@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.topology import Faces, Vertices
-from spherelinks.texture.padding import fill
-from spherelinks.texture.raster import depth_buffer
+from spherelinks.pixels.depth import depth_buffer
+from spherelinks.pixels.padding import fill
 from spherelinks.texture.texels import blended, locate
 from spherelinks.texture.unwrap import Atlas
 

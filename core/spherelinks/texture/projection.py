@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Camera
+from spherelinks.shape import Camera
 
 
 def project(points: NDArray[np.floating], camera: Camera, size: int) -> NDArray[np.float64]:

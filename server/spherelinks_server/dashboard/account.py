@@ -8,9 +8,10 @@ from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from spherelinks.accounts import closing, sessions, users
+from spherelinks.accounts import sessions, users
 from spherelinks.database import transaction
 from spherelinks.errors import InvalidRequest, RateLimited
+from spherelinks.jobs import closing
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
 

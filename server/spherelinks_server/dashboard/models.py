@@ -9,9 +9,9 @@ from typing import Any
 from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from spherelinks import export
 from spherelinks.errors import UnknownJob
-from spherelinks.jobs import deletion, exports, status
+from spherelinks.formats import writing
+from spherelinks.jobs import deletion, files, status
 from spherelinks.jobs.status import JobStatus
 from spherelinks.options import Options
 from spherelinks_server import assets, dashboard, headers
@@ -71,7 +71,7 @@ def card(job_id: str) -> str:
 @pages.get("/<job_id>/files/<kind>")
 def file(job_id: str, kind: str) -> Response:
     """One of its files, made if need be. Whatever is in it, a browser does not take it for a page of this server."""
-    found = exports.find(services().storage, find(job_id), kind)
+    found = files.find(services().storage, find(job_id), kind)
     response = assets.send(services().storage, found.path, found.size, found.etag, found.name, found.media_type)
     response.headers["Content-Security-Policy"] = headers.FILE_POLICY
     return response
@@ -95,12 +95,12 @@ def find(job_id: str) -> JobStatus:
 
 def picture_of(job_id: str) -> bytes:
     """Its picture. Raises UnknownJob, AssetExpired, StorageUnavailable."""
-    return services().storage.get(exports.find(services().storage, find(job_id), "picture").path)
+    return services().storage.get(files.find(services().storage, find(job_id), "picture").path)
 
 
 def _shown(job_id: str) -> dict[str, Any]:
     model = find(job_id)
-    kinds = [(kind, one.description) for kind, one in export.KINDS.items() if kind in exports.available(model)]
+    kinds = [(kind, one.description) for kind, one in writing.KINDS.items() if kind in files.available(model)]
     order = [*Options().model_dump(by_alias=True)]
     # the database keeps them in an order of its own
     asked = sorted(model.options.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))

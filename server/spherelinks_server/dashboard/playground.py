@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from spherelinks import errors
 from spherelinks.accounts.keys import Principal
-from spherelinks.generators.base import not_installed
+from spherelinks.generators.registry import not_installed
 from spherelinks.jobs import submission
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks_server.dashboard import fields, gate, models

@@ -12,8 +12,8 @@ from flask import Response, request
 from flask_openapi3.models.tag import Tag
 
 from spherelinks import errors
-from spherelinks.generators.base import not_installed
-from spherelinks.jobs import exports, outbound, submission
+from spherelinks.generators.registry import not_installed
+from spherelinks.jobs import files, outbound, submission
 from spherelinks.jobs import status as jobs
 from spherelinks.jobs.submission import Idempotency
 from spherelinks_server import access, assets
@@ -196,7 +196,7 @@ def download(path: JobPath) -> Response:
 def send(job: jobs.JobStatus, kind: str) -> Response:
     """The answer to GET for a job's file of that kind."""
     storage = services().storage
-    file = exports.find(storage, job, kind)
+    file = files.find(storage, job, kind)
     return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from flask import Response
 from flask_openapi3.models.tag import Tag
 
-from spherelinks import errors, export
+from spherelinks import errors
+from spherelinks.formats import writing
 from spherelinks.jobs import deletion
 from spherelinks.jobs import status as jobs
 from spherelinks.jobs.status import JobStatus
@@ -25,7 +26,7 @@ TAG = Tag(name="Jobs", description="What was asked for, how far it is, and its f
 
 _ONE = (errors.InvalidKey, errors.MissingScope, errors.UnknownJob, errors.RateLimited, errors.ServiceError)
 _MEDIA_TYPES = sorted(
-    {assets.MEDIA_TYPE, "image/jpeg", "image/png", "image/webp"} | {kind.media_type for kind in export.KINDS.values()}
+    {assets.MEDIA_TYPE, "image/jpeg", "image/png", "image/webp"} | {kind.media_type for kind in writing.KINDS.values()}
 )
 _ANY_FILE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _MEDIA_TYPES}
 

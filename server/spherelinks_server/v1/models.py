@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from spherelinks.jobs import exports
+from spherelinks.jobs import files
 from spherelinks.options import Options
 
 JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
@@ -376,7 +376,7 @@ class JobPath(BaseModel):
 
 
 class FilePath(JobPath):
-    kind: str = Field(description="Which file.", json_schema_extra={"enum": list(exports.KINDS)})
+    kind: str = Field(description="Which file.", json_schema_extra={"enum": list(files.KINDS)})
 
 
 REQUESTS: tuple[type[BaseModel], ...] = (GenerateRequest, WebhookRequest, CheckoutRequest)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from spherelinks.jobs import exports
+from spherelinks.jobs import files
 from spherelinks.jobs.status import JobStatus
 
 _ETA_FROM = 10
@@ -41,7 +41,7 @@ def whole(job: JobStatus) -> dict[str, Any]:
         "createdAt": moment(job.created_at),
         "startedAt": moment(job.started_at),
         "finishedAt": moment(job.finished_at),
-        "files": {kind: f"{base}/files/{kind}" for kind in exports.available(job)},
+        "files": {kind: f"{base}/files/{kind}" for kind in files.available(job)},
     }
 
 

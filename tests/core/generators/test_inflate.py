@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Frame, Volume, available, load
 from spherelinks.generators.inflate import SAMPLES, THICKNESS, Inflate
+from spherelinks.generators.registry import available, load
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
 from spherelinks.options import Options
+from spherelinks.shape import Frame, Volume
 from spherelinks.texture.projection import project
 
 

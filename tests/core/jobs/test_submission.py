@@ -12,7 +12,7 @@ from spherelinks.accounts import ledger
 from spherelinks.accounts.ledger import Balance
 from spherelinks.database import transaction
 from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, StorageUnavailable
-from spherelinks.jobs import attempts, files, queue, submission
+from spherelinks.jobs import attempts, paths, queue, submission
 from spherelinks.options import Options
 
 
@@ -27,7 +27,7 @@ def counts(engine):
 
 def test_an_accepted_job_has_its_picture_its_hold_and_its_place_in_the_queue(desk, engine, storage):
     job = desk.submit("succeed", seed=7, texture_size=512)
-    assert storage.get(files.picture(job)) == b"succeed"
+    assert storage.get(paths.picture(job)) == b"succeed"
     assert counts(engine) == (1, 1, 1)
     assert desk.balance() == Balance(9, 1)
     now = desk.read(job)

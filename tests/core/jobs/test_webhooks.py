@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from spherelinks.database import Delivery, Webhook, transaction
 from spherelinks.errors import InvalidRequest, UnknownWebhook
-from spherelinks.jobs import attempts, courier, files, submission, webhooks
+from spherelinks.jobs import attempts, courier, paths, submission, webhooks
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
 from spherelinks.picture.fetch import Guard
@@ -72,7 +72,7 @@ def end(engine, job, failure=None):
     if failure is not None:
         assert attempts.fail(engine, attempt, failure)
     else:
-        assert attempts.complete(engine, attempt, files.result(job, 1, "00"), "ab" * 32, 4, {})
+        assert attempts.complete(engine, attempt, paths.result(job, 1, "00"), "ab" * 32, 4, {})
 
 
 def believes(secret, headers, body):
@@ -272,7 +272,7 @@ def test_a_failed_job_sends_no_asset(desk, engine, storage, receiver):
 def test_an_address_that_refuses_for_good_is_not_tried_again(desk, engine, storage, receiver, answer, state):
     receiver.answers["/a"] = [answer]
     job = submit_to(desk, f"{receiver.url}/a")
-    desk.storage.put(files.result(job, 1, "00"), b"glTF")
+    desk.storage.put(paths.result(job, 1, "00"), b"glTF")
     end(engine, job)
     deliver(engine, storage, receiver)
     assert desk.read(job).output_state == state

@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from spherelinks.accounts.ledger import Balance
 from spherelinks.database import transaction
-from spherelinks.jobs import attempts, files, queue
+from spherelinks.jobs import attempts, paths, queue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
@@ -74,7 +74,7 @@ def test_a_job_becomes_an_asset_and_costs_one_credit(desk, storage):
     glb = storage.get(done.asset_path)
     assert glb == b"glTFwork 1.0"
     assert done.thumbnail
-    assert storage.get(files.beside(done.asset_path, "png")) == b"PNG of work 1.0"
+    assert storage.get(paths.beside(done.asset_path, "png")) == b"PNG of work 1.0"
     assert (done.asset_size, done.asset_sha256) == (len(glb), hashlib.sha256(glb).hexdigest())
     assert done.report["options"]["seed"] == 5
     assert done.report["letters"] == "äöü 漢"
@@ -158,7 +158,7 @@ def test_a_killed_child_is_replaced_and_its_job_tried_again(desk, engine, tmp_pa
         done = desk.ended(job)
     assert done.status == "COMPLETED"
     assert attempts_of(engine, job) == (3, 2)
-    assert done.asset_path == files.result(job, 3, done.asset_sha256)
+    assert done.asset_path == paths.result(job, 3, done.asset_sha256)
     assert desk.balance() == Balance(9, 0)
 
 
@@ -220,7 +220,7 @@ def test_a_killed_worker_takes_its_child_along_and_another_finishes_the_job(desk
     eventually(lambda: not is_alive(child), 5)
     with engine.begin() as connection:  # the second time it shall not hang
         connection.execute(text("UPDATE jobs SET crashes = 0"))
-    desk.storage.put(files.picture(job), b"succeed")
+    desk.storage.put(paths.picture(job), b"succeed")
     began = time.monotonic()
     with desk.working():
         done = desk.ended(job)
@@ -251,7 +251,7 @@ def test_what_outlasts_the_drain_is_queued_again_and_no_crash(desk, engine, sett
     assert not is_alive(child)
     assert desk.read(job).stage == "queued"
     assert attempts_of(engine, job) == (1, 0)
-    desk.storage.put(files.picture(job), b"succeed")
+    desk.storage.put(paths.picture(job), b"succeed")
     with desk.working():
         assert desk.ended(job).status == "COMPLETED"
 
@@ -316,7 +316,7 @@ def test_a_start_that_a_crash_of_the_database_undid_may_happen_twice_and_counts_
 
     for glb in (b"one's", b"the other's"):
         digest = hashlib.sha256(glb).hexdigest()
-        path = files.result(job, first.number, digest)
+        path = paths.result(job, first.number, digest)
         storage.put(path, glb)
         assert attempts.complete(engine, first, path, digest, len(glb), {}) == (glb == b"one's")
     assert storage.get(desk.read(job).asset_path) == b"one's"
@@ -340,7 +340,7 @@ def test_a_stopped_worker_that_wakes_up_kills_its_superseded_child(desk, engine,
     child = int(written(noted))
     worker.send_signal(signal.SIGSTOP)
     silence(engine)
-    desk.storage.put(files.picture(job), b"succeed")
+    desk.storage.put(paths.picture(job), b"succeed")
     with desk.working():
         assert desk.ended(job).status == "COMPLETED"
         worker.send_signal(signal.SIGCONT)

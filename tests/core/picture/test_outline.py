@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks.picture import ground
+from spherelinks.picture import background
 from spherelinks.picture.decode import Picture
 from spherelinks.picture.matte import matte
 from spherelinks.picture.outline import CHANNELS, SIDE, channels, likely
@@ -45,7 +45,7 @@ def busy(seed: int) -> tuple[Picture, NDArray[np.bool_]]:
 def test_an_object_among_things_is_told_from_them(seed: int) -> None:
     picture, truth = busy(seed)
     lab = cv2.cvtColor(picture.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
-    assert ground.fit(np.asarray(lab, np.float32)).scatter > 4
+    assert background.fit(np.asarray(lab, np.float32)).scatter > 4
     found = matte(picture)
     assert found.shape == truth.shape
     assert ((found > 0.5) & truth).sum() / ((found > 0.5) | truth).sum() > 0.65

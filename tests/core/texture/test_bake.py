@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from shapes import ORTHOGRAPHIC, axes, ball, checkerboard, mesh_of, volume_of
 
-from spherelinks.generators.base import Camera, Frame
 from spherelinks.mesh.normals import vertex_normals
+from spherelinks.pixels.depth import depth_buffer
+from spherelinks.shape import Camera, Frame
 from spherelinks.texture.bake import bake, picture_strength
 from spherelinks.texture.projection import project
-from spherelinks.texture.raster import depth_buffer
 from spherelinks.texture.unwrap import Atlas, unwrap
 
 RED = Frame(np.full((128, 128, 3), (255, 0, 0), np.uint8), np.ones((128, 128), np.float32))

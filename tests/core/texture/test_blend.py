@@ -1,8 +1,8 @@
 import numpy as np
 from shapes import ball, mesh_of, volume_of
 
-from spherelinks.generators.base import Frame
 from spherelinks.mesh.normals import vertex_normals
+from spherelinks.shape import Frame
 from spherelinks.texture.bake import bake
 from spherelinks.texture.blend import FADES, carried
 from spherelinks.texture.unwrap import unwrap

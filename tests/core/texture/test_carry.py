@@ -4,9 +4,9 @@ from meshes import box
 from shapes import ball, checkerboard, mesh_of
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Surface
-from spherelinks.mesh.nearest import nearest
+from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.normals import vertex_normals
+from spherelinks.shape import Surface
 from spherelinks.texture.bake import bake
 from spherelinks.texture.carry import PLAIN, colors
 from spherelinks.texture.unwrap import unwrap
@@ -17,7 +17,7 @@ PLACES = np.random.default_rng(0).uniform(0.05, 0.95, (200, 3)).astype(np.float3
 
 
 def _seen(surface: Surface) -> np.ndarray:
-    return colors(surface, nearest(PLACES, surface.tree)).astype(int)
+    return colors(surface, nearest(PLACES, tree(surface.vertices, surface.faces))).astype(int)
 
 
 def test_no_colour_is_light_grey() -> None:

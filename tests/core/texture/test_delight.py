@@ -3,8 +3,8 @@ import pytest
 from shapes import ORTHOGRAPHIC, ball, mesh_of
 
 from spherelinks.mesh.normals import vertex_normals
+from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.texture.delight import delit
-from spherelinks.texture.light import encoded, linear
 
 SIZE = 384
 

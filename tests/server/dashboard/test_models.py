@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from spherelinks.database import ApiKey, Job, User, transaction
-from spherelinks.jobs import files
+from spherelinks.jobs import paths
 from spherelinks.jobs.attempts import Failure
 from spherelinks.storage import Storage
 
@@ -152,6 +152,6 @@ def test_an_account_goes_with_its_data(member: Person, storage: Storage, png: by
         jobs = session.scalars(select(Job).where(Job.account_id == account)).all()
         assert {job.id for job in jobs} == {done, waiting}
         assert all(job.deleted_at and not job.options and not job.report for job in jobs)
-    assert [head.path for job in (done, waiting) for head in storage.list(f"{files.RESULTS}/{job}")] == []
-    kept = {head.path for head in storage.list(files.PICTURES)}
-    assert not kept & {files.picture(done), files.picture(waiting)}
+    assert [head.path for job in (done, waiting) for head in storage.list(f"{paths.RESULTS}/{job}")] == []
+    kept = {head.path for head in storage.list(paths.PICTURES)}
+    assert not kept & {paths.picture(done), paths.picture(waiting)}

@@ -14,8 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Camera, Frame, Volume
 from spherelinks.generators.lift.layout import BIN, SHARPNESS
+from spherelinks.shape import Camera, Frame, Volume
 
 Floats = NDArray[np.float32]
 

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.base import Frame, Progress, Volume
 from spherelinks.generators.lift.assembly import Guess, assemble
 from spherelinks.generators.lift.files import FLOW, FOLDER, LIFT
 from spherelinks.generators.lift.layout import (
@@ -29,6 +28,7 @@ from spherelinks.generators.lift.layout import (
 )
 from spherelinks.onnx import session
 from spherelinks.options import Options
+from spherelinks.shape import Frame, Progress, Volume
 
 Maps = dict[str, NDArray[np.float32]]
 

@@ -2,7 +2,8 @@
 
 from alembic import op
 
-from spherelinks.jobs import queue
+from spherelinks.database import driver
+from spherelinks.migrations import queue
 
 revision = "0001"
 down_revision = None
@@ -106,4 +107,4 @@ def upgrade() -> None:
     op.execute(ACCOUNTS)
     op.execute(JOBS)
     op.execute(LEDGER)
-    queue.install(op.get_bind())
+    queue.install(driver(op.get_bind()))

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Frame, Volume
 from spherelinks.generators.lift.assembly import MARGIN, Guess, assemble, camera
 from spherelinks.generators.lift.layout import BIN, BINS, SHARPNESS
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
+from spherelinks.shape import Frame, Volume
 from spherelinks.texture.projection import project
 
 TANGENT = 0.25

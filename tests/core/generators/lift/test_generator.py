@@ -9,11 +9,11 @@ pytest.importorskip("onnxruntime", reason="lift runs on ONNX Runtime")
 from pathlib import Path
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.base import Frame
 from spherelinks.generators.lift.files import FOLDER
 from spherelinks.generators.lift.generator import Lift, LiftFlow
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
+from spherelinks.shape import Frame
 
 
 def _shaded_ball(radius: float = 0.85, size: int = 512) -> Frame:

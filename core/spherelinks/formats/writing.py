@@ -43,25 +43,25 @@ KINDS = {
         "model/vnd.usdz+zip",
         ".usdz",
         "USDZ for AR Quick Look, metres, +Y up",
-        "spherelinks.export.usdz:write",
+        "spherelinks.formats.usdz:write",
     ),
     "obj": Kind(
         "application/zip",
         ".obj.zip",
         "Wavefront OBJ with its MTL and texture, metres, +Y up",
-        "spherelinks.export.obj:write",
+        "spherelinks.formats.obj:write",
     ),
     "ply": Kind(
         "application/vnd.ply",
         ".ply",
         "binary PLY with a normal and a colour at each vertex, metres, +Y up",
-        "spherelinks.export.ply:write",
+        "spherelinks.formats.ply:write",
     ),
     "stl": Kind(
         "model/stl",
         ".stl",
         "binary STL, millimetres and +Z up, as programs that print take it",
-        "spherelinks.export.stl:write",
+        "spherelinks.formats.stl:write",
     ),
 }
 

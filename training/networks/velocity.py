@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from spherelinks.generators.lift.layout import BINS, COARSE, KNOWN, STATE
-from spherelinks.generators.lift.network import Attention, Residual
+from training.networks.lift import Attention, Residual
 
 POOLED = 4  # bins of the profile that count as one
 GIVEN = COARSE**2 * (KNOWN + 2) + BINS // POOLED + 3

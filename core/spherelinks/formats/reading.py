@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from spherelinks.errors import InvalidRequest
-from spherelinks.generators.base import Surface
-from spherelinks.gltf.scene import read_scene
+from spherelinks.formats.scene import read_scene
 from spherelinks.mesh.solid import MOST
+from spherelinks.shape import Surface
 
 #: Larger files are refused before they are read.
 MAX_BYTES = 512 * 1024 * 1024

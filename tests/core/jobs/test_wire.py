@@ -6,7 +6,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spherelinks.jobs import frames
+from spherelinks.jobs import wire
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -21,10 +21,10 @@ messages = st.lists(st.tuples(st.dictionaries(st.text(), values), st.binary(max_
 def test_messages_come_out_as_they_went_in(sent):
     stream = io.BytesIO()
     for header, payload in sent:
-        frames.write(stream, header, payload)
+        wire.write(stream, header, payload)
     stream.seek(0)
     received = []
-    while (message := frames.read(stream)) is not None:
+    while (message := wire.read(stream)) is not None:
         received.append(message)
     assert received == [(json.loads(json.dumps(header)), payload) for header, payload in sent]
 
@@ -33,7 +33,7 @@ def test_messages_come_out_as_they_went_in(sent):
 @given(st.binary(max_size=100), st.data())
 def test_a_message_cut_short_is_the_end(payload, data):
     stream = io.BytesIO()
-    frames.write(stream, {"type": "x"}, payload)
+    wire.write(stream, {"type": "x"}, payload)
     whole = stream.getvalue()
     part = whole[: data.draw(st.integers(0, len(whole) - 1))]
-    assert frames.read(io.BytesIO(part)) is None
+    assert wire.read(io.BytesIO(part)) is None

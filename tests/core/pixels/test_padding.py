@@ -1,7 +1,7 @@
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from spherelinks.texture.padding import RIM, fill
+from spherelinks.pixels.padding import RIM, fill
 
 
 def _charts(size: int = 256) -> tuple[np.ndarray, np.ndarray]:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks.generators.base import Surface
 from spherelinks.mesh.solid import MOST
 from spherelinks.picture.limits import MAX_PIXELS, MAX_SIDE
+from spherelinks.shape import Surface
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}

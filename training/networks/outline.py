@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.network import Attention, Residual, walked
 from spherelinks.picture.outline import CHANNELS
+from training.networks.lift import Attention, Residual, walked
 
 
 class Outline(nn.Module):

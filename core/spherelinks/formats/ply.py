@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spherelinks.export.weld import weld
+from spherelinks.formats.weld import weld
 from spherelinks.gltf.read import read
 
 _VERTEX = np.dtype([("position", "<f4", 3), ("normal", "<f4", 3), ("color", "u1", 3)])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.export.weld import weld
+from spherelinks.formats.weld import weld
 from spherelinks.gltf.read import Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -12,7 +12,7 @@ from pxr import Usd, UsdGeom, UsdShade, UsdUtils
 from shapes import mesh_of, torus
 
 from spherelinks.errors import InvalidRequest
-from spherelinks.export import KINDS, convert, kind_of
+from spherelinks.formats.writing import KINDS, convert, kind_of
 from spherelinks.gltf.pack import Mesh, pack
 from spherelinks.gltf.read import read
 from spherelinks.mesh.normals import vertex_normals

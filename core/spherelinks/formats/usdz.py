@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks.export.obj import named
+from spherelinks.formats.obj import named
 from spherelinks.gltf.read import ImageFile, Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

@@ -12,10 +12,10 @@ from scipy.spatial import cKDTree
 from shapes import ball, mesh_of
 
 from spherelinks.errors import InvalidRequest
-from spherelinks.generators.base import Surface
-from spherelinks.mesh import files
-from spherelinks.mesh.files import read
-from spherelinks.mesh.nearest import nearest
+from spherelinks.formats import reading
+from spherelinks.formats.reading import read
+from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.shape import Surface
 from spherelinks.texture.carry import colors
 
 BODY = joined(box(), box((2, 0, 0)))
@@ -83,7 +83,12 @@ def test_a_scene_comes_with_its_places_and_colours(tmp_path: Path) -> None:
     assert sorted(which) == list(range(24))
     corner = (place @ (0.5, 0.5, 0, 1))[:3]
     where = np.array([corner, (0.1, 0.5, 0), (0.9, 0.5, 0)], np.float32)
-    assert colors(surface, nearest(where, surface.tree)).tolist() == [[255, 0, 0], [0, 0, 0], [0, 200, 100]]
+    found = nearest(where, tree(surface.vertices, surface.faces))
+    assert colors(surface, found).tolist() == [
+        [255, 0, 0],
+        [0, 0, 0],
+        [0, 200, 100],
+    ]
 
 
 def _glb(document: dict, blob: bytes = b"") -> bytes:
@@ -164,7 +169,7 @@ def test_what_is_too_large_or_not_there_is_refused(tmp_path: Path, monkeypatch: 
     with pytest.raises(InvalidRequest, match="of no kind") as caught:
         read(_written(tmp_path, "scene.fbx", b"x"))
     assert ".glb" in caught.value.hint
-    monkeypatch.setattr(files, "MAX_BYTES", 10)
+    monkeypatch.setattr(reading, "MAX_BYTES", 10)
     with pytest.raises(InvalidRequest, match="limit"):
         read(_written(tmp_path, "large.stl", bytes(100)))
 

@@ -1,0 +1,25 @@
+"""One command: its parser, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+
+def command(group: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str) -> Any:
+    """The parser of a new command of the group, which ``run`` runs; it takes --json."""
+    added = group.add_parser(name, help=text, description=text)
+    added.set_defaults(run=run)
+    added.add_argument("--json", action="store_true", help="print one JSON object on stdout")
+    return added
+
+
+def show(value: dict[str, Any] | list[dict[str, Any]], *, as_json: bool, line: str) -> None:
+    """One JSON value, or one ``line`` (a format string) for each record."""
+    if as_json:
+        print(json.dumps(value, default=str))
+        return
+    for record in value if isinstance(value, list) else [value]:
+        print(line.format(**record))

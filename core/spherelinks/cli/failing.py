@@ -1,0 +1,41 @@
+"""What an error is on the command line: a message or JSON, and an exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from spherelinks import errors
+
+EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
+    (2, errors.InvalidRequest, "wrong usage: an unknown or invalid option, key or account"),
+    (3, errors.PictureError, "the picture cannot be read, or is too large"),
+    (4, errors.NoObject, "nothing in the picture stands out from its ground"),
+    (5, errors.GenerationError, "the generation failed"),
+    (6, errors.ServiceError, "settings, database or storage do not work"),
+    (7, OSError, "a file cannot be read or written"),
+    (1, Exception, "an error that should not happen: please report it"),
+    (130, KeyboardInterrupt, "interrupted"),
+)
+"""Exit codes by error, the first that fits; 0 is success."""
+
+
+def failed(error: BaseException, *, as_json: bool) -> int:
+    """Tell of the error, as JSON on stdout or as a line on stderr, and return its exit code."""
+    code = next(code for code, kind, _ in EXIT_CODES if isinstance(error, kind))
+    if isinstance(error, errors.SphereLinksError):
+        body = {"code": error.code, "message": error.message, "hint": error.hint}
+    elif isinstance(error, KeyboardInterrupt):
+        body = {"code": "interrupted", "message": "Interrupted.", "hint": ""}
+    elif isinstance(error, OSError):
+        body = {"code": "file_error", "message": str(error), "hint": "Check the path and its permissions."}
+    else:
+        body = {"code": "internal_error", "message": f"{type(error).__name__}: {error}", "hint": "Please report this."}
+        if os.environ.get("SPHERELINKS_DEBUG"):
+            raise error
+    if as_json:
+        print(json.dumps({"error": body}))
+    else:
+        print(f"spherelinks: {body['message']} {body['hint']}".rstrip(), file=sys.stderr)
+    return code

@@ -1,0 +1,190 @@
+"""generate, finish and convert."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from spherelinks.cli.command import command, show
+from spherelinks.cli.failing import failed
+from spherelinks.formats import writing
+from spherelinks.options import MEASURES, METRES, Options
+
+if TYPE_CHECKING:
+    from spherelinks.pipeline import Asset
+
+_OUTPUT = f"its ending says what is written: {writing.ENDINGS}"
+
+
+def add(commands: Any) -> None:
+    """Add the commands that make files."""
+    make = command(commands, "generate", _generate, "Turn one picture into one GLB.")
+    make.add_argument("picture", metavar="PICTURE", type=Path, help="a JPEG, PNG or WebP file")
+    make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
+    for field in ("diffusion_steps", "seed"):
+        make.add_argument(f"--{field.replace('_', '-')}", type=int, help=_describe(field))
+    make.add_argument("--generator", help=_describe("generator"))
+    _add_finishing(make)
+
+    rework = command(commands, "finish", _finish, "Turn any mesh into one closed, textured, game-ready GLB.")
+    rework.add_argument("mesh", metavar="MESH", type=Path, help="a GLB, OBJ, PLY or STL file; +Y is up")
+    rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
+    _add_finishing(rework)
+
+    change = command(commands, "convert", _convert, "Make another file of an asset: a picture, USDZ, OBJ, PLY, STL.")
+    change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB that generate wrote")
+    change.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help=_OUTPUT)
+
+
+def _add_finishing(make: argparse.ArgumentParser) -> None:
+    """The options of whatever ends in an asset."""
+    for field, kind in (("texture_size", int), ("simplify_ratio", float), ("target_faces", int)):
+        make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
+    size = make.add_mutually_exclusive_group()
+    for measure in MEASURES:
+        size.add_argument(
+            f"--{measure}",
+            dest="dimensions",
+            metavar="LENGTH",
+            type=partial(_length, measure),
+            help=f"the object's real size by its {measure}{' side' * (measure == 'longest')}: a number with a unit"
+            f" ({', '.join(METRES)}), such as 31cm; default: --longest 1m",
+        )
+    make.add_argument(
+        "--lods",
+        metavar="RATIOS",
+        type=ratios,
+        help="coarser levels of detail, such as 0.5,0.25: shares of the asset's faces",
+    )
+    make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
+    make.add_argument("--collider", metavar="{none,box,convex,decomposed}", help=_describe("collider"))
+    make.add_argument("--texture-format", metavar="{jpeg,png,webp}", help=_describe("texture_format"))
+    make.add_argument("--compression", metavar="{none,quantized,meshopt}", help=_describe("compression"))
+    for flag in ("normal_map", "occlusion", "delight"):
+        text = Options.model_fields[flag].description
+        make.add_argument(f"--{flag.replace('_', '-')}", action="store_const", const=True, help=text)
+
+
+def _describe(field: str) -> str:
+    info = Options.model_fields[field]
+    default = "" if info.default is None else f" Default: {info.default}."
+    return f"{info.description}{default}".replace("%", "%%")  # argparse formats its help texts
+
+
+def ratios(text: str) -> list[float]:
+    """Numbers between commas; argparse calls what is none of them an invalid ratios value."""
+    return [float(ratio) for ratio in text.split(",")]
+
+
+def _length(measure: str, text: str) -> dict[str, Any]:
+    """A length such as 31cm as options.dimensions; metres where no unit is given."""
+    found = re.fullmatch(rf"(\d+\.?\d*|\.\d+) ?({'|'.join(METRES)})?", text)
+    if not found:
+        units = ", ".join(METRES)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length: give a number and one of {units}, such as 31cm")
+    return {measure: float(found[1]), "unit": found[2] or "m"}
+
+
+@contextmanager
+def _nothing_to_clean_up(*, as_json: bool) -> Iterator[None]:
+    """While it lasts, an interrupt ends the process here and now.
+
+    For work in memory alone: compiled code and imports of native libraries do not bear an exception in their midst,
+    and some crash by it.
+    """
+
+    def leave(signum: int, frame: object) -> NoReturn:
+        code = failed(KeyboardInterrupt(), as_json=as_json)
+        sys.stdout.flush()
+        os._exit(code)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _generate(arguments: argparse.Namespace) -> None:
+    options, output = _options(arguments), _output(arguments)
+    with _nothing_to_clean_up(as_json=arguments.json):
+        from spherelinks.pipeline import generate
+
+        with _progress_bar() as progress:
+            asset = generate(arguments.picture, options, progress)
+    _deliver(asset, output, as_json=arguments.json)
+
+
+def _finish(arguments: argparse.Namespace) -> None:
+    options, output = _options(arguments), _output(arguments)
+    with _nothing_to_clean_up(as_json=arguments.json):
+        from spherelinks.pipeline import finish
+
+        with _progress_bar() as progress:
+            asset = finish(arguments.mesh, options, progress)
+    _deliver(asset, output, as_json=arguments.json)
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    values = vars(arguments)
+    return Options(**{name: values[name] for name in Options.model_fields if values.get(name) is not None})
+
+
+def _deliver(asset: Asset, output: Path, *, as_json: bool) -> None:
+    asset.save(output)
+    report = asset.report
+    if as_json:
+        print(json.dumps({"path": str(output), "report": report}))
+        return
+    print(f"{output}: {report['faces']} faces, {report['textureSize']} px texture, {_megabytes(output)}")
+    for warning in report["warnings"]:
+        print(f"note: {warning}", file=sys.stderr)
+
+
+def _output(arguments: argparse.Namespace) -> Path:
+    """Where the result goes; what is wrong with it is said before any work."""
+    output: Path = arguments.output
+    writing.kind_of(output)
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"The folder {output.parent} does not exist")
+    return output
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def _convert(arguments: argparse.Namespace) -> None:
+    output = _output(arguments)
+    glb = arguments.asset.read_bytes()
+    with _nothing_to_clean_up(as_json=arguments.json):
+        data = writing.convert(glb, writing.kind_of(output))
+    writing.save(data, output)
+    record = {"path": str(output), "bytes": output.stat().st_size}
+    show(record, as_json=arguments.json, line=f"{{path}}: {_megabytes(output)}")
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[str, float], None] | None]:
+    """A bar on stderr where that is a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=100, bar_format="{desc:<10} {bar:30} {percentage:3.0f}% {elapsed}", leave=False) as bar:
+
+        def show(stage: str, done: float) -> None:
+            bar.set_description_str(stage, refresh=False)
+            bar.n = round(100 * done)
+            bar.refresh()
+
+        yield show

@@ -1,0 +1,286 @@
+"""What an operator does: accounts, keys, users, backups, the worker, the doctor."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spherelinks.cli.command import command, show
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from spherelinks.backup import Summary
+    from spherelinks.database import ApiKey, User
+    from spherelinks.storage import Storage
+
+_ADDRESS = "the server's, such as http://127.0.0.1:8000; default: SPHERELINKS_PUBLIC_URL, else that"
+
+
+def add(commands: Any) -> None:
+    """Add the commands of those who run a server."""
+    worker = commands.add_parser("worker", help="Run a worker only; DATABASE_URL says whose jobs it takes.")
+    worker.set_defaults(run=_worker)
+
+    accounts = commands.add_parser("accounts", help="Accounts and their credits.").add_subparsers(required=True)
+    create = command(accounts, "create", _accounts_create, "Open an account on the free plan.")
+    create.add_argument("name")
+    command(accounts, "list", _accounts_list, "List the accounts with their balances.")
+    grant = command(accounts, "grant", _accounts_grant, "Give an account credits that do not expire.")
+    grant.add_argument("account", metavar="ACCOUNT", help="its id")
+    grant.add_argument("credits", type=int)
+    grant.add_argument("--reason", default="granted by the operator")
+    change = command(accounts, "plan", _accounts_plan, "Put an account on another plan; SPHERELINKS_PLANS brings them.")
+    change.add_argument("account", metavar="ACCOUNT", help="its id")
+    change.add_argument("plan", metavar="PLAN", help="its name")
+
+    keys = commands.add_parser("keys", help="API keys.").add_subparsers(required=True)
+    create = command(keys, "create", _keys_create, "Make an API key and show it, once.")
+    create.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
+    create.add_argument("--name", default="command line")
+    create.add_argument(
+        "--scopes", type=lambda text: text.split(","), help="what it may do, some of generate,read,manage; default: all"
+    )
+    create.add_argument("--monthly-cap", type=int, metavar="CREDITS", help="that its jobs may cost a month")
+    create.add_argument("--sandbox", action="store_true", help="its jobs cost nothing and end at once with a sample")
+    rotate = command(keys, "rotate", _keys_rotate, "Make a key's successor; the old one lives on for a while.")
+    rotate.add_argument("key", metavar="KEY", help="its id")
+    rotate.add_argument("--grace-hours", type=float, default=24, help="how long the old key still works; default: 24")
+    revoke = command(keys, "revoke", _keys_revoke, "End a key now.")
+    revoke.add_argument("key", metavar="KEY", help="its id")
+    listing = command(keys, "list", _keys_list, "List an account's keys.")
+    listing.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
+
+    make = command(commands, "backup", _backup, "Write database and files into one file; the server may go on.")
+    make.add_argument("file", metavar="FILE", type=Path)
+    load = command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
+    load.add_argument("file", metavar="FILE", type=Path)
+    users = commands.add_parser("users", help="People who sign in to the pages.").add_subparsers(required=True)
+    create = command(users, "create", _users_create, "Make a user, and a link with which it sets its password.")
+    create.add_argument("email")
+    create.add_argument("--account", metavar="ACCOUNT", help="its id; default: a new one on the free plan")
+    create.add_argument("--address", help=_ADDRESS)
+    link = command(users, "link", _users_link, "Make a link that signs a user in, once and within a day.")
+    link.add_argument("email", nargs="?", help="default: the local owner")
+    link.add_argument("--address", help=_ADDRESS)
+    command(users, "list", _users_list, "List the users.")
+
+    command(commands, "doctor", _doctor, "Check what is installed and what works.")
+
+
+def _worker(arguments: argparse.Namespace) -> None:
+    from spherelinks.jobs import worker
+
+    worker.main()
+
+
+@contextmanager
+def _session() -> Iterator[Session]:
+    """One transaction on the database, which is started for the command where it does not run yet."""
+    from spherelinks.accounts import plans
+    from spherelinks.config import Settings
+    from spherelinks.database import connect, migrate, opened, transaction
+
+    settings = Settings.from_env()
+    with opened(settings) as url:
+        engine = connect(url)
+        try:
+            migrate(engine)
+            with transaction(engine) as session:
+                if settings.plans is not None:
+                    plans.apply(session, plans.read(settings.plans))
+                yield session
+        finally:
+            engine.dispose()
+
+
+def _accounts_create(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts
+
+    with _session() as session:
+        account = accounts.create(session, arguments.name)
+        record = {"id": account.id, "name": account.name, "plan": account.plan}
+    show(record, as_json=arguments.json, line="{id}  {name}  {plan}")
+
+
+def _accounts_list(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts, ledger
+
+    with _session() as session:
+        records = []
+        for account in accounts.list_accounts(session):
+            balance = ledger.balance(session, account.id)
+            records.append(
+                {
+                    "id": account.id,
+                    "name": account.name,
+                    "plan": account.plan,
+                    "available": balance.available,
+                    "held": balance.held,
+                }
+            )
+    show(records, as_json=arguments.json, line="{id}  {name}  {plan}  {available} credits, {held} held")
+
+
+def _accounts_grant(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import ledger
+
+    with _session() as session:
+        ledger.grant(session, arguments.account, arguments.credits, arguments.reason)
+        balance = ledger.balance(session, arguments.account)
+    record = {"id": arguments.account, "available": balance.available, "held": balance.held}
+    show(record, as_json=arguments.json, line="{id}  {available} credits, {held} held")
+
+
+def _accounts_plan(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import ledger
+
+    with _session() as session:
+        ledger.change_plan(session, arguments.account, arguments.plan)
+        available = ledger.balance(session, arguments.account).available
+    record = {"id": arguments.account, "plan": arguments.plan, "available": available}
+    show(record, as_json=arguments.json, line="{id}  {plan}  {available} credits")
+
+
+def _print_new_key(key: ApiKey, secret: str, *, as_json: bool) -> None:
+    record = {"id": key.id, "account": key.account_id, "name": key.name, "key": secret}
+    show(record, as_json=as_json, line="{key}\nKey {id}, shown this once: only its hash is kept.")
+
+
+def _keys_create(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts, keys
+
+    with _session() as session:
+        account = arguments.account or accounts.local_owner(session).id
+        key, secret = keys.create(
+            session,
+            account,
+            arguments.name,
+            scopes=arguments.scopes or keys.SCOPES,
+            monthly_cap=arguments.monthly_cap,
+            sandbox=arguments.sandbox,
+        )
+    _print_new_key(key, secret, as_json=arguments.json)
+
+
+def _keys_rotate(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import keys
+
+    with _session() as session:
+        key, secret = keys.rotate(session, arguments.key, timedelta(hours=arguments.grace_hours))
+    _print_new_key(key, secret, as_json=arguments.json)
+
+
+def _keys_revoke(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import keys
+
+    with _session() as session:
+        key = keys.revoke(session, arguments.key)
+        record = {"id": key.id, "name": key.name, "revokedAt": key.revoked_at}
+    show(record, as_json=arguments.json, line="{id}  {name}  revoked")
+
+
+def _keys_list(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import accounts, keys
+
+    with _session() as session:
+        account = arguments.account or accounts.local_owner(session).id
+        records = [
+            {
+                "id": key.id,
+                "name": key.name,
+                "hint": f"{key.prefix}…{key.last4}",
+                "createdAt": key.created_at,
+                "lastUsedAt": key.last_used_at,
+                "state": key.state,
+            }
+            for key in keys.list_keys(session, account)
+        ]
+    show(records, as_json=arguments.json, line="{id}  {name}  {hint}  {state}  last used: {lastUsedAt}")
+
+
+@contextmanager
+def _installation() -> Iterator[tuple[str, Storage]]:
+    """The database's URL and the storage."""
+    from spherelinks.config import Settings
+    from spherelinks.database import opened
+    from spherelinks.storage import open_storage
+
+    settings = Settings.from_env()
+    with opened(settings) as url:
+        yield url, open_storage(settings)
+
+
+def _backup(arguments: argparse.Namespace) -> None:
+    from spherelinks import backup
+
+    with _installation() as (url, storage):
+        summary = backup.backup(url, storage, arguments.file)
+    show(_summary(arguments, summary), as_json=arguments.json, line="{path}: database and {files} files")
+
+
+def _restore(arguments: argparse.Namespace) -> None:
+    from spherelinks import backup
+
+    with _installation() as (url, storage):
+        summary = backup.restore(url, storage, arguments.file)
+    show(_summary(arguments, summary), as_json=arguments.json, line="database and {files} files of {created}")
+
+
+def _summary(arguments: argparse.Namespace, summary: Summary) -> dict[str, Any]:
+    return {"path": str(arguments.file), **asdict(summary)}
+
+
+def _users_create(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import users
+
+    with _session() as session:
+        user = users.create(session, arguments.email, arguments.account)
+        _print_link(user, users.link(session, user), arguments)
+
+
+def _users_link(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import users
+
+    with _session() as session:
+        user = users.by_email(session, arguments.email) if arguments.email else users.local_owner(session)
+        _print_link(user, users.link(session, user), arguments)
+
+
+def _users_list(arguments: argparse.Namespace) -> None:
+    from spherelinks.accounts import users
+
+    with _session() as session:
+        records = [
+            {"id": user.id, "account": user.account_id, "email": user.email, "createdAt": user.created_at}
+            for user in users.list_users(session)
+        ]
+    show(records, as_json=arguments.json, line="{id}  {account}  {email}")
+
+
+def _print_link(user: User, token: str, arguments: argparse.Namespace) -> None:
+    from spherelinks.config import Settings
+
+    address = arguments.address or Settings.from_env().public_url or "http://127.0.0.1:8000"
+    record = {"id": user.id, "email": user.email, "link": f"{address.rstrip('/')}/welcome/{token}"}
+    show(record, as_json=arguments.json, line="{link}\nSigns in once, within a day.")
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from spherelinks.doctor import examine
+
+    findings = examine()
+    ready = all(finding.ok for finding in findings if finding.required)
+    if arguments.json:
+        print(json.dumps({"ready": ready, "findings": [finding._asdict() for finding in findings]}))
+    else:
+        for finding in findings:
+            mark = "ok  " if finding.ok else ("FAIL" if finding.required else "-   ")
+            print(f"{mark} {finding.name:<12} {finding.detail}")
+    return 0 if ready else 6

@@ -1,0 +1,1 @@
+"""Reading meshes from elsewhere, and writing the files of an asset."""
