@@ -35,6 +35,16 @@ PATIENCE_S = 5.0
 
 POOL_SIZE = 20
 CONNECT_TIMEOUT_S = 5
+LOCK_S, STATEMENT_S, IDLE_S = 10, 60, 20
+"""Seconds that a statement waits for a lock, that it may take, and that a transaction may stand still: a process that
+hangs with a lock in its hands, or a machine that is gone, stops the others for no longer."""
+_CONNECTION: dict[str, Any] = {
+    "client_encoding": "UTF8",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 _MIGRATION_LOCK = 5_347_001  # any number of our own, for pg_advisory_lock
 
 
@@ -334,7 +344,7 @@ def connect(url: str) -> Engine:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, client_encoding="UTF8")
+                return _limited(psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, **_CONNECTION))
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or not _is_passing(error):
                     raise
@@ -345,6 +355,26 @@ def connect(url: str) -> Engine:
     )
     event.listen(engine, "checkout", _check_alive)
     return engine
+
+
+def _limited(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The connection with limits on how long it may wait, work, and hold its locks without working.
+
+    By a statement, for connection poolers refuse such settings at the start of a connection.
+    """
+    connection.execute(
+        "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false), "
+        "set_config('idle_in_transaction_session_timeout', %s, false)",
+        [f"{seconds}s" for seconds in (LOCK_S, STATEMENT_S, IDLE_S)],
+    )
+    connection.commit()
+    return connection
+
+
+def unlimited(connection: Connection) -> None:
+    """Lift the limits until the transaction ends: for what may rightly take long, such as a migration or a backup."""
+    for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(text(f"SET LOCAL {name} = 0"))
 
 
 def _is_passing(error: psycopg.OperationalError) -> bool:
@@ -374,6 +404,9 @@ else:  # Windows
         return bool(select.select([descriptor], [], [], 0)[0])
 
 
+_STOOD_STILL = psycopg.errors.IdleInTransactionSessionTimeout
+
+
 @contextmanager
 def outage() -> Iterator[None]:
     """Raise DatabaseUnavailable for a database that does not answer; other database errors pass."""
@@ -383,8 +416,13 @@ def outage() -> Iterator[None]:
         sqlalchemy.exc.OperationalError,
         sqlalchemy.exc.InterfaceError,
         sqlalchemy.exc.TimeoutError,
+        sqlalchemy.exc.InternalError,
         psycopg.OperationalError,
+        psycopg.InternalError,
     ) as error:
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, psycopg.InternalError) and not isinstance(cause, _STOOD_STILL):
+            raise
         raise DatabaseUnavailable(
             "The database does not answer.", hint="Try again; if it lasts, look at the database's log."
         ) from error
@@ -454,6 +492,7 @@ def migrate(database: Engine | str) -> None:
                 f"The database '{name}' has the encoding {encoding}, not UTF8.",
                 hint=f"Make it anew: createdb --encoding=UTF8 --template=template0 {name}",
             )
+        unlimited(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
         config = _alembic()
         config.attributes["connection"] = connection

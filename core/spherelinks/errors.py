@@ -193,3 +193,8 @@ class DatabaseUnavailable(ServiceError):
 
 class StorageUnavailable(ServiceError):
     code = "storage_unavailable"
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """A client's text as a message repeats it: cut where it is longer than ``length`` characters."""
+    return text if len(text) <= length else text[: length - 3] + "..."

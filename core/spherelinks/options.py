@@ -21,7 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
-from spherelinks.errors import InvalidOption
+from spherelinks.errors import InvalidOption, shortened
 
 DEFAULT_GENERATOR = "lift"
 
@@ -230,8 +230,7 @@ def _invalid_option(detail: ErrorDetails) -> InvalidOption:
     if detail["type"] == "extra_forbidden":
         return _unknown_option(str(detail["loc"][-1]), path[:-1])
     name = _written(path)
-    value = repr(detail["input"])
-    value = value if len(value) <= 80 else value[:77] + "..."
+    value = shortened(repr(detail["input"]))
     complaint = re.sub("^(Input|String|Tuple)", "it", detail["msg"].split(" or instance of ")[0])
     complaint = complaint.replace("dictionary", "object").replace("tuple", "list").removesuffix(" after validation")
     return InvalidOption(f"{name} is {value}: {complaint}.", hint=_allowed(path), field=name)
@@ -239,9 +238,9 @@ def _invalid_option(detail: ErrorDetails) -> InvalidOption:
 
 def _unknown_option(name: str, parent: Sequence[str | int] = ()) -> InvalidOption:
     known = sorted(_schema(parent)["properties"])
-    near = difflib.get_close_matches(to_camel(name), known, n=1)
+    near = difflib.get_close_matches(to_camel(shortened(name)), known, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known options: {', '.join(known)}."
-    full = _written([*parent, name])
+    full = _written([*parent, shortened(name)])
     return InvalidOption(f"{full} is not a known option.", hint=hint, field=full)
 
 

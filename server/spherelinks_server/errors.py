@@ -113,7 +113,7 @@ def register(app: Flask) -> None:
 def raise_invalid(error: ValidationError) -> None:
     """Turn the first of pydantic's complaints about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in detail["loc"])
+    field = errors.shortened(".".join(str(part) for part in detail["loc"]))
     if detail["type"] == "extra_forbidden":
         message, hint = f"{field} is not a known field.", _DOCUMENTED
     else:

@@ -27,6 +27,7 @@ LOOK_S = 5.0
 AUDIT_S = 3600.0
 """How often the ledger is checked entry by entry."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
 
@@ -56,9 +57,10 @@ def register(app: Flask, engine: Engine, token: str | None) -> None:
         g.begun = time.perf_counter()
 
     def end(response: Response) -> Response:
-        # by route, not by path: a client could make up any number of those
+        # by route and known method: a client could make up any number of paths and methods, each a series for good
         route = request.url_rule.rule if request.url_rule else "none"
-        seconds.labels(request.method, route, response.status_code).observe(time.perf_counter() - g.begun)
+        method = request.method if request.method in _METHODS else "other"
+        seconds.labels(method, route, response.status_code).observe(time.perf_counter() - g.begun)
         return response
 
     app.register_blueprint(pages)

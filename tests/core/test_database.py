@@ -1,6 +1,10 @@
 """The database: migrations, and connections that outlive the server's restarts."""
 
+import signal
+import subprocess
+import sys
 import threading
+import time
 from contextlib import suppress
 
 import psycopg
@@ -176,3 +180,155 @@ def test_ids_are_unique_and_sort_by_time():
 def _name(engine):
     with engine.connect() as connection:
         return connection.scalar(text("SELECT current_database()"))
+
+
+HOLDER = """
+import sys, time
+from sqlalchemy import text
+from spherelinks import database
+database.IDLE_S = 3
+with database.transaction(database.connect(sys.argv[1])) as session:
+    session.execute(text("SELECT 1 FROM accounts WHERE id = 'acc_held' FOR UPDATE"))
+    print("held", flush=True)
+    time.sleep(120)
+"""
+
+
+def test_a_frozen_process_gives_its_locks_up(engine, database_url, monkeypatch):
+    """Another caller is told within its own limit, and served once the frozen one's transaction has been ended."""
+    with transaction(engine) as session:
+        session.add(Account(id="acc_held", name="n", plan="free"))
+    monkeypatch.setattr(database, "LOCK_S", 1)
+    impatient = connect(database_url)
+    rename = text("UPDATE accounts SET name = 'renamed' WHERE id = 'acc_held'")
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, database_url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        with pytest.raises(DatabaseUnavailable), transaction(impatient) as session:
+            session.execute(rename)
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(DatabaseUnavailable), transaction(impatient) as session:
+                session.execute(rename)
+                break
+            assert time.monotonic() < deadline, "the lock was never given up"
+    finally:
+        holder.kill()
+        holder.wait()
+        impatient.dispose()
+
+
+def test_a_transaction_that_stood_still_too_long_is_an_outage(database_url, monkeypatch):
+    monkeypatch.setattr(database, "IDLE_S", 1)
+    engine = connect(database_url)
+
+    def stand_still():
+        with transaction(engine) as session:
+            session.execute(text("SELECT 1"))
+            time.sleep(1.5)
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseUnavailable):
+        stand_still()
+    with transaction(engine) as session:
+        assert session.scalar(text("SELECT 2")) == 2
+    assert fetch_one(engine, "SELECT %s::int", (3,)) == (3,)
+
+
+def test_a_read_leaves_no_transaction_open_and_the_connection_fit_for_one(engine):
+    for value in range(10):
+        assert fetch_one(engine, "SELECT %s::int", (value,)) == (value,)
+    assert fetch_one(engine, "SELECT 1 WHERE false", ()) is None
+    with transaction(engine) as session:
+        session.add(Account(id="acc_x", name="n", plan="free"))
+        session.flush()
+        session.rollback()
+    with transaction(engine) as session:
+        assert session.get(Account, "acc_x") is None
+
+
+@pytest.mark.parametrize("use", [lambda e: fetch_one(e, "SELECT 1", ()), is_current, migrate])
+def test_a_lasting_outage_is_told_after_the_patience_ran_out(use, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE_S", 0.3)
+    engine = connect("postgresql://u:p@127.0.0.1:1/x")
+    with pytest.raises(DatabaseUnavailable) as caught:
+        use(engine)
+    assert caught.value.hint
+    engine.dispose()
+
+
+def test_a_wrong_password_is_not_waited_out(postgres):
+    wrong = make_url(postgres).set(password="wrong").render_as_string(hide_password=False)
+    engine = connect(wrong)
+    with pytest.raises(DatabaseUnavailable), transaction(engine) as session:
+        session.execute(text("SELECT 1"))
+    engine.dispose()
+
+
+def test_a_database_of_ones_own_is_used_as_it_is(tmp_path, database_url):
+    with opened(Settings(home=tmp_path, database_url=database_url)) as url:
+        assert url == database_url
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ids_are_unique_and_sort_by_time():
+    ids = [new_id("job") for _ in range(1000)]
+    assert len(set(ids)) == 1000
+    assert all(len(id_) == len("job_") + 26 for id_ in ids)
+    assert [id_[:14] for id_ in ids] == sorted(id_[:14] for id_ in ids)
+
+
+def _name(engine):
+    with engine.connect() as connection:
+        return connection.scalar(text("SELECT current_database()"))
+
+
+HOLDER = """
+import sys, time
+from sqlalchemy import text
+from spherelinks import database
+database.IDLE_S = 3
+with database.transaction(database.connect(sys.argv[1])) as session:
+    session.execute(text("SELECT 1 FROM accounts WHERE id = 'acc_held' FOR UPDATE"))
+    print("held", flush=True)
+    time.sleep(120)
+"""
+
+
+def test_a_frozen_process_gives_its_locks_up(engine, database_url, monkeypatch):
+    """Another caller is told within its own limit, and served once the frozen one's transaction has been ended."""
+    with transaction(engine) as session:
+        session.add(Account(id="acc_held", name="n", plan="free"))
+    monkeypatch.setattr(database, "LOCK_S", 1)
+    impatient = connect(database_url)
+    rename = text("UPDATE accounts SET name = 'renamed' WHERE id = 'acc_held'")
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, database_url], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "held\n"
+        holder.send_signal(signal.SIGSTOP)
+        with pytest.raises(DatabaseUnavailable), transaction(impatient) as session:
+            session.execute(rename)
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(DatabaseUnavailable), transaction(impatient) as session:
+                session.execute(rename)
+                break
+            assert time.monotonic() < deadline, "the lock was never given up"
+    finally:
+        holder.kill()
+        holder.wait()
+        impatient.dispose()
+
+
+def test_a_transaction_that_stood_still_too_long_is_an_outage(database_url, monkeypatch):
+    monkeypatch.setattr(database, "IDLE_S", 1)
+    engine = connect(database_url)
+    with transaction(engine) as session:
+        session.execute(text("SELECT 1"))
+        time.sleep(1.5)
+        with pytest.raises(DatabaseUnavailable), outage():
+            session.execute(text("SELECT 1"))
+    with transaction(engine) as session:
+        assert session.scalar(text("SELECT 1")) == 1
+    engine.dispose()

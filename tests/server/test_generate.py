@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import struct
 import zlib
@@ -198,6 +199,34 @@ def test_what_is_not_a_json_object_is_refused(caller: Caller, data: bytes, kind:
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (400, "invalid_request")
     assert caller.rows() == before
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        f'"options": {json.dumps({f"name{number}": 1 for number in range(50_000)})}',
+        f'"options": {json.dumps({"n" * 100_000: 1})}',
+        f'"output": {json.dumps({"putUrl": "x" * 100_000})}',
+        '"imageUrl": "", ' * 10_000 + '"cache": "use"',
+    ],
+    ids=["many names", "a long name", "a long value", "repeated"],
+)
+def test_whatever_is_large_beside_the_picture_is_refused_unread(caller: Caller, png: bytes, rest: str) -> None:
+    before = caller.rows()
+    body = f'{{"imageBase64": "{base64_of(png)}", {rest}}}'
+    response = caller.http.post("/v1/generate", data=body, headers=caller.headers, content_type="application/json")
+    assert response.status_code == 400
+    assert response.json is not None
+    assert "imageBase64" in response.json["error"]["message"]
+    assert len(response.data) < 1000
+    assert caller.rows() == before
+
+
+def test_long_names_are_cut_where_they_are_repeated(caller: Caller, png: bytes) -> None:
+    for body in ({"options": {"n" * 30_000: 1}}, {"m" * 30_000: 1}, {"cache": "c" * 30_000}):
+        response = caller.generate(imageBase64=base64_of(png), **body)
+        assert response.status_code == 400
+        assert len(response.data) < 1000
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["Content-Length", "chunked"])

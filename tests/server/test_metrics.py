@@ -52,6 +52,14 @@ def test_requests_are_counted_by_route_and_never_by_path(watched: FlaskClient) -
     assert not any("job_a" in label or "made" in label for key in seen for label in key)
 
 
+def test_made_up_methods_share_one_series(watched: FlaskClient) -> None:
+    for number in range(50):
+        watched.open("/v1/credits", method=f"MADEUP{number}")
+    methods = {label for name, *labels in scrape(watched) if "http_request" in name for label in labels}
+    assert "other" in methods
+    assert not any("MADEUP" in label for label in methods)
+
+
 def test_jobs_and_credits_are_those_of_the_database(watched: FlaskClient, caller, png: bytes) -> None:
     caller.submit(png)
     seen = scrape(watched)

@@ -20,6 +20,12 @@ def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None 
     Raises StorageUnavailable, DatabaseUnavailable.
     """
     with transaction(engine) as session:
+        # waits for the submissions under way, and any later one sees it (`submission.submit`)
+        session.execute(
+            update(Account)
+            .where(Account.id == account_id)
+            .values(closed_at=func.coalesce(Account.closed_at, func.now()))
+        )
         session.execute(
             update(ApiKey)
             .where(ApiKey.account_id == account_id)
@@ -38,9 +44,7 @@ def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None 
             .where(Job.account_id == account_id)
             .values(options={}, report=null(), output=null(), content_key=None, error_message=None, error_hint=None)
         )
-        session.execute(
-            update(Account).where(Account.id == account_id).values(name="Deleted account", closed_at=func.now())
-        )
+        session.execute(update(Account).where(Account.id == account_id).values(name="Deleted account"))
 
 
 def _jobs(engine: Engine, account_id: str) -> list[tuple[str, bool]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,9 +12,18 @@ from sqlalchemy.orm import Session
 
 from spherelinks.accounts import ledger, plans
 from spherelinks.accounts.keys import Principal
-from spherelinks.database import ApiKey, IdempotencyKey, Job, new_id, transaction
-from spherelinks.errors import IdempotencyMismatch, KeyCapReached, RequestInFlight
+from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, new_id, transaction
+from spherelinks.errors import (
+    DatabaseUnavailable,
+    IdempotencyMismatch,
+    InvalidKey,
+    KeyCapReached,
+    RequestInFlight,
+    SphereLinksError,
+    StorageUnavailable,
+)
 from spherelinks.jobs import cache, line, paths, queue, sandbox, webhooks
+from spherelinks.jobs.sandbox import Sample
 from spherelinks.options import Options
 from spherelinks.storage import Storage
 
@@ -52,20 +62,55 @@ def submit(
 ) -> Accepted:
     """Accept a job, its id ``job_`` and 26 characters. Once this returns, the job will finish or fail.
 
-    The picture is durable before the transaction begins, so that no accepted job lacks it; a picture whose job was
-    not accepted is swept later (:mod:`spherelinks.jobs.files`).
+    The picture is durable before the transaction begins, so that no accepted job lacks it. It is deleted again where
+    the job is refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
 
     bypass_cache : make the asset anew, though an earlier job of the account has made the same
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
     output : where else the asset is sent, ``{"putUrl": …}``
 
-    Raises InsufficientCredits, KeyCapReached, IdempotencyMismatch, RequestInFlight, StorageUnavailable,
-    DatabaseUnavailable; nothing is accepted or spent then.
+    Raises InsufficientCredits, KeyCapReached, IdempotencyMismatch, RequestInFlight, InvalidKey for an account that was
+    closed meanwhile, StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
     """
     job_id = new_id("job")
-    storage.put(paths.picture(job_id), picture)
     sample = sandbox.sample(storage) if principal.sandbox else None
+    if sample is None:  # nobody ever looks at a sandbox job's picture
+        storage.put(paths.picture(job_id), picture)
+    try:
+        accepted = _accept(
+            engine, principal, job_id, picture, options, sample, bypass_cache=bypass_cache, idempotency=idempotency,
+            output=output,
+        )  # fmt: skip
+    except DatabaseUnavailable:
+        raise  # it may have been accepted all the same; where it was not, the sweep takes the picture
+    except SphereLinksError:
+        _drop_picture(storage, job_id)
+        raise
+    if accepted.job_id != job_id:
+        _drop_picture(storage, job_id)
+    return accepted
+
+
+def _drop_picture(storage: Storage, job_id: str) -> None:
+    with suppress(StorageUnavailable):  # then the sweep takes it
+        storage.delete(paths.picture(job_id))
+
+
+def _accept(
+    engine: Engine,
+    principal: Principal,
+    job_id: str,
+    picture: bytes,
+    options: Options,
+    sample: Sample | None,
+    *,
+    bypass_cache: bool,
+    idempotency: Idempotency | None,
+    output: dict[str, Any] | None,
+) -> Accepted:
+    """The transaction of a submission."""
     with transaction(engine) as session:
+        _check_open(session, principal.account_id)
         if idempotency is not None:
             known = _claimed(session, principal, idempotency)
             if known is not None:
@@ -156,6 +201,13 @@ def _copy(earlier: Job, job: Job) -> None:
     job.expires_at = plans.kept_until(job.account_id)
     job.asset_path, job.asset_sha256, job.asset_size = earlier.asset_path, earlier.asset_sha256, earlier.asset_size
     job.thumbnail, job.report = earlier.thumbnail, earlier.report
+
+
+def _check_open(session: Session, account_id: str) -> None:
+    """Raises InvalidKey for a closed account; one that is open stays so until the transaction ends."""
+    closed = select(Account.closed_at).where(Account.id == account_id).with_for_update(read=True)
+    if session.scalars(closed).one() is not None:
+        raise InvalidKey("The account of this key is closed.", hint="Use a key of another account.")
 
 
 def _check_cap(session: Session, principal: Principal) -> None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from spherelinks.database import Delivery, Job, Webhook, new_id
+from spherelinks.database import Account, Delivery, Job, Webhook, new_id
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import outbound
 from spherelinks.picture.fetch import Guard
@@ -42,6 +42,8 @@ def create(
     url = outbound.check(url, guard or Guard(), "url")
     if not events or not set(events) <= set(EVENTS):
         raise InvalidRequest(f"events is {sorted(events)}.", hint=f"Give some of {', '.join(EVENTS)}.", field="events")
+    # of several at once, each counts what the ones before it made
+    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     if len(list_webhooks(session, account_id)) >= LIMIT:
         raise TooManyWebhooks(f"The account has {LIMIT} webhooks already.", hint="Delete one first.")
     webhook = Webhook(

@@ -71,6 +71,12 @@ def sign_up() -> ResponseReturnValue:
 
 
 @pages.get("/welcome/<token>")
+def welcome_page(token: str) -> ResponseReturnValue:
+    """The button that redeems a link: mail scanners and link previews fetch addresses, but press nothing."""
+    return redirect(HOME) if gate.visitor() is not None else render_template("welcome.html", token=token)
+
+
+@pages.post("/welcome/<token>")
 def welcome(token: str) -> ResponseReturnValue:
     """In by a link that the operator was given, once."""
     with transaction(services().engine) as session:

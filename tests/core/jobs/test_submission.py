@@ -11,8 +11,8 @@ from spherelinks import database
 from spherelinks.accounts import ledger
 from spherelinks.accounts.ledger import Balance
 from spherelinks.database import transaction
-from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, StorageUnavailable
-from spherelinks.jobs import attempts, paths, queue, submission
+from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, InvalidKey, StorageUnavailable
+from spherelinks.jobs import attempts, closing, paths, queue, submission
 from spherelinks.options import Options
 
 
@@ -45,6 +45,35 @@ def test_without_credits_nothing_is_accepted(desk, engine):
         desk.submit("succeed")
     assert counts(engine) == (10, 4, 10)  # the free plan lets four into the queue
     assert desk.balance() == Balance(0, 10)
+
+
+def test_nothing_is_kept_of_what_was_refused(desk, storage):
+    for _ in range(10):
+        desk.submit("succeed")
+    kept = {head.path for head in storage.list(paths.PICTURES)}
+    for _ in range(3):
+        with pytest.raises(InsufficientCredits):
+            desk.submit("succeed")
+    assert {head.path for head in storage.list(paths.PICTURES)} == kept
+
+
+def test_a_closed_account_gets_no_job(desk, engine, storage):
+    """Its request may have passed the key's check before the account was closed, with its picture still on the way."""
+    closing.close(engine, storage, desk.client.account_id)
+    with pytest.raises(InvalidKey, match="closed"):
+        desk.submit("succeed")
+    assert counts(engine) == (0, 0, 0)
+    assert not [*storage.list(paths.PICTURES)]
+
+
+def test_closing_waits_for_a_submission_under_way_and_ends_its_job(desk, engine, storage):
+    with ThreadPoolExecutor(1) as aside:
+        with transaction(engine) as session:
+            submission._check_open(session, desk.client.account_id)
+            closed = aside.submit(closing.close, engine, storage, desk.client.account_id)
+            with pytest.raises(TimeoutError):
+                closed.result(timeout=0.5)
+        closed.result(timeout=30)
 
 
 def test_when_the_storage_fails_nothing_is_accepted(desk, engine, settings):

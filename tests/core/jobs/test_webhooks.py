@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
@@ -15,7 +16,7 @@ from conftest import begin
 from sqlalchemy import select, text
 
 from spherelinks.database import Delivery, Webhook, transaction
-from spherelinks.errors import InvalidRequest, UnknownWebhook
+from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import attempts, courier, paths, submission, webhooks
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
@@ -251,6 +252,19 @@ def submit_to(desk, url):
     return submission.submit(
         desk.engine, desk.storage, desk.client.principal, b"succeed", Options(), output={"putUrl": url}
     ).job_id
+
+
+def test_several_at_once_are_not_too_many_either(engine, client, receiver):
+    def create(_):
+        try:
+            with transaction(engine) as session:
+                webhooks.create(session, client.account_id, f"{receiver.url}/x", guard=receiver.guard)
+        except TooManyWebhooks:
+            return False
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(create, range(30))) == webhooks.LIMIT
 
 
 def test_a_worker_makes_the_asset_sends_it_and_tells(desk, receiver, hook):

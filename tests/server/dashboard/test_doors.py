@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 from sqlalchemy import Engine
+from werkzeug.test import TestResponse
 
 from spherelinks.accounts import users
 from spherelinks.config import Settings
@@ -104,23 +105,40 @@ def test_tries_run_out(member: Person, stranger: Person) -> None:
     assert stranger.send("/sign-up", email=member.email, password=PASSWORD).status_code == 429
 
 
+def redeem(person: Person, token: str, form: str = "") -> TestResponse:
+    """Press the button of the link's page, or send what it sends from another page."""
+    return person.send(f"/welcome/{token}", form)
+
+
+def test_looking_at_a_link_does_not_spend_it(stranger: Person, engine: Engine) -> None:
+    """As mail scanners and previews do."""
+    with transaction(engine) as session:
+        token = users.link(session, users.local_owner(session))
+    assert stranger.http.head(f"/welcome/{token}").status_code == 200
+    assert stranger.get(f"/welcome/{token}").status_code == 200
+    assert stranger.get("/app/models").status_code == 302
+    assert redeem(stranger, token).status_code == 303
+    assert stranger.get("/app/models").status_code == 200
+
+
 def test_the_owner_comes_in_by_a_link_once(stranger: Person, engine: Engine) -> None:
     with transaction(engine) as session:
         token = users.link(session, users.local_owner(session))
-    assert stranger.get(f"/welcome/{token}").status_code == 303
+    assert redeem(stranger, token).status_code == 303
     page = stranger.get("/app/account")
     assert "Owner of this server" in page.text
     assert "Delete the account" not in page.text
     assert stranger.send("/app/account/delete", "/app/account", sure="yes").status_code == 404
     assert stranger.get(f"/welcome/{token}").headers["Location"] == "/app/models"
+    assert redeem(stranger, token, "/app/account").headers["Location"] == "/app/models"
     stranger.http.delete_cookie("spherelinks_session")
-    assert stranger.get(f"/welcome/{token}").status_code == 401
+    assert redeem(stranger, token).status_code == 401
 
 
 def test_who_came_by_a_link_may_set_a_password(stranger: Person, engine: Engine) -> None:
     with transaction(engine) as session:
         token = users.link(session, users.create(session, stranger.email))
-    stranger.get(f"/welcome/{token}")
+    redeem(stranger, token)
     assert stranger.send("/app/account/password", "/app/account", new="short").status_code == 400
     assert stranger.send("/app/account/password", "/app/account", new=PASSWORD).status_code == 303
     # from now on it takes the password
