@@ -3,16 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+KERNELS := core/spherelinks/native/kernels.so
 
 .PHONY: demo serve test lint bench blender-addon clean
 
-demo: $(VENV)/installed
+demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
 
-serve: $(VENV)/installed
+serve: $(VENV)/installed $(KERNELS)
 	$(BIN)/spherelinks serve
 
-test: $(VENV)/installed-test
+test: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/pytest
 
 lint: $(VENV)/installed-test
@@ -20,7 +21,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/installed-test
+bench: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python bench/pipeline.py
 	$(BIN)/python bench/finishing.py
 	$(BIN)/python bench/thumbnail.py
@@ -39,7 +40,7 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: pyproject.toml | $(BIN)/python
+$(VENV)/installed: pyproject.toml hatch_build.py | $(BIN)/python
 	@echo "Installing SphereLinks into $(VENV) ..."
 	$(PIP) install -e .
 	@touch $@
@@ -48,3 +49,7 @@ $(VENV)/installed-test: $(VENV)/installed pyproject.toml
 	@echo "Installing what the tests and the linters need ..."
 	$(PIP) install -e ".[test,lint]"
 	@touch $@
+
+# installing makes it, too; here it is made anew where a source is newer
+$(KERNELS): $(wildcard core/spherelinks/native/*.cpp core/spherelinks/native/*.h) | $(VENV)/installed
+	$(BIN)/python -m spherelinks.native.build

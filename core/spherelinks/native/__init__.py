@@ -1,0 +1,137 @@
+"""The loops, as one C-ABI library of the C++ sources beside this file, and checked calls of what is in it.
+
+Each source is named as the Python module that calls it, and each kernel after both and its function. A kernel is
+declared where it is called, its parameters in C's order:
+
+    _spans = kernel("packing_spans -> int", "mask: u1[M]", "first: i8[K] < M", "size: i8[K,2]", "K", "runs: i4[R,3]*")
+
+An array gives its type as numpy abbreviates it and its shape, in which a capital letter stands for a length: the same
+in all of a call's arrays; 3F is three times F. A * marks those that are written. "< V" says that an array holds indices
+of what there are V of, and "| -1" allows for none. A letter by itself passes that length on, "x: float" and "x: int"
+pass numbers. What differs from that in a call raises a TypeError or a ValueError before anything is read.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from spherelinks.native.build import LIBRARY, sources
+
+_ARRAY = re.compile(r"(\w+): (\w\d)\[([^\]]*)\](\*?)(?: < (\d*[A-Z]))?( \| -1)?")
+_NUMBER = re.compile(r"(\w+): (int|float)")
+
+
+def kernel(name: str, *parameters: str) -> Callable[..., Any]:
+    """A function of the library that takes the declared arrays and numbers, without the lengths.
+
+    It returns an int where its name ends in "-> int", else None. The interpreter's lock is free while it runs.
+    """
+    symbol, _, returned = name.partition(" -> ")
+    declared = [_declared(text) for text in parameters]
+    taken = [parameter for parameter in declared if not isinstance(parameter, _Length)]
+
+    def call(*arguments: Any) -> Any:
+        lengths: dict[str, int] = {}
+        given = zip(taken, arguments, strict=True)
+        values = iter([parameter.checked(symbol, argument, lengths) for parameter, argument in given])
+        for parameter, argument in zip(taken, arguments, strict=True):
+            if isinstance(parameter, _Array) and parameter.below:
+                parameter.check_indices(symbol, argument, lengths)
+        passed = [lengths[p.name] if isinstance(p, _Length) else next(values) for p in declared]
+        return _function(symbol, bool(returned), tuple(p.c_type for p in declared))(*passed)
+
+    call.__name__ = symbol
+    return call
+
+
+@dataclass(frozen=True)
+class _Length:
+    name: str
+    c_type = ctypes.c_int64
+
+
+@dataclass(frozen=True)
+class _Number:
+    name: str
+    kind: type[int] | type[float]
+
+    @property
+    def c_type(self) -> Any:
+        return ctypes.c_int64 if self.kind is int else ctypes.c_double
+
+    def checked(self, symbol: str, value: Any, lengths: dict[str, int]) -> int | float:
+        if not isinstance(value, (int, np.integer) if self.kind is int else (int, float, np.number)):
+            raise TypeError(f"{symbol}: {self.name} is {value!r}, not a number of type {self.kind.__name__}")
+        return self.kind(value)
+
+
+@dataclass(frozen=True)
+class _Array:
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[str, ...]
+    written: bool
+    below: str | None
+    none: bool
+    c_type = ctypes.c_void_p
+
+    def checked(self, symbol: str, array: Any, lengths: dict[str, int]) -> int:
+        """The array's address; learns the lengths that its shape tells."""
+        if not isinstance(array, np.ndarray) or array.dtype != self.dtype or array.ndim != len(self.shape):
+            found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            raise TypeError(f"{symbol}: {self.name} is {found}, not {self.dtype} with {len(self.shape)} axes")
+        if not array.flags.c_contiguous or (self.written and not array.flags.writeable):
+            raise ValueError(f"{symbol}: {self.name} is not {'writable' if array.flags.c_contiguous else 'contiguous'}")
+        for length, size in zip(self.shape, array.shape, strict=True):
+            if length[-1].isalpha():
+                times = int(length[:-1] or 1)
+                if size != times * lengths.setdefault(length[-1], size // times):
+                    raise ValueError(f"{symbol}: {self.name} has {size} for {length}, where {lengths} are known")
+            elif size != int(length):
+                raise ValueError(f"{symbol}: {self.name} has shape {array.shape}, not [{','.join(self.shape)}]")
+        return int(array.__array_interface__["data"][0])
+
+    def check_indices(self, symbol: str, array: np.ndarray[Any, Any], lengths: dict[str, int]) -> None:
+        if not array.size:
+            return
+        assert self.below is not None
+        count, least = int(self.below[:-1] or 1) * lengths[self.below[-1]], -1 if self.none else 0
+        low, high = int(array.min()), int(array.max())
+        if low < least or high >= count:
+            wrong = low if low < least else high
+            raise ValueError(f"{symbol}: {self.name} holds {wrong}, which is no index of {count}")
+
+
+def _declared(text: str) -> _Length | _Number | _Array:
+    if len(text) == 1:
+        return _Length(text)
+    if number := _NUMBER.fullmatch(text):
+        return _Number(number[1], int if number[2] == "int" else float)
+    array = _ARRAY.fullmatch(text)
+    assert array is not None, text
+    shape = tuple(length.strip() for length in array[3].split(","))
+    return _Array(array[1], np.dtype(array[2]), shape, bool(array[4]), array[5], bool(array[6]))
+
+
+@cache
+def _function(symbol: str, returns: bool, types: tuple[Any, ...]) -> Any:
+    function = getattr(_library(), symbol)
+    function.argtypes, function.restype = types, ctypes.c_int64 if returns else None
+    return function
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    how = "Build it with `python -m spherelinks.native.build`, or install SphereLinks again."
+    if not LIBRARY.exists():
+        raise ImportError(f"SphereLinks' native library is missing: {LIBRARY}. {how}")
+    if any(path.stat().st_mtime > LIBRARY.stat().st_mtime for path in sources()):
+        raise ImportError(f"SphereLinks' native library is older than its sources. {how}")
+    return ctypes.CDLL(str(LIBRARY))

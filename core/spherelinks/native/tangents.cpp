@@ -1,0 +1,66 @@
+// Tangents as MikkTSpace defines them; see texture/tangents.py, which calls this.
+#include "view.h"
+
+namespace {
+
+// Project a vector on the plane of a unit normal and bring it to length 1, or to 0 where nothing is left.
+void flatten(Vec3& vector, const float* normal) {
+    double into = vector[0] * normal[0] + vector[1] * normal[1] + vector[2] * normal[2];
+    double length = 0;
+    for (int d = 0; d < 3; d++) {
+        vector[d] -= into * normal[d];
+        length += vector[d] * vector[d];
+    }
+    double scale = length > 1e-30 ? 1 / sqrt(length) : 0.0;
+    for (double& v : vector) v *= scale;
+}
+
+}  // namespace
+
+// Unit tangents along u, at right angles to the normals, and the sign of the bitangent, always 1.
+//
+// Faces' tangents, projected on the vertex's plane and weighted by the angle there (M. Mikkelsen, "Simulation of
+// Wrinkled Surfaces Revisited", 2008, and mikktspace.c). A vertex without any gets an arbitrary one.
+API void tangents(const float (*points)[3], const float (*normals)[3], const float (*uv)[2], i64 count, const Face* faces,
+                  i64 face_count, float (*out)[4]) {
+    Array<double> room(3 * count, 0.0);
+    Vec3* total = reinterpret_cast<Vec3*>(room.data);
+    for (i64 f = 0; f < face_count; f++) {
+        i64 i = faces[f][0], j = faces[f][1], k = faces[f][2];
+        double u1 = double(uv[j][0]) - uv[i][0], v1 = double(uv[j][1]) - uv[i][1];
+        double u2 = double(uv[k][0]) - uv[i][0], v2 = double(uv[k][1]) - uv[i][1];
+        double doubled = u1 * v2 - u2 * v1;
+        if (doubled == 0) continue;
+        double sign = doubled > 0 ? 1.0 : -1.0;
+        Vec3 along;
+        for (int d = 0; d < 3; d++)
+            along[d] = sign * ((double(points[j][d]) - points[i][d]) * v2 - (double(points[k][d]) - points[i][d]) * v1);
+        for (int corner = 0; corner < 3; corner++) {
+            i64 v = faces[f][corner];
+            Vec3 edge[2];
+            for (int side = 0; side < 2; side++) {
+                i64 other = faces[f][(corner + 1 + side) % 3];
+                for (int d = 0; d < 3; d++) edge[side][d] = double(points[other][d]) - points[v][d];
+                flatten(edge[side], normals[v]);
+            }
+            double cosine = edge[0][0] * edge[1][0] + edge[0][1] * edge[1][1] + edge[0][2] * edge[1][2];
+            double angle = acos(least(most(cosine, -1.0), 1.0));
+            Vec3 flat = {along[0], along[1], along[2]};
+            flatten(flat, normals[v]);
+            for (int d = 0; d < 3; d++) total[v][d] += angle * flat[d];
+        }
+    }
+    for (i64 v = 0; v < count; v++) {
+        const float* normal = normals[v];
+        flatten(total[v], normal);
+        if (total[v][0] == 0 && total[v][1] == 0 && total[v][2] == 0) {
+            int steepest = 0;
+            for (int d = 1; d < 3; d++)
+                if (fabsf(normal[d]) < fabsf(normal[steepest])) steepest = d;
+            total[v][steepest] = 1;
+            flatten(total[v], normal);
+        }
+        for (int d = 0; d < 3; d++) out[v][d] = float(total[v][d]);
+        out[v][3] = 1;
+    }
+}
