@@ -36,16 +36,18 @@ from spherelinks import database
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.config import Settings
 from spherelinks_server import web
+from spherelinks_server.gateway import Gateway
+from spherelinks_server.v1.api import MAX_BODY
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs/samples/mug.jpg"
 START_LIMIT_S = 60
 
 
-def hello() -> Flask:
+def hello() -> Gateway:
     """The yardstick: what Flask on this server costs before anything is done."""
     app = Flask("hello")
     app.add_url_rule("/", view_func=lambda: "Hello, World!")
-    return app
+    return Gateway(app, web.THREADS, MAX_BODY)
 
 
 # --- load -----------------------------------------------------------------------------------------------------------

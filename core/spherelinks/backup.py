@@ -1,13 +1,15 @@
 """Backup and restore of all that an installation holds, database and files, as one tar file.
 
-The file holds ``manifest.json``, ``database.dump`` (pg_dump's custom format) and the files under ``storage/``. The
-database is dumped first: files are never changed, only added and deleted, so that every file the dump speaks of is
-still there, or was deleted on purpose a moment ago. The server may go on serving meanwhile. A job that was running is
-found without a sign of life after the restore, and is run again.
+The file holds ``manifest.json``, ``database.dump`` (pg_dump's custom format), the files under ``storage/``, and at its
+end ``digests.json``, the SHA-256 of each of them: a file that was cut or damaged is known before anything is restored
+from it. The database is dumped first: files are never changed, only added and deleted, so that every file the dump
+speaks of is still there, or was deleted on purpose a moment ago. The server may go on serving meanwhile. A job that was
+running is found without a sign of life after the restore, and is run again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -28,10 +30,11 @@ from spherelinks import __version__, database, postgres
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
 from spherelinks.storage import Storage
 
-FORMAT = 1
+FORMAT = 2
 _MANIFEST = "manifest.json"
 _DUMP = "database.dump"
 _FILES = "storage/"
+_DIGESTS = "digests.json"
 _SUFFIX = ".exe" if os.name == "nt" else ""
 
 
@@ -60,16 +63,20 @@ def backup(url: str, storage: Storage, path: Path) -> Summary:
             tempfile.TemporaryDirectory() as folder,
         ):
             part.chmod(0o600)  # key digests and pictures
-            _add(tar, _MANIFEST, json.dumps({"format": FORMAT, "version": __version__, "created": created}).encode())
+            manifest = json.dumps({"format": FORMAT, "version": __version__, "created": created}).encode()
+            digests = {_MANIFEST: _add(tar, _MANIFEST, manifest)}
             dump = Path(folder, _DUMP)
             _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}")
             tar.add(dump, _DUMP)
+            with dump.open("rb") as written:
+                digests[_DUMP] = hashlib.file_digest(written, "sha256").hexdigest()
             files = size = 0
             for head in storage.list(""):
                 with suppress(_Gone):
                     data = _get(storage, head.path)
-                    _add(tar, _FILES + head.path, data)
+                    digests[_FILES + head.path] = _add(tar, _FILES + head.path, data)
                     files, size = files + 1, size + len(data)
+            _add(tar, _DIGESTS, json.dumps(digests).encode())
             tar.close()
             raw.flush()
             os.fsync(raw.fileno())
@@ -79,40 +86,71 @@ def backup(url: str, storage: Storage, path: Path) -> Summary:
     return Summary(files, size, created, __version__)
 
 
+def verify(path: Path) -> Summary:
+    """Read a whole backup and compare each part with its digest. Raises ConfigurationError where any is wrong."""
+    seen: dict[str, str] = {}
+    wanted: dict[str, str] | None = None
+    size = 0
+    with _opened(path) as tar:
+        manifest = _manifest(tar, path)
+        seen[_MANIFEST] = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+        for member in tar:
+            data = tar.extractfile(member)
+            if data is None:
+                raise _no_backup(path, f"it holds '{member.name}', which is no file")
+            if member.name == _DIGESTS:
+                wanted = _listed(data.read(), path)
+                continue
+            seen[member.name] = hashlib.file_digest(data, "sha256").hexdigest()  # type: ignore[arg-type]
+            size += member.size if member.name.startswith(_FILES) else 0
+    if wanted is None:
+        raise _damaged(path, "it breaks off: its list of digests is missing")
+    if seen.keys() != wanted.keys():
+        raise _damaged(path, f"{len(wanted)} parts are listed and {len(seen)} are there")
+    for name, digest in wanted.items():
+        if seen[name] != digest:
+            raise _damaged(path, f"'{name}' is not what was written")
+    if _DUMP not in seen:
+        raise _no_backup(path, "it holds no database")
+    files = sum(name.startswith(_FILES) for name in seen)
+    return Summary(files, size, manifest["created"], manifest["version"])
+
+
 def restore(url: str, storage: Storage, path: Path) -> Summary:
     """Fill an empty database and an empty storage from ``path``, and bring the tables to the installed version.
 
-    Files come first and the database in one transaction: an interrupted restore leaves the database empty, and can be
-    done again.
+    The backup is verified before anything is written. Files come first and the database in one transaction: an
+    interrupted restore leaves the database empty, and can be done again.
 
     Raises ConfigurationError where ``path`` is no backup, or the database holds something; DatabaseUnavailable,
     StorageUnavailable.
     """
     _check_empty(url)
+    summary = verify(path)
     with _opened(path) as tar, tempfile.TemporaryDirectory() as folder:
-        manifest = _manifest(tar, path)
         dump = Path(folder, _DUMP)
-        files = size = 0
         for member in tar:
             data = tar.extractfile(member)
-            if data is None:
-                raise _no_backup(path, f"it holds '{member.name}', which is no file")
+            assert data is not None  # verified
             if member.name == _DUMP:
                 dump.write_bytes(data.read())
             elif member.name.startswith(_FILES):
-                content = data.read()
                 try:
-                    storage.put(member.name.removeprefix(_FILES), content)
+                    storage.put(member.name.removeprefix(_FILES), data.read())
                 except StorageUnavailable as error:
                     if isinstance(error.__cause__, ValueError):  # a path that leads out of the storage
                         raise _no_backup(path, error.message) from error
                     raise
-                files, size = files + 1, size + len(content)
-        if not dump.exists():
-            raise _no_backup(path, "it holds no database")
         _run("pg_restore", url, "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error", str(dump))
     database.migrate(url)
-    return Summary(files, size, manifest["created"], manifest["version"])
+    return summary
+
+
+def _listed(data: bytes, path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(data))
+    except (ValueError, TypeError) as error:
+        raise _damaged(path, f"its {_DIGESTS} cannot be read") from error
 
 
 class _Gone(Exception):
@@ -128,11 +166,13 @@ def _get(storage: Storage, path: str) -> bytes:
         raise
 
 
-def _add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+def _add(tar: tarfile.TarFile, name: str, data: bytes) -> str:
+    """Add a file to the tar, and return its SHA-256."""
     member = tarfile.TarInfo(name)
     member.size = len(data)
     member.mode = 0o600
     tar.addfile(member, io.BytesIO(data))
+    return hashlib.sha256(data).hexdigest()
 
 
 @contextmanager
@@ -153,8 +193,12 @@ def _manifest(tar: tarfile.TarFile, path: Path) -> dict[str, Any]:
     data = tar.extractfile(first) if first is not None and first.name == _MANIFEST else None
     if data is None:
         raise _no_backup(path, f"its first part is not {_MANIFEST}")
-    manifest: dict[str, Any] = json.loads(data.read())
-    if manifest["format"] != FORMAT:
+    try:
+        manifest: dict[str, Any] = json.loads(data.read())
+        known = manifest["format"], manifest["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, f"its {_MANIFEST} cannot be read") from error
+    if known[0] != FORMAT:
         raise ConfigurationError(
             f"'{path}' is a backup of format {manifest['format']}, made by version {manifest['version']}.",
             hint=f"This version reads format {FORMAT}: restore it with the version that made it.",
@@ -165,6 +209,12 @@ def _manifest(tar: tarfile.TarFile, path: Path) -> dict[str, Any]:
 def _no_backup(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
         f"'{path}' is no backup of SphereLinks: {reason}.", hint="Give a file that 'spherelinks backup' wrote."
+    )
+
+
+def _damaged(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"'{path}' is damaged: {reason}.", hint="Copy the file again from where it was made, or take another backup."
     )
 
 

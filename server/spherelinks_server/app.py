@@ -21,7 +21,7 @@ from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.survey import Survey
 from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
-from spherelinks_server.waiting import WORKED_ON, Turnstile, Waiters
+from spherelinks_server.waiting import Turnstile, Waiters
 
 _DESCRIPTION = """\
 Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
@@ -75,8 +75,7 @@ def create_app(
         storage=storage,
         rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
         address_limit=limits.RateLimit(address_limit),
-        # slow addresses may take a quarter of the places; the others go on answering
-        intake=Intake(WORKED_ON // 4, guard or Guard()),
+        intake=Intake(guard or Guard(), turnstile.aside),
         generators=installed,
         settings=settings,
         waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),

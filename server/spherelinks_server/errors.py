@@ -43,6 +43,7 @@ HTTP_CODES: dict[int, tuple[str, str]] = {
     HTTPStatus.BAD_REQUEST: ("invalid_request", "The API documentation at /v1/docs describes each request."),
     HTTPStatus.NOT_FOUND: ("not_found", "The API documentation at /v1/docs lists every path."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "The Allow header lists the methods of this path."),
+    HTTPStatus.REQUEST_TIMEOUT: ("request_timeout", "Send it again; a slow line may need a smaller picture."),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request_too_large", "A picture may have 10 MB; send a smaller one."),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (
         "range_not_satisfiable",
@@ -80,6 +81,7 @@ MEANINGS: dict[str, str] = {
     "service_error": "a part of the service does not work",
     "not_found": "there is nothing at this path",
     "method_not_allowed": "the path does not answer to this method",
+    "request_timeout": "the body came too slowly",
     "request_too_large": "the body has more than 15 MB",
     "range_not_satisfiable": "the Range asks for bytes past the end of the file",
     "internal_error": "something broke on the server",

@@ -14,6 +14,7 @@ from spherelinks import database
 from spherelinks.errors import ServiceError
 from spherelinks.storage import Storage
 
+PATHS = ("/healthz", "/readyz")
 _REMEMBER_S = 1.0
 _log = logging.getLogger(__name__)
 

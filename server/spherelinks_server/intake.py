@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 from spherelinks.errors import InvalidRequest, PictureError, RateLimited
 from spherelinks.picture import base64_data
@@ -13,20 +16,33 @@ from spherelinks.picture.fetch import Guard, fetch
 _BUSY_S = 5
 
 
+FETCHES = 64
+"""Addresses that are fetched at a time."""
+FETCHES_OF_ACCOUNT = 4
+"""Of these, those of one account; once half of all places are taken, it gets no second one."""
+
+
 class Intake:
     """Takes pictures in, a few at a time: slow addresses and large pictures must not use up threads and memory.
 
-    fetches : how many addresses are fetched at once; one more is refused, for a fetch may take its whole deadline
+    A fetch may take its whole deadline, so it holds no place among the requests that are worked on, and one too many is
+    refused at once. A decoding takes a second at most, so one too many waits a little.
+
     guard : which addresses may be fetched
-    decodes : how many pictures are decoded at once; one more waits a little, for a decoding takes a second at most
+    aside : entered while an address is fetched, see :meth:`spherelinks_server.waiting.Turnstile.aside`
+    decodes : how many pictures are decoded at a time
     """
 
-    def __init__(self, fetches: int, guard: Guard, decodes: int = os.cpu_count() or 1) -> None:
-        self._fetching = threading.BoundedSemaphore(fetches)
+    def __init__(
+        self, guard: Guard, aside: Callable[[], AbstractContextManager[None]], decodes: int = os.cpu_count() or 1
+    ) -> None:
+        self._fetching: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._decoding = threading.BoundedSemaphore(decodes)
         self._guard = guard
+        self._aside = aside
 
-    def picture(self, image_url: str, image_base64: str) -> bytes:
+    def picture(self, account_id: str, image_url: str, image_base64: str) -> bytes:
         """The picture's bytes, from exactly one of the two fields, fetched if need be, and decoded once as proof.
 
         Raises InvalidRequest for both or neither field and for bad base64, PictureError for a picture that cannot be
@@ -42,7 +58,8 @@ class Intake:
         if image_base64 or base64_data.is_data_uri(image_url):
             data = base64_data.parse(image_base64 or image_url, field=field)
         else:
-            data = self._fetched(image_url)
+            with self._place(account_id), self._aside():
+                data = fetch(image_url, guard=self._guard)
         return self.checked(data, field)
 
     def checked(self, data: bytes, field: str) -> bytes:
@@ -50,17 +67,25 @@ class Intake:
         self._prove(data, field)
         return data
 
-    def _fetched(self, url: str) -> bytes:
-        if not self._fetching.acquire(blocking=False):
-            raise RateLimited(
-                "imageUrl: too many addresses are being fetched at the moment.",
-                retry_after=_BUSY_S,
-                hint="Try again shortly, or send the picture itself as imageBase64.",
-            )
+    @contextmanager
+    def _place(self, account_id: str) -> Iterator[None]:
+        """One of the account's places to fetch. Raises RateLimited."""
+        with self._lock:
+            taken = self._fetching.total()
+            share = FETCHES_OF_ACCOUNT if taken < FETCHES // 2 else 1
+            if taken >= FETCHES or self._fetching[account_id] >= share:
+                raise RateLimited(
+                    "imageUrl: too many addresses are being fetched at the moment.",
+                    retry_after=_BUSY_S,
+                    hint="Try again shortly, or send the picture itself as imageBase64.",
+                )
+            self._fetching[account_id] += 1
         try:
-            return fetch(url, guard=self._guard)
+            yield
         finally:
-            self._fetching.release()
+            with self._lock:
+                self._fetching[account_id] -= 1
+                self._fetching += Counter()  # forgets the accounts that have none
 
     def _prove(self, data: bytes, field: str) -> None:
         if not self._decoding.acquire(timeout=_BUSY_S):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from spherelinks.errors import RateLimited
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.status import JobStatus
+from spherelinks_server import health
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -42,6 +43,8 @@ class Turnstile:
         self._places = threading.BoundedSemaphore(places)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] in health.PATHS:  # whoever watches must be answered when all places are taken, too
+            return self._app(environ, start_response)
         with self._places:
             return self._app(environ, start_response)
 

@@ -11,7 +11,6 @@ import multiprocessing
 import os
 import threading
 
-from flask_openapi3.openapi import OpenAPI
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -21,11 +20,14 @@ from spherelinks.config import Settings
 from spherelinks.database import connect
 from spherelinks.errors import ConfigurationError
 from spherelinks.storage import open_storage
-from spherelinks_server import limits
+from spherelinks_server import limits, tracing
 from spherelinks_server.app import create_app
+from spherelinks_server.gateway import Gateway
 from spherelinks_server.services import EXTENSION
+from spherelinks_server.v1.api import MAX_BODY
 from spherelinks_server.waiting import WAITERS, WORKED_ON
 
+THREADS = WORKED_ON + WAITERS
 DRAIN_S = 25
 """Seconds that requests under way get to finish when the server stops: more than fetching a picture may take."""
 
@@ -36,16 +38,15 @@ def main(host: str, port: int) -> None:
 
 
 def server(target: str, host: str, port: int) -> MPServer:
-    """Granian, set up for a WSGI application factory; the benchmark runs its yardstick on the same."""
+    """Granian, set up for a factory of :class:`Gateway`; the benchmark runs its yardstick on the same."""
     return MPServer(
         target,
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         factory=True,
         # one process: the rate limit is kept in its memory
         workers=1,
-        blocking_threads=WORKED_ON + WAITERS,
         http=HTTPModes.http1,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_S,
@@ -53,7 +54,7 @@ def server(target: str, host: str, port: int) -> MPServer:
     )
 
 
-def application() -> OpenAPI:
+def application() -> Gateway:
     """The application of this process, by its environment. Raises ConfigurationError."""
     settings = Settings.from_env()
     logs.configure(settings.log_format)
@@ -61,10 +62,10 @@ def application() -> OpenAPI:
     _end_with_parent()
     engine, storage = connect(database_url(settings)), open_storage(settings)
     app = create_app(settings, engine, storage, rate_limit=limits.per_minute(), address_limit=limits.of_address())
-    telemetry.trace(app)
+    tracing.trace(app)
     # loading generators takes seconds: be done before somebody asks
     threading.Thread(target=app.extensions[EXTENSION].survey.findings, name="survey", daemon=True).start()
-    return app
+    return Gateway(app, THREADS, MAX_BODY + 1, settings.trusted_proxies)
 
 
 def database_url(settings: Settings) -> str:

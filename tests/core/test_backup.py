@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
+from hashlib import sha256
 from pathlib import Path
 
 import psycopg
@@ -83,6 +85,7 @@ def test_nothing_is_restored_over_an_installation(database_url, storage, tmp_pat
 
 
 def tar_of(path: Path, **members: bytes) -> Path:
+    members["digests.json"] = json.dumps({name: sha256(data).hexdigest() for name, data in members.items()}).encode()
     with tarfile.open(path, "w") as tar:
         for name, data in members.items():
             info = tarfile.TarInfo(name)
@@ -91,7 +94,7 @@ def tar_of(path: Path, **members: bytes) -> Path:
     return path
 
 
-MANIFEST = json.dumps({"format": 1, "version": "0", "created": ""}).encode()
+MANIFEST = json.dumps({"format": 2, "version": "0", "created": ""}).encode()
 
 
 @pytest.mark.parametrize(
@@ -99,7 +102,7 @@ MANIFEST = json.dumps({"format": 1, "version": "0", "created": ""}).encode()
     [
         ({"picture.png": b""}, "first part"),
         ({"manifest.json": MANIFEST}, "no database"),
-        ({"manifest.json": MANIFEST, "storage/../../outside": b"x"}, "no path inside"),
+        ({"manifest.json": MANIFEST, "database.dump": b"", "storage/../../outside": b"x"}, "no path inside"),
         ({"manifest.json": json.dumps({"format": 99, "version": "9"}).encode()}, "format 99"),
     ],
 )
@@ -108,6 +111,63 @@ def test_what_is_no_backup_is_refused_and_writes_nothing(members, reason, empty_
         restore(empty_url, elsewhere, tar_of(tmp_path / "odd.tar", **members))
     assert files(elsewhere) == {}
     assert contents(empty_url) == {}
+
+
+@pytest.fixture
+def whole(database_url, storage, tmp_path) -> bytes:
+    """A backup's bytes."""
+    for number in range(20):
+        storage.put(f"pictures/job_{number}", bytes([number]) * 3000)
+    backup(database_url, storage, tmp_path / "whole.tar")
+    return (tmp_path / "whole.tar").read_bytes()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_backup_that_was_cut_is_refused_and_writes_nothing(whole, share, empty_url, elsewhere, tmp_path):
+    for cut in (int(len(whole) * share), int(len(whole) * share) // 512 * 512):
+        (tmp_path / "cut.tar").write_bytes(whole[:cut])
+        with pytest.raises(ConfigurationError, match=r"damaged|no backup"):
+            restore(empty_url, elsewhere, tmp_path / "cut.tar")
+    assert files(elsewhere) == {}
+    assert contents(empty_url) == {}
+
+
+def test_a_backup_that_ends_between_two_files_is_refused(whole, empty_url, elsewhere, tmp_path):
+    """Where tar sees nothing wrong."""
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        ends = [member.offset for member in tar][2:]
+    for end in ends:
+        (tmp_path / "cut.tar").write_bytes(whole[:end])
+        with pytest.raises(ConfigurationError, match="breaks off"):
+            restore(empty_url, elsewhere, tmp_path / "cut.tar")
+    assert files(elsewhere) == {}
+
+
+def test_a_changed_byte_is_found_wherever_it_lies(whole, empty_url, elsewhere, tmp_path):
+    with tarfile.open(fileobj=io.BytesIO(whole)) as tar:
+        places = [member.offset_data + member.size // 2 for member in tar]
+    assert len(places) == 23
+    for place in places:
+        broken = bytearray(whole)
+        broken[place] ^= 1
+        (tmp_path / "broken.tar").write_bytes(broken)
+        with pytest.raises(ConfigurationError, match="damaged"):
+            restore(empty_url, elsewhere, tmp_path / "broken.tar")
+    assert files(elsewhere) == {}
+    assert contents(empty_url) == {}
+
+
+def test_a_backup_can_be_verified_without_an_installation(whole, tmp_path):
+    def run(path):
+        return subprocess.run(cli("backup", str(path), "--verify"), capture_output=True, text=True, timeout=60)
+
+    done = run(tmp_path / "whole.tar")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "20 files" in done.stdout
+    (tmp_path / "cut.tar").write_bytes(whole[:-20_000])
+    done = run(tmp_path / "cut.tar")
+    assert done.returncode == 6
+    assert "cut.tar" in done.stderr
 
 
 def test_a_file_that_is_no_tar_is_refused(empty_url, elsewhere, tmp_path):

@@ -26,8 +26,8 @@ from spherelinks.picture.fetch import Guard
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
+from spherelinks_server.intake import FETCHES_OF_ACCOUNT
 from spherelinks_server.v1.api import MAX_BODY
-from spherelinks_server.waiting import WORKED_ON
 
 from .conftest import Caller, base64_of, encoded
 
@@ -359,11 +359,11 @@ def test_nothing_listens_there(caller: Caller, trusting: Flask, site: tuple[str,
     assert response.status_code == 422
 
 
-def test_slow_addresses_take_a_part_of_the_threads_only(
-    caller: Caller, trusting: Flask, site: tuple[str, int], png: bytes
+def test_slow_addresses_of_one_account_stop_neither_its_other_requests_nor_other_accounts(
+    caller: Caller, make_caller: Callable[..., Caller], trusting: Flask, site: tuple[str, int], png: bytes
 ) -> None:
     Site.slow_ends.clear()
-    places = WORKED_ON // 4
+    places = FETCHES_OF_ACCOUNT
     answers: Queue[int] = Queue()
 
     def ask() -> None:
@@ -383,6 +383,11 @@ def test_slow_addresses_take_a_part_of_the_threads_only(
     assert int(refused.headers["Retry-After"]) > 0
     sent = client.post("/v1/generate", json={"imageBase64": base64_of(png)}, headers=caller.headers)
     assert sent.status_code == 202
+
+    # and another account's addresses are fetched
+    other = make_caller()
+    fetched = client.post("/v1/generate", json={"imageUrl": f"{site[0]}/mug"}, headers=other.headers)
+    assert fetched.status_code == 202
 
     Site.slow_ends.set()
     assert [answers.get(timeout=20) for _ in range(places)] == [202] * places

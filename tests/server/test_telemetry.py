@@ -57,6 +57,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
 FAULT = """
 from flask import Flask
 from spherelinks import telemetry
+from spherelinks_server import tracing
 from spherelinks_server import errors
 
 telemetry.report_errors()
@@ -68,7 +69,7 @@ def fault():
     secret_variable = "in-a-variable"
     raise ValueError("it broke")
 
-telemetry.trace(app)
+tracing.trace(app)
 answer = app.test_client().post("/fault", data="in-the-body", headers={"X-API-Key": "in-the-key"})
 assert answer.status_code == 500
 """

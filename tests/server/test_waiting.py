@@ -35,7 +35,10 @@ def test_no_more_are_worked_on_than_there_are_places_and_all_have_their_turn() -
 
     turnstile = Turnstile(app, places=3)
     answers: list[Iterable[bytes]] = []
-    threads = [threading.Thread(target=lambda: answers.append(turnstile({}, lambda *_: None))) for _ in range(30)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(turnstile({"PATH_INFO": "/"}, lambda *_: None)))
+        for _ in range(30)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -59,6 +59,7 @@ def add(commands: Any) -> None:
 
     make = command(commands, "backup", _backup, "Write database and files into one file; the server may go on.")
     make.add_argument("file", metavar="FILE", type=Path)
+    make.add_argument("--verify", action="store_true", help="check an existing backup instead: whole and undamaged")
     load = command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
     load.add_argument("file", metavar="FILE", type=Path)
     users = commands.add_parser("users", help="People who sign in to the pages.").add_subparsers(required=True)
@@ -220,6 +221,10 @@ def _installation() -> Iterator[tuple[str, Storage]]:
 def _backup(arguments: argparse.Namespace) -> None:
     from spherelinks import backup
 
+    if arguments.verify:
+        summary = backup.verify(arguments.file)
+        show(_summary(arguments, summary), as_json=arguments.json, line="{path}: whole, database and {files} files")
+        return
     with _installation() as (url, storage):
         summary = backup.backup(url, storage, arguments.file)
     show(_summary(arguments, summary), as_json=arguments.json, line="{path}: database and {files} files")

@@ -67,7 +67,7 @@ def _picture(origin: str) -> bytes:
         raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste one.", field="picture")
     if data:
         return services().intake.checked(data, "picture")
-    return services().intake.picture(address, "")
+    return services().intake.picture(gate.me().account_id, address, "")
 
 
 def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:

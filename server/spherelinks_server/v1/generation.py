@@ -113,7 +113,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
         if body.options.generator not in parts.generators:
             raise not_installed(body.options.generator)
         output = {"putUrl": outbound.check(body.output.put_url, parts.guard, "output.putUrl")} if body.output else None
-        picture = parts.intake.picture(body.image_url, body.image_base64)
+        picture = parts.intake.picture(who.account_id, body.image_url, body.image_base64)
         accepted = submission.submit(
             parts.engine,
             parts.storage,

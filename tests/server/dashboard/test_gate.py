@@ -22,6 +22,7 @@ FORMS = [
     "/sign-in",
     "/sign-up",
     "/sign-out",
+    "/welcome/link_x",
     "/app/keys",
     "/app/keys/key_x/rotate",
     "/app/keys/key_x/revoke",
@@ -45,7 +46,13 @@ def test_no_form_is_left_out(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         if "POST" in (rule.methods or ()) and rule.endpoint.partition(".")[0] in pages
     }
-    names = {"key_x": "<key_id>", "job_x": "<job_id>", "wh_x": "<webhook_id>", "msg_x": "<delivery_id>"}
+    names = {
+        "key_x": "<key_id>",
+        "job_x": "<job_id>",
+        "wh_x": "<webhook_id>",
+        "msg_x": "<delivery_id>",
+        "link_x": "<token>",
+    }
     assert rules == {re.sub("|".join(names), lambda found: names[found[0]], form) for form in FORMS}
 
 

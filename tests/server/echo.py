@@ -1,0 +1,57 @@
+"""A small application behind the real gateway, with shorter limits: what the tests of the gateway run in a process."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+
+from flask import Flask, Response, request
+
+from spherelinks_server import errors, gateway, web
+
+
+def application() -> gateway.Gateway:
+    gateway.GRACE_S, gateway.OF_ADDRESS, gateway.MEMORY = 1.0, 4, 4_000_000
+    app = Flask("echo")
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_001
+    errors.register(app)
+
+    @app.route("/<path:path>", methods=["GET", "POST"])
+    def echo(path: str) -> Response:
+        seen = {
+            "path": path,
+            "query": request.args,
+            "method": request.method,
+            "address": request.remote_addr,
+            "headers": [request.headers.get("X-Twice"), request.cookies],
+            "length": len(request.get_data()),
+        }
+        return app.json.response(seen)
+
+    @app.post("/unread")
+    def unread() -> tuple[str, int]:
+        return "not read", 401
+
+    @app.get("/large")
+    def large() -> bytes:
+        return bytes(3_000_000)
+
+    @app.get("/stream")
+    def stream() -> Response:
+        def parts() -> Iterator[bytes]:
+            try:
+                for number in range(100):
+                    yield f"{number}\n".encode()
+                    time.sleep(0.05)
+            finally:
+                sys.stdout.write("stream closed\n")
+                sys.stdout.flush()
+
+        return Response(parts(), mimetype="text/plain")
+
+    return gateway.Gateway(app, 8, 1_000_001)
+
+
+if __name__ == "__main__":
+    web.server("echo:application", "127.0.0.1", int(sys.argv[1])).serve()

@@ -1,0 +1,168 @@
+"""The gateway over real sockets: bodies are whole before they are worked on, and a slow client harms nobody."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import free_port
+
+HERE = Path(__file__).parent
+
+
+class Echo:
+    """The echoing application, its port, and what it printed."""
+
+    def __init__(self, log: Path) -> None:
+        self.port = free_port()
+        self.log = log
+        with log.open("w") as out:
+            self.process = subprocess.Popen([sys.executable, "echo.py", str(self.port)], cwd=HERE, stdout=out)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.ask("GET", "/up")
+                return
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+
+    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.read()
+        finally:
+            connection.close()
+
+    def half(self, path: str = "/slow", announced: int = 1000, sent: bytes = b"a") -> socket.socket:
+        """A request whose body has begun, and no more."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n\r\n"
+        connection.sendall(head.encode() + sent)
+        return connection
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Echo]:
+    echo = Echo(tmp_path_factory.mktemp("echo") / "log")
+    yield echo
+    echo.process.terminate()
+    assert echo.process.wait(40) == 0
+
+
+def status(connection: socket.socket) -> int:
+    return int(connection.recv(12).split()[1])
+
+
+def test_a_request_arrives_as_it_was_sent(echo: Echo) -> None:
+    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=20)
+    connection.sendall(
+        b"POST /caf%C3%A9/a%20b?q=%26x HTTP/1.1\r\nHost: x\r\nX-Twice: 1\r\nX-Twice: 2\r\n"
+        b"Cookie: a=1\r\nCookie: b=2\r\n"
+        b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    )
+    answer = b""
+    while piece := connection.recv(4096):
+        answer += piece
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {
+        "path": "café/a b",
+        "query": {"q": "&x"},
+        "method": "POST",
+        "address": "127.0.0.1",
+        "headers": ["1,2", {"a": "1", "b": "2"}],
+        "length": 5,
+    }
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 1_000_000])
+def test_bodies_of_every_size(echo: Echo, size: int) -> None:
+    status, answer = echo.ask("POST", "/size", bytes(size))
+    assert (status, json.loads(answer)["length"]) == (200, size)
+
+
+def test_a_body_that_says_it_is_too_long_is_refused_unread(echo: Echo) -> None:
+    with echo.half(announced=1_200_000) as connection:
+        assert status(connection) == 413
+
+
+def test_of_a_body_that_does_not_say_its_length_no_more_is_read_than_one_byte_too_many(echo: Echo) -> None:
+    answer = echo.ask("POST", "/size", iter([bytes(100_000)] * 12))[1]
+    assert json.loads(answer)["length"] == 1_000_001
+
+
+def test_a_body_that_does_not_come_is_refused_and_its_connection_closed(echo: Echo) -> None:
+    with echo.half() as connection:
+        assert status(connection) == 408
+        while connection.recv(4096):
+            pass
+
+
+def test_a_body_that_trickles_is_refused(echo: Echo) -> None:
+    with echo.half() as connection:
+        connection.settimeout(0.2)
+        begun = time.monotonic()
+        while time.monotonic() - begun < 20:
+            try:
+                assert status(connection) == 408
+                break
+            except TimeoutError:
+                connection.sendall(b"a")
+        else:
+            pytest.fail("it was waited for")
+
+
+def test_a_body_that_nobody_reads_is_no_error(echo: Echo) -> None:
+    with echo.half("/unread") as connection:
+        assert status(connection) == 401
+
+
+def test_half_sent_requests_of_one_address_stop_nobody(echo: Echo) -> None:
+    """Many more than there are threads; the ones past the address's share are refused at once."""
+    half = [echo.half() for _ in range(60)]
+    for _ in range(20):
+        assert echo.ask("GET", "/up")[0] == 200
+    answers = sorted(status(connection) for connection in half)
+    assert answers == [408] * 4 + [429] * 56
+    assert echo.ask("POST", "/size", b"abc")[0] == 200
+    for connection in half:
+        connection.close()
+
+
+def test_a_client_that_leaves_frees_its_place(echo: Echo) -> None:
+    for _ in range(5):
+        for connection in [echo.half() for _ in range(4)]:
+            connection.close()
+        deadline = time.monotonic() + 10
+        while echo.ask("POST", "/size", b"abc")[0] != 200:
+            assert time.monotonic() < deadline
+
+
+def test_large_answers_and_streams_come_whole(echo: Echo) -> None:
+    assert echo.ask("GET", "/large") == (200, bytes(3_000_000))
+    assert echo.ask("GET", "/stream") == (200, b"".join(f"{number}\n".encode() for number in range(100)))
+
+
+def test_a_stream_that_nobody_reads_any_more_is_closed(echo: Echo) -> None:
+    before = echo.log.read_text().count("stream closed")
+    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=20)
+    connection.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert connection.recv(100)
+    connection.close()
+    deadline = time.monotonic() + 20
+    while echo.log.read_text().count("stream closed") == before:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_head_has_no_body(echo: Echo) -> None:
+    assert echo.ask("HEAD", "/large") == (200, b"")
