@@ -11,10 +11,10 @@ from typing import ClassVar
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
+from spherelinks.native import kernel
 from spherelinks.options import Options
 from spherelinks.pixels.padding import fill
 from spherelinks.shape import Camera, Frame, Progress, Volume
@@ -32,6 +32,10 @@ PRESSURE, SMOOTH = (2.0, 4.0), 0.25
 THICKNESS = 1.15
 #: The far side is painted from so many cells at the outline; fully so from this share of the body's depth on.
 RIM, REACH = 4, 0.6
+
+
+_relax = kernel("inflate_solve", "matte: f4[H,W]", "H", "W", "relaxation: float", "sweeps: int", "u: f8[H,W]*")
+_blend = kernel("inflate_across", "front: u1[X,Y,3]", "inside: b1[X,Y]", "X", "Y", "rim: int", "color: f4[X,Y,3]*")
 
 
 class Inflate:
@@ -136,44 +140,15 @@ def _height_squared(matte: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.where(inside | (square < 0), square, -PRESSURE[1] * outside)
 
 
-@njit(cache=True, nogil=True)
-def _solve(matte, relaxation, sweeps):  # type: ignore[no-untyped-def]
+def _solve(matte: NDArray[np.float32], relaxation: float, sweeps: int) -> NDArray[np.float64]:
     """Laplace(u) = -1 inside the matte's 0.5 contour, u = 0 on it, by successive over-relaxation.
 
     Where a cell's neighbour lies outside, the contour's place between the two sets the difference quotient (Gibou et
     al. 2002), so the outline is exact to a fraction of a cell. Cells next to the contour get the negative value that a
     straight line through it gives.
     """
-    height, width = matte.shape
-    u = np.zeros((height, width))
-    weight = np.zeros((height, width, 4))
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            if matte[y, x] > 0.5:
-                for k in range(4):
-                    beyond = matte[y + (k == 1) - (k == 0), x + (k == 3) - (k == 2)]
-                    if beyond <= 0.5:
-                        share = (matte[y, x] - 0.5) / (matte[y, x] - beyond)
-                        weight[y, x, k] = 1 / max(share, 0.05)
-    for _ in range(sweeps):
-        for y in range(1, height - 1):
-            for x in range(1, width - 1):
-                if matte[y, x] > 0.5:
-                    total, known = 0.0, 1.0
-                    for k in range(4):
-                        if weight[y, x, k] > 0:
-                            total += weight[y, x, k]
-                        else:
-                            total += 1
-                            known += u[y + (k == 1) - (k == 0), x + (k == 3) - (k == 2)]
-                    u[y, x] += relaxation * (known / total - u[y, x])
-    for y in range(1, height - 1):
-        for x in range(1, width - 1):
-            if matte[y, x] > 0.5:
-                for k in range(4):
-                    if weight[y, x, k] > 0:
-                        j, i = y + (k == 1) - (k == 0), x + (k == 3) - (k == 2)
-                        u[j, i] = min(u[j, i], -u[y, x] * (weight[y, x, k] - 1))
+    u = np.zeros(matte.shape)
+    _relax(np.ascontiguousarray(matte), relaxation, sweeps, u)
     return u
 
 
@@ -202,26 +177,8 @@ def _color(front: NDArray[np.uint8], square: NDArray[np.floating], z: NDArray[np
     return color
 
 
-@njit(cache=True, nogil=True)
-def _across(front, inside, rim):  # type: ignore[no-untyped-def]
+def _across(front: NDArray[np.uint8], inside: NDArray[np.bool_], rim: int) -> NDArray[np.float32]:
     """(X, Y, 3) float32: each run of inside cells along x blends from the colour at one end to that at the other."""
     color = front.astype(np.float32)
-    for y in range(front.shape[1]):
-        start = 0
-        while start < len(front):
-            stop = start
-            while stop < len(front) and inside[stop, y]:
-                stop += 1
-            length = stop - start
-            ends = min(rim, (length + 1) // 2)
-            for k in range(3):
-                left, right = 0.0, 0.0
-                for i in range(ends):
-                    left += front[start + i, y, k] / ends
-                    right += front[stop - 1 - i, y, k] / ends
-                for i in range(length):
-                    share = (i + 0.5) / length
-                    share *= share * (3 - 2 * share)
-                    color[start + i, y, k] = left + share * (right - left)
-            start = stop + 1
+    _blend(front, inside, rim, color)
     return color

@@ -7,8 +7,9 @@ declared where it is called, its parameters in C's order:
 
 An array gives its type as numpy abbreviates it and its shape, in which a capital letter stands for a length: the same
 in all of a call's arrays; 3F is three times F. A * marks those that are written. "< V" says that an array holds indices
-of what there are V of, and "| -1" allows for none. A letter by itself passes that length on, "x: float" and "x: int"
-pass numbers. What differs from that in a call raises a TypeError or a ValueError before anything is read.
+of what there are V of (or as many as the number of that name says), and "| -1" allows for none. A letter by itself
+passes that length on, "x: float" and "x: int" pass numbers. What differs from that in a call raises a TypeError or a
+ValueError before anything is read.
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from spherelinks.native.build import LIBRARY, sources
-
-_ARRAY = re.compile(r"(\w+): (\w\d)\[([^\]]*)\](\*?)(?: < (\d*[A-Z]))?( \| -1)?")
+_ARRAY = re.compile(r"(\w+): (\w\d)\[([^\]]*)\](\*?)(?: < (\w+))?( \| -1)?")
 _NUMBER = re.compile(r"(\w+): (int|float)")
 
 
@@ -69,6 +68,7 @@ class _Number:
     def checked(self, symbol: str, value: Any, lengths: dict[str, int]) -> int | float:
         if not isinstance(value, (int, np.integer) if self.kind is int else (int, float, np.number)):
             raise TypeError(f"{symbol}: {self.name} is {value!r}, not a number of type {self.kind.__name__}")
+        lengths[self.name] = int(value) if self.kind is int else 0
         return self.kind(value)
 
 
@@ -102,7 +102,8 @@ class _Array:
         if not array.size:
             return
         assert self.below is not None
-        count, least = int(self.below[:-1] or 1) * lengths[self.below[-1]], -1 if self.none else 0
+        times, name = self.below.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), self.below.lstrip("0123456789")
+        count, least = (int(times) if times.isdigit() else 1) * lengths[name], -1 if self.none else 0
         low, high = int(array.min()), int(array.max())
         if low < least or high >= count:
             wrong = low if low < least else high
@@ -129,6 +130,8 @@ def _function(symbol: str, returns: bool, types: tuple[Any, ...]) -> Any:
 
 @cache
 def _library() -> ctypes.CDLL:
+    from spherelinks.native.build import LIBRARY, sources  # which may itself be what runs
+
     how = "Build it with `python -m spherelinks.native.build`, or install SphereLinks again."
     if not LIBRARY.exists():
         raise ImportError(f"SphereLinks' native library is missing: {LIBRARY}. {how}")

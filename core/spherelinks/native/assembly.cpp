@@ -38,12 +38,12 @@ double square(double x) { return x * x; }
 
 }  // namespace
 
-// Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid; `size` is X, Y, Z.
+// Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
 //
 // Along each ray the body is the front's skin, the back's skin, and what the profile calls solid between the two; across
 // the rays it is what the matte covers. outline (O, O), picture (O, O, 3), front and thickness (N, N), profile
 // (M, M, bins), back (M, M, 3).
-API void assembly_sample(float* field, u8* color, const i64* size, const double* low, double spacing, double s, double c,
+API void assembly_sample(float* field, u8* color, i64 nx, i64 ny, i64 nz, const double* low, double spacing, double s, double c,
                          double tangent, const float* outline_data, const float* picture_data, i64 outline_side,
                          const float* front_data, const float* thickness_data, i64 side, const float* profile_data,
                          const float* back_data, i64 coarse_side, i64 bins, double width, double sharpness, double skin,
@@ -52,11 +52,11 @@ API void assembly_sample(float* field, u8* color, const i64* size, const double*
         thickness{thickness_data, side, side};
     const Image<const float, 3> picture{picture_data, outline_side, outline_side}, back{back_data, coarse_side, coarse_side};
     const Profile profile{profile_data, coarse_side, coarse_side, bins};
-    for (i64 i = 0; i < size[0]; i++) {
+    for (i64 i = 0; i < nx; i++) {
         double x = low[0] + i * spacing;
-        for (i64 j = 0; j < size[1]; j++) {
+        for (i64 j = 0; j < ny; j++) {
             double up = low[1] + j * spacing;
-            for (i64 k = 0; k < size[2]; k++, field++, color += 3) {
+            for (i64 k = 0; k < nz; k++, field++, color += 3) {
                 double ahead = low[2] + k * spacing;
                 double y = up * c - ahead * s, d = -(up * s + ahead * c);
                 double scale = 1 + d * tangent;

@@ -149,12 +149,13 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
     double corner[3][LINEAR], across[LINEAR], along[LINEAR], here[LINEAR];
     for (i64 f = 0; f < face_count; f++) {
         i64 i = faces[f][0], j = faces[f][1], k = faces[f][2];
-        double ax = uv[i][0], ay = uv[i][1];
-        double bx = uv[j][0] - ax, by = uv[j][1] - ay, cx = uv[k][0] - ax, cy = uv[k][1] - ay;
-        double doubled = bx * cy - by * cx;
+        // in single precision, which places in a texture have
+        float ax = uv[i][0], ay = uv[i][1];
+        float bx = uv[j][0] - ax, by = uv[j][1] - ay, cx = uv[k][0] - ax, cy = uv[k][1] - ay;
+        float doubled = bx * cy - by * cx;
         if (!(fabs(doubled) > 1e-12)) continue;
-        i64 top = most(first, i64(ceil(ay + least(0.0, by, cy) - 0.5)));
-        i64 bottom = least(end - 1, i64(floor(ay + most(0.0, by, cy) - 0.5)));
+        i64 top = most(first, i64(ceil(ay + double(least(0.0f, by, cy)) - 0.5)));
+        i64 bottom = least(end - 1, i64(floor(ay + double(most(0.0f, by, cy)) - 0.5)));
         if (top > bottom) continue;
         bool turned = false;  // whether some of the face may look at the viewer
         for (int n = 0; n < 3; n++) {
@@ -176,7 +177,8 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
         for (i64 y = top; y <= bottom; y++) {
             double py = y + 0.5 - ay;
             // weights of the second and third corner are linear along the row: b0 + db * px, c0 + dc * px
-            double b0 = -py * cx / doubled, db = cy / doubled, c0 = bx * py / doubled, dc = -by / doubled;
+            double b0 = -py * cx / doubled, c0 = bx * py / doubled;
+            float db = cy / doubled, dc = -by / doubled;
             double low = -ax, high = size - ax;
             const Vec2 edges[] = {{b0, db}, {c0, dc}, {1 - b0 - c0, -db - dc}};
             for (const Vec2& edge : edges) {

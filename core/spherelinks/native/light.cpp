@@ -53,9 +53,10 @@ double sixteenth(double x) {
 
 // Draw the rows from `first` to before `end`: each face that a pixel shows, by its share, averaged in linear light.
 //
-// The arguments are those of render/light.py's shade; `tangents` counts only where there is a `relief`, both null else.
+// The arguments are those of render/light.py's shade; `relief` has the texture's size where there are tangents.
 API void light_shade(u8* image, i64 first, i64 end, const i32* ids, i64 samples, const Vec3* points,
-                     const Face* faces, const Uv* uv, const Vec3* normals, const Tangent* tangents, const double* up,
+                     const Face* faces, const Uv* uv, const Vec3* normals, const Tangent* tangents,
+                     i64 tangent_count, const double* up,
                      const double* key, const u8* texture_data, i64 height, i64 width, const u8* relief_data,
                      const float* shadow, const float* linear, const float* encoded) {
     i64 size = samples / 2;
@@ -102,7 +103,7 @@ API void light_shade(u8* image, i64 first, i64 end, const i32* ids, i64 samples,
                 for (int d = 0; d < 3; d++) n[d] = a * normals[i][d] + b * normals[j][d] + c * normals[k][d];
                 Between at((a * uv[i][0] + b * uv[j][0] + c * uv[k][0]) * width - 0.5,
                            (a * uv[i][1] + b * uv[j][1] + c * uv[k][1]) * height - 0.5, width, height);
-                if (tangents) {
+                if (tangent_count) {
                     double t[3], bent[3];
                     for (int d = 0; d < 3; d++) {
                         t[d] = a * tangents[i][d] + b * tangents[j][d] + c * tangents[k][d];

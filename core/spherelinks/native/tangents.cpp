@@ -27,20 +27,20 @@ API void tangents(const float (*points)[3], const float (*normals)[3], const flo
     Vec3* total = reinterpret_cast<Vec3*>(room.data);
     for (i64 f = 0; f < face_count; f++) {
         i64 i = faces[f][0], j = faces[f][1], k = faces[f][2];
-        double u1 = double(uv[j][0]) - uv[i][0], v1 = double(uv[j][1]) - uv[i][1];
-        double u2 = double(uv[k][0]) - uv[i][0], v2 = double(uv[k][1]) - uv[i][1];
-        double doubled = u1 * v2 - u2 * v1;
+        float u1 = uv[j][0] - uv[i][0], v1 = uv[j][1] - uv[i][1];
+        float u2 = uv[k][0] - uv[i][0], v2 = uv[k][1] - uv[i][1];
+        float doubled = u1 * v2 - u2 * v1;
         if (doubled == 0) continue;
         double sign = doubled > 0 ? 1.0 : -1.0;
         Vec3 along;
         for (int d = 0; d < 3; d++)
-            along[d] = sign * ((double(points[j][d]) - points[i][d]) * v2 - (double(points[k][d]) - points[i][d]) * v1);
+            along[d] = sign * ((points[j][d] - points[i][d]) * v2 - (points[k][d] - points[i][d]) * v1);
         for (int corner = 0; corner < 3; corner++) {
             i64 v = faces[f][corner];
             Vec3 edge[2];
             for (int side = 0; side < 2; side++) {
                 i64 other = faces[f][(corner + 1 + side) % 3];
-                for (int d = 0; d < 3; d++) edge[side][d] = double(points[other][d]) - points[v][d];
+                for (int d = 0; d < 3; d++) edge[side][d] = points[other][d] - points[v][d];
                 flatten(edge[side], normals[v]);
             }
             double cosine = edge[0][0] * edge[1][0] + edge[0][1] * edge[1][1] + edge[0][2] * edge[1][2];

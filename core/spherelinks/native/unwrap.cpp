@@ -3,10 +3,10 @@
 
 // Numbers, one for each place that a vertex has, and the first of the corners there; returns how many.
 //
-// vertices: one more than the largest index in `faces`; number (F, 3) and first, of which so many of 3F are filled.
-API i64 unwrap_numbered(const Face* faces, const Vec2 (*corners)[3], i64 count, i64 vertices, Face* number, i64* first) {
+// latest: for each vertex -1, used up; number (F, 3), and first, of which so many of 3F are filled.
+API i64 unwrap_numbered(const Face* faces, const Vec2 (*corners)[3], i64 count, i32* latest, Face* number, i64* first) {
     // the numbers of each vertex as a list: its latest one, and of each number the one before
-    Array<i32> latest(vertices, -1), earlier(3 * count);
+    Array<i32> earlier(3 * count);
     i32 found = 0;
     for (i64 f = 0; f < count; f++) {
         for (i64 k = 0; k < 3; k++) {

@@ -6,13 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from spherelinks.native import kernel
 
 #: Texels by which charts are grown texel by texel; further out a blurred continuation does.
 RIM = 8
 #: Rows that a thread grows at a time.
 BAND = 256
+
+
+_grow_rings = kernel(
+    "padding_grow", "texture: u1[H,W,3]*", "known: b1[H,W]*", "H", "W", "border: i8[N,2]", "N", "rings: int"
+)  # fmt: skip
 
 
 def fill(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> NDArray[np.uint8]:
@@ -68,40 +74,9 @@ def _pull(mean: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.f
     return mean + (1 - share)[..., None] * behind
 
 
-@njit(cache=True, nogil=True)
-def _grow(texture, known, border, rings):  # type: ignore[no-untyped-def]
+def _grow(texture: NDArray[np.uint8], known: NDArray[np.bool_], border: NDArray[np.int64], rings: int) -> None:
     """Grow the known texels ring by ring, each new one the mean of its known neighbours; in place.
 
     border : (N, 2) int64 row and column of the first ring
     """
-    height, width = known.shape
-    rim = np.empty((known.size, 2), np.int32)
-    queued = known.copy()
-    found = len(border)
-    for r in range(found):
-        rim[r, 0], rim[r, 1] = border[r]
-        queued[border[r, 0], border[r, 1]] = True
-    start = 0
-    for _ in range(rings):
-        stop = found
-        for r in range(start, stop):
-            y, x = rim[r]
-            count = red = green = blue = 0
-            for j in range(max(y - 1, 0), min(y + 2, height)):
-                for i in range(max(x - 1, 0), min(x + 2, width)):
-                    if known[j, i]:
-                        count += 1
-                        red += texture[j, i, 0]
-                        green += texture[j, i, 1]
-                        blue += texture[j, i, 2]
-                    elif not queued[j, i]:
-                        queued[j, i] = True
-                        rim[found, 0], rim[found, 1] = j, i
-                        found += 1
-            half = count // 2
-            texture[y, x, 0], texture[y, x, 1], texture[y, x, 2] = (
-                (red + half) // count, (green + half) // count, (blue + half) // count,
-            )  # fmt: skip
-        for r in range(start, stop):
-            known[rim[r, 0], rim[r, 1]] = True
-        start = stop
+    _grow_rings(texture, known, np.ascontiguousarray(border), rings)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.mesh.nearest import Nearest, Tree, nearest
 from spherelinks.mesh.topology import Faces, Vertices
+from spherelinks.native import kernel
 from spherelinks.shape import Surface
 from spherelinks.texture.texels import blended, locate
 
@@ -19,6 +19,9 @@ _SRGB = np.arange(256) / 255
 _LIGHT = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
 _STEPS = np.linspace(0, 1, 4096)
 _BYTE = np.where(_STEPS <= 0.0031308, _STEPS * 12.92, 1.055 * _STEPS ** (1 / 2.4) - 0.055) * 255 + 0.5
+
+
+_look_up = kernel("carry_looked_up", "image: u1[H,W,3]", "H", "W", "uv: f4[N,2]", "N", "out: u1[N,3]*")
 
 
 def carry(
@@ -55,20 +58,8 @@ def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
     return color
 
 
-@njit(cache=True, nogil=True)
-def _looked_up(image, uv):  # type: ignore[no-untyped-def]
+def _looked_up(image: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(N, 3) uint8 colours of an (H, W, 3) image at (N, 2) places, bilinear, repeated past its border."""
-    height, width = image.shape[:2]
     out = np.empty((len(uv), 3), np.uint8)
-    for i in range(len(uv)):
-        u, v = uv[i, 0] - np.floor(uv[i, 0]), uv[i, 1] - np.floor(uv[i, 1])
-        x, y = u * width - 0.5, v * height - 0.5
-        x0, y0 = int(np.floor(x)), int(np.floor(y))
-        fx, fy = x - x0, y - y0
-        for k in range(3):
-            above = image[y0 % height, x0 % width, k] * (1 - fx) + image[y0 % height, (x0 + 1) % width, k] * fx
-            below = (
-                image[(y0 + 1) % height, x0 % width, k] * (1 - fx) + image[(y0 + 1) % height, (x0 + 1) % width, k] * fx
-            )
-            out[i, k] = np.uint8(above * (1 - fy) + below * fy + 0.5)
+    _look_up(image, uv, out)
     return out

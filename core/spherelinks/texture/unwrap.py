@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.mesh.topology import Faces, Vertices, twins
+from spherelinks.native import kernel
 from spherelinks.texture.charts import BEND, CONE, grow, normals
 from spherelinks.texture.flattening import cut, lay
 from spherelinks.texture.packing import lay_out
@@ -20,6 +21,12 @@ PAGE = 1024
 GUTTER, NARROW, MANY = 4, 2, 600
 #: Parts in which charts are laid flat, so that no thread waits long for the other.
 _PARTS = 8
+
+
+_number = kernel(
+    "unwrap_numbered -> int", "faces: i4[F,3] < V", "corners: f8[F,3,2]", "F", "latest: i4[V]*", "number: i4[F,3]*",
+    "first: i8[3F]*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,12 +83,16 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
             opposite = twins(own)
             normal, area = normals(points, own, opposite)
             label, count = grow(points, own, opposite, normal, area, most, bend, cone)
-            order, first, *seams = cut(opposite, label, count)
+            pieces = cut(opposite, label, count)
+            first = pieces[1]
             size = np.diff(first)
             flat, good = np.empty((len(left), 3, 2)), np.empty(count, bool)
-            given = (points, own, normal, area, order, first, *seams, flat, good)
-            ends = np.searchsorted(first, np.linspace(0, len(left), _PARTS + 1))
-            for part in [pool.submit(lay, *given, *ends[k : k + 2]) for k in range(_PARTS)]:
+            ends = np.searchsorted(first, np.linspace(0, len(left), _PARTS + 1)).tolist()
+            parts = [
+                pool.submit(lay, points, own, normal, area, *pieces, flat, good, begin, end)
+                for begin, end in pairwise(ends)
+            ]
+            for part in parts:
                 part.result()
             good |= size == 1
             kept = good[label]
@@ -102,21 +113,8 @@ def place(faces: Faces, flat: Flat, fans: Faces) -> Atlas:
     return Atlas(uv, number, faces.ravel()[first], fans.ravel()[first])
 
 
-@njit(cache=True, nogil=True)
-def _numbered(faces, corners):  # type: ignore[no-untyped-def]
+def _numbered(faces: Faces, corners: NDArray[np.float64]) -> tuple[Faces, NDArray[np.int64]]:
     """(F, 3) int32 numbers, one for each place that a vertex (or a fan) has, and the first of the 3F corners there."""
-    number = np.empty(faces.shape, np.int32)
-    first = np.empty(faces.size, np.int64)
-    latest, earlier = np.full(faces.max() + 1, -1, np.int32), np.empty(faces.size, np.int32)
-    count = 0
-    for f in range(len(faces)):
-        for k in range(3):
-            one = latest[faces[f, k]]
-            while one >= 0 and (corners[first[one] // 3, first[one] % 3] != corners[f, k]).any():
-                one = earlier[one]
-            if one < 0:
-                one = count
-                first[one], earlier[one], latest[faces[f, k]] = 3 * f + k, latest[faces[f, k]], one
-                count += 1
-            number[f, k] = one
+    number, first = np.empty_like(faces), np.empty(faces.size, np.int64)
+    count = _number(faces, corners, np.full(faces.max() + 1, -1, np.int32), number, first)
     return number, first[:count].copy()

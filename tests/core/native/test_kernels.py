@@ -14,15 +14,43 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from meshes import Triangles, box, joined, mangled, sheet, soup
 from recording import Calls, assert_same_bits, recorded
-from shapes import ball, mesh_of, torus
+from shapes import ball, checkerboard, mesh_of, torus
 
 import spherelinks
+import spherelinks.finishing  # so that all that calls kernels is there to be recorded
+import spherelinks.generators.inflate
+import spherelinks.generators.lift.generator
+import spherelinks.pipeline
 from spherelinks import Options
+from spherelinks.gltf import meshopt, order
+from spherelinks.mesh.normals import vertex_normals
+from spherelinks.shape import Camera, Surface
+from spherelinks.texture.bake import bake
+from spherelinks.texture.detail import normal_map, occlusion
+from spherelinks.texture.tangents import tangents
 from spherelinks.texture.unwrap import unwrap
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 KERNELS = {
+    "generators.inflate": "_solve _across",
+    "generators.lift.assembly": "_sample",
+    "generators.lift.layout": "_relaxed",
+    "gltf.meshopt": "_pack_rows _unpack_rows _pack_faces _unpack_faces",
+    "gltf.order": "misses _walk",
+    "pixels.depth": "depth_buffer",
+    "pixels.padding": "_grow",
+    "pixels.visible": "visible",
+    "render.light": "shade",
+    "texture.bake": "_sampled _seen _paint",
+    "texture.blend": "_membrane",
+    "texture.carry": "_looked_up",
+    "texture.charts": "normals grow",
+    "texture.detail": "_encoded _gather",
+    "texture.flattening": "cut lay",
     "texture.packing": "_within _boxes _trim _pieces _laid _placed _drawn _spans _strip",
+    "texture.tangents": "tangents",
+    "texture.texels": "locate blended",
+    "texture.unwrap": "_numbered",
 }
 """Of each module of spherelinks, the functions that are kernels."""
 
@@ -59,7 +87,7 @@ def _other() -> str:
     return next(p.name for p in sorted(SAMPLES.iterdir()) if p.suffix == ".jpg" and p.name != "mug.jpg")
 
 
-@pytest.mark.parametrize("function", PAIRS, ids=_name)
+@pytest.mark.parametrize("function", [f for f in PAIRS if f.__name__ not in ("misses", "_looked_up")], ids=_name)
 def test_a_kernel_does_for_pictures_what_it_did(function: Callable[..., Any], calls: Calls) -> None:
     assert calls[function]
     for arguments in calls[function]:
@@ -78,12 +106,29 @@ def meshes(draw: st.DrawFn) -> Triangles:
     return mangled((vertices, faces), rng) if draw(st.booleans()) else (vertices, faces)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(meshes())
-def test_the_kernels_do_for_any_mesh_what_they_did(mesh: Triangles) -> None:
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(meshes(), st.integers(0, 2**32))
+def test_the_kernels_do_for_any_mesh_what_they_did(mesh: Triangles, seed: int) -> None:
+    vertices, faces = mesh
+    rng = np.random.default_rng(seed)
+    uv = rng.normal(0, 2, (len(vertices), 2)).astype(np.float32)
+    image = rng.integers(0, 256, (*rng.integers(1, 40, 2), 3), np.uint8)
+    camera = Camera(np.diag((1.5, 1.5, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
+    surface = Surface(vertices, faces, uv=uv, textures=(image,), camera=camera)
+    normals = vertex_normals(vertices, faces)
     with recorded(list(PAIRS)) as calls:
-        unwrap(*mesh)
-    assert calls
+        atlas = unwrap(vertices, faces)
+        bake(vertices, normals, atlas, 96, surface, checkerboard(64))
+        along = tangents(vertices[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces)
+        normal_map(vertices, normals, along, atlas, 64, mesh)
+        occlusion(vertices, normals, faces, atlas, 32)
+        order.misses(faces, len(vertices), order.CACHE)
+        again, _ = order.optimized(faces, len(vertices))
+        assert len(meshopt.decode_faces(meshopt.encode_faces(again), len(again))) == len(again)
+        rows = rng.choice([rng.integers(0, 256), rng.integers(0, 4)], (len(vertices), 4 * rng.integers(1, 9)))
+        rows = rows.astype(np.uint8)
+        assert (meshopt.decode_rows(meshopt.encode_rows(rows), *rows.shape) == rows).all()
+    assert len(calls) > 20
     for function, some in calls.items():
         for arguments in some:
             assert_same_bits(function, PAIRS[function], arguments)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from spherelinks.native import kernel
 
 SIDE = 64  # of the network's input and its fine outputs, pixels, unless told otherwise; the coarse ones have half of
 # it, and the picture that goes in twice as many
@@ -26,6 +27,9 @@ COARSE = 4  # pixels of the fine maps along a pixel of the state
 # The camera's two scalars are scores over bins: lowest, highest, how many.
 ELEVATIONS = (-12.0, 63.0, 26)  # degrees above the horizon
 TANGENTS = (-2.5, -0.5, 17)  # natural logarithm of t
+
+
+_relax = kernel("layout_relaxed", "inside: b1[N,N]", "N", "pressure: float", "sweeps: int", "u: f4[N,N]*")
 
 
 def channels(rgb: NDArray[np.float32], matte: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,19 +74,11 @@ def balloon(matte: NDArray[np.float32]) -> NDArray[np.float32]:
     return high
 
 
-@njit(cache=True, nogil=True)
-def _relaxed(inside, pressure, sweeps):  # type: ignore[no-untyped-def]
+def _relaxed(inside: NDArray[np.bool_], pressure: float, sweeps: int) -> NDArray[np.float32]:
     """Successive over-relaxation (Young 1954) with the factor that is best for a square half as wide as the grid."""
-    side = inside.shape[0]
-    u = np.zeros((side, side), np.float32)
-    factor = 2 / (1 + np.sin(np.pi / (side / 2 + 1)))
-    for _ in range(sweeps):
-        for y in range(1, side - 1):
-            for x in range(1, side - 1):
-                if inside[y, x]:
-                    mean = (u[y - 1, x] + u[y + 1, x] + u[y, x - 1] + u[y, x + 1] + pressure) / 4
-                    u[y, x] += factor * (mean - u[y, x])
-    return np.maximum(u, 0)
+    u = np.zeros(inside.shape, np.float32)
+    _relax(inside, pressure, sweeps, u)
+    return u
 
 
 def centres(bins: tuple[float, float, int]) -> NDArray[np.float32]:
