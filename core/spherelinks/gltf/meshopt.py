@@ -21,16 +21,29 @@ _read_faces = kernel("meshopt_unpack_faces -> int", "stream: u1[L]", "L", "F", "
 
 
 def encode_rows(rows: NDArray[np.uint8]) -> bytes:
-    """(N, stride) bytes of a vertex attribute, stride a multiple of 4 up to 256, as an attribute stream."""
+    """(N, stride) bytes of a vertex attribute, N at least 1, stride a multiple of 4 up to 256, as an attribute stream.
+
+    Raises ValueError for others.
+    """
+    _check(*rows.shape)
     return bytes(_pack_rows(np.ascontiguousarray(rows)))
 
 
 def decode_rows(data: bytes | memoryview, count: int, stride: int) -> NDArray[np.uint8]:
-    """The (count, stride) bytes of an attribute stream. Raises ValueError for a stream of another kind."""
+    """The (count, stride) bytes of an attribute stream.
+
+    Raises ValueError for a stream of another kind or another stride, IndexError for one that is broken.
+    """
+    _check(count, stride)
     stream = np.frombuffer(data, np.uint8)
     if stream[0] != 0xA0:
         raise ValueError(f"an attribute stream begins with {stream[0]:#x}")
     return _unpack_rows(stream, count, stride)
+
+
+def _check(count: int, stride: int) -> None:
+    if count < 1 or stride not in range(4, 257, 4):
+        raise ValueError(f"{count} rows of {stride} bytes: rows have a multiple of 4 bytes up to 256, and there is one")
 
 
 def encode_faces(faces: NDArray[np.int32]) -> bytes:
@@ -49,7 +62,10 @@ def encode_faces(faces: NDArray[np.int32]) -> bytes:
 
 
 def decode_faces(data: bytes | memoryview, count: int) -> NDArray[np.int32]:
-    """The (count, 3) faces of a triangle stream. Raises ValueError for a stream of another kind."""
+    """The (count, 3) faces of a triangle stream.
+
+    Raises ValueError for a stream of another kind, IndexError for one that is broken.
+    """
     stream = np.frombuffer(data, np.uint8)
     if stream[0] != 0xE1:
         raise ValueError(f"a triangle stream begins with {stream[0]:#x}")

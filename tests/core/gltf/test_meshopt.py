@@ -1,3 +1,5 @@
+import contextlib
+
 import numpy as np
 import pytest
 from gltf_validator import unpack
@@ -64,3 +66,24 @@ def test_other_streams_are_refused():
         decode_rows(encode_faces(np.zeros((1, 3), int)), 1, 4)
     with pytest.raises(ValueError, match="0xa0"):
         decode_faces(encode_rows(np.zeros((1, 4), np.uint8)), 1)
+
+
+@pytest.mark.parametrize(("count", "stride"), [(0, 4), (1, 0), (1, 6), (1, 260), (-1, 4)])
+def test_rows_that_no_stream_can_hold_are_refused(count: int, stride: int) -> None:
+    with pytest.raises(ValueError, match="multiple of 4"):
+        decode_rows(encode_rows(np.zeros((1, 4), np.uint8)), count, stride)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), faces=st.booleans())
+def test_a_broken_stream_is_an_error_or_some_other_content(data: st.DataObject, faces: bool) -> None:
+    """Cut off, prolonged, changed anywhere: nothing is read outside it."""
+    count = data.draw(st.integers(1, 400))
+    content = np.random.default_rng(count).integers(0, 50, (count, 3 if faces else 8))
+    stream = bytearray(encode_faces(content) if faces else encode_rows(content.astype(np.uint8)))
+    for at in data.draw(st.lists(st.integers(1, len(stream) - 1), max_size=6)):
+        stream[at] = data.draw(st.integers(0, 255))
+    stream = stream[: data.draw(st.integers(1, len(stream)))] + data.draw(st.binary(max_size=20))
+    with contextlib.suppress(IndexError):
+        found = decode_faces(stream, count) if faces else decode_rows(stream, count, 8)
+        assert found.shape == content.shape
