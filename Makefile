@@ -42,7 +42,7 @@ $(BIN)/python:
 
 $(VENV)/installed: pyproject.toml hatch_build.py | $(BIN)/python
 	@echo "Installing SphereLinks into $(VENV) ..."
-	$(PIP) install -e .
+	$(PIP) install -e ".[server]"
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed pyproject.toml

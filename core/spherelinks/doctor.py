@@ -10,18 +10,13 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import NamedTuple
 
-from spherelinks import __version__, postgres
+from spherelinks import __version__, extras
 from spherelinks.config import Settings
 from spherelinks.errors import SphereLinksError
 from spherelinks.generators import registry
 
-LIBRARIES = (
-    "numpy",
-    "numba",
-    "opencv-python-headless",
-    "sqlalchemy",
-    "procrastinate",
-)
+LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime")
+SERVER_LIBRARIES = ("sqlalchemy", "procrastinate", "flask", "granian")
 
 
 class Finding(NamedTuple):
@@ -35,17 +30,29 @@ class Finding(NamedTuple):
 
 def examine() -> list[Finding]:
     """Look at everything, in the order a reader wants it; a failing check is a finding, never an exception."""
-    return [
+    findings = [
         Finding("spherelinks", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
         Finding("machine", True, f"{os.cpu_count()} cores"),
-        Finding("libraries", True, ", ".join(f"{name} {version(name)}" for name in LIBRARIES)),
+        Finding("libraries", True, _versions(LIBRARIES)),
         *_generators(),
         _checked("pipeline", _pipeline),
         _checked("settings", _settings),
-        _checked("database", _database),
-        _checked("storage", _storage),
-        _validator(),
     ]
+    try:
+        extras.require("server")
+    except SphereLinksError as error:
+        findings.append(Finding("server", False, f"{error.message} {error.hint}", required=False))
+    else:
+        findings += [
+            Finding("server", True, _versions(SERVER_LIBRARIES)),
+            _checked("database", _database),
+            _checked("storage", _storage),
+        ]
+    return [*findings, _validator()]
+
+
+def _versions(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def _checked(name: str, look: Callable[[], str]) -> Finding:
@@ -81,6 +88,7 @@ def _settings() -> str:
 def _database() -> str:
     from sqlalchemy import text
 
+    from spherelinks import postgres
     from spherelinks.database import connect
 
     settings = Settings.from_env()

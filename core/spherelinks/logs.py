@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from pythonjsonlogger.json import JsonFormatter
-
 FORMATS = ("text", "json")
 
 _subject: ContextVar[dict[str, str]] = ContextVar("subject", default={})  # noqa: B039 - never changed in place
@@ -26,6 +24,8 @@ def configure(style: str = "text") -> None:
     handler = logging.StreamHandler()
     handler.addFilter(_add_subject)
     if style == "json":
+        from pythonjsonlogger.json import JsonFormatter  # the command line without a server has no need of it
+
         handler.setFormatter(
             JsonFormatter(
                 "%(asctime)s %(levelname)s %(name)s %(message)s",

@@ -3,53 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
-
-from spherelinks.errors import ConfigurationError
 
 
 def add(commands: Any) -> None:
     """Add ``serve`` and ``web``. Imports nothing of the server: --help must not wait for it."""
     serve = commands.add_parser("serve", help="Run server, worker and database together.")
-    serve.set_defaults(run=_serve)
+    serve.set_defaults(run=_serve, extra="server")
     serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     serve.add_argument(
         "--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only"
     )
 
     web = commands.add_parser("web", help="Run the server only, beside a database of yours; docs/scale-out.md.")
-    web.set_defaults(run=_web)
+    web.set_defaults(run=_web, extra="server")
     web.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     web.add_argument("--host", default="0.0.0.0", help="address to listen on; default: %(default)s, every one")
 
 
-@contextmanager
-def _needs_server() -> Iterator[None]:
-    """While the server's package is imported, which may be missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(
-            f"The server needs {error.name}, which is not installed.",
-            hint="Install it: pip install 'spherelinks[server]'.",
-        ) from error
-
-
 def _serve(arguments: argparse.Namespace) -> int:
-    with _needs_server():
-        from spherelinks_server import serve
     from spherelinks.config import Settings
+    from spherelinks_server import serve
 
     return serve.main(Settings.from_env(), port=arguments.port, host=arguments.host)
 
 
 def _web(arguments: argparse.Namespace) -> None:
-    with _needs_server():
-        from spherelinks_server import web
     from spherelinks.config import Settings
     from spherelinks.database import migrate
+    from spherelinks_server import web
 
     migrate(web.database_url(Settings.from_env()))
     web.main(arguments.host, arguments.port)

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from spherelinks import extras
 from spherelinks.cli.failing import EXIT_CODES
 from spherelinks.formats.writing import KINDS
 from spherelinks.options import MEASURES, Options
@@ -265,6 +267,56 @@ def test_doctor_names_what_is_wrong(tmp_path):
     assert done.returncode == 6
     wrong = [finding for finding in json.loads(done.stdout)["findings"] if not finding["ok"] and finding["required"]]
     assert any("DATABASE_URL" in finding["detail"] for finding in wrong)
+
+
+def without_server(*arguments):
+    """One command as where only ``pip install spherelinks`` ran: none of the extra's modules can be imported."""
+    script = (
+        "import sys; from spherelinks import extras; sys.modules.update(dict.fromkeys(extras.MODULES['server']));"
+        "from spherelinks.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=240)
+
+
+def test_files_are_made_without_the_servers_packages(picture, tmp_path):
+    for command in (
+        ["generate", picture, "-o", tmp_path / "a.glb", "--generator", "inflate"],
+        ["finish", tmp_path / "a.glb", "-o", tmp_path / "b.glb"],
+        ["convert", tmp_path / "b.glb", "-o", tmp_path / "b.stl"],
+        ["--help"],
+        ["serve", "--help"],
+    ):
+        done = without_server(*command)
+        assert done.returncode == 0, done.stderr
+    done = without_server("doctor", "--json")
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["ready"]) == (0, True), answer
+    server = next(finding for finding in answer["findings"] if finding["name"] == "server")
+    assert not server["ok"]
+    assert "spherelinks[server]" in server["detail"]
+
+
+@pytest.mark.parametrize(
+    "command", ["serve", "web", "worker", "accounts list", "keys create", "users list", "backup x.tar", "restore x.tar"]
+)
+def test_a_command_that_lacks_the_servers_packages_says_which_extra_to_install(command):
+    done = without_server(*command.split())
+    assert done.returncode == 6
+    assert done.stderr.count("\n") == 1
+    assert "pip install 'spherelinks[server]'" in done.stderr
+
+
+def test_the_extra_brings_every_module_that_is_looked_for():
+    brought = {
+        re.match(r"[\w.-]+", requirement)[0].lower()
+        for requirement in metadata.requires("spherelinks")
+        if "extra == 'server'" in requirement
+    }
+    distributions = metadata.packages_distributions()
+    for module in extras.MODULES["server"]:
+        names = {name.lower().replace("_", "-") for name in distributions[module]}
+        assert names & (brought | {"psycopg-pool"}), module  # psycopg[pool] brings that one
 
 
 def test_the_documented_exit_codes_are_the_real_ones():

@@ -8,10 +8,15 @@ from collections.abc import Callable
 from typing import Any
 
 
-def command(group: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str) -> Any:
-    """The parser of a new command of the group, which ``run`` runs; it takes --json."""
+def command(
+    group: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str, *, extra: str | None = None
+) -> Any:
+    """The parser of a new command of the group, which ``run`` runs; it takes --json.
+
+    ``extra`` is the one of the package's extras that it needs, see :mod:`spherelinks.extras`.
+    """
     added = group.add_parser(name, help=text, description=text)
-    added.set_defaults(run=run)
+    added.set_defaults(run=run, extra=extra)
     added.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     return added
 

@@ -7,7 +7,7 @@ import signal
 from importlib.metadata import entry_points
 from typing import NoReturn
 
-from spherelinks import __version__
+from spherelinks import __version__, extras
 from spherelinks.cli import make, operate
 from spherelinks.cli.failing import failed
 
@@ -21,6 +21,8 @@ def main(argv: list[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
+        if extra := getattr(arguments, "extra", None):
+            extras.require(extra)
         return int(arguments.run(arguments) or 0)
     except (Exception, KeyboardInterrupt) as error:
         interrupted = signal.getsignal(signal.SIGINT) is _interrupted  # C code may have made another error of it

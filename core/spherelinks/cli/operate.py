@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,23 +26,26 @@ _ADDRESS = "the server's, such as http://127.0.0.1:8000; default: SPHERELINKS_PU
 
 def add(commands: Any) -> None:
     """Add the commands of those who run a server."""
+    server_command = partial(command, extra="server")
     worker = commands.add_parser("worker", help="Run a worker only; DATABASE_URL says whose jobs it takes.")
-    worker.set_defaults(run=_worker)
+    worker.set_defaults(run=_worker, extra="server")
 
     accounts = commands.add_parser("accounts", help="Accounts and their credits.").add_subparsers(required=True)
-    create = command(accounts, "create", _accounts_create, "Open an account on the free plan.")
+    create = server_command(accounts, "create", _accounts_create, "Open an account on the free plan.")
     create.add_argument("name")
-    command(accounts, "list", _accounts_list, "List the accounts with their balances.")
-    grant = command(accounts, "grant", _accounts_grant, "Give an account credits that do not expire.")
+    server_command(accounts, "list", _accounts_list, "List the accounts with their balances.")
+    grant = server_command(accounts, "grant", _accounts_grant, "Give an account credits that do not expire.")
     grant.add_argument("account", metavar="ACCOUNT", help="its id")
     grant.add_argument("credits", type=int)
     grant.add_argument("--reason", default="granted by the operator")
-    change = command(accounts, "plan", _accounts_plan, "Put an account on another plan; SPHERELINKS_PLANS brings them.")
+    change = server_command(
+        accounts, "plan", _accounts_plan, "Put an account on another plan; SPHERELINKS_PLANS brings them."
+    )
     change.add_argument("account", metavar="ACCOUNT", help="its id")
     change.add_argument("plan", metavar="PLAN", help="its name")
 
     keys = commands.add_parser("keys", help="API keys.").add_subparsers(required=True)
-    create = command(keys, "create", _keys_create, "Make an API key and show it, once.")
+    create = server_command(keys, "create", _keys_create, "Make an API key and show it, once.")
     create.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
     create.add_argument("--name", default="command line")
     create.add_argument(
@@ -49,28 +53,28 @@ def add(commands: Any) -> None:
     )
     create.add_argument("--monthly-cap", type=int, metavar="CREDITS", help="that its jobs may cost a month")
     create.add_argument("--sandbox", action="store_true", help="its jobs cost nothing and end at once with a sample")
-    rotate = command(keys, "rotate", _keys_rotate, "Make a key's successor; the old one lives on for a while.")
+    rotate = server_command(keys, "rotate", _keys_rotate, "Make a key's successor; the old one lives on for a while.")
     rotate.add_argument("key", metavar="KEY", help="its id")
     rotate.add_argument("--grace-hours", type=float, default=24, help="how long the old key still works; default: 24")
-    revoke = command(keys, "revoke", _keys_revoke, "End a key now.")
+    revoke = server_command(keys, "revoke", _keys_revoke, "End a key now.")
     revoke.add_argument("key", metavar="KEY", help="its id")
-    listing = command(keys, "list", _keys_list, "List an account's keys.")
+    listing = server_command(keys, "list", _keys_list, "List an account's keys.")
     listing.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
 
-    make = command(commands, "backup", _backup, "Write database and files into one file; the server may go on.")
+    make = server_command(commands, "backup", _backup, "Write database and files into one file; the server may go on.")
     make.add_argument("file", metavar="FILE", type=Path)
     make.add_argument("--verify", action="store_true", help="check an existing backup instead: whole and undamaged")
-    load = command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
+    load = server_command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
     load.add_argument("file", metavar="FILE", type=Path)
     users = commands.add_parser("users", help="People who sign in to the pages.").add_subparsers(required=True)
-    create = command(users, "create", _users_create, "Make a user, and a link with which it sets its password.")
+    create = server_command(users, "create", _users_create, "Make a user, and a link with which it sets its password.")
     create.add_argument("email")
     create.add_argument("--account", metavar="ACCOUNT", help="its id; default: a new one on the free plan")
     create.add_argument("--address", help=_ADDRESS)
-    link = command(users, "link", _users_link, "Make a link that signs a user in, once and within a day.")
+    link = server_command(users, "link", _users_link, "Make a link that signs a user in, once and within a day.")
     link.add_argument("email", nargs="?", help="default: the local owner")
     link.add_argument("--address", help=_ADDRESS)
-    command(users, "list", _users_list, "List the users.")
+    server_command(users, "list", _users_list, "List the users.")
 
     command(commands, "doctor", _doctor, "Check what is installed and what works.")
 
