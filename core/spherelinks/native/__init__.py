@@ -130,11 +130,13 @@ def _function(symbol: str, returns: bool, types: tuple[Any, ...]) -> Any:
 
 @cache
 def _library() -> ctypes.CDLL:
-    from spherelinks.native.build import LIBRARY, sources  # which may itself be what runs
+    from spherelinks.native.build import LIBRARY, digest, sources  # which may itself be what runs
 
     how = "Build it with `python -m spherelinks.native.build`, or install SphereLinks again."
     if not LIBRARY.exists():
         raise ImportError(f"SphereLinks' native library is missing: {LIBRARY}. {how}")
-    if any(path.stat().st_mtime > LIBRARY.stat().st_mtime for path in sources()):
-        raise ImportError(f"SphereLinks' native library is older than its sources. {how}")
-    return ctypes.CDLL(str(LIBRARY))
+    library = ctypes.CDLL(str(LIBRARY))
+    library.sources_digest.restype = ctypes.c_char_p
+    if sources() and library.sources_digest() != digest().encode():
+        raise ImportError(f"SphereLinks' native library was made of other sources than these. {how}")
+    return library

@@ -5,6 +5,7 @@ Imports nothing but the standard library, as nothing else is there when a wheel 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -26,6 +27,12 @@ def sources() -> list[Path]:
     return sorted([*FOLDER.glob("*.cpp"), *FOLDER.glob("*.h")])
 
 
+def digest() -> str:
+    """Of the sources' contents, which the library returns that was made of them."""
+    contents = b"\0".join(path.name.encode() + b"\0" + path.read_bytes() for path in sources())
+    return hashlib.sha256(contents).hexdigest()
+
+
 def compiler() -> list[str] | None:
     """The command of the machine's C++ compiler, $CXX or else the first found; None where there is none."""
     if named := os.environ.get("CXX"):
@@ -44,7 +51,9 @@ def build() -> None:
     files = [str(path) for path in sources() if path.suffix == ".cpp"]
     made = LIBRARY.with_suffix(f".{os.getpid()}")  # processes that use the old one keep it
     try:
-        subprocess.run([*command, *_FLAGS, *shared, *files, "-o", str(made)], check=True)
+        subprocess.run(
+            [*command, *_FLAGS, *shared, f'-DSOURCES_DIGEST="{digest()}"', *files, "-o", str(made)], check=True
+        )
         made.replace(LIBRARY)
     finally:
         made.unlink(missing_ok=True)
