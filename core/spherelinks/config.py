@@ -16,6 +16,16 @@ from spherelinks.errors import ConfigurationError
 
 T = TypeVar("T")
 
+SECRETS = (
+    "DATABASE_URL",
+    "STORAGE_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "SPHERELINKS_METRICS_TOKEN",
+)
+"""Variables that hold a secret, or with ``_FILE`` behind their name the path of one: no business of what decodes
+strangers' pictures."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -378,8 +378,17 @@ def unlimited(connection: Connection) -> None:
 
 
 def _is_passing(error: psycopg.OperationalError) -> bool:
-    """Whether a failed connect may succeed soon: no answer, starting up or shutting down; not a wrong password."""
-    return error.sqlstate is None or error.sqlstate.startswith("57P")
+    """Whether a failed connect may succeed soon: no answer, starting up or shutting down; not a wrong password.
+
+    Of a connect that failed the driver knows no SQLSTATE, but whether the server had come as far as the password: one
+    that starts up or shuts down never does.
+    """
+    return not _is_refused(error)
+
+
+def _is_refused(error: psycopg.OperationalError) -> bool:
+    """Whether the server has seen user and password, and has turned them or the database's name away."""
+    return error.sqlstate is None and error.pgconn is not None and error.pgconn.used_password
 
 
 def _check_alive(connection: psycopg.Connection[Any], record: object, proxy: object) -> None:
@@ -423,6 +432,11 @@ def outage() -> Iterator[None]:
         cause = getattr(error, "orig", error)
         if isinstance(cause, psycopg.InternalError) and not isinstance(cause, _STOOD_STILL):
             raise
+        if isinstance(cause, psycopg.OperationalError) and _is_refused(cause):
+            raise DatabaseUnavailable(
+                "The database refuses the connection.",
+                hint="Check the user, password and database name in DATABASE_URL; the database's log says which.",
+            ) from error
         raise DatabaseUnavailable(
             "The database does not answer.", hint="Try again; if it lasts, look at the database's log."
         ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spherelinks.config import Settings, default_home
+from spherelinks.config import SECRETS, Settings, default_home
 from spherelinks.errors import ConfigurationError
 
 
@@ -140,3 +140,12 @@ def test_a_weak_token_is_refused_and_not_shown(token):
     with pytest.raises(ConfigurationError, match="SPHERELINKS_METRICS_TOKEN") as caught:
         Settings.from_env({"SPHERELINKS_METRICS_TOKEN": token})
     assert token not in caught.value.message
+
+
+def test_what_is_not_shown_is_a_secret():
+    """Each field that repr() leaves out has its variable among those that a generating child is not given."""
+    hidden = [name for name, field in Settings.__dataclass_fields__.items() if not field.repr]
+    words = " ".join(SECRETS).lower()
+    for name in hidden:
+        assert name.replace("stripe_key", "stripe_secret_key") in words, name
+    assert len(SECRETS) == len(hidden)

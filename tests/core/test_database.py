@@ -156,12 +156,17 @@ def test_a_lasting_outage_is_told_after_the_patience_ran_out(use, monkeypatch):
     engine.dispose()
 
 
-def test_a_wrong_password_is_not_waited_out(postgres):
-    wrong = make_url(postgres).set(password="wrong").render_as_string(hide_password=False)
-    engine = connect(wrong)
-    with pytest.raises(DatabaseUnavailable), transaction(engine) as session:
+@pytest.mark.parametrize("wrong", [{"password": "wrong"}, {"username": "nobody"}, {"database": "nowhere"}])
+def test_a_refused_connection_is_not_waited_out(postgres, monkeypatch, wrong):
+    """It is tried once, where a database that does not answer is tried again and again."""
+    tried = []
+    dial = psycopg.connect
+    monkeypatch.setattr(psycopg, "connect", lambda *given, **named: tried.append(1) or dial(*given, **named))
+    engine = connect(make_url(postgres).set(**wrong).render_as_string(hide_password=False))
+    with pytest.raises(DatabaseUnavailable, match="refuses"), transaction(engine) as session:
         session.execute(text("SELECT 1"))
     engine.dispose()
+    assert len(tried) == 1
 
 
 def test_a_database_of_ones_own_is_used_as_it_is(tmp_path, database_url):

@@ -26,6 +26,31 @@ def document(app: Flask) -> Any:
     return response.json
 
 
+def test_the_table_of_options_is_that_of_the_code() -> None:
+    """Names, ranges and defaults of docs/api.md, each against the options' own schema."""
+    page = (Path(__file__).parent.parent.parent / "docs/api.md").read_text()
+    rows = re.search(r"^\| option \| range \| default .*\n\|[-|]+\n((?:\|.*\n)+)", page, re.M)
+    assert rows is not None
+    table = {}
+    for row in rows[1].splitlines():
+        name, allowed, default, _ = (cell.strip() for cell in row.strip("|").split("|", 3))
+        table[name.strip("`")] = (allowed, default)
+    schema = Options.model_json_schema()["properties"]
+    assert table.keys() == schema.keys()
+    for name, option in schema.items():
+        allowed, default = table[name]
+        kinds = option.get("anyOf", [option])
+        for kind in kinds:
+            if "minimum" in kind:
+                assert allowed == f"{kind['minimum']:g} to {kind['maximum']}", name
+            if "enum" in kind:
+                assert allowed == ", ".join(f"`{value}`" for value in kind["enum"]), name
+            if kind.get("type") == "boolean":
+                assert allowed == "`true`, `false`", name
+        if option.get("default") is not None:
+            assert default.strip("`") == str(option["default"]).lower(), name
+
+
 def operations(document: Any) -> dict[str, Any]:
     return {
         f"{method.upper()} {path}": operation

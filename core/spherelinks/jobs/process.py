@@ -14,14 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from spherelinks.config import SECRETS
 from spherelinks.errors import GeneratorFailed
 from spherelinks.jobs import wire
 from spherelinks.jobs.attempts import Failure
 
 PULSE_S = 0.2
 
-_SECRETS = ("DATABASE_URL", "STORAGE_URL", "SPHERELINKS_METRICS_TOKEN")
-_SECRET_PREFIXES = ("AWS_", "PG", "STRIPE_")
+_SECRET_PREFIXES = ("AWS_", "PG", "OTEL_", "SENTRY_")
+"""Of variables that libraries read by themselves."""
 
 Message = tuple[dict[str, Any], bytes]
 
@@ -165,7 +166,7 @@ def _environment() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _SECRETS and not name.startswith(_SECRET_PREFIXES)
+        if name.removesuffix("_FILE") not in SECRETS and not name.startswith(_SECRET_PREFIXES)
     }
 
 

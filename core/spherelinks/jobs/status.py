@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, NamedTuple
 
 from sqlalchemy import Engine
 
@@ -52,6 +52,36 @@ _COLUMNS: LiteralString = """
            WHERE p.account_id = j.account_id AND p.state = 'queued' AND p.queue_id = 0 AND p.id < j.id
        ) ELSE 0 END END
 """
+
+
+class _Row(NamedTuple):
+    """A row of these columns, in their order."""
+
+    job_id: str
+    state: str
+    progress: int
+    stage: str | None
+    error_code: str | None
+    error_message: str | None
+    error_hint: str | None
+    report: dict[str, Any] | None
+    credits: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    expires_at: datetime | None
+    asset_path: str | None
+    asset_sha256: str | None
+    asset_size: int | None
+    thumbnail: bool
+    cache_hit: bool
+    sandbox: bool
+    options: dict[str, Any]
+    output: dict[str, Any] | None
+    output_state: str | None
+    position: int | None
+
+
 _OUTPUT: LiteralString = """
 LEFT JOIN deliveries d ON j.output IS NOT NULL AND d.job_id = j.id AND d.webhook_id IS NULL
 """
@@ -159,7 +189,7 @@ def read(engine: Engine, key_digest: bytes, job_id: str) -> JobStatus:
         raise missing_scope("read")
     if row[1] is None:
         raise unknown_job(job_id)
-    return _status(row[1:])
+    return _status(_Row(*row[1:]))
 
 
 def find(engine: Engine, account_id: str, job_id: str, *, sandbox: bool = False) -> JobStatus:
@@ -167,7 +197,7 @@ def find(engine: Engine, account_id: str, job_id: str, *, sandbox: bool = False)
     row = fetch_one(engine, _BY_ACCOUNT, (_sane(job_id), account_id, sandbox))
     if row is None:
         raise unknown_job(job_id)
-    return _status(row)
+    return _status(_Row(*row))
 
 
 def page(
@@ -189,7 +219,7 @@ def page(
     """
     states = [state for state, shown in _STATUSES.items() if status in (None, shown)]
     rows = fetch_all(engine, _PAGE, (account_id, sandbox, cursor or _AFTER_ALL, states, limit + 1))
-    jobs = [_status(row) for row in rows[:limit]]
+    jobs = [_status(_Row(*row)) for row in rows[:limit]]
     return Page(jobs, jobs[-1].job_id if len(rows) > limit else None)
 
 
@@ -209,33 +239,30 @@ def _sane(job_id: str) -> str:
     return job_id if is_job_id(job_id) else ""
 
 
-def _status(row: tuple[Any, ...]) -> JobStatus:
-    job_id, state, progress, stage, code, message, hint, report, credits, *times = row[:13]
-    path, sha256, size, thumbnail, hit, sandbox, options, output, output_state, position = row[13:]
-    created, started, finished, expires = times
+def _status(row: _Row) -> JobStatus:
     return JobStatus(
-        job_id=job_id,
-        status=_STATUSES[state],
-        progress=progress,
-        description=_description(state, stage, position, message),
-        stage=(stage or "starting") if state == "running" else state,
-        queue_position=position,
-        error=JobError(code, message, hint or "") if code else None,
-        report=report,
-        credits_charged=credits if state == "completed" else 0,
-        created_at=created,
-        started_at=started,
-        finished_at=finished,
-        expires_at=expires,
-        asset_path=path,
-        asset_sha256=sha256,
-        asset_size=size,
-        thumbnail=thumbnail,
-        cache_hit=hit,
-        sandbox=sandbox,
-        options=options,
-        output=output,
-        output_state=output_state,
+        job_id=row.job_id,
+        status=_STATUSES[row.state],
+        progress=row.progress,
+        description=_description(row.state, row.stage, row.position, row.error_message),
+        stage=(row.stage or "starting") if row.state == "running" else row.state,
+        queue_position=row.position,
+        error=JobError(row.error_code, row.error_message or "", row.error_hint or "") if row.error_code else None,
+        report=row.report,
+        credits_charged=row.credits if row.state == "completed" else 0,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        expires_at=row.expires_at,
+        asset_path=row.asset_path,
+        asset_sha256=row.asset_sha256,
+        asset_size=row.asset_size,
+        thumbnail=row.thumbnail,
+        cache_hit=row.cache_hit,
+        sandbox=row.sandbox,
+        options=row.options,
+        output=row.output,
+        output_state=row.output_state,
     )
 
 

@@ -16,6 +16,7 @@ from conftest import begin
 from sqlalchemy import text
 
 from spherelinks.accounts.ledger import Balance
+from spherelinks.config import SECRETS
 from spherelinks.database import transaction
 from spherelinks.jobs import attempts, paths, queue
 
@@ -107,7 +108,7 @@ def test_what_a_library_prints_does_not_get_between_the_messages(desk):
 
 
 def test_the_child_knows_no_credentials(desk, monkeypatch):
-    for name in ("DATABASE_URL", "STORAGE_URL", "AWS_SECRET_ACCESS_KEY", "PGPASSWORD"):
+    for name in (*SECRETS, *(f"{name}_FILE" for name in SECRETS), "AWS_SECRET_ACCESS_KEY", "PGPASSWORD", "SENTRY_DSN"):
         monkeypatch.setenv(name, "a-secret")
     job = desk.submit("environment")
     with desk.working():
