@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KERNELS := core/spherelinks/native/kernels.so
 
-.PHONY: demo serve test lint bench blender-addon clean
+.PHONY: demo serve test lint lock bench blender-addon clean
 
 demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
@@ -20,6 +20,15 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# the versions that everything here is built and tested with; UPGRADE=--upgrade takes the newest that pyproject.toml allows
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command "make lock" $(UPGRADE) pyproject.toml
+
+lock: | $(BIN)/python
+	$(PIP) install uv
+	$(BIN)/$(LOCK) --all-extras -o requirements/dev.txt
+	$(BIN)/$(LOCK) --extra server -c requirements/dev.txt -o requirements/server.txt
 
 bench: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python bench/pipeline.py
@@ -40,14 +49,15 @@ clean:
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/installed: pyproject.toml hatch_build.py | $(BIN)/python
+$(VENV)/installed: requirements/server.txt pyproject.toml hatch_build.py | $(BIN)/python
 	@echo "Installing SphereLinks into $(VENV) ..."
-	$(PIP) install -e ".[server]"
+	$(PIP) install --require-hashes -r requirements/server.txt
+	$(PIP) install --no-deps -e .
 	@touch $@
 
-$(VENV)/installed-test: $(VENV)/installed pyproject.toml
+$(VENV)/installed-test: $(VENV)/installed requirements/dev.txt
 	@echo "Installing what the tests and the linters need ..."
-	$(PIP) install -e ".[test,lint]"
+	$(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # installing makes it, too; here it is made anew where a source is newer
