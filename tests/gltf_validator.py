@@ -6,10 +6,13 @@ fails, the test that asked is skipped with the reason.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import json
 import shutil
+import struct
 import subprocess
+import threading
 import time
 from functools import cache
 from pathlib import Path
@@ -20,29 +23,6 @@ import pytest
 _HERE = Path(__file__).parent
 _PACKAGES = [_HERE / "node_modules" / name / "package.json" for name in ("gltf-validator", "meshoptimizer")]
 _LOCK = _HERE / "node_modules.lock"
-_SCRIPT = """
-const validator = require('gltf-validator');
-const chunks = [];
-process.stdin.on('data', chunk => chunks.push(chunk)).on('end', () =>
-  validator.validateBytes(new Uint8Array(Buffer.concat(chunks)), {maxIssues: 100})
-    .then(report => process.stdout.write(JSON.stringify(report)), error => { console.error(error); process.exit(1); }));
-"""
-
-_UNPACK = """
-const {MeshoptDecoder} = require('meshoptimizer');
-const chunks = [];
-process.stdin.on('data', chunk => chunks.push(chunk)).on('end', async () => {
-  await MeshoptDecoder.ready;
-  const glb = Buffer.concat(chunks), end = 20 + glb.readUInt32LE(12);
-  const views = JSON.parse(glb.subarray(20, end)).bufferViews.map(view => view.extensions?.EXT_meshopt_compression);
-  process.stdout.write(JSON.stringify(views.filter(Boolean).map(view => {
-    const target = new Uint8Array(view.count * view.byteStride);
-    const source = glb.subarray(end + 8 + view.byteOffset, end + 8 + view.byteOffset + view.byteLength);
-    MeshoptDecoder.decodeGltfBuffer(target, view.count, view.byteStride, source, view.mode, view.filter);
-    return Buffer.from(target).toString('base64');
-  })));
-});
-"""
 
 #: What the validator notes of every file with MSFT_lod: that it does not know it, and nodes that are in no scene.
 LODS_NOTED = frozenset({"UNSUPPORTED_EXTENSION", "UNUSED_OBJECT"})
@@ -50,11 +30,7 @@ LODS_NOTED = frozenset({"UNSUPPORTED_EXTENSION", "UNUSED_OBJECT"})
 
 def validate(glb: bytes) -> dict[str, Any]:
     """The validator's report: `issues` holds numErrors, numWarnings, numInfos, numHints and messages."""
-    node = _installed()
-    done = subprocess.run([node, "-e", _SCRIPT], input=glb, capture_output=True, cwd=_HERE, timeout=60, check=False)
-    if done.returncode:
-        raise AssertionError(f"the validator could not read the file: {done.stderr.decode()}")
-    report: dict[str, Any] = json.loads(done.stdout)
+    report: dict[str, Any] = _node().ask(b"v", glb)
     return report
 
 
@@ -67,11 +43,50 @@ def assert_spotless(glb: bytes, *, but: frozenset[str] = frozenset()) -> None:
 
 def unpack(glb: bytes) -> list[bytes]:
     """What the extension's own decoder makes of each compressed view of a GLB."""
-    done = subprocess.run(
-        [_installed(), "-e", _UNPACK], input=glb, capture_output=True, cwd=_HERE, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    return [base64.b64decode(view) for view in json.loads(done.stdout)]
+    return [base64.b64decode(view) for view in _node().ask(b"u", glb)]
+
+
+class _Node:
+    """A process that runs tests/gltf_validator.js; starting one takes longer than most of its answers."""
+
+    def __init__(self) -> None:
+        command = [_installed(), "gltf_validator.js"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=_HERE)
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def ask(self, kind: bytes, glb: bytes) -> Any:
+        """The answer to one request. An AssertionError says why there is none."""
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        with self._lock:
+            guard = threading.Timer(60, self._process.kill)
+            guard.start()
+            try:
+                stdin.write(kind + struct.pack("<I", len(glb)) + glb)
+                stdin.flush()
+                line = stdout.readline()
+            except BrokenPipeError:
+                line = b""
+            finally:
+                guard.cancel()
+        if not line:
+            _node.cache_clear()
+            self.close()
+            raise AssertionError(f"gltf_validator.js ended with {self._process.returncode} or took more than 60 s")
+        answer = json.loads(line)
+        assert "error" not in answer, f"the file could not be read: {answer['error']}"
+        return answer["result"]
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+@cache
+def _node() -> _Node:
+    return _Node()
 
 
 def _complete() -> bool:
