@@ -20,6 +20,7 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict tests/core/typed_use.py
 
 # the versions that everything here is built and tested with; UPGRADE=--upgrade takes the newest that pyproject.toml allows
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \

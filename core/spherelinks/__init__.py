@@ -1,27 +1,87 @@
 """SphereLinks: one picture in, one textured, game-ready GLB out.
 
-import spherelinks
-spherelinks.generate("mug.png").save("mug.glb")
+>>> import spherelinks
+>>> asset = spherelinks.generate("mug.png", texture_size=2048)  # doctest: +SKIP
+>>> asset.save("mug.glb")  # doctest: +SKIP
 """
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from importlib import import_module as _import_module
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING as _TYPE_CHECKING
 
-from spherelinks.errors import SphereLinksError
-from spherelinks.options import Options
-
-if TYPE_CHECKING:
-    from spherelinks.pipeline import Asset, finish, generate
+if _TYPE_CHECKING:
+    from spherelinks.errors import (
+        Cancelled,
+        GenerationError,
+        GeneratorFailed,
+        InvalidOption,
+        InvalidRequest,
+        NoObject,
+        PictureError,
+        PictureTooLarge,
+        PictureUnreadable,
+        SphereLinksError,
+    )
+    from spherelinks.formats.writing import convert
+    from spherelinks.generators.registry import available as available_generators
+    from spherelinks.options import Dimensions, Options
+    from spherelinks.pipeline import Asset, finish, generate, warm_up
     from spherelinks.shape import Surface
 
-__version__ = version("spherelinks")
-__all__ = ["Asset", "Options", "SphereLinksError", "Surface", "__version__", "finish", "generate"]
+__version__ = _version("spherelinks")
+
+_HOMES = {
+    "spherelinks.pipeline": ("Asset", "finish", "generate", "warm_up"),
+    "spherelinks.options": ("Dimensions", "Options"),
+    "spherelinks.shape": ("Surface",),
+    "spherelinks.formats.writing": ("convert",),
+    "spherelinks.errors": (
+        "Cancelled",
+        "GenerationError",
+        "GeneratorFailed",
+        "InvalidOption",
+        "InvalidRequest",
+        "NoObject",
+        "PictureError",
+        "PictureTooLarge",
+        "PictureUnreadable",
+        "SphereLinksError",
+    ),
+}
+
+__all__ = [  # noqa: RUF022 - in the order in which one meets them
+    "generate",
+    "finish",
+    "convert",
+    "available_generators",
+    "warm_up",
+    "Asset",
+    "Options",
+    "Dimensions",
+    "Surface",
+    "SphereLinksError",
+    "InvalidRequest",
+    "InvalidOption",
+    "PictureError",
+    "PictureTooLarge",
+    "PictureUnreadable",
+    "GenerationError",
+    "NoObject",
+    "GeneratorFailed",
+    "Cancelled",
+    "__version__",
+]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     # the pipeline's libraries take half a second to import: only who generates waits for them
-    if name in ("Asset", "Surface", "finish", "generate"):
-        from spherelinks import pipeline
-
-        return getattr(pipeline, name)
+    if name == "available_generators":
+        return _import_module("spherelinks.generators.registry").available
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(_import_module(module), name)
     raise AttributeError(f"module 'spherelinks' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
     BaseModel,
@@ -222,6 +222,62 @@ class Options(BaseModel):
             if name in values and name != field.alias:
                 raise _unknown_option(name)
         return cls(**{k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in values.items()})
+
+
+class OptionValues(TypedDict, total=False):
+    """The options as keywords, for type checkers."""
+
+    texture_size: int
+    simplify_ratio: float
+    target_faces: int | None
+    diffusion_steps: int
+    seed: int
+    generator: str
+    dimensions: Dimensions | Mapping[str, object] | None
+    pivot: Pivot
+    lods: Sequence[float]
+    collider: Collider
+    texture_format: TextureFormat
+    compression: Compression
+    normal_map: bool
+    occlusion: bool
+    delight: bool
+
+
+def chosen(options: Options | Mapping[str, object] | None, values: Mapping[str, object]) -> Options:
+    """Options given to a function in Python: a model or a mapping, and keywords that win over it.
+
+    Raises InvalidOption, whose text and ``field`` name the option as Python does, such as ``texture_size``.
+    """
+    if isinstance(options, Options):
+        given = {name: getattr(options, name) for name in options.model_fields_set}
+    elif isinstance(options, Mapping) or options is None:
+        names = {field.alias: name for name, field in Options.model_fields.items()}
+        given = {names.get(name, name): value for name, value in (options or {}).items()}
+    else:
+        raise InvalidOption(
+            f"options is a {type(options).__name__}.",
+            hint="Give spherelinks.Options, a dict, or keywords such as texture_size=2048.",
+            field="options",
+        )
+    given = {**given, **values}
+    for name in given:
+        if name not in Options.model_fields:
+            near = difflib.get_close_matches(str(name), Options.model_fields, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known options: {', '.join(Options.model_fields)}."
+            raise InvalidOption(f"{shortened(repr(name))} is not an option.", hint=hint, field=str(name))
+    try:
+        return Options(**given)
+    except InvalidOption as error:
+        words = (_in_python(text) for text in (error.message, error.hint, error.field or ""))
+        message, hint, field = words
+        raise InvalidOption(message, hint=hint, field=field) from error
+
+
+def _in_python(text: str) -> str:
+    """A message with the API's names of the options replaced by those of Python."""
+    names = {field.alias or name: name for name, field in Options.model_fields.items()}
+    return re.sub(rf"(?:\boptions\.)?\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
 
 
 def _invalid_option(detail: ErrorDetails) -> InvalidOption:

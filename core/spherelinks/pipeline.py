@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadabl
 from spherelinks.formats import reading, writing
 from spherelinks.generators import registry
 from spherelinks.generators.base import Generator
-from spherelinks.options import Options
+from spherelinks.options import Options, OptionValues, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -27,6 +27,7 @@ from spherelinks.shape import Frame, Shape, Surface
 
 MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
 PictureInput = str | Path | bytes | Image.Image | NDArray[np.uint8]
+OptionsInput = Options | Mapping[str, object] | None
 
 Progress = Callable[[str, float], None]
 """Called with the stage's name and the share of the whole that is done, 0 to 1. To cancel, raise ``Cancelled``."""
@@ -45,19 +46,30 @@ class Asset:
     """A finished asset.
 
     glb : the file's bytes, glTF 2.0 binary
-    thumbnail : a PNG of it, 512 px, with transparent ground; spherelinks.export makes its other files
+    thumbnail : a PNG of it, 512 px, with a transparent background; :meth:`save` and ``convert`` make the other files
     report : what was made and how, JSON-serialisable; docs/report.md names every field
+    name : of its node and mesh
     """
 
     glb: bytes
     thumbnail: bytes
     report: dict[str, Any]
+    name: str = "asset"
+
+    def __repr__(self) -> str:
+        size = self.report.get("dimensions", {})
+        sides = " × ".join(f"{size[side]:.2f}" for side in ("width", "height", "depth") if side in size)
+        return f"<Asset {self.name}: {self.report.get('faces', '?')} faces, {sides} m, {len(self.glb) / 1e6:.1f} MB>"
+
+    def _repr_png_(self) -> bytes:
+        return self.thumbnail  # what a notebook shows
 
     def save(self, path: str | Path) -> Path:
         """Write the GLB to ``path``: whole or not at all, even when interrupted.
 
         Another ending than .glb, such as .usdz, .stl or .png, asks for another of the asset's files; docs/cli.md
-        lists them. Raises InvalidRequest for an ending that is not known.
+        lists them. Raises InvalidRequest for an ending that is not known, FileNotFoundError for a folder that does not
+        exist.
         """
         target = Path(path)
         writing.save(writing.convert(self.glb, writing.kind_of(target)), target)
@@ -66,10 +78,11 @@ class Asset:
 
 def generate(
     picture: PictureInput,
-    options: Options | None = None,
+    options: OptionsInput = None,
     progress: Progress | None = None,
     *,
     name: str | None = None,
+    **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn one picture of a thing into a textured, game-ready GLB.
 
@@ -77,9 +90,10 @@ def generate(
     ----------
     picture : a path, the bytes of a JPEG, PNG or WebP file, a Pillow image, or an (H, W), (H, W, 3) or (H, W, 4)
         uint8 sRGB array
-    options : see :class:`Options`; the defaults where None
+    options : see :class:`Options`, or a mapping with its names; the defaults where None
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
     name : of the node and mesh in the file; the file's stem where the picture is a path, else "asset"
+    **values : options by name, such as ``texture_size=2048``; they win over those in ``options``
 
     Returns
     -------
@@ -88,14 +102,15 @@ def generate(
 
     Raises
     ------
-    InvalidRequest : the picture is of no known kind
-    InvalidOption : no such generator
+    InvalidRequest : the picture is of a type that is not accepted
+    InvalidOption : an option is unknown, of the wrong type or out of range, or there is no such generator
     PictureError : the picture cannot be read
-    NoObject : nothing in the picture stands out from its ground
+    NoObject : no object could be told from the picture's background
     GeneratorFailed : no shape could be made
     """
-    options = options or Options()
-    generator = registry.load(options.generator)
+    wanted = chosen(options, values)
+    name = name or (Path(picture).stem if isinstance(picture, str | Path) else "asset")
+    generator = registry.load(wanted.generator)
     clock = _Clock(progress)
 
     with clock.stage("decode"):
@@ -106,14 +121,14 @@ def generate(
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
     with clock.stage("generator"):
-        generator, volume = _shape(generator, framed, options, clock.within)
+        generator, volume = _shape(generator, framed, wanted, clock.within)
     with clock.stage("finishing"):
         finished = finishing.finish(
             volume,
             framed,
-            options,
+            wanted,
             source={"sha256": decoded.sha256},
-            name=name or (Path(picture).stem if isinstance(picture, str | Path) else "asset"),
+            name=name,
             generator=generator,
             progress=clock.within,
         )
@@ -123,11 +138,16 @@ def generate(
         warning = "The object touches the picture's border: what lies outside cannot be made."
         report["warnings"] = [warning, *report["warnings"]]
     report["timings"] = clock.milliseconds | {"finishing": report["timings"]}
-    return Asset(finished.glb, finished.thumbnail, report)
+    return Asset(finished.glb, finished.thumbnail, report, name)
 
 
 def finish(
-    mesh: MeshInput, options: Options | None = None, progress: Progress | None = None, *, name: str | None = None
+    mesh: MeshInput,
+    options: OptionsInput = None,
+    progress: Progress | None = None,
+    *,
+    name: str | None = None,
+    **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its colours baked into one texture.
 
@@ -135,8 +155,8 @@ def finish(
     ----------
     mesh : the path of a GLB, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`; glTF axes
         (+Y up). It may be open, branching, doubled, inside out or in parts
-    options : see :class:`Options`; generator, diffusion_steps and seed have no say. With neither simplify_ratio nor
-        target_faces the mesh keeps at most MESH_FACES faces
+    options, **values : as of :func:`generate`; generator, diffusion_steps and seed have no say. With neither
+        simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
     name : of the node and mesh in the file; the file's stem where the mesh is a path, else "asset"
 
@@ -147,9 +167,10 @@ def finish(
 
     Raises
     ------
-    InvalidRequest : the mesh is of no known kind, damaged, empty, too large or not finite
+    InvalidRequest : the mesh is of an unknown format, damaged, empty, too large or not finite
     """
-    options = options or Options()
+    wanted = chosen(options, values)
+    name = name or (Path(mesh).stem if isinstance(mesh, str | Path) else "asset")
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
@@ -158,9 +179,9 @@ def finish(
             finished = finishing.finish(
                 surface,
                 Frame(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32)),
-                options.model_copy(update={"generator": _Mesh.name}),
+                wanted.model_copy(update={"generator": _Mesh.name}),
                 source={"sha256": surface.sha256},
-                name=name or (Path(mesh).stem if isinstance(mesh, str | Path) else "asset"),
+                name=name,
                 generator=_Mesh(),
                 progress=clock.within,
                 most_faces=MESH_FACES,
@@ -168,7 +189,7 @@ def finish(
     except GeneratorFailed as error:
         raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
     timings = clock.milliseconds | {"finishing": finished.report["timings"]}
-    return Asset(finished.glb, finished.thumbnail, finished.report | {"timings": timings})
+    return Asset(finished.glb, finished.thumbnail, finished.report | {"timings": timings}, name)
 
 
 class _Mesh:
@@ -207,10 +228,9 @@ def _shape(
 
 
 def warm_up() -> None:
-    """Load the default generator and every kernel by making a small ball of a disc.
+    """Load the default generator and every library by generating from a picture of a disc.
 
-    The first call on a machine compiles for some twenty seconds, later ones take about one. Call it before the first
-    request of a process that lasts.
+    Worth a call when a long-running process starts, so that its first request is not the slow one.
     """
     x, y = np.meshgrid(*2 * [np.linspace(-1, 1, 64, dtype=np.float32)])
     disc = np.full((64, 64, 4), 128, np.uint8)
@@ -262,7 +282,7 @@ def _encoded(picture: PictureInput) -> bytes:
             if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,), (4,)):
                 raise InvalidRequest(
                     f"picture is an array of {picture.dtype} {picture.shape}.",
-                    hint="Give uint8 of shape (H, W), (H, W, 3) or (H, W, 4).",
+                    hint="Give uint8 (0 to 255) of shape (H, W), (H, W, 3) or (H, W, 4).",
                     field="picture",
                 )
             picture = Image.fromarray(picture)

@@ -69,12 +69,20 @@ ENDINGS = ", ".join(kind.suffix for kind in KINDS.values())
 
 
 def convert(glb: bytes, kind: str) -> bytes:
-    """The bytes of one of an asset's files.
+    """Convert a GLB that this library made to another kind of file.
 
-    glb : one of our GLBs; kind : a key of KINDS
+    Parameters
+    ----------
+    glb : the asset's bytes
+    kind : glb, png (thumbnail), webp (turntable), usdz, obj (a ZIP with its MTL and texture), ply or stl
 
-    The same GLB gives the same bytes. The writers' libraries are loaded by the first call, not by the import.
-    Raises InvalidRequest for a kind that is not known or a file that is not one of ours.
+    Returns
+    -------
+    The file's bytes; the same GLB always gives the same bytes.
+
+    Raises
+    ------
+    InvalidRequest : the kind is unknown, or the GLB is not one of ours
     """
     if kind not in KINDS:
         raise InvalidRequest(
@@ -94,6 +102,8 @@ def kind_of(path: Path) -> str:
 
 def save(data: bytes, path: Path) -> None:
     """Write a file: whole or not at all, even when interrupted. Raises OSError where it cannot be written."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} does not exist")
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(data)

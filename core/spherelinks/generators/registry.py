@@ -12,7 +12,7 @@ GROUP = "spherelinks.generators"
 
 
 def available() -> tuple[str, ...]:
-    """Names of the installed generators, sorted."""
+    """The names of the installed generators, sorted."""
     return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
 
 

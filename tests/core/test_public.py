@@ -1,0 +1,113 @@
+"""The public surface: what there is, and that mistakes are answered in Python's words."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import spherelinks
+from spherelinks import errors, pipeline
+from spherelinks.options import Options, OptionValues
+
+SAMPLES = Path(__file__).parent.parent.parent / "docs/samples"
+
+
+@pytest.fixture(scope="module")
+def asset() -> spherelinks.Asset:
+    return spherelinks.generate(SAMPLES / "mug.jpg", texture_size=512, target_faces=2000)
+
+
+def test_dir_shows_what_is_public_and_nothing_else() -> None:
+    assert dir(spherelinks) == sorted(spherelinks.__all__)
+    for name in dir(spherelinks):
+        found = getattr(spherelinks, name)
+        assert name == "__version__" or inspect.getdoc(found), name
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        spherelinks.nothing_like_it  # noqa: B018
+
+
+def test_every_error_that_the_documented_functions_raise_is_public() -> None:
+    for function in (spherelinks.generate, spherelinks.finish):
+        raises = (inspect.getdoc(function) or "").partition("Raises\n------\n")[2]
+        named = [line.partition(" : ")[0] for line in raises.splitlines() if " : " in line and not line.startswith(" ")]
+        assert named
+        for name in named:
+            assert getattr(spherelinks, name) is getattr(errors, name)
+
+
+def test_the_keywords_are_the_options() -> None:
+    assert OptionValues.__annotations__.keys() == Options.model_fields.keys()
+
+
+def test_importing_waits_for_no_heavy_library() -> None:
+    code = "import spherelinks, sys; spherelinks.generate.__name__ if 0 else dir(spherelinks); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"numpy", "cv2", "onnxruntime", "sqlalchemy", "pydantic"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("options", [{"textureSize": 512}, {"texture_size": 512}, Options(texture_size=512)])
+def test_options_may_be_a_model_a_mapping_or_keywords(options, asset: spherelinks.Asset) -> None:
+    assert spherelinks.generate(SAMPLES / "mug.jpg", options, target_faces=2000).glb == asset.glb
+
+
+def test_keywords_win() -> None:
+    report = spherelinks.generate(
+        SAMPLES / "mug.jpg", Options(texture_size=512, target_faces=90), target_faces=600
+    ).report
+    assert report["textureSize"] == 512
+    assert abs(report["faces"] - 600) <= 12
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "hint"),
+    [
+        ({"texture_sise": 512}, "'texture_sise' is not an option", "'texture_size'"),
+        ({"texture_size": 100}, "texture_size is 100", "from 512 to 2048"),
+        ({"texture_size": "large"}, "texture_size is 'large'", "an integer"),
+        ({"target_faces": 50, "simplify_ratio": 0.5}, "target_faces is 50 and simplify_ratio is 0.5", "simplify_ratio"),
+        ({"generator": "nothing"}, "'nothing'", "lift"),
+    ],
+)
+def test_a_wrong_option_is_named_in_pythons_words(values, message, hint) -> None:
+    with pytest.raises(spherelinks.InvalidOption) as caught:
+        spherelinks.generate(SAMPLES / "mug.jpg", **values)
+    assert message in str(caught.value)
+    assert hint in caught.value.hint
+    assert "textureSize" not in caught.value.message + caught.value.hint
+
+
+def test_what_is_no_picture_is_named() -> None:
+    with pytest.raises(spherelinks.InvalidRequest, match="float64") as caught:
+        spherelinks.generate(np.zeros((8, 8, 3)))
+    assert "uint8" in caught.value.hint
+    with pytest.raises(spherelinks.PictureUnreadable, match=r"missing\.png"):
+        spherelinks.generate("missing.png")
+    with pytest.raises(spherelinks.InvalidOption, match="options is a int"):
+        spherelinks.generate(SAMPLES / "mug.jpg", 512)  # type: ignore[arg-type]
+
+
+def test_an_asset_is_told_in_a_line(asset: spherelinks.Asset) -> None:
+    text = repr(asset)
+    assert text.startswith("<Asset mug: ")
+    assert f"{asset.report['faces']} faces" in text
+    assert len(text) < 100
+    assert asset._repr_png_() == asset.thumbnail
+
+
+def test_a_folder_that_is_missing_is_named(asset: spherelinks.Asset, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"folder .*nowhere does not exist"):
+        asset.save(tmp_path / "nowhere" / "mug.glb")
+
+
+def test_the_page_is_current() -> None:
+    """docs/python.md is written by scripts/python_page.py from the docstrings."""
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run([sys.executable, root / "scripts/python_page.py", "--print"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == (root / "docs/python.md").read_text(), "run: python scripts/python_page.py"
+    assert pipeline.Asset.__name__ in done.stdout
