@@ -182,8 +182,11 @@ def test_save_makes_the_file_that_the_ending_asks_for(asset, tmp_path):
 
 
 def test_the_public_names_are_these():
-    public = ["Asset", "Options", "SphereLinksError", "Surface", "__version__", "finish", "generate"]
-    assert spherelinks.__all__ == public
+    functions = {"available_generators", "convert", "finish", "generate", "warm_up"}
+    nouns = {"Asset", "Dimensions", "Options", "Surface", "__version__"}
+    errors = {"Cancelled", "GenerationError", "GeneratorFailed", "InvalidOption", "InvalidRequest", "NoObject"}
+    errors |= {"PictureError", "PictureTooLarge", "PictureUnreadable", "SphereLinksError"}
+    assert set(spherelinks.__all__) == functions | nouns | errors
     assert all(hasattr(spherelinks, name) for name in spherelinks.__all__)
     with pytest.raises(AttributeError):
         spherelinks.nothing  # noqa: B018
