@@ -19,8 +19,8 @@ HEAD = """# From Python
 import spherelinks
 
 asset = spherelinks.generate("docs/samples/mug.jpg", texture_size=2048)
-print(asset)                       # <Asset mug: 13688 faces, 1.00 × 0.86 × 0.91 m, 1.3 MB>
-asset.save("mug.glb")              # or .usdz, .obj.zip, .ply, .stl, .png, .webp
+print(asset)  # <Asset mug: 13688 faces, 1.00 × 0.86 × 0.91 m, 1.3 MB>
+asset.save("mug.glb")  # or .usdz, .obj.zip, .ply, .stl, .png, .webp
 print(asset.report["faces"], asset.report["dimensions"])
 ```
 
