@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KERNELS := core/spherelinks/native/kernels.so
 
-.PHONY: demo serve test lint lock bench blender-addon clean
+.PHONY: demo serve test lint lock contract bench blender-addon clean
 
 demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
@@ -30,6 +30,10 @@ lock: | $(BIN)/python
 	$(PIP) install uv
 	$(BIN)/$(LOCK) --all-extras -o requirements/dev.txt
 	$(BIN)/$(LOCK) --extra server -c requirements/dev.txt -o requirements/server.txt
+
+contract: $(VENV)/installed-test
+	$(BIN)/python -m contract.placement
+	$(BIN)/python -m contract.record
 
 bench: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python bench/pipeline.py

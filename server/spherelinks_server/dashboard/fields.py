@@ -10,33 +10,11 @@ from typing import Any
 from spherelinks.errors import InvalidOption
 from spherelinks.generators.base import GENERATORS_OWN
 from spherelinks.options import Options
+from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard.words import words
 from spherelinks_server.survey import Finding
 
 _CAMEL = re.compile(r"\b[a-z]+[A-Z][A-Za-z]*\b")
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A good choice of options for a purpose."""
-
-    key: str
-    name: str
-    purpose: str
-    options: dict[str, Any]
-
-
-PRESETS = (
-    Preset("standard", "Standard", "The best all-round choice", {}),
-    Preset("draft", "Draft", "Small and quick to look at", {"textureSize": 512, "simplifyRatio": 0.98}),
-    Preset("detailed", "Detailed", "2048 px texture, more faces", {"textureSize": 2048, "simplifyRatio": 0.85}),
-    Preset(
-        "game",
-        "Game prop",
-        "Two LODs and a convex collider",
-        {"targetFaces": 8000, "lods": [0.5, 0.25], "collider": "convex"},
-    ),
-)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from spherelinks.accounts.keys import Principal
 from spherelinks.generators.registry import not_installed
 from spherelinks.jobs import submission
 from spherelinks.picture.limits import MAX_BYTES
+from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields, gate, models
 from spherelinks_server.errors import status_of
 from spherelinks_server.services import services
@@ -78,7 +79,7 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
         chosen=bool(chosen),
         plain=[field for field in controls if field.name in _PLAIN],
         advanced=[field for field in controls if field.name not in _PLAIN],
-        presets=fields.PRESETS,
+        presets=PRESETS,
         problem=problem,
         limit=MAX_BYTES,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +16,7 @@ from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
 from spherelinks.generators.base import GENERATORS_OWN
 from spherelinks.options import DEFAULT_GENERATOR, Options
+from spherelinks.presets import PRESETS
 from spherelinks_server import access
 from spherelinks_server.errors import answers
 from spherelinks_server.services import services
@@ -159,7 +161,8 @@ def list_generators() -> Response:
                     "ignores": [name for name in GENERATORS_OWN if name not in found.heeds],
                 }
                 for found in services().survey.findings()
-            ]
+            ],
+            "presets": [asdict(preset) for preset in PRESETS],
         }
     )
 

@@ -284,8 +284,18 @@ class Generator(_Camel):
     ignores: list[str] = Field(description="Those of the options that make no difference to it.", examples=[["seed"]])
 
 
+class Preset(_Camel):
+    """A good choice of options for a purpose."""
+
+    key: str = Field(description="Stable.", examples=["draft"])
+    name: str = Field(description="For people.", examples=["Draft"])
+    purpose: str = Field(description="What it is good for, for people.")
+    options: dict[str, Any] = Field(description="To send; those left out have their defaults.")
+
+
 class Generators(_Camel):
     generators: list[Generator]
+    presets: list[Preset] = Field(description="To offer in a form; the first where nothing is chosen.")
 
 
 class WebhookRequest(_Camel):

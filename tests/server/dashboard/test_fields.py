@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from spherelinks.options import Options
+from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields
 from spherelinks_server.survey import Finding
 
@@ -54,7 +55,7 @@ def test_what_not_every_generator_heeds_says_which_do() -> None:
         {"targetFaces": 1234, "lods": [0.5, 0.1], "collider": "box", "pivot": "center", "normalMap": True},
         {"dimensions": {"longest": 2.5, "unit": "ft"}},
         {"normalMap": True, "delight": True},
-        *(preset.options for preset in fields.PRESETS),
+        *(preset.options for preset in PRESETS),
     ],
 )
 def test_what_the_form_shows_is_what_is_asked_for(options: dict[str, Any]) -> None:
@@ -63,7 +64,7 @@ def test_what_the_form_shows_is_what_is_asked_for(options: dict[str, Any]) -> No
 
 
 def test_a_preset_alone_is_enough() -> None:
-    for preset in fields.PRESETS:
+    for preset in PRESETS:
         assert fields.read({"preset": preset.key}) == Options.from_json(preset.options)
         # as a browser without scripts sends it: the form shows defaults
         assert fields.read(as_form({}) | {"preset": preset.key}) == Options.from_json(preset.options)
