@@ -74,19 +74,7 @@ class Session:
 
     def retry(self, job: Job, connection: Connection) -> None:
         """Take a failed job up again where it broke off. One the server has failed or never had is sent anew."""
-        if job.problem and job.problem["code"] in ENDED_BY_SERVER:
-            again = self.jobs.new(
-                job.server,
-                job.name,
-                self.jobs.picture(job.id).read_bytes(),
-                options=job.options,
-                placement=job.placement,
-                document=job.document,
-                batch=job.batch,
-            )
-            self.jobs.forget(job.id)
-        else:
-            again = self.jobs.update(job.id, state="waiting", problem=None)
+        again = self.jobs.again(job)
         self.runner.start(again.id, connection)
 
     def start_server(self, program: Path, address: str, with_key: bool, then: Callable[[str | Failure], None]) -> None:
@@ -117,9 +105,6 @@ class Session:
         self.stop_server()
         self.jobs.close()
 
-
-ENDED_BY_SERVER = {"no_object", "generator_failed", "cancelled", "unknown_job"}
-"""Codes after which the server's job is over: its idempotency key would only bring it back."""
 
 _current: Session | None = None
 

@@ -21,6 +21,11 @@ REMEDIES = {
 }
 """What to do, by code, where the server does not say; the user interface translates these."""
 
+ENDS_JOB = frozenset(
+    {"asset_expired", "cancelled", "generator_failed", "idempotency_mismatch", "no_object", "unknown_job"}
+)
+"""Codes after which the server's job is over, whoever said so: its idempotency key would only bring it back."""
+
 
 class Failure(Exception):
     """A request, or a whole job, that did not work.
@@ -32,10 +37,18 @@ class Failure(Exception):
     hint : what to do about it; by default what REMEDIES has for the code
     transient : the same request may work in a moment
     retry_after : seconds to wait before that, where the server says so
+    over : the server's job has ended; by default where the code is one of ENDS_JOB
     """
 
     def __init__(
-        self, code: str, message: str, *, hint: str = "", transient: bool = False, retry_after: float = 0.0
+        self,
+        code: str,
+        message: str,
+        *,
+        hint: str = "",
+        transient: bool = False,
+        retry_after: float = 0.0,
+        over: bool = False,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -43,6 +56,7 @@ class Failure(Exception):
         self.hint = hint or REMEDIES.get(code, "")
         self.transient = transient
         self.retry_after = retry_after
+        self.over = over or code in ENDS_JOB
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from .errors import ENDS_JOB
+
 State = Literal["waiting", "sending", "working", "fetching", "ready", "placed", "failed", "cancelled"]
 AT_WORK: tuple[State, ...] = ("waiting", "sending", "working", "fetching")
 ENDED: tuple[State, ...] = ("placed", "failed", "cancelled")
@@ -34,7 +36,7 @@ class Job:
     options : as sent to the server; placement : where and how the object is to stand, as the import reads it
     document : path of the .blend the object belongs to, empty for one never saved; batch : shared by jobs made at once
     owner : the Blender at work on it; eta : seconds that are left, where known
-    problem : code, message and hint of what went wrong
+    problem : code, message and hint of what went wrong; over : the server's job has ended with that
     """
 
     id: str
@@ -52,6 +54,7 @@ class Job:
     stage: str = ""
     eta: int | None = None
     problem: dict[str, str] | None = None
+    over: bool = False
     report: dict[str, Any] | None = None
 
     @property
@@ -86,6 +89,24 @@ class Jobs:
             job = replace(self._jobs[job_id], **changes)
             self._put(job)
         return job
+
+    def again(self, job: Job) -> Job:
+        """A failed job, waiting to be taken up where it broke off; in its place a new one, with an idempotency key of
+        its own, where the server's job is over. Raises KeyError for one that is gone, OSError.
+        """
+        if not job.over and (job.problem or {}).get("code") not in ENDS_JOB:  # older add-ons kept the code alone
+            return self.update(job.id, state="waiting", problem=None)
+        new = self.new(
+            job.server,
+            job.name,
+            self.picture(job.id).read_bytes(),
+            options=job.options,
+            placement=job.placement,
+            document=job.document,
+            batch=job.batch,
+        )
+        self.forget(job.id)
+        return new
 
     def advance(self, job_id: str, /, **changes: Any) -> bool:
         """Change a job that is at work, as the thread that works on it does; False where it is not any more."""

@@ -96,7 +96,7 @@ class Runner:
 
     def _fail(self, job_id: str, failure: Failure) -> None:
         problem = {"code": failure.code, "message": failure.message, "hint": failure.hint}
-        self._jobs.advance(job_id, state="failed", problem=problem, eta=None)
+        self._jobs.advance(job_id, state="failed", problem=problem, over=failure.over, eta=None)
 
     def _send(self, job: Job, connection: Connection) -> str:
         """The server's id for the job; empty where it was cancelled meanwhile."""
@@ -138,7 +138,8 @@ class Runner:
             if told["status"] == "FAILED":
                 why = _mapping(told.get("error"))
                 message = str(why.get("message") or told.get("description") or "The job failed.")
-                raise Failure(str(why.get("code") or "generator_failed"), message, hint=str(why.get("hint") or ""))
+                code, hint = str(why.get("code") or "generator_failed"), str(why.get("hint") or "")
+                raise Failure(code, message, hint=hint, over=True)
             done = told["status"] == "COMPLETED"
             if not self._jobs.advance(job_id, state="fetching" if done else "working", **_progress(told)):
                 return False

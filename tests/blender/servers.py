@@ -55,9 +55,14 @@ class Handler(BaseHTTPRequestHandler):
         if path == "v1/generate":
             self.json({"jobId": JOB, "status": "PROCESSING", "message": ""}, 202)
         elif path.startswith("v1/status"):
-            done = mode not in ("never", "failing")
-            status = "FAILED" if mode == "failing" else "COMPLETED" if done else "PROCESSING"
-            why = {"code": "no_object", "message": "Nothing stands out.", "hint": "Choose another."}
+            failing = mode in ("failing", "failing-anew")
+            done = not failing and mode != "never"
+            status = "FAILED" if failing else "COMPLETED" if done else "PROCESSING"
+            why = {
+                "code": "no_object" if mode == "failing" else "a_code_of_next_year",
+                "message": "Nothing stands out.",
+                "hint": "Choose another.",
+            }
             self.json({"status": status, "progress": 100 if done else 50, "stage": "x", "error": why})
         elif path.startswith("v1/download"):
             if mode == "redirected":

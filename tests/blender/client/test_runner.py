@@ -115,6 +115,26 @@ def test_a_request_is_repeated_with_the_key_it_first_had(servers, jobs, quick):
     assert keys[-runners.SEND_TRIES :] == [job.id] * runners.SEND_TRIES
 
 
+@pytest.mark.parametrize("mode", ["failing", "failing-anew"])
+def test_a_job_that_the_server_has_failed_is_sent_anew(servers, jobs, mode):
+    refused(servers, jobs, mode)
+    [job] = jobs.all()
+    again = jobs.again(job)
+    assert (again.state, again.job_id, again.problem) == ("waiting", "", None)
+    assert again.id != job.id
+    assert jobs.picture(again.id).read_bytes() == b"picture"
+    assert jobs.all() == [again]
+
+
+def test_a_job_that_broke_off_here_is_taken_up_again(servers, jobs):
+    address = servers.address("never")
+    job = jobs.new(address, "mug", b"picture")
+    with pytest.raises(Failure):
+        Runner(jobs, limit_s=0.5).run(job, Connection(address, KEY, False))
+    again = jobs.again(jobs.get(job.id))
+    assert (again.id, again.state, again.job_id, again.problem) == (job.id, "waiting", JOB, None)
+
+
 def test_another_run_takes_a_job_up_where_the_first_left_it(servers, tmp_path):
     address = servers.address("resumed")
     first = Jobs(tmp_path)
