@@ -1,6 +1,6 @@
 """Uses the extension in Blender as its users do, without a window, and prints what came of it as one JSON object.
 
-python probe.py ZIP SERVER KEY BAD_SERVER SAMPLES OUT_DIR    with a Python that has bpy
+python probe.py ZIP SERVER KEY BAD_SERVER SAMPLES OUT_DIR [SCENARIO ...]    with a Python that has bpy; default: all
 """
 
 import importlib
@@ -20,7 +20,7 @@ LIMIT_S = 120
 EQUIPPED = json.dumps({"textureSize": 512, "lods": [0.5], "collider": "convex"})
 
 
-def main(archive, server, key, bad, samples, out):
+def main(archive, server, key, bad, samples, out, *chosen):
     samples, out = Path(samples), Path(out)
     before = traces()
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
@@ -46,6 +46,8 @@ def main(archive, server, key, bad, samples, out):
         marked,
         memory,
     ):
+        if chosen and scenario.__name__ not in chosen:
+            continue
         empty()
         found[scenario.__name__] = scenario(ours, samples, out)
     found["secret_in_files"] = [str(path) for path in out.rglob("*.blend*") if key.encode() in path.read_bytes()]

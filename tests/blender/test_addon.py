@@ -1,10 +1,16 @@
-"""The built extension, installed by Blender itself and used by scripts, in the oldest, a later and a recent version."""
+"""The built extension, installed by Blender itself and used by scripts.
+
+In full in the oldest and the newest version; the one between gets what every user does. SPHERELINKS_LONG_TESTS=1 does
+all in each.
+"""
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
+from long import LONG
 
 from spherelinks.pipeline import STAGES
 
@@ -14,15 +20,36 @@ pytestmark = pytest.mark.timeout(900)
 HERE = Path(__file__).parent
 SAMPLES = HERE.parents[1] / "docs" / "samples"
 VERSIONS = ("4.2", "4.5", "5.0")
+FULL = VERSIONS if LONG else ("4.2", "5.0")
+SMOKE = ("placed", "equipped")
+"""The probe's scenarios in the other versions."""
+
+
+@pytest.fixture(scope="module")
+def probed(engine, run, served, bad, archive, tmp_path_factory):
+    """probed(version) is what the probe found in it; each version is probed once."""
+
+    @cache
+    def probe(version):
+        python = engine("blender", f"bpy-python-{version}")
+        out = tmp_path_factory.mktemp("blender")
+        chosen = () if version in FULL else SMOKE
+        printed = run(python, HERE / "probe.py", archive, served.address, served.key, bad, SAMPLES, out, *chosen)
+        return json.loads(printed.splitlines()[-1])
+
+    return probe
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
-def seen(request, engine, run, served, bad, archive, tmp_path_factory):
+def seen(request, probed):
     """What the probe found in one version."""
-    python = engine("blender", f"bpy-python-{request.param}")
-    out = tmp_path_factory.mktemp("blender")
-    printed = run(python, HERE / "probe.py", archive, served.address, served.key, bad, SAMPLES, out)
-    found = json.loads(printed.splitlines()[-1])
+    return probed(request.param)
+
+
+@pytest.fixture(scope="module", params=FULL)
+def used(request, probed):
+    """The same in a version that all scenarios ran in."""
+    found = probed(request.param)
     sys.stdout.write(f"{found['version']}: {figures(found)}\n")  # pytest -rP shows it
     return found
 
@@ -96,8 +123,8 @@ def test_levels_and_collider_are_hidden_children(seen):
     }
 
 
-def test_a_replacement_takes_the_place_of_the_old_object(seen):
-    replaced = seen["replaced"]
+def test_a_replacement_takes_the_place_of_the_old_object(used):
+    replaced = used["replaced"]
     assert replaced.pop("moved") < 1e-5
     assert replaced == {
         "objects": ["child", "hero", "parent"],
@@ -110,32 +137,32 @@ def test_a_replacement_takes_the_place_of_the_old_object(seen):
     }
 
 
-def test_a_folder_becomes_a_row_of_objects(seen):
-    assert {name: pytest.approx(at) for name, at in seen["batch"].items()} == {
+def test_a_folder_becomes_a_row_of_objects(used):
+    assert {name: pytest.approx(at) for name, at in used["batch"].items()} == {
         "robot": [-0.75, 0, 0],
         "twin": [0.75, 0, 0],
     }
 
 
-def test_pixels_of_blender_are_a_picture(seen):
-    assert seen["from_pixels"]["objects"] == ["Disc"]
-    assert "Render an image first" in seen["from_pixels"]["no_render"]
+def test_pixels_of_blender_are_a_picture(used):
+    assert used["from_pixels"]["objects"] == ["Disc"]
+    assert "Render an image first" in used["from_pixels"]["no_render"]
 
 
-def test_jobs_run_beside_blender(seen):
-    beside = seen["without_waiting"]
+def test_jobs_run_beside_blender(used):
+    beside = used["without_waiting"]
     assert beside["objects"] == ["armchair", "toadstool"]
     assert beside["spent"] == 2
     # which of them are seen depends on the machine: a fast one is done between two looks
     assert set(beside["stages"]) <= {"", "queued", "starting", "completed", *STAGES}
 
 
-def test_a_job_at_work_is_picked_up_again_and_charged_once(seen):
-    assert seen["picked_up"] == {"threads": [], "objects": ["robot"], "state": "placed", "spent": 1}
+def test_a_job_at_work_is_picked_up_again_and_charged_once(used):
+    assert used["picked_up"] == {"threads": [], "objects": ["robot"], "state": "placed", "spent": 1}
 
 
-def test_past_jobs_can_be_used_again(seen):
-    assert seen["history"] == {
+def test_past_jobs_can_be_used_again(used):
+    assert used["history"] == {
         "name": "robot",
         "same": True,
         "picture": True,
@@ -146,14 +173,14 @@ def test_past_jobs_can_be_used_again(seen):
     }
 
 
-def test_assets_are_marked_with_thumbnail_and_catalogue(seen):
-    assert seen["marked"]["catalog"]
-    assert min(seen["marked"]["preview"]) > 0
-    assert not seen["marked"]["smooth"]
+def test_assets_are_marked_with_thumbnail_and_catalogue(used):
+    assert used["marked"]["catalog"]
+    assert min(used["marked"]["preview"]) > 0
+    assert not used["marked"]["smooth"]
 
 
-def test_objects_that_are_deleted_are_gone(seen):
-    assert seen["memory"]["gained_mib"] < 25  # 50 of them; one mesh with its texture takes about 2
+def test_objects_that_are_deleted_are_gone(used):
+    assert used["memory"]["gained_mib"] < 25  # 50 of them; one mesh with its texture takes about 2
 
 
 def test_nothing_is_left_behind(seen):

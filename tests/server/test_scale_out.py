@@ -24,6 +24,7 @@ import boto3
 import external
 import pytest
 from chaos import LONGEST_S, havoc, reckon
+from long import long_only
 from serving import LIMIT_S, cli, free_port
 
 from spherelinks import database
@@ -211,6 +212,7 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@long_only  # CI has the same done to spherelinks serve by tests/server/test_chaos.py
 @pytest.mark.timeout(LONGEST_S)
 def test_a_fleet_whose_every_part_fails_keeps_its_promises(bucket: tuple[Link, dict[str, str]], home: Path) -> None:
     link, access = bucket

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from long import long_only
 from sqlalchemy import text
 
 from spherelinks import database
@@ -62,6 +63,7 @@ def home():
     shutil.rmtree(folder)
 
 
+@long_only  # CI has the same done to a whole server by tests/server/test_chaos.py
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 @pytest.mark.timeout(SECONDS + DRAIN_S + 120)
 def test_after_half_a_minute_of_kills_every_job_and_every_credit_is_accounted_for(home, tmp_path, monkeypatch):
