@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from numpy.typing import NDArray
 
 from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.topology import Faces, Vertices, compact, parts
+from spherelinks.native import kernel
 
 #: A part whose bounding box is smaller than this share of the main part's (diagonal to diagonal) is a floater.
 FLOATER = 0.05
@@ -16,6 +17,15 @@ FLOATER = 0.05
 TOUCHING = 0.01
 #: So many of a part's vertices, spread over it, must all lie inside another for the part to count as inside.
 WITNESSES = 64
+
+
+_measure_parts = kernel(
+    "components_measure", "vertices: f4[V,3]", "faces: i4[F,3] < V", "label: i4[F] < P", "F", "centre: f8[3]", "P",
+    "volume: f8[P]*", "area: f8[P]*", "low: f8[P,3]*", "high: f8[P,3]*",
+)  # fmt: skip
+_wind_round = kernel(
+    "components_inside -> int", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "points: f8[N,3]", "N"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,50 +81,18 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     return *compact(vertices, faces[keep[label]]), removed
 
 
-@njit(cache=True, nogil=True)
-def _measure(vertices, faces, label, count, centre):  # type: ignore[no-untyped-def]
+def _measure(
+    vertices: Vertices, faces: Faces, label: NDArray[np.int32], count: int, centre: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of each part: signed volume, area, and the low and high corners of its bounding box."""
-    volume = np.zeros(count)
-    area = np.zeros(count)
-    low = np.full((count, 3), np.inf)
-    high = np.full((count, 3), -np.inf)
-    for f in range(len(faces)):
-        part = label[f]
-        a, b, c = vertices[faces[f, 0]], vertices[faces[f, 1]], vertices[faces[f, 2]]
-        square = 0.0
-        for k in range(3):
-            u, v = (k + 1) % 3, (k + 2) % 3
-            square += ((b[u] - a[u]) * (c[v] - a[v]) - (b[v] - a[v]) * (c[u] - a[u])) ** 2
-            volume[part] += (a[k] - centre[k]) * (
-                (b[u] - centre[u]) * (c[v] - centre[v]) - (b[v] - centre[v]) * (c[u] - centre[u])
-            )
-            low[part, k] = min(low[part, k], a[k], b[k], c[k])
-            high[part, k] = max(high[part, k], a[k], b[k], c[k])
-        area[part] += np.sqrt(square) / 2
-    return volume / 6, area, low, high
+    volume, area, low, high = np.empty(count), np.empty(count), np.empty((count, 3)), np.empty((count, 3))
+    _measure_parts(vertices, faces, label, centre, volume, area, low, high)
+    return volume, area, low, high
 
 
-@njit(cache=True, nogil=True)
-def _inside(vertices, faces, points):  # type: ignore[no-untyped-def]
+def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> bool:
     """Whether a closed surface winds round every one of (N, 3) points, which ends at the first that it does not.
 
     By the sum of the faces' solid angles (Van Oosterom & Strackee 1983).
     """
-    for i in range(len(points)):
-        total = 0.0
-        x, y, z = points[i]
-        for f in range(len(faces)):
-            i0, i1, i2 = faces[f]
-            ax, ay, az = vertices[i0, 0] - x, vertices[i0, 1] - y, vertices[i0, 2] - z
-            bx, by, bz = vertices[i1, 0] - x, vertices[i1, 1] - y, vertices[i1, 2] - z
-            cx, cy, cz = vertices[i2, 0] - x, vertices[i2, 1] - y, vertices[i2, 2] - z
-            la = np.sqrt(ax * ax + ay * ay + az * az)
-            lb = np.sqrt(bx * bx + by * by + bz * bz)
-            lc = np.sqrt(cx * cx + cy * cy + cz * cz)
-            above = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx)
-            below = la * lb * lc + (ax * bx + ay * by + az * bz) * lc
-            below += (bx * cx + by * cy + bz * cz) * la + (cx * ax + cy * ay + cz * az) * lb
-            total += np.arctan2(above, below)
-        if total < np.pi:  # half a turn: once round is 2 * pi in these halved angles
-            return False
-    return True
+    return bool(_wind_round(vertices, faces, points))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import manifold3d
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
@@ -15,6 +14,7 @@ from spherelinks.mesh.distance import HALF, SAMPLES, signed
 from spherelinks.mesh.repair import separate
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, compact, examine, half_edges, parts
+from spherelinks.native import kernel
 
 #: More of either is refused: the least that a mesh of this size needs is some 500 MB and ten seconds.
 MOST = 2_000_000
@@ -26,6 +26,9 @@ HOLE, GROUND, CAP = 0.05, 0.01, 0.5
 #: A closed part is a sheet without thickness where twice its volume is less than this share of its area times the
 #: longest side.
 FLAT = 1e-5
+
+
+_turn = kernel("solid_turned -> int", "start: i8[3F]", "partner: i8[3F] < 3F | -1", "F", "turned: b1[F]*")
 
 
 @dataclass(frozen=True)
@@ -144,34 +147,10 @@ def _agreeing(faces: Faces) -> tuple[Faces, bool]:
     return faces, bool(sided)
 
 
-@njit(cache=True, nogil=True)
-def _turned(start, partner):  # type: ignore[no-untyped-def]
-    count = len(start) // 3
-    seen, turned = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    waiting = np.empty(count, np.int64)
-    sided = True
-    for seed in range(count):
-        if seen[seed]:
-            continue
-        seen[seed] = True
-        waiting[0] = seed
-        many = 1
-        while many:
-            many -= 1
-            face = waiting[many]
-            for h in range(3 * face, 3 * face + 3):
-                other = partner[h]
-                if other < 0:
-                    continue
-                wanted = turned[face] ^ (start[h] == start[other])
-                there = other // 3
-                if not seen[there]:
-                    seen[there], turned[there] = True, wanted
-                    waiting[many] = there
-                    many += 1
-                elif turned[there] != wanted:
-                    sided = False
-    return turned, sided
+def _turned(start: NDArray[np.int64], partner: NDArray[np.int64]) -> tuple[NDArray[np.bool_], bool]:
+    turned = np.zeros(len(start) // 3, np.bool_)
+    sided = _turn(start, partner, turned)
+    return turned, bool(sided)
 
 
 def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces, int]:

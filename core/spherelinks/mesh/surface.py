@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.mesh.cases import EDGES, table
 from spherelinks.mesh.creases import sharpened
+from spherelinks.native import kernel
 
 TRIANGLES_OF_CASE, EDGES_OF_CASE = table()
 _AXIS = np.array([axis for axis, _ in EDGES], np.int64)
 _CORNER = np.array([corner for _, corner in EDGES], np.int64)
 
-#: Finds the place of a word's lowest set bit: isolate it, multiply, look the top six bits up (Leiserson et al. 1998).
-DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
-_BIT_INDEX = np.zeros(64, np.int64)
-_BIT_INDEX[[(int(DE_BRUIJN) << bit & 0xFFFFFFFFFFFFFFFF) >> 58 for bit in range(64)]] = np.arange(64)
-
 #: Vertices keep this share of a grid edge away from its ends, so that no two of them coincide.
 CLEARANCE = np.float32(1 / 64)
+
+_count = kernel(
+    "surface_count", "inside: u8[X,Y,W]", "X", "Y", "nz: int", "W", "triangles_of: i1[256]", "count: i8[2]*"
+)  # fmt: skip
+_fill = kernel(
+    "surface_march", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[256]",
+    "edges_of: i1[256,C]", "C", "edge_axis: i8[12]", "edge_corner: i8[12]", "clearance: float",
+    "points: f4[V,3]*", "faces: i4[F,3]*",
+)  # fmt: skip
 
 
 def extract(
@@ -50,7 +54,7 @@ def extract(
     inside = _signs(field)
     if not inside.any():
         raise GeneratorFailed("The shape is empty: no sample lies inside it.", hint=_HINT)
-    points, faces = sharpened(*_march(field, inside, TRIANGLES_OF_CASE, EDGES_OF_CASE, _AXIS, _CORNER, _BIT_INDEX))
+    points, faces = sharpened(*_march(field, inside, TRIANGLES_OF_CASE, EDGES_OF_CASE, _AXIS, _CORNER))
     return (points * spacing + origin).astype(np.float32), faces, cut
 
 
@@ -71,102 +75,19 @@ def _signs(field: NDArray[np.float32]) -> NDArray[np.uint64]:
     return padded.view("<u8")
 
 
-@njit(cache=True, nogil=True)
-def _grown(array, used):  # type: ignore[no-untyped-def]
-    """A copy of twice the length that keeps the rows in use."""
-    bigger = np.empty((2 * len(array), 3), array.dtype)
-    bigger[:used] = array[:used]
-    return bigger
-
-
-@njit(cache=True, nogil=True)
-def _march(field, inside, triangles_of, edges_of, edge_axis, edge_corner, bit_index):  # type: ignore[no-untyped-def]
-    """Points in grid units and faces, in one pass over x that works on 64 samples along z at a time.
-
-    The id of the vertex on the grid edge that starts at (x, y, z) along an axis is kept in ids[x & 1, axis, y, z]:
-    two slabs are enough, and each id is written before it is read, so they are never cleared.
-    """
-    nx, ny, nz = field.shape
-    words = inside.shape[2]
-    one = np.uint64(1)
-    top = np.uint64(63)
-    ids = np.empty((2, 3, ny, nz), np.int32)
-    points = np.empty((max(1024, nx * ny), 3), np.float32)
-    faces = np.empty((max(2048, 2 * nx * ny), 3), np.int32)
-    n_points = 0
-    n_faces = 0
-    low, high = CLEARANCE, np.float32(1) - CLEARANCE
-    here = np.empty(4, np.uint64)  # signs of a cube's four rows, and the same one sample further along z
-    ahead = np.empty(4, np.uint64)
-    for x in range(nx):
-        slab = x & 1
-        for y in range(ny):
-            for w in range(words):
-                # vertices on the edges that end in this row along x, and on those that start in it along y and z
-                row = inside[x, y, w]
-                for axis in range(3):
-                    ax, bx, by, bz, home = x, x, y, 0, slab
-                    if axis == 0:
-                        if x == 0:
-                            continue
-                        ax, home = x - 1, slab ^ 1
-                        cut = inside[ax, y, w] ^ row
-                    elif axis == 1:
-                        if y + 1 == ny:
-                            continue
-                        by = y + 1
-                        cut = row ^ inside[x, by, w]
-                    else:
-                        bz = 1
-                        cut = row ^ (row >> one)
-                        if w + 1 < words:
-                            cut ^= inside[x, y, w + 1] << top
-                    while cut:
-                        z = 64 * w + bit_index[((cut & (~cut + one)) * DE_BRUIJN) >> np.uint64(58)]
-                        cut &= cut - one
-                        a, b = field[ax, y, z], field[bx, by, z + bz]
-                        t = min(max(a / (a - b), low), high)
-                        if n_points == len(points):
-                            points = _grown(points, n_points)
-                        points[n_points, 0] = ax + (t if axis == 0 else 0)
-                        points[n_points, 1] = y + (t if axis == 1 else 0)
-                        points[n_points, 2] = z + (t if axis == 2 else 0)
-                        ids[home, axis, y, z] = n_points
-                        n_points += 1
-        if x == 0:
-            continue
-        for y in range(ny - 1):
-            for w in range(words):
-                some = np.uint64(0)
-                every = ~some
-                some_ahead, every_ahead = some, every
-                for r in range(4):
-                    row_x, row_y = x - 1 + (r & 1), y + (r >> 1)
-                    here[r] = inside[row_x, row_y, w]
-                    ahead[r] = here[r] >> one
-                    if w + 1 < words:
-                        ahead[r] |= inside[row_x, row_y, w + 1] << top
-                    some |= here[r]
-                    every &= here[r]
-                    some_ahead |= ahead[r]
-                    every_ahead &= ahead[r]
-                crossed = (some | some_ahead) & ~(every & every_ahead)
-                while crossed:
-                    bit = np.uint64(bit_index[((crossed & (~crossed + one)) * DE_BRUIJN) >> np.uint64(58)])
-                    crossed &= crossed - one
-                    z = 64 * w + np.int64(bit)
-                    case = np.uint64(0)
-                    for r in range(4):
-                        case |= (here[r] >> bit & one) << np.uint64(r)
-                        case |= (ahead[r] >> bit & one) << np.uint64(r + 4)
-                    count = triangles_of[case]
-                    if n_faces + count > len(faces):
-                        faces = _grown(faces, n_faces)
-                    for i in range(count):
-                        for k in range(3):
-                            edge = edges_of[case, 3 * i + k]
-                            corner = edge_corner[edge]
-                            home = slab ^ 1 ^ (corner & 1)
-                            faces[n_faces, k] = ids[home, edge_axis[edge], y + (corner >> 1 & 1), z + (corner >> 2)]
-                        n_faces += 1
-    return points[:n_points].copy(), faces[:n_faces].copy()
+def _march(
+    field: NDArray[np.float32],
+    inside: NDArray[np.uint64],
+    triangles_of: NDArray[np.int8],
+    edges_of: NDArray[np.int8],
+    edge_axis: NDArray[np.int64],
+    edge_corner: NDArray[np.int64],
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Points in grid units and faces, in two passes over x that work on 64 samples along z at a time."""
+    if inside.shape[2] != -(-field.shape[2] // 64):
+        raise ValueError(f"{inside.shape[2]} words of signs are not those of {field.shape[2]} samples")
+    count = np.empty(2, np.int64)
+    _count(inside, field.shape[2], triangles_of, count)
+    points, faces = np.empty((count[0], 3), np.float32), np.empty((count[1], 3), np.int32)
+    _fill(field, inside, triangles_of, edges_of, edge_axis, edge_corner, CLEARANCE, points, faces)
+    return points, faces

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from spherelinks.native import kernel
 
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
+
+
+_pair = kernel("topology_twins", "faces: i4[F,3] < count", "F", "count: int", "opposite: i8[3F]*")
+_label_fans = kernel("topology_fans -> int", "opposite: i8[H] < H | -1", "H", "label: i4[H]*")
+_label_parts = kernel("topology_parts", "faces: i4[F,3] < count", "F", "count: int", "label: i4[F]*")
 
 
 @dataclass(frozen=True)
@@ -53,104 +59,26 @@ def half_edges(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def twins(faces: Faces) -> NDArray[np.int64]:
     """(3F,) the half-edge that runs the other way; -1 where there is not exactly one of each direction."""
-    return _twins(np.ascontiguousarray(faces), int(faces.max(initial=-1)) + 1)  # type: ignore[no-any-return]
+    return _twins(np.ascontiguousarray(faces), int(faces.max(initial=-1)) + 1)
 
 
-@njit(cache=True, nogil=True)
-def _twins(faces, n_vertices):  # type: ignore[no-untyped-def]
+def _twins(faces: Faces, n_vertices: int) -> NDArray[np.int64]:
     """Each edge is looked up among those of its end that has the fewer faces, so that hubs cost nothing."""
-    width = np.zeros(n_vertices, np.int32)
-    for f in range(len(faces)):
-        for k in range(3):
-            width[faces[f, k]] += 1
-    opposite = np.full(faces.size, -1, np.int64)
-    start = np.zeros(n_vertices + 1, np.int32)
-    for filling in range(2):
-        if filling:
-            start = np.cumsum(start).astype(np.int32)
-            stop = start[:-1].copy()
-            other, first = np.empty(start[-1], np.int32), np.empty(start[-1], np.int32)  # -1: of more than two
-        for f in range(len(faces)):
-            for k in range(3):
-                a, b = faces[f, k], faces[f, k + 1 if k < 2 else 0]
-                if width[b] < width[a] or (width[b] == width[a] and b < a):
-                    home, away = b, a
-                else:
-                    home, away = a, b
-                if not filling:
-                    start[home + 1] += 1
-                    continue
-                h = 3 * f + k
-                at = start[home]
-                while at < stop[home] and other[at] != away:
-                    at += 1
-                if at == stop[home]:
-                    other[at], first[at] = away, h
-                    stop[home] += 1
-                elif first[at] >= 0:
-                    one = first[at]
-                    if opposite[one] < 0 and faces[one // 3, one % 3] == b and a != b:
-                        opposite[one], opposite[h] = h, one
-                    else:
-                        if opposite[one] >= 0:
-                            opposite[opposite[one]] = -1
-                        opposite[one], first[at] = -1, -1
+    opposite = np.empty(faces.size, np.int64)
+    _pair(faces, n_vertices, opposite)
     return opposite
 
 
-@njit(cache=True, nogil=True)
-def fans(opposite):  # type: ignore[no-untyped-def]
+def fans(opposite: NDArray[np.int64]) -> tuple[NDArray[np.int32], int]:
     """Label the fan of faces that each corner belongs to: (3F,) labels and their number. A twin of -1 ends a fan."""
-    label = np.full(len(opposite), -1, np.int32)
-    count = 0
-    for seed in range(len(opposite)):
-        if label[seed] >= 0:
-            continue
-        corner = seed
-        while corner >= 0 and label[corner] < 0:
-            label[corner] = count
-            corner = opposite[corner - 1 if corner % 3 else corner + 2]
-        corner = opposite[seed]
-        while corner >= 0:  # the other way, unless that was all round
-            corner = corner + 1 if corner % 3 < 2 else corner - 2
-            if label[corner] >= 0:
-                break
-            label[corner] = count
-            corner = opposite[corner]
-        count += 1
-    return label, count
+    label = np.empty(len(opposite), np.int32)
+    return label, _label_fans(opposite, label)
 
 
-@njit(cache=True, nogil=True)
-def parts(faces, n_vertices):  # type: ignore[no-untyped-def]
+def parts(faces: Faces, n_vertices: int) -> NDArray[np.int32]:
     """(F,) the connected part of each face, numbered in order of first appearance; union-find over vertices."""
-    parent = np.arange(n_vertices, dtype=np.int32)
-    for f in range(len(faces)):
-        a = faces[f, 0]
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        for k in range(1, 3):
-            b = faces[f, k]
-            while parent[b] != b:
-                parent[b] = parent[parent[b]]
-                b = parent[b]
-            if a < b:
-                parent[b] = a
-            elif b < a:
-                parent[a] = b
-                a = b
-    number = np.full(n_vertices, -1, np.int32)
     label = np.empty(len(faces), np.int32)
-    count = 0
-    for f in range(len(faces)):
-        a = faces[f, 0]
-        while parent[a] != a:
-            a = parent[a]
-        if number[a] < 0:
-            number[a] = count
-            count += 1
-        label[f] = number[a]
+    _label_parts(np.ascontiguousarray(faces), n_vertices, label)
     return label
 
 

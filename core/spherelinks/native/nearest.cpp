@@ -1,0 +1,92 @@
+// The nearest point of a triangle mesh, by a tree of boxes; see mesh/nearest.py, which calls these.
+#include "triangle.h"
+
+namespace {
+
+// Squared distance to a box.
+double to_box(const float* point, const float* low, const float* high) {
+    double away[3];
+    for (int d = 0; d < 3; d++) away[d] = most(double(most(low[d] - point[d], point[d] - high[d])), 0.0);
+    return away[0] * away[0] + away[1] * away[1] + away[2] * away[2];
+}
+
+}  // namespace
+
+// The boxes of a tree over triangles that are in order; node 1 is the root, the second half are the leaves of
+// so many triangles each.
+API void nearest_boxes(const Corners* corners, i64 count, float (*low)[3], float (*high)[3], i64 nodes, i64 leaf) {
+    i64 leaves = nodes / 2;
+    for (i64 node = 0; node < nodes; node++) {
+        for (int d = 0; d < 3; d++) {
+            low[node][d] = float(INF);
+            high[node][d] = -float(INF);
+        }
+    }
+    for (i64 f = 0; f < count; f++) {
+        i64 node = leaves + f / leaf;
+        for (const float(&corner)[3] : corners[f]) {
+            for (int d = 0; d < 3; d++) {
+                low[node][d] = least(low[node][d], corner[d]);
+                high[node][d] = most(high[node][d], corner[d]);
+            }
+        }
+    }
+    for (i64 node = leaves - 1; node > 0; node--) {
+        for (int d = 0; d < 3; d++) {
+            low[node][d] = least(low[2 * node][d], low[2 * node + 1][d]);
+            high[node][d] = most(high[2 * node][d], high[2 * node + 1][d]);
+        }
+    }
+}
+
+// Of each point: the distance, the face that is nearest, and the weights of its corners there.
+API void nearest_nearest(const float (*points)[3], i64 count, const float (*low)[3], const float (*high)[3], i64 nodes,
+                         const i32* order, const Corners* corners, i64 faces, i64 leaf, float* distance, i32* face,
+                         float (*weights)[3]) {
+    i64 leaves = nodes / 2, waiting[64], last = 0;
+    double bound[64];
+    for (i64 i = 0; i < count; i++) {
+        const float* point = points[i];
+        // the triangle that was nearest to the point before is a first guess
+        i64 found = last;
+        OnTriangle best = to_triangle(point[0], point[1], point[2], corners[last]);
+        waiting[0] = 1;
+        bound[0] = to_box(point, low[1], high[1]);
+        for (int depth = 1; depth;) {
+            depth--;
+            if (bound[depth] >= best.square) continue;
+            i64 node = waiting[depth];
+            if (node >= leaves) {
+                i64 start = leaf * (node - leaves);
+                for (i64 f = start; f < least(start + leaf, faces); f++) {
+                    OnTriangle at = to_triangle(point[0], point[1], point[2], corners[f]);
+                    if (at.square < best.square) {
+                        best = at;
+                        found = f;
+                    }
+                }
+                continue;
+            }
+            i64 one = 2 * node, other = 2 * node + 1;
+            double near = to_box(point, low[one], high[one]), far = to_box(point, low[other], high[other]);
+            if (far < near) {
+                swap(one, other);
+                swap(near, far);
+            }
+            if (far < best.square) {
+                waiting[depth] = other;
+                bound[depth++] = far;
+            }
+            if (near < best.square) {
+                waiting[depth] = one;
+                bound[depth++] = near;
+            }
+        }
+        last = found;
+        distance[i] = float(sqrt(best.square));
+        face[i] = order[found];
+        weights[i][0] = float(1 - best.s - best.t);
+        weights[i][1] = float(best.s);
+        weights[i][2] = float(best.t);
+    }
+}

@@ -1,0 +1,108 @@
+// Marching cubes over 64 samples at a time; see mesh/surface.py, which calls these.
+#include "view.h"
+
+namespace {
+
+using Word = uint64_t;
+
+// Bit z % 64 of word z // 64 of a row says whether sample z is inside; spare bits are 0.
+struct Signs {
+    const Word* data;
+    i64 nx, ny, nz, words;
+
+    Word at(i64 x, i64 y, i64 w) const { return data[(x * ny + y) * words + w]; }
+    // the same samples, one further along z
+    Word ahead(i64 x, i64 y, i64 w) const {
+        return at(x, y, w) >> 1 | (w + 1 < words ? at(x, y, w + 1) << 63 : 0);
+    }
+};
+
+// The number of a word's lowest set bit, which is cleared.
+int next_bit(Word& word) {
+    int bit = __builtin_ctzll(word);
+    word &= word - 1;
+    return bit;
+}
+
+// Visit all grid edges that the surface crosses and all cubes that it runs through, slab by slab along x:
+// edge(axis, x, y, z) by where the edge starts, then cube(case, x, y, z) by its corner of the greatest x and least y, z.
+template <class Edge, class Cube> void march(const Signs& inside, Edge edge, Cube cube) {
+    for (i64 x = 0; x < inside.nx; x++) {
+        for (i64 y = 0; y < inside.ny; y++) {
+            for (i64 w = 0; w < inside.words; w++) {
+                // the edges that end in this row along x, and those that start in it along y and z
+                Word row = inside.at(x, y, w);
+                if (x)
+                    for (Word cut = inside.at(x - 1, y, w) ^ row; cut;) edge(0, x - 1, y, 64 * w + next_bit(cut));
+                if (y + 1 < inside.ny)
+                    for (Word cut = row ^ inside.at(x, y + 1, w); cut;) edge(1, x, y, 64 * w + next_bit(cut));
+                for (Word cut = row ^ inside.ahead(x, y, w); cut;) edge(2, x, y, 64 * w + next_bit(cut));
+            }
+        }
+        if (x == 0) continue;
+        for (i64 y = 0; y < inside.ny - 1; y++) {
+            for (i64 w = 0; w < inside.words; w++) {
+                Word here[4], ahead[4], some = 0, every = ~some;  // signs of a cube's four rows
+                for (int r = 0; r < 4; r++) {
+                    here[r] = inside.at(x - 1 + (r & 1), y + (r >> 1), w);
+                    ahead[r] = inside.ahead(x - 1 + (r & 1), y + (r >> 1), w);
+                    some |= here[r] | ahead[r];
+                    every &= here[r] & ahead[r];
+                }
+                for (Word crossed = some & ~every; crossed;) {
+                    int bit = next_bit(crossed), number = 0;
+                    for (int r = 0; r < 4; r++)
+                        number |= int(here[r] >> bit & 1) << r | int(ahead[r] >> bit & 1) << (r + 4);
+                    cube(number, x, y, 64 * w + bit);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+
+// Into count how many points and faces there will be; triangles_of (256,) says how many each case has.
+API void surface_count(const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of, i64* count) {
+    count[0] = count[1] = 0;
+    march(
+        Signs{signs, nx, ny, nz, words}, [&](int, i64, i64, i64) { count[0]++; },
+        [&](int number, i64, i64, i64) { count[1] += triangles_of[number]; });
+}
+
+// Points in grid units and faces of the zero level.
+//
+// triangles_of (256,) and edges_of (256, columns) are the cases' triangles and their vertices' edges; of each edge of a
+// cube `edge_axis` and `edge_corner` say its axis and, bit by bit, the corner where it starts. Vertices keep
+// `clearance` off an edge's ends, as a share of it.
+API void surface_march(const float* field, const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of,
+                       const i8* edges_of, i64 columns, const i64* edge_axis, const i64* edge_corner, double clearance,
+                       float (*points)[3], Face* faces) {
+    // of the vertex on the edge that starts at (x, y, z): two slabs are enough, and each id is written before it is read
+    Array<i32> ids(2 * 3 * ny * nz);
+    auto id = [&](i64 x, i64 axis, i64 y, i64 z) -> i32& { return ids[(((x & 1) * 3 + axis) * ny + y) * nz + z]; };
+    const i64 step[] = {ny * nz, nz, 1};
+    const float low = float(clearance), high = 1 - low;
+    i32 found = 0;
+    i64 made = 0;
+    march(
+        Signs{signs, nx, ny, nz, words},
+        [&](int axis, i64 x, i64 y, i64 z) {
+            const float* sample = field + (x * ny + y) * nz + z;
+            float a = sample[0], b = sample[step[axis]];
+            float t = least(most(a / (a - b), low), high);
+            points[found][0] = float(x + double(axis == 0 ? t : 0));
+            points[found][1] = float(y + double(axis == 1 ? t : 0));
+            points[found][2] = float(z + double(axis == 2 ? t : 0));
+            id(x, axis, y, z) = found++;
+        },
+        [&](int number, i64 x, i64 y, i64 z) {
+            for (i64 i = 0; i < triangles_of[number]; i++, made++) {
+                for (i64 k = 0; k < 3; k++) {
+                    i64 edge = edges_of[number * columns + 3 * i + k], corner = edge_corner[edge];
+                    faces[made][k] =
+                        id(x - 1 + (corner & 1), edge_axis[edge], y + (corner >> 1 & 1), z + (corner >> 2));
+                }
+            }
+        });
+}
