@@ -48,7 +48,8 @@ class Main(Sidebar):
         layout, now = self.layout, session.current()
         width = context.region.width if context.region else 0
         draw_picture(layout, context)
-        layout.prop(settings.chosen(context.scene), "preset", expand=True)
+        if settings.presets():
+            layout.grid_flow(columns=2, align=True).prop(settings.chosen(context.scene), "preset", expand=True)
         column = layout.column()
         column.scale_y = 1.5
         column.operator("spherelinks.generate", icon="MESH_MONKEY")
@@ -67,7 +68,7 @@ class Options(Sidebar):
         layout, options = self.layout, settings.options(context.scene)
         layout.use_property_split = True
         layout.use_property_decorate = False
-        idle = {name for other, name in options.description.excluded if getattr(options, other)}
+        idle = {name for other, name in options.description.excluded if getattr(options, other, None)}
         for field in options.description.fields:
             row = layout.row()
             row.active = field.name not in idle

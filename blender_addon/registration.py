@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import history, menus, operators, panels, preferences, session, settings, thumbnails, watch
-from .client.options import Description
+from .client.options import Form
 from .translations import translations
 
 _classes = (*preferences.classes, *settings.classes, *operators.classes, *panels.classes)
@@ -18,7 +18,7 @@ def register() -> None:
     settings.attach()
     now = session.open_session(preferences.PACKAGE)
     preferences.take_back(now.folder)
-    settings.show_options(now.info.description() if now.info else Description())
+    settings.show_options(now.info.form() if now.info else Form())
     thumbnails.register()
     menus.register()
     watch.register()

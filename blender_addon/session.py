@@ -56,7 +56,7 @@ class Session:
     def learn(self, found: Info) -> None:
         """Keep what a server told of itself, and show the options that it describes."""
         self.info = found
-        settings.show_options(found.description())
+        settings.show_options(found.form())
         info.save(found, self.folder / "server.json")
 
     def resume(self, connection: Connection) -> None:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, IntProperty, PointerProperty, StringProperty
 
 from .client.errors import Failure
-from .client.options import Description, Field, Value
+from .client.options import Description, Field, Form, Value
 
 SOURCES = (
     ("FILE", "File", "A JPEG, PNG or WebP file", "FILE_IMAGE", 0),
     ("IMAGE", "Image", "An image that is open in Blender", "IMAGE_DATA", 1),
     ("RENDER", "Render", "The current render", "RENDER_STILL", 2),
     ("VIEW", "View", "What the 3D viewport shows, without its overlays", "VIEW3D", 3),
-)
-PRESETS = (
-    ("DRAFT", "Draft", "Small texture, few faces: the quickest"),
-    ("STANDARD", "Standard", "What the server takes by default"),
-    ("DETAILED", "Detailed", "Large texture, more faces"),
 )
 PLACES = (
     ("CURSOR", "3D Cursor", "Stand at the 3D cursor"),
@@ -41,9 +37,19 @@ ARRANGEMENTS = (
 )
 
 
+def presets() -> list[tuple[str, str, str]]:
+    """Key, name and purpose of the presets that the server offers."""
+    return _presets
+
+
+def _preset_items(self: Settings, context: bpy.types.Context) -> list[tuple[str, str, str]]:
+    return _presets
+
+
 def _preset_chosen(self: Settings, context: bpy.types.Context) -> None:
     values = options(context.scene)
-    for name, value in values.description.preset(self.preset).items():
+    wanted: Mapping[str, Any] = next((preset[3] for preset in values.form.presets if preset[0] == self.preset), {})
+    for name, value in values.description.preset(wanted).items():
         if name != "generator":
             setattr(values, name, value)
 
@@ -55,8 +61,7 @@ class Settings(bpy.types.PropertyGroup):
     preset: EnumProperty(
         name="Preset",
         description="Sets all options at once",
-        items=PRESETS,
-        default="STANDARD",
+        items=_preset_items,
         update=_preset_chosen,
     )
     height: FloatProperty(
@@ -92,11 +97,13 @@ def chosen(scene: bpy.types.Scene) -> Settings:
 
 
 def options(scene: bpy.types.Scene) -> Any:
-    """The values of the server's options that belong to a scene, and their ``description``."""
+    """The values of the server's options in a scene; ``description`` is of those that the chosen generator takes."""
     return scene.spherelinks_options  # type: ignore[attr-defined]  # ours, see `show_options`
 
 
 _shown: list[Any] = []
+_presets: list[tuple[str, str, str]] = []
+"""Kept here, for Blender does not keep the texts of a list that is made when it is asked for."""
 
 
 def attach() -> None:
@@ -109,12 +116,13 @@ def detach() -> None:
     del bpy.types.Scene.spherelinks  # type: ignore[attr-defined]
 
 
-def show_options(description: Description) -> None:
-    """Properties for the options a server describes, in place of those there are; values by name are kept."""
-    if _shown and _shown[0].description == description:
+def show_options(form: Form) -> None:
+    """Properties for what a server can be asked for, in place of those there are; values by name are kept."""
+    if _shown and _shown[0].form == form:
         return
     hide_options()
-    _shown.append(_build(description))
+    _shown.append(_build(form))
+    _presets[:] = [preset[:3] for preset in form.presets]
     bpy.utils.register_class(_shown[0])
     bpy.types.Scene.spherelinks_options = PointerProperty(  # type: ignore[attr-defined,func-returns-value]
         type=_shown[0]
@@ -126,15 +134,26 @@ def hide_options() -> None:
     if _shown:
         del bpy.types.Scene.spherelinks_options  # type: ignore[attr-defined]
         bpy.utils.unregister_class(_shown.pop())
+        _presets.clear()
 
 
-def _build(description: Description) -> Any:
-    """A property group with a property for each option of the server; ``description`` is an attribute of the class."""
-    properties = {field.name: _property(field) for field in description.fields}
+def _build(form: Form) -> Any:
+    """A property group with a property for every generator's options; ``description`` is of those of the one that is
+    chosen.
+    """
+
+    def description(self: Any) -> Description:
+        return form.of(getattr(self, "generator", ""))
+
     return type(
         "SPHERELINKS_PG_options",
         (bpy.types.PropertyGroup,),
-        {"__annotations__": properties, "description": description, "__module__": __name__},
+        {
+            "__annotations__": {field.name: _property(field) for field in form.fields()},
+            "__module__": __name__,
+            "form": form,
+            "description": property(description),
+        },
     )
 
 
@@ -170,8 +189,8 @@ def request(scene: bpy.types.Scene) -> dict[str, Any]:
 def fill(scene: bpy.types.Scene, wanted: dict[str, Any]) -> None:
     """Show the options of an earlier job; those it left out have their defaults."""
     shown = options(scene)
-    description: Description = shown.description
-    for field in description.fields:
+    form: Form = shown.form
+    for field in form.fields():
         value = wanted.get(field.name)
         if field.kind == "numbers":
             value = ", ".join(str(each) for each in value or ())

@@ -15,7 +15,8 @@ from .http import Connection
 @dataclass(frozen=True)
 class Info:
     """address : of the server; account, plan : names; credits : that may be spent
-    generators : those that are ready by name, the default first, each with the JSON Schema of its options
+    generators : those that are ready by name, the default first: JSON Schema of ``options``, and those it ``ignores``
+    presets : key, name, purpose and options of each
     """
 
     address: str
@@ -23,18 +24,21 @@ class Info:
     plan: str
     credits: int
     generators: dict[str, dict[str, Any]]
+    presets: list[dict[str, Any]]
 
-    def description(self) -> options.Description:
-        """The options to show: those of the first generator, and a choice among all."""
-        if not self.generators:
-            return options.Description()
+    def form(self) -> options.Form:
+        """What to show: each generator's own options, and a choice among all."""
         names = list(self.generators)
-        schema = self.generators[names[0]]
-        properties = dict(schema.get("properties", {}))
-        if "generator" in properties:
-            text = properties["generator"].get("description", "")
-            properties["generator"] = {"type": "string", "enum": names, "default": names[0], "description": text}
-        return options.describe({**schema, "properties": properties})
+        described = []
+        for name, about in self.generators.items():
+            schema = about["options"]
+            properties = dict(schema.get("properties", {}))
+            if "generator" in properties:
+                text = properties["generator"].get("description", "")
+                properties["generator"] = {"type": "string", "enum": names, "default": names[0], "description": text}
+            described.append((name, options.describe({**schema, "properties": properties}, about["ignores"])))
+        presets = ((each["key"], each["name"], each["purpose"], each["options"]) for each in self.presets)
+        return options.Form(tuple(described), tuple(presets))
 
 
 def ask(connection: Connection) -> Info:
@@ -48,7 +52,11 @@ def ask(connection: Connection) -> Info:
             str(account["name"]),
             str(account["plan"]["name"]),
             int(account["credits"]["available"]),
-            {str(each["name"]): dict(each["options"]) for each in ready},
+            {
+                str(each["name"]): {"options": dict(each["options"]), "ignores": list(each.get("ignores", ()))}
+                for each in ready
+            },
+            [{name: each[name] for name in ("key", "name", "purpose", "options")} for each in offered["presets"]],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise server.strange(connection, f"no {error}") from error

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Kind = Literal["integer", "number", "boolean", "choice", "text", "numbers"]
@@ -50,6 +50,7 @@ class Description:
             value = values.get(field.name, field.default)
             if isinstance(value, float):
                 value = round(value, 6)  # Blender's numbers are of single precision
+            _check(field, value)
             if value != field.default:
                 wanted[field.name] = _numbers(field, str(value)) if field.kind == "numbers" else value
         for other, name in self.excluded:
@@ -57,29 +58,55 @@ class Description:
                 wanted.pop(name, None)
         return wanted
 
-    def preset(self, name: str) -> dict[str, Value]:
-        """The value of every option under a preset, within the server's ranges."""
-        wanted = PRESETS[name]
-        return {f.name: _within(f, wanted[f.name]) if f.name in wanted else f.default for f in self.fields}
+    def preset(self, wanted: Mapping[str, Any]) -> dict[str, Value]:
+        """The value that every field shows under a preset's options, within the server's ranges."""
+        return {f.name: _shown(f, wanted[f.name]) if f.name in wanted else f.default for f in self.fields}
+
+
+@dataclass(frozen=True)
+class Form:
+    """What can be asked of a server.
+
+    generators : each one's name and options, the default one first
+    presets : key, name, purpose and options of each, the first where nothing is chosen
+    """
+
+    generators: tuple[tuple[str, Description], ...] = ()
+    presets: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = ()
+
+    def of(self, generator: str) -> Description:
+        """The options of a generator; those of the default one where there is none of that name."""
+        known = dict(self.generators)
+        return known.get(generator) or next(iter(known.values()), Description())
+
+    def fields(self) -> list[Field]:
+        """Every generator's options, one field for each name, wide enough for all of them."""
+        found: dict[str, Field] = {}
+        for _, description in self.generators:
+            for field in description.fields:
+                have = found.setdefault(field.name, field)
+                found[field.name] = replace(
+                    have,
+                    low=min(have.low, field.low),
+                    high=max(have.high, field.high),
+                    choices=tuple(dict.fromkeys((*have.choices, *field.choices))),
+                )
+        return list(found.values())
 
 
 UNUSED = frozenset({"compression"})
 """Options without use in Blender: how small a file is that is read once, in forms it does not read."""
 
-PRESETS: dict[str, dict[str, float]] = {
-    "DRAFT": {"textureSize": 512, "simplifyRatio": 0.98},
-    "STANDARD": {},
-    "DETAILED": {"textureSize": 2048, "simplifyRatio": 0.85},
-}
 
-
-def describe(schema: Mapping[str, Any]) -> Description:
-    """What can be shown of a JSON Schema of options; forms that are not known here are left out."""
+def describe(schema: Mapping[str, Any], ignored: Collection[str] = ()) -> Description:
+    """What can be shown of a JSON Schema of options, without those that the generator ignores; forms that are not known
+    here are left out.
+    """
     definitions = schema.get("$defs", {})
     found = (
         _field(name, _resolved(part, definitions))
         for name, part in schema.get("properties", {}).items()
-        if name not in UNUSED
+        if name not in UNUSED and name not in ignored
     )
     both = schema.get("not", {}).get("required", ())
     return Description(
@@ -130,6 +157,20 @@ def _numbers(field: Field, text: str) -> list[float]:
         raise ValueError(f"{field.label} is '{text}': give numbers, separated by commas.") from None
 
 
-def _within(field: Field, value: float) -> Value:
-    bounded = min(max(value, field.low), field.high)
-    return int(bounded) if field.kind == "integer" else bounded
+def _check(field: Field, value: Value) -> None:
+    """A field may show what another generator takes."""
+    if field.kind in ("integer", "number") and not field.low <= float(value) <= field.high:
+        raise ValueError(f"{field.label} is {value}: this generator takes {field.low} to {field.high}.")
+    if field.kind == "choice" and value not in field.choices:
+        raise ValueError(f"{field.label} is '{value}': this generator takes {', '.join(field.choices)}.")
+
+
+def _shown(field: Field, value: Any) -> Value:
+    match field.kind:
+        case "numbers":
+            return ", ".join(str(each) for each in value)
+        case "integer" | "number":
+            bounded = min(max(value, field.low), field.high)
+            return int(bounded) if field.kind == "integer" else float(bounded)
+        case _:
+            return field.default if field.kind == "choice" and value not in field.choices else value

@@ -34,6 +34,7 @@ def main(archive, server, key, bad, samples, out, *chosen):
     found["info"] = {"account": info.account, "plan": info.plan, "credits": info.credits}
     options = bpy.context.scene.spherelinks_options
     found["options"] = {field.name: getattr(options, field.name) for field in options.description.fields}
+    found["own"] = own_options(ours, options)
     for scenario in (
         placed,
         equipped,
@@ -119,10 +120,21 @@ def refusals(ours, samples, bad):
     return told
 
 
+def own_options(ours, options):
+    """What is sent of a seed: lift has none, lift-flow has."""
+    options.seed = 3
+    sent = {}
+    for name in ("lift", "lift-flow"):
+        options.generator = name
+        sent[name] = ours.settings.request(bpy.context.scene)
+    options.generator, options.seed = "lift", 0
+    return sent
+
+
 def placed(ours, samples, out):
     scene = bpy.context.scene
     chosen = scene.spherelinks
-    chosen.preset, chosen.height, chosen.own_collection = "DRAFT", 0.31, True
+    chosen.preset, chosen.height, chosen.own_collection = "draft", 0.31, True
     scene.cursor.location = (1, 2, 3)
     scene.unit_settings.scale_length = 0.01  # a unit is a centimetre
     chosen.height = 31
@@ -170,7 +182,7 @@ def replaced(ours, samples, out):
     was, faces = main["spherelinks_job"], len(main.data.polygons)
     bpy.context.view_layer.update()
     matrix = flat(main.matrix_world)
-    scene.spherelinks.preset = "DRAFT"
+    scene.spherelinks.preset = "draft"
     bpy.ops.spherelinks.replace(filepath=str(samples / "robot.png"))
     new = bpy.context.active_object
     bpy.context.view_layer.update()
@@ -195,7 +207,7 @@ def batch(ours, samples, out):
     folder.mkdir()
     for name in ("robot.png", "twin.png"):
         (folder / name).symlink_to(samples / "robot.png")
-    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.context.scene.spherelinks.preset = "draft"
     bpy.ops.spherelinks.generate_files(directory=str(folder))
     return {o.name: list(o.location) for o in bpy.data.objects}
 
@@ -210,7 +222,7 @@ def from_pixels(ours, samples, out):
     pixels[x * x + y * y < 0.5] = (0.8, 0.2, 0.1, 1)
     image.pixels.foreach_set(pixels.ravel())
     chosen = bpy.context.scene.spherelinks
-    chosen.source, chosen.image, chosen.preset = "IMAGE", image, "DRAFT"
+    chosen.source, chosen.image, chosen.preset = "IMAGE", image, "draft"
     bpy.ops.spherelinks.generate()
     disc = [o.name for o in bpy.data.objects]
     chosen.source = "RENDER"
@@ -225,7 +237,7 @@ def without_waiting(ours, samples, out):
     """Two jobs at a time on threads, as the window's button starts them; the main thread only ticks."""
     session, watch = ours.session, ours.watch
     bpy.ops.spherelinks.test_connection()
-    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.context.scene.spherelinks.preset = "draft"
     credits = ours.session.current().info.credits
     submitted = []
     for name in ("toadstool.jpg", "armchair.jpg"):
@@ -260,7 +272,7 @@ def without_waiting(ours, samples, out):
 
 def picked_up(ours, samples, out):
     """The extension is disabled with a job at work, and enabled again."""
-    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.context.scene.spherelinks.preset = "draft"
     bpy.ops.spherelinks.test_connection()
     credits = ours.session.current().info.credits
     picture = ours.pictures.from_file(samples / "robot.png")
@@ -318,7 +330,7 @@ def history(ours, samples, out):
 
 def marked(ours, samples, out):
     bpy.ops.wm.save_as_mainfile(filepath=str(out / "scene.blend"))
-    bpy.context.scene.spherelinks.preset = "DRAFT"
+    bpy.context.scene.spherelinks.preset = "draft"
     bpy.context.scene.spherelinks.mark_asset = True
     bpy.context.scene.spherelinks.shading = "FLAT"
     generate(samples / "robot.png")

@@ -94,6 +94,10 @@ def test_the_server_tells_account_plan_and_options(seen):
     assert seen["options"]["generator"] == "lift"
 
 
+def test_each_generator_is_sent_its_own_options(seen):
+    assert seen["own"] == {"lift": {}, "lift-flow": {"generator": "lift-flow", "seed": 3}}
+
+
 def test_the_object_stands_at_the_cursor_in_its_real_size(seen):
     placed = seen["placed"]
     assert placed["objects"] == placed["selected"] == ["robot"]

@@ -1,6 +1,7 @@
 """Everything that the extension says to its user is there in every language, and nothing else."""
 
 import ast
+import json
 import string
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from blender_addon import translations
 
 ADDON = Path(translations.__file__).parent
+# the server says these
+PRESETS = json.loads((ADDON.parent / "contract" / "generators.json").read_text("utf-8"))["presets"]
 TABLES = {"REMEDIES", "STAGES", "STATES"}
-CHOICES = {"SOURCES", "PRESETS", "PLACES", "FACINGS", "SHADINGS", "ARRANGEMENTS"}
+CHOICES = {"SOURCES", "PLACES", "FACINGS", "SHADINGS", "ARRANGEMENTS"}
 SHOWN = {"label", "operator"}
 
 
@@ -18,7 +21,7 @@ def said():
     """The English texts of the sources: labels, tooltips, messages."""
     trees = (ast.parse(path.read_text()) for path in ADDON.rglob("*.py") if path.name != "translations.py")
     found = {text for tree in trees for node in ast.walk(tree) for text in texts(node)}
-    return found - {"", "SphereLinks"}
+    return found - {"", "SphereLinks"} | {text for preset in PRESETS for text in (preset["name"], preset["purpose"])}
 
 
 def texts(node):

@@ -2,8 +2,10 @@
 
 import pytest
 
-from blender_addon.client.options import PRESETS, describe
+from blender_addon.client.info import Info
+from blender_addon.client.options import describe
 from spherelinks.options import Options
+from spherelinks.presets import PRESETS
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +30,38 @@ def test_defaults_are_not_sent(description):
     assert description.request({field.name: field.default for field in description.fields}) == {}
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.key)
 def test_presets_are_options_that_the_server_takes(description, preset):
-    request = description.request(description.preset(preset))
-    assert request == PRESETS[preset]
+    request = description.request(description.preset(preset.options))
+    assert request == preset.options
     Options.from_json(request)
+
+
+def test_each_generator_has_its_own_options():
+    def number(high):
+        return {"type": "integer", "minimum": 1, "maximum": high, "default": 1}
+
+    offered = {
+        "plain": {
+            "options": {"properties": {"seed": number(9), "steps": number(50), "generator": {}}},
+            "ignores": ["seed"],
+        },
+        "rich": {
+            "options": {"properties": {"seed": number(9), "steps": number(99), "guidance": number(5)}},
+            "ignores": [],
+        },
+    }
+    form = Info("http://127.0.0.1", "Owner", "owner", 1, offered, []).form()
+    assert [field.name for field in form.of("plain").fields] == ["steps", "generator"]
+    assert [field.name for field in form.of("rich").fields] == ["seed", "steps", "guidance"]
+    shown = {field.name: field for field in form.fields()}
+    assert list(shown) == ["steps", "generator", "seed", "guidance"]
+    assert shown["steps"].high == 99
+    values = {"seed": 3, "steps": 60, "guidance": 2, "generator": "plain"}
+    assert form.of("rich").request(values) == {"seed": 3, "steps": 60, "guidance": 2}
+    with pytest.raises(ValueError, match="Steps is 60: this generator takes 1 to 50"):
+        form.of("plain").request(values)
+    assert form.of("plain").request(values | {"steps": 2}) == {"steps": 2}
 
 
 def test_single_precision_does_not_make_a_new_value(description):
