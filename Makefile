@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KERNELS := core/spherelinks/native/kernels.so
 
-.PHONY: demo serve test lint lock contract bench blender-addon clean
+.PHONY: demo serve test lint lock dist contract bench blender-addon clean
 
 demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
@@ -44,6 +44,9 @@ bench: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python bench/fidelity.py
 	$(BIN)/python bench/matte.py
 	$(BIN)/python bench/api.py
+
+dist: $(VENV)/installed-test
+	$(BIN)/python -m build
 
 blender-addon:
 	$(PYTHON) scripts/blender_addon.py
