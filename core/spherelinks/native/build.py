@@ -46,7 +46,8 @@ def build() -> None:
     if command is None:
         if find_spec("ziglang") is None:
             raise RuntimeError("No C++ compiler was found: install g++ or clang, or `pip install ziglang`.")
-        command = [sys.executable, "-m", "ziglang", "c++"]
+        # as C, so that no C++ library is built first; for any processor, not for this one's newest instructions
+        command = [sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline", "-x", "c++"]
     shared = ["-shared"] if sys.platform == "win32" else ["-shared", "-fPIC"]
     files = [str(path) for path in sources() if path.suffix == ".cpp"]
     made = LIBRARY.with_suffix(f".{os.getpid()}")  # processes that use the old one keep it
