@@ -15,7 +15,7 @@ from spherelinks.config import Settings
 from spherelinks.errors import SphereLinksError
 from spherelinks.generators import registry
 
-LIBRARIES = ("numpy", "numba", "opencv-python-headless", "onnxruntime")
+LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 SERVER_LIBRARIES = ("sqlalchemy", "procrastinate", "flask", "granian")
 
 

@@ -322,10 +322,9 @@ class _WarmUp:
 
 
 def warm_up() -> None:
-    """Compile, or load from the cache, the kernels of every stage and option by finishing a small ball, as a volume and
-    as a raw mesh with a hole.
+    """Load what every stage and option needs by finishing a small ball, as a volume and as a raw mesh with a hole.
 
-    The first call on a machine takes some tens of seconds, later ones about one. Call it before the first request.
+    Call it before the first request.
     """
     side = np.linspace(-1, 1, 16, dtype=np.float32)
     ball = np.sqrt(side[:, None, None] ** 2 + side[:, None] ** 2 + side**2) - np.float32(0.7)
