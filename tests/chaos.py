@@ -36,7 +36,7 @@ Strike = Callable[[], bool]
 
 
 def png(shade: int, *, blank: bool) -> str:
-    """A disc on transparent ground in base64, or a picture with nothing in it, which must fail."""
+    """A disc on transparent background in base64, or a picture with nothing in it, which must fail."""
     y, x = np.mgrid[-1:1:96j, -1:1:96j]
     rgba = np.full((96, 96, 4), 200, np.uint8)
     rgba[..., 0] = shade % 256

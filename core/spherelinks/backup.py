@@ -208,7 +208,7 @@ def _manifest(tar: tarfile.TarFile, path: Path) -> dict[str, Any]:
 
 def _no_backup(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"'{path}' is no backup of SphereLinks: {reason}.", hint="Give a file that 'spherelinks backup' wrote."
+        f"'{path}' is not a SphereLinks backup: {reason}.", hint="Give a file that 'spherelinks backup' wrote."
     )
 
 
@@ -225,8 +225,8 @@ def _check_empty(url: str) -> None:
         ).fetchone()
     if found and found[0]:
         raise ConfigurationError(
-            f"The database holds {found[0]} tables already: a restore would mix two installations.",
-            hint="Give an empty database by DATABASE_URL, or an unused folder by SPHERELINKS_HOME.",
+            f"The database already has {found[0]} tables: restoring would mix two installations.",
+            hint="Set DATABASE_URL to an empty database, or SPHERELINKS_HOME to an unused folder.",
         )
 
 

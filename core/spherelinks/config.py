@@ -143,7 +143,8 @@ def _file(variable: str, value: str) -> Path:
 def _secret(variable: str, value: str) -> str:
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigurationError(
-            f"{variable} has characters that no such secret has.", hint="Copy it as Stripe shows it."
+            f"{variable} contains characters that are not valid in such a secret.",
+            hint="Copy it exactly as Stripe shows it.",
         )
     return value
 
@@ -155,7 +156,7 @@ def _packs(variable: str, value: str) -> tuple[tuple[int, str], ...]:
         if not credits.isdecimal() or not 1 <= int(credits) <= 1_000_000 or not re.fullmatch(r"\w+", price):
             raise ConfigurationError(
                 f"{variable} contains '{pack}', which is not of the form CREDITS:PRICE.",
-                hint="Give such as 100:price_abc,500:price_def, with Stripe's price ids.",
+                hint="Give pairs such as 100:price_abc,500:price_def, with Stripe's price ids.",
             )
         packs.append((int(credits), price))
     return tuple(packs)
@@ -225,7 +226,9 @@ def _few(variable: str, value: str) -> int:
 
 def _token(variable: str, value: str) -> str:
     if len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value:
-        raise ConfigurationError(f"{variable} is too short or odd.", hint="Give 16 or more ASCII letters and digits.")
+        raise ConfigurationError(
+            f"{variable} is too short or contains other characters.", hint="Give 16 or more ASCII letters and digits."
+        )
     return value
 
 
@@ -244,7 +247,7 @@ def _address(variable: str, value: str) -> str:
     ):
         raise ConfigurationError(
             f"{variable} is '{value}', which is not of the form https://host.",
-            hint="Give the address people type, such as https://assets.example.com, without a path.",
+            hint="Give the address people enter in a browser, such as https://assets.example.com, without a path.",
         )
     return value.rstrip("/").lower()
 

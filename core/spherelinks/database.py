@@ -100,7 +100,7 @@ class ApiKey(Base):
 
     scopes : what it may do, see :mod:`spherelinks.accounts.keys`
     monthly_cap : credits that its jobs may cost in a calendar month (UTC); None is no cap
-    sandbox : its jobs cost nothing and end at once with a sample
+    sandbox : jobs cost nothing and return a sample at once
     """
 
     __tablename__ = "api_keys"
@@ -438,7 +438,7 @@ def outage() -> Iterator[None]:
                 hint="Check the user, password and database name in DATABASE_URL; the database's log says which.",
             ) from error
         raise DatabaseUnavailable(
-            "The database does not answer.", hint="Try again; if it lasts, look at the database's log."
+            "The database does not answer.", hint="Try again; if it persists, check the database's log."
         ) from error
 
 
@@ -504,7 +504,7 @@ def migrate(database: Engine | str) -> None:
         if encoding != "UTF8":
             raise ConfigurationError(
                 f"The database '{name}' has the encoding {encoding}, not UTF8.",
-                hint=f"Make it anew: createdb --encoding=UTF8 --template=template0 {name}",
+                hint=f"Recreate it: createdb --encoding=UTF8 --template=template0 {name}",
             )
         unlimited(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})

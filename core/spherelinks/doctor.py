@@ -114,5 +114,5 @@ def _storage() -> str:
 
 def _validator() -> Finding:
     found = shutil.which("node")
-    detail = f"{found}" if found else "not found: only the Khronos validator and the web tests need it"
+    detail = f"{found}" if found else "not found: needed only by the Khronos validator and the web tests"
     return Finding("node", bool(found), detail, required=False)

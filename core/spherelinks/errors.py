@@ -1,15 +1,15 @@
-"""What can go wrong, as one tree.
+"""The errors, as one tree.
 
 Every error carries a stable ``code`` (documented in docs/errors.md), a message that names the field and the value,
 and a ``hint`` that says what to do. The server maps each class to one HTTP status, the command line to one exit code::
 
     SphereLinksError
-    ├── InvalidRequest            the request is not of the contract's form
+    ├── InvalidRequest            the request does not follow the contract
     │   ├── InvalidOption         an option is unknown, of the wrong type or out of range
     │   ├── UnknownWebhook        no such webhook, or no such delivery of it, for this account
-    │   ├── TooManyWebhooks       the account has as many as it may
+    │   ├── TooManyWebhooks       the account has reached its limit
     │   ├── PaymentsNotOffered    this installation sells no credits
-    │   └── IdempotencyMismatch   the Idempotency-Key came with another request before
+    │   └── IdempotencyMismatch   the Idempotency-Key was used for a different request
     ├── PictureError
     │   ├── PictureTooLarge       over 10 MB
     │   ├── PictureUnreachable    a URL that cannot, or must not, be fetched
@@ -18,21 +18,21 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     │   ├── InvalidKey            missing, malformed, unknown or revoked
     │   ├── MissingScope          the key works, but not for this
     │   ├── InsufficientCredits
-    │   ├── KeyCapReached         the key has cost as much as it may in this month
+    │   ├── KeyCapReached         the key has reached its monthly cap
     │   └── RateLimited
     ├── JobError
     │   ├── UnknownJob            no such job for this account
     │   ├── UnknownFile           the job has no file of that kind
-    │   ├── RequestInFlight       a request with the same Idempotency-Key is just being accepted
+    │   ├── RequestInFlight       a request with the same Idempotency-Key is being accepted right now
     │   ├── JobNotFinished
-    │   ├── AssetExpired          the asset was kept as long as the plan says, and is deleted
+    │   ├── AssetExpired          the asset's retention period is over and it was deleted
     │   └── JobFailed             the job ended without an asset; carries the reason's code
     ├── GenerationError
-    │   ├── NoObject              the picture shows nothing that stands out from its ground
-    │   ├── GeneratorFailed       the generator or the finishing broke, or ran out of time
+    │   ├── NoObject              nothing in the picture can be separated from its background
+    │   ├── GeneratorFailed       generation or finishing failed or timed out
     │   └── Cancelled             the caller asked to stop
     └── ServiceError
-        ├── ConfigurationError    settings that cannot work
+        ├── ConfigurationError    invalid settings
         ├── DatabaseUnavailable
         └── StorageUnavailable
 """

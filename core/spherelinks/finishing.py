@@ -100,7 +100,7 @@ def finish(
 ) -> Finished:
     """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
-    frame : what the shape's camera saw; of no account where it has none
+    frame : what the shape's camera saw; unused where the shape has no camera
     source : JSON values about the picture, such as its sha256, kept in asset.extras
     name : of the asset's node, mesh, material and image
     most_faces : faces to keep where options give neither simplify_ratio nor target_faces
@@ -152,7 +152,7 @@ def finish(
     if options.delight:
         with stage("delight"):
             if shape.camera is None:
-                warnings.append("The shape comes without its camera, so there was no picture to take light from.")
+                warnings.append("The shape has no camera, so there was no picture to remove the lighting from.")
             else:
                 rgb = delit(frame.rgb, vertices, whole, faces, shape.camera, frame.matte)
                 frame = replace(frame, rgb=rgb)
@@ -215,7 +215,7 @@ def finish(
             )
         with stage("check"):
             if wrong := check(glb):
-                raise GeneratorFailed(f"The asset came out broken: {' '.join(wrong)}", hint="Please report this.")
+                raise GeneratorFailed(f"The asset is invalid: {' '.join(wrong)}", hint="Please report this.")
         with stage("thumbnail"):
             thumbnail = picture.result()
 
@@ -295,7 +295,7 @@ def _lost(removed: Removed) -> str:
 def _strayed(share: float) -> str:
     """What simplification took away that it should not have."""
     return (
-        f"A thin part may be lost at this ratio: the surface lies up to {_percent(share)} % of the longest side from "
+        f"A thin part may be lost at this ratio: the surface is up to {_percent(share)} % of the longest side from "
         "where it was. Keep more faces: a lower simplifyRatio, or more targetFaces."
     )
 
@@ -308,7 +308,7 @@ def _percent(share: float) -> str:
 def _missed(extracted: int, wanted: int, got: int) -> str:
     """Why the mesh does not have the number of faces that targetFaces or simplifyRatio asks for."""
     if extracted < wanted:
-        return f"The shape has only {extracted} faces, fewer than the {wanted} asked for, and stays as it is."
+        return f"The shape has only {extracted} faces, fewer than the {wanted} requested, and was not simplified."
     if got == extracted:
         return f"The mesh was kept at its {got} faces: {wanted} are too few to hold a closed body of this shape."
     least = f"a closed body needs {SMALLEST} faces" if wanted < SMALLEST else "fewer would break the shape apart"

@@ -1,4 +1,4 @@
-"""What may be asked of a generation: one model for the library, the command line and the API."""
+"""The options of a generation: one model for the library, the command line and the API."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ class Dimensions(BaseModel):
     height: float | None = Field(default=None, description="Along y.")
     width: float | None = Field(default=None, description="Along x.")
     depth: float | None = Field(default=None, description="Along z.")
-    longest: float | None = Field(default=None, description="The longest of the three.")
-    unit: Unit = Field(default="m", description="Of the measure.")
+    longest: float | None = Field(default=None, description="The longest side.")
+    unit: Unit = Field(default="m", description="Unit of the measure.")
 
     @model_validator(mode="after")
     def _check(self) -> Dimensions:
         given = [name for name in MEASURES if getattr(self, name) is not None]
         if len(given) != 1:
             raise InvalidOption(
-                f"options.dimensions gives {' and '.join(given) or 'no measure'}: exactly one sets the size.",
+                f"options.dimensions gives {' and '.join(given) or 'no measure'}; give exactly one.",
                 hint="Give one of height, width, depth and longest; the others follow, since proportions are kept.",
                 field="options.dimensions",
             )
@@ -83,7 +83,7 @@ class Dimensions(BaseModel):
         value = getattr(self, given[0])
         if not low <= value <= high:
             raise InvalidOption(
-                f"options.dimensions.{given[0]} is {value:g} {self.unit}: a size is from 1 mm to 1000 m.",
+                f"options.dimensions.{given[0]} is {value:g} {self.unit}: sizes range from 1 mm to 1000 m.",
                 hint=f"Give a number from {low:g} to {high:g} {self.unit}, or another unit.",
                 field=f"options.dimensions.{given[0]}",
             )
@@ -122,18 +122,22 @@ class Options(BaseModel):
     )
 
     texture_size: int = Field(default=1024, ge=512, le=2048, description="Side of the square base colour texture, px.")
-    simplify_ratio: float = Field(default=0.95, ge=0, le=0.99, description="Share of faces that is removed.")
+    simplify_ratio: float = Field(default=0.95, ge=0, le=0.99, description="Fraction of faces to remove.")
     target_faces: Annotated[int, Field(ge=4, le=1_000_000)] | None = Field(
-        default=None, description="Number of faces, within 2 %; instead of simplifyRatio."
+        default=None, description="Number of faces to aim for, within 2 %; replaces simplifyRatio."
     )
     diffusion_steps: int = Field(
         default=12,
         ge=1,
         le=50,
-        description="Steps of a generator that samples (lift-flow); one without steps says so in its report.",
+        description="Sampling steps, for generators that use them (lift-flow); others note in the report that "
+        "they do not.",
     )
     seed: int = Field(
-        default=0, ge=0, le=2**32 - 1, description="Same picture, options, seed and engine version: same bytes."
+        default=0,
+        ge=0,
+        le=2**32 - 1,
+        description="The same picture, options, seed and engine version give the same bytes.",
     )
     generator: str = Field(
         default=DEFAULT_GENERATOR, min_length=1, max_length=64, description="Name of the generator to use."
@@ -144,18 +148,21 @@ class Options(BaseModel):
         examples=[{"height": 0.31, "unit": "m"}],
     )
     pivot: Pivot = Field(
-        default="base", description="Where the origin is: under the object's middle, or in the middle of its box."
+        default="base",
+        description="Where the origin is: below the object's centre on the ground, or at the "
+        "centre of its bounding box.",
     )
     lods: Annotated[tuple[Annotated[float, Field(gt=0, lt=1)], ...], Field(strict=False)] = Field(
         default=(),
         max_length=4,
-        description="Coarser levels of detail: shares of the asset's faces. LOD1 is the largest, whatever the order.",
+        description="Coarser levels of detail, as fractions of the asset's faces. LOD1 is the largest, whatever "
+        "the order.",
         examples=[[0.5, 0.25]],
         json_schema_extra={"uniqueItems": True},
     )
     collider: Collider = Field(
         default="none",
-        description="Invisible body for collisions, named as game engines expect: a box, a convex hull, or up to 16 "
+        description="Invisible collision mesh, named as game engines expect: a box, a convex hull, or up to 16 "
         "hulls that follow the shape.",
     )
     texture_format: TextureFormat = Field(
@@ -172,13 +179,13 @@ class Options(BaseModel):
 
     normal_map: bool = Field(
         default=False,
-        description="Adds a normal map of what simplification took from the surface, and the tangents it is read by.",
+        description="Adds a normal map of the detail that simplification removed, and the tangents needed to use it.",
     )
     occlusion: bool = Field(
-        default=False, description="Adds ambient occlusion: how much light reaches each point past the object itself."
+        default=False, description="Adds ambient occlusion: how much ambient light reaches each point of the surface."
     )
     delight: bool = Field(
-        default=False, description="Takes the light of the picture out of its colours, as far as the shape explains it."
+        default=False, description="Removes the picture's lighting from its colours, as far as the shape explains it."
     )
 
     def __init__(self, /, **values: Any) -> None:
@@ -192,7 +199,7 @@ class Options(BaseModel):
     def _falling(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
         if len(set(ratios)) < len(ratios):
             raise InvalidOption(
-                f"options.lods is {list(ratios)}: no two levels may be the same.",
+                f"options.lods is {list(ratios)}: every level must be different.",
                 hint="Give each ratio once, such as [0.5, 0.25].",
                 field="options.lods",
             )
@@ -203,8 +210,8 @@ class Options(BaseModel):
         if self.target_faces is not None and "simplify_ratio" in self.model_fields_set:
             raise InvalidOption(
                 f"options.targetFaces is {self.target_faces} and options.simplifyRatio is {self.simplify_ratio:g}: "
-                "both say how many faces to keep.",
-                hint="Drop simplifyRatio to get that many faces, or targetFaces to keep that share of them.",
+                "both set the number of faces.",
+                hint="Remove simplifyRatio to set the number of faces, or targetFaces to set the fraction.",
                 field="options.targetFaces",
             )
         return self

@@ -135,7 +135,7 @@ def generate(
 
     report = dict(finished.report)
     if touches_border(alpha):
-        warning = "The object touches the picture's border: what lies outside cannot be made."
+        warning = "The object touches the picture's border: the part outside the picture cannot be modelled."
         report["warnings"] = [warning, *report["warnings"]]
     report["timings"] = clock.milliseconds | {"finishing": report["timings"]}
     return Asset(finished.glb, finished.thumbnail, report, name)
@@ -221,7 +221,7 @@ def _shape(
     except GeneratorFailed as error:
         if generator.fallback is None:
             raise
-        note = f"{generator.name} failed and {generator.fallback} stood in: {error.message}"
+        note = f"{generator.name} failed and {generator.fallback} was used instead: {error.message}"
     stand_in = registry.load(generator.fallback)
     volume = stand_in.generate(framed, options, progress)
     return stand_in, replace(volume, notes=(note, *volume.notes))

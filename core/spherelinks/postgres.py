@@ -96,7 +96,7 @@ class EmbeddedPostgres:
                     return url
                 if time.monotonic() > deadline:
                     raise DatabaseUnavailable(
-                        f"Another process runs the database in {self._folder}, which does not answer.",
+                        f"Another process runs the database in {self._folder}, but it does not answer.",
                         hint=f"Look at {self._folder / 'log'}.",
                     )
                 time.sleep(0.1)

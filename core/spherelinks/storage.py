@@ -94,7 +94,7 @@ class Storage:
         self.put(path, data)
         try:
             if self.get(path) != data:
-                raise StorageUnavailable("The storage returns other bytes than were written.")
+                raise StorageUnavailable("The storage returned different bytes from those written.")
         finally:
             self.delete(path)
 
@@ -114,7 +114,7 @@ def open_storage(settings: Settings) -> Storage:
         except OSError as error:
             raise ConfigurationError(
                 f"SPHERELINKS_HOME is '{settings.home}', which cannot be written: {error.strerror}.",
-                hint="Choose a folder that you may write, or set STORAGE_URL.",
+                hint="Choose a writable folder, or set STORAGE_URL.",
             ) from error
         return Storage(LocalStore(root), root)
     try:
@@ -134,7 +134,7 @@ def _failing(done: str, path: str) -> Iterator[None]:
         raise StorageUnavailable(f"'{path}' cannot be {done}: it is not in the storage.") from error
     except (BaseError, OSError, ValueError) as error:
         raise StorageUnavailable(
-            f"'{path}' cannot be {done}: {error}.", hint="Look at the storage's space, rights and address."
+            f"'{path}' cannot be {done}: {error}.", hint="Check the storage's free space, permissions and address."
         ) from error
 
 

@@ -18,9 +18,9 @@ def count_address() -> None:
     wait = services().address_limit.take(addresses.network(request.remote_addr or "").encode())
     if wait:
         raise RateLimited(
-            "Your network address makes too many requests.",
+            "There are too many requests from your network address.",
             retry_after=wait,
-            hint="Wait as long as Retry-After says.",
+            hint="Wait for the time in Retry-After.",
         )
 
 
@@ -38,7 +38,7 @@ def identify() -> None:
     wait = services().rate_limit.take(g.digest)
     if wait:
         raise RateLimited(
-            "This key makes too many requests.", retry_after=wait, hint="Wait as long as Retry-After says."
+            "There are too many requests with this key.", retry_after=wait, hint="Wait for the time in Retry-After."
         )
 
 

@@ -8,17 +8,17 @@ from typing import Any
 
 def add(commands: Any) -> None:
     """Add ``serve`` and ``web``. Imports nothing of the server: --help must not wait for it."""
-    serve = commands.add_parser("serve", help="Run server, worker and database together.")
+    serve = commands.add_parser("serve", help="Run the server, a worker and the database together.")
     serve.set_defaults(run=_serve, extra="server")
     serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")
     serve.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only"
+        "--host", default="127.0.0.1", help="address to listen on; defaults to %(default)s, this machine only"
     )
 
-    web = commands.add_parser("web", help="Run the server only, beside a database of yours; docs/scale-out.md.")
+    web = commands.add_parser("web", help="Run only the server, with your own database; see docs/scale-out.md.")
     web.set_defaults(run=_web, extra="server")
     web.add_argument("--port", type=int, default=8000, help="default: %(default)s")
-    web.add_argument("--host", default="0.0.0.0", help="address to listen on; default: %(default)s, every one")
+    web.add_argument("--host", default="0.0.0.0", help="address to listen on; defaults to %(default)s, all interfaces")
 
 
 def _serve(arguments: argparse.Namespace) -> int:

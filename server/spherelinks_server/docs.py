@@ -38,7 +38,7 @@ class _Untitled(GenerateJsonSchema):
 
 
 def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document: the framework's paths, with pydantic's schemas, for its own lose keywords.
+    """The OpenAPI 3.1 document: the framework's paths, with pydantic's schemas, because its own schemas lose keywords.
 
     installed : names of the generators that may be asked for here
     """
@@ -50,7 +50,7 @@ def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
     _, schemas = models_json_schema(used, ref_template=_REF, schema_generator=_Untitled)
     written["components"]["schemas"] = schemas["$defs"]
     options = schemas["$defs"]["Options"]
-    options["description"] = "What may be asked for. What is unknown or out of range is refused, never clamped."
+    options["description"] = "The options. An unknown option or a value out of range is refused, never clamped."
     generator = options["properties"]["generator"]
     generator["enum"] = list(installed)
     del generator["minLength"], generator["maxLength"]

@@ -43,8 +43,8 @@ HTTP_CODES: dict[int, tuple[str, str]] = {
     HTTPStatus.BAD_REQUEST: ("invalid_request", "The API documentation at /v1/docs describes each request."),
     HTTPStatus.NOT_FOUND: ("not_found", "The API documentation at /v1/docs lists every path."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "The Allow header lists the methods of this path."),
-    HTTPStatus.REQUEST_TIMEOUT: ("request_timeout", "Send it again; a slow line may need a smaller picture."),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request_too_large", "A picture may have 10 MB; send a smaller one."),
+    HTTPStatus.REQUEST_TIMEOUT: ("request_timeout", "Send it again; a slow connection may need a smaller picture."),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("request_too_large", "Pictures are limited to 10 MB; send a smaller one."),
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: (
         "range_not_satisfiable",
         "The Content-Range header gives the file's length.",
@@ -56,35 +56,35 @@ HTTP_CODES: dict[int, tuple[str, str]] = {
 MEANINGS: dict[str, str] = {
     "invalid_request": "the body is missing, is not JSON, or a field is missing, unknown or malformed",
     "invalid_option": "an option is unknown, of the wrong type or out of range",
-    "picture_too_large": "the picture has more than 10 MB",
+    "picture_too_large": "the picture is larger than 10 MB",
     "picture_unreachable": "`imageUrl` cannot, or must not, be fetched",
     "picture_unreadable": "the picture is not JPEG, PNG or WebP, is damaged or animated, or has too many pixels",
     "invalid_api_key": "the key is missing, malformed, unknown, expired or revoked",
-    "missing_scope": "the key works, but lacks the scope that this needs",
-    "key_cap_reached": "the key's jobs have cost as much as they may in this month",
-    "idempotency_mismatch": "the `Idempotency-Key` came with another request before",
-    "request_in_flight": "a request with the same `Idempotency-Key` is just being accepted",
+    "missing_scope": "the key is valid, but lacks the required scope",
+    "key_cap_reached": "the key has reached its monthly cap",
+    "idempotency_mismatch": "the `Idempotency-Key` was already used for a different request",
+    "request_in_flight": "a request with the same `Idempotency-Key` is being accepted right now",
     "insufficient_credits": "the account has no credit left for a job",
-    "rate_limited": "too many requests with this key or from this network address, or too many pictures being taken in",
+    "rate_limited": "too many requests with this key or from this network address, or too many pictures being received",
     "unknown_job": "this account has no such job",
     "unknown_file": "the job has no file of that kind",
-    "unknown_webhook": "this account has no such webhook, or the webhook no such delivery",
-    "too_many_webhooks": "the account has as many webhooks as it may",
+    "unknown_webhook": "this account has no such webhook, or the webhook has no such delivery",
+    "too_many_webhooks": "the account already has the maximum number of webhooks",
     "payments_not_offered": "this installation sells no credits",
-    "job_not_finished": "the job is still at work",
-    "asset_expired": "the job's files were kept as long as the plan says, and are deleted",
-    "no_object": "the picture shows nothing that stands out from its ground",
-    "generator_failed": "the generator or the finishing broke, or ran out of time",
-    "cancelled": "the job was stopped on its owner's wish",
+    "job_not_finished": "the job has not finished",
+    "asset_expired": "the job's files were deleted at the end of the plan's retention period",
+    "no_object": "nothing in the picture can be separated from its background",
+    "generator_failed": "generation or finishing failed or timed out",
+    "cancelled": "the job was cancelled by its owner",
     "database_unavailable": "the database does not answer",
     "storage_unavailable": "the storage does not answer",
-    "service_error": "a part of the service does not work",
+    "service_error": "part of the service is not working",
     "not_found": "there is nothing at this path",
-    "method_not_allowed": "the path does not answer to this method",
-    "request_timeout": "the body came too slowly",
-    "request_too_large": "the body has more than 15 MB",
-    "range_not_satisfiable": "the Range asks for bytes past the end of the file",
-    "internal_error": "something broke on the server",
+    "method_not_allowed": "the path does not support this method",
+    "request_timeout": "the body arrived too slowly",
+    "request_too_large": "the body is larger than 15 MB",
+    "range_not_satisfiable": "the Range starts past the end of the file",
+    "internal_error": "something went wrong on the server",
 }
 """What each code that a client may see means; docs/errors.md says the same."""
 
@@ -95,7 +95,7 @@ _DOCUMENTED = "The API documentation at /v1/docs describes each field."
 _WANTED = {
     "model_type": "an object",
     "string_type": "a string",
-    "string_too_short": "a string with something in it",
+    "string_too_short": "a non-empty string",
 }
 _CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 
@@ -160,7 +160,7 @@ def _http(error: HTTPException) -> Response | HTTPException:
 def _unexpected(error: Exception) -> Response:
     current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
     code, hint = HTTP_CODES[HTTPStatus.INTERNAL_SERVER_ERROR]
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, code, "Something broke on the server.", hint)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, code, "Something went wrong on the server.", hint)
 
 
 def _answer(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> Response:
@@ -182,9 +182,9 @@ def _wants_page() -> bool:
 def _title(status: int) -> str:
     titles = {
         HTTPStatus.NOT_FOUND: "There is nothing here",
-        HTTPStatus.TOO_MANY_REQUESTS: "A little slower, please",
-        HTTPStatus.FORBIDDEN: "This cannot be done from here",
-        HTTPStatus.MISDIRECTED_REQUEST: "Another name for this server",
+        HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
+        HTTPStatus.FORBIDDEN: "Not allowed",
+        HTTPStatus.MISDIRECTED_REQUEST: "Unknown host name",
         HTTPStatus.SERVICE_UNAVAILABLE: "Back in a moment",
     }
     otherwise = "Something broke" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "That did not work"

@@ -151,10 +151,10 @@ class Bodies:
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise RequestTimeout("The request's body came too slowly.") from None
+                raise RequestTimeout("The request's body arrived too slowly.") from None
             if self._bytes.total() + len(chunk) > MEMORY or self._bytes[body.address] + len(chunk) > MEMORY // 2:
                 raise ServiceError(
-                    "Too many requests are being read at the moment.", hint="Try again as Retry-After says."
+                    "Too many requests are being read at the moment.", hint="Try again after the time in Retry-After."
                 )
             self._bytes[body.address] += len(chunk)
             body.data += chunk

@@ -35,7 +35,7 @@ def _number(environ: Mapping[str, str], variable: str, default: int, who: str) -
     if not value.isdecimal():
         raise ConfigurationError(
             f"{variable} is '{value}'.",
-            hint=f"Give the requests a minute that one {who} may make as a whole number, or 0 for no limit.",
+            hint=f"Give the requests per minute allowed for one {who} as a whole number, or 0 for no limit.",
         )
     return int(value)
 

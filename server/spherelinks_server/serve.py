@@ -157,8 +157,8 @@ def _check_port(host: str, port: int) -> None:
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigurationError(
-            f"{host} port {port} cannot be listened on: {reason}.",
-            hint="Stop what uses it, or choose another with --port.",
+            f"{host} port {port} is not available: {reason}.",
+            hint="Stop the process that uses it, or choose another port with --port.",
         ) from error
 
 

@@ -100,7 +100,7 @@ class Waiters:
         """
         job = look()
         if not self._enter(key):
-            raise RateLimited("Too many requests wait for jobs.", retry_after=5, hint="Ask for the status instead.")
+            raise RateLimited("Too many requests are waiting for jobs.", retry_after=5, hint="Poll the status instead.")
         changes = self._changes(key, look, job)
         first = next(changes)  # one that has begun gives its place back whatever becomes of it
         return itertools.chain([first], changes)

@@ -72,7 +72,7 @@ def database_url(settings: Settings) -> str:
     """That of an operator's own database. Raises ConfigurationError where none is set."""
     if settings.database_url is None:
         raise ConfigurationError(
-            "DATABASE_URL is not set.", hint="Set it, or run 'spherelinks serve', which brings a database along."
+            "DATABASE_URL is not set.", hint="Set it, or run 'spherelinks serve', which comes with a database."
         )
     return settings.database_url
 

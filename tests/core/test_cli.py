@@ -36,7 +36,7 @@ def spherelinks(*arguments, **environment):
 
 @pytest.fixture(scope="module")
 def picture(tmp_path_factory):
-    """A red disc with a dark rim on transparent ground."""
+    """A red disc with a dark rim on transparent background."""
     y, x = np.mgrid[-1:1:256j, -1:1:256j]
     r = np.hypot(x, y)
     rgba = np.zeros((256, 256, 4), np.uint8)

@@ -110,7 +110,7 @@ def change_plan(session: Session, account_id: str, plan: str) -> None:
     account = accounts.get(session, account_id)
     if plans.OWNER in (plan, account.plan):
         raise InvalidRequest(
-            f"The plan '{plans.OWNER}' is that of one account, and stays so.", hint="Choose another.", field="plan"
+            f"The plan '{plans.OWNER}' is reserved for the owner's account.", hint="Choose another.", field="plan"
         )
     _turn_month(session, account_id)  # what the month began with is the old plan's
     new = plans.get(session, plan)

@@ -67,10 +67,10 @@ def checkout(stripe: Stripe | None, account_id: str, credits: int, return_url: s
     Raises PaymentsNotOffered, InvalidRequest for a number that is not sold, ServiceError where Stripe does not answer.
     """
     if stripe is None:
-        raise PaymentsNotOffered("Nothing is sold here.", hint="Ask the operator for credits.")
+        raise PaymentsNotOffered("This installation sells no credits.", hint="Ask the operator for credits.")
     if credits not in stripe.packs:
         sold = ", ".join(map(str, sorted(stripe.packs)))
-        raise InvalidRequest(f"credits is {credits}.", hint=f"Sold are {sold}.", field="credits")
+        raise InvalidRequest(f"credits is {credits}.", hint=f"Choose one of {sold}.", field="credits")
     form = {
         "mode": "payment",
         "line_items[0][price]": stripe.packs[credits],
@@ -93,7 +93,7 @@ def checkout(stripe: Stripe | None, account_id: str, credits: int, return_url: s
         raise ServiceError("The payment service does not answer.", hint="Try again later.") from error
     if not isinstance(url, str):
         raise ServiceError(
-            f"The payment service refused with HTTP status {answer.status_code}.", hint="Tell the operator."
+            f"The payment service answered with HTTP status {answer.status_code}.", hint="Tell the operator."
         )
     return url
 
@@ -106,7 +106,9 @@ def receive(session: Session, stripe: Stripe | None, body: bytes, signature: str
     Raises PaymentsNotOffered, InvalidRequest for a signature that is missing, wrong or old.
     """
     if stripe is None:
-        raise PaymentsNotOffered("Nothing is sold here.", hint="Set the STRIPE_… variables to sell credits.")
+        raise PaymentsNotOffered(
+            "This installation sells no credits.", hint="Set the STRIPE_… variables to sell credits."
+        )
     _verify(stripe.webhook_secret, body, signature, now)
     event: dict[str, Any] = json.loads(body)
     paid = event.get("data", {}).get("object", {})

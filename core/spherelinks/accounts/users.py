@@ -77,7 +77,7 @@ def create(session: Session, email: str, account_id: str | None = None) -> User:
     email = checked_email(email)
     if session.scalar(select(User.id).where(User.email == email)) is not None:
         raise InvalidRequest(
-            f"email is '{email}', which has a user already.",
+            f"email is '{email}', which already belongs to a user.",
             hint="Make a sign-in link for it with: spherelinks users link",
             field="email",
         )
@@ -168,7 +168,7 @@ def checked_password(password: str) -> str:
     if not low <= len(password) <= high:
         raise InvalidRequest(
             f"password has {len(password)} characters.",
-            hint=f"Choose one of {low} to {high}; a few words that do not belong together are good.",
+            hint=f"Choose one of {low} to {high}; a few unrelated words make a good one.",
             field="password",
         )
     return password
@@ -224,7 +224,7 @@ def count_try(engine: Engine, email: str, address: str) -> None:
     if wait:
         minutes = math.ceil(wait / 60)
         raise RateLimited(
-            "Too many tries to sign in.",
+            "Too many sign-in attempts.",
             retry_after=wait,
             hint=f"Try again in {minutes} minute{'s' if minutes > 1 else ''}.",
         )

@@ -9,20 +9,20 @@ import sys
 from spherelinks import errors
 
 EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
-    (2, errors.InvalidRequest, "wrong usage: an unknown or invalid option, key or account"),
+    (2, errors.InvalidRequest, "usage error: an unknown or invalid option, key or account"),
     (3, errors.PictureError, "the picture cannot be read, or is too large"),
-    (4, errors.NoObject, "nothing in the picture stands out from its ground"),
+    (4, errors.NoObject, "nothing in the picture can be separated from its background"),
     (5, errors.GenerationError, "the generation failed"),
-    (6, errors.ServiceError, "settings, database or storage do not work"),
+    (6, errors.ServiceError, "the settings, the database or the storage do not work"),
     (7, OSError, "a file cannot be read or written"),
-    (1, Exception, "an error that should not happen: please report it"),
+    (1, Exception, "an unexpected error: please report it"),
     (130, KeyboardInterrupt, "interrupted"),
 )
 """Exit codes by error, the first that fits; 0 is success."""
 
 
 def failed(error: BaseException, *, as_json: bool) -> int:
-    """Tell of the error, as JSON on stdout or as a line on stderr, and return its exit code."""
+    """Report the error, as JSON on stdout or as a line on stderr, and return its exit code."""
     code = next(code for code, kind, _ in EXIT_CODES if isinstance(error, kind))
     if isinstance(error, errors.SphereLinksError):
         body = {"code": error.code, "message": error.message, "hint": error.hint}

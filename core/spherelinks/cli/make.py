@@ -22,7 +22,7 @@ from spherelinks.options import MEASURES, METRES, Options
 if TYPE_CHECKING:
     from spherelinks.pipeline import Asset
 
-_OUTPUT = f"its ending says what is written: {writing.ENDINGS}"
+_OUTPUT = f"the extension sets the format: {writing.ENDINGS}"
 
 
 def add(commands: Any) -> None:
@@ -40,7 +40,9 @@ def add(commands: Any) -> None:
     rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
     _add_finishing(rework)
 
-    change = command(commands, "convert", _convert, "Make another file of an asset: a picture, USDZ, OBJ, PLY, STL.")
+    change = command(
+        commands, "convert", _convert, "Convert an asset to another format: a picture, USDZ, OBJ, PLY or STL."
+    )
     change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB that generate wrote")
     change.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help=_OUTPUT)
 
@@ -63,7 +65,7 @@ def _add_finishing(make: argparse.ArgumentParser) -> None:
         "--lods",
         metavar="RATIOS",
         type=ratios,
-        help="coarser levels of detail, such as 0.5,0.25: shares of the asset's faces",
+        help="coarser levels of detail, as fractions of the asset's faces, such as 0.5,0.25",
     )
     make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
     make.add_argument("--collider", metavar="{none,box,convex,decomposed}", help=_describe("collider"))

@@ -1,4 +1,4 @@
-"""What an operator does: accounts, keys, users, backups, the worker, the doctor."""
+"""The operator's commands: accounts, keys, users, backups, the worker, the doctor."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from spherelinks.database import ApiKey, User
     from spherelinks.storage import Storage
 
-_ADDRESS = "the server's, such as http://127.0.0.1:8000; default: SPHERELINKS_PUBLIC_URL, else that"
+_ADDRESS = "the server's address; defaults to SPHERELINKS_PUBLIC_URL, else http://127.0.0.1:8000"
 
 
 def add(commands: Any) -> None:
     """Add the commands of those who run a server."""
     server_command = partial(command, extra="server")
-    worker = commands.add_parser("worker", help="Run a worker only; DATABASE_URL says whose jobs it takes.")
+    worker = commands.add_parser(
+        "worker", help="Run only a worker, which takes jobs from the database at DATABASE_URL."
+    )
     worker.set_defaults(run=_worker, extra="server")
 
     accounts = commands.add_parser("accounts", help="Accounts and their credits.").add_subparsers(required=True)
@@ -39,44 +41,58 @@ def add(commands: Any) -> None:
     grant.add_argument("credits", type=int)
     grant.add_argument("--reason", default="granted by the operator")
     change = server_command(
-        accounts, "plan", _accounts_plan, "Put an account on another plan; SPHERELINKS_PLANS brings them."
+        accounts, "plan", _accounts_plan, "Move an account to another plan; SPHERELINKS_PLANS defines plans."
     )
     change.add_argument("account", metavar="ACCOUNT", help="its id")
     change.add_argument("plan", metavar="PLAN", help="its name")
 
     keys = commands.add_parser("keys", help="API keys.").add_subparsers(required=True)
     create = server_command(keys, "create", _keys_create, "Make an API key and show it, once.")
-    create.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
+    create.add_argument("--account", metavar="ACCOUNT", help="the account's id; defaults to the local owner's account")
     create.add_argument("--name", default="command line")
     create.add_argument(
-        "--scopes", type=lambda text: text.split(","), help="what it may do, some of generate,read,manage; default: all"
+        "--scopes",
+        type=lambda text: text.split(","),
+        help="what the key may do, any of generate,read,manage; defaults to all",
     )
-    create.add_argument("--monthly-cap", type=int, metavar="CREDITS", help="that its jobs may cost a month")
-    create.add_argument("--sandbox", action="store_true", help="its jobs cost nothing and end at once with a sample")
-    rotate = server_command(keys, "rotate", _keys_rotate, "Make a key's successor; the old one lives on for a while.")
+    create.add_argument(
+        "--monthly-cap", type=int, metavar="CREDITS", help="the most credits its jobs may cost per month"
+    )
+    create.add_argument("--sandbox", action="store_true", help="jobs cost nothing and return a sample at once")
+    rotate = server_command(
+        keys, "rotate", _keys_rotate, "Replace a key by a new one; the old one keeps working for a while."
+    )
     rotate.add_argument("key", metavar="KEY", help="its id")
-    rotate.add_argument("--grace-hours", type=float, default=24, help="how long the old key still works; default: 24")
-    revoke = server_command(keys, "revoke", _keys_revoke, "End a key now.")
+    rotate.add_argument(
+        "--grace-hours", type=float, default=24, help="how long the old key keeps working; defaults to 24"
+    )
+    revoke = server_command(keys, "revoke", _keys_revoke, "Revoke a key at once.")
     revoke.add_argument("key", metavar="KEY", help="its id")
     listing = server_command(keys, "list", _keys_list, "List an account's keys.")
-    listing.add_argument("--account", metavar="ACCOUNT", help="its id; default: the local owner's account")
+    listing.add_argument("--account", metavar="ACCOUNT", help="the account's id; defaults to the local owner's account")
 
-    make = server_command(commands, "backup", _backup, "Write database and files into one file; the server may go on.")
+    make = server_command(
+        commands, "backup", _backup, "Write the database and all files to one archive; the server may keep running."
+    )
     make.add_argument("file", metavar="FILE", type=Path)
-    make.add_argument("--verify", action="store_true", help="check an existing backup instead: whole and undamaged")
+    make.add_argument(
+        "--verify", action="store_true", help="check that an existing backup is complete and undamaged instead"
+    )
     load = server_command(commands, "restore", _restore, "Fill an empty database and storage from a backup.")
     load.add_argument("file", metavar="FILE", type=Path)
-    users = commands.add_parser("users", help="People who sign in to the pages.").add_subparsers(required=True)
-    create = server_command(users, "create", _users_create, "Make a user, and a link with which it sets its password.")
+    users = commands.add_parser("users", help="The dashboard's users.").add_subparsers(required=True)
+    create = server_command(users, "create", _users_create, "Create a user, and a link for setting a password.")
     create.add_argument("email")
-    create.add_argument("--account", metavar="ACCOUNT", help="its id; default: a new one on the free plan")
+    create.add_argument(
+        "--account", metavar="ACCOUNT", help="the account's id; defaults to a new account on the free plan"
+    )
     create.add_argument("--address", help=_ADDRESS)
-    link = server_command(users, "link", _users_link, "Make a link that signs a user in, once and within a day.")
-    link.add_argument("email", nargs="?", help="default: the local owner")
+    link = server_command(users, "link", _users_link, "Create a sign-in link, valid once and for one day.")
+    link.add_argument("email", nargs="?", help="defaults to the local owner")
     link.add_argument("--address", help=_ADDRESS)
     server_command(users, "list", _users_list, "List the users.")
 
-    command(commands, "doctor", _doctor, "Check what is installed and what works.")
+    command(commands, "doctor", _doctor, "Check the installation.")
 
 
 def _worker(arguments: argparse.Namespace) -> None:
@@ -155,7 +171,7 @@ def _accounts_plan(arguments: argparse.Namespace) -> None:
 
 def _print_new_key(key: ApiKey, secret: str, *, as_json: bool) -> None:
     record = {"id": key.id, "account": key.account_id, "name": key.name, "key": secret}
-    show(record, as_json=as_json, line="{key}\nKey {id}, shown this once: only its hash is kept.")
+    show(record, as_json=as_json, line="{key}\nKey {id}. It is shown only once: the server keeps just its hash.")
 
 
 def _keys_create(arguments: argparse.Namespace) -> None:
@@ -278,7 +294,7 @@ def _print_link(user: User, token: str, arguments: argparse.Namespace) -> None:
 
     address = arguments.address or Settings.from_env().public_url or "http://127.0.0.1:8000"
     record = {"id": user.id, "email": user.email, "link": f"{address.rstrip('/')}/welcome/{token}"}
-    show(record, as_json=arguments.json, line="{link}\nSigns in once, within a day.")
+    show(record, as_json=arguments.json, line="{link}\nSigns in once, valid for one day.")
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ def read(path: Path) -> Surface:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise InvalidRequest(
-            f"{path.name} is of no kind that can be read.", hint=f"Give one of {', '.join(_READERS)}.", field="mesh"
+            f"{path.name} is not in a supported format.", hint=f"Give one of {', '.join(_READERS)}.", field="mesh"
         )
     try:
         size = path.stat().st_size

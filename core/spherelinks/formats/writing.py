@@ -30,13 +30,13 @@ KINDS = {
     "png": Kind(
         "image/png",
         ".png",
-        "thumbnail, 512 px, transparent ground",
+        "thumbnail, 512 px, transparent background",
         "spherelinks.render.images:thumbnail",
     ),
     "webp": Kind(
         "image/webp",
         ".webp",
-        "turntable: animated, 384 px, transparent ground",
+        "turntable: animated, 384 px, transparent background",
         "spherelinks.render.images:turntable",
     ),
     "usdz": Kind(
@@ -86,7 +86,7 @@ def convert(glb: bytes, kind: str) -> bytes:
     """
     if kind not in KINDS:
         raise InvalidRequest(
-            f"There is no file of the kind {kind!r}.", hint=f"Ask for one of {', '.join(KINDS)}.", field="kind"
+            f"There is no file of kind {kind!r}.", hint=f"Ask for one of {', '.join(KINDS)}.", field="kind"
         )
     write: Callable[[bytes], bytes] = pkgutil.resolve_name(KINDS[kind].writer)
     return write(glb)
@@ -97,11 +97,11 @@ def kind_of(path: Path) -> str:
     for kind, each in KINDS.items():
         if path.name.lower().endswith(each.suffix):
             return kind
-    raise InvalidRequest(f"{path} has an ending of no file that can be made.", hint=f"Let it end in {ENDINGS}.")
+    raise InvalidRequest(f"{path} has an extension that is not supported.", hint=f"Use one of {ENDINGS}.")
 
 
 def save(data: bytes, path: Path) -> None:
-    """Write a file: whole or not at all, even when interrupted. Raises OSError where it cannot be written."""
+    """Write a file atomically, even when interrupted. Raises OSError where it cannot be written."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} does not exist")
     part = path.with_name(f".{path.name}.part")

@@ -76,7 +76,7 @@ class Inflate:
 
 _NOTES = (
     "inflate has no diffusion steps; diffusionSteps was ignored.",
-    "inflate only knows the outline: depth and the far side are guessed.",
+    "inflate uses only the outline: depth and the far side are guesses.",
 )
 
 
@@ -111,7 +111,7 @@ def _box(matte: NDArray[np.float32]) -> tuple[int, int, int, int]:
     """Top, bottom, left and right of the object's cells with MARGIN round them."""
     inside = matte > 0.5
     if not inside.any():
-        raise GeneratorFailed("The object is too thin to make a body of.", hint=_HINT)
+        raise GeneratorFailed("The object is too thin to be inflated.", hint=_HINT)
     rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
     return (
         int(rows[0]) - MARGIN, int(rows[-1]) + 1 + MARGIN, int(columns[0]) - MARGIN, int(columns[-1]) + 1 + MARGIN

@@ -236,7 +236,7 @@ _CANCEL = (
         state="failed",
         error_code=Cancelled.code,
         error_message="The job was cancelled.",
-        error_hint="Submit it again if you want it after all.",
+        error_hint="Submit it again if you still want it.",
         **_ENDED,
     )
     .returning(_jobs.c.queue_id)

@@ -54,10 +54,10 @@ def find(storage: Storage, job: JobStatus, kind: str) -> File:
     RateLimited where too many others are just being made, StorageUnavailable.
     """
     if kind not in KINDS or (kind == "picture" and job.sandbox):
-        raise UnknownFile(f"There is no file of the kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
+        raise UnknownFile(f"There is no file of kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
     if is_expired(job):
         raise AssetExpired(
-            f"The files of job '{job.job_id}' were kept until {job.expires_at:%Y-%m-%d} and are deleted.",
+            f"The files of job '{job.job_id}' expired on {job.expires_at:%Y-%m-%d} and were deleted.",
             hint="Submit it again.",
         )
     if kind == "picture":
@@ -80,7 +80,7 @@ def _asset(job: JobStatus) -> tuple[str, int, str]:
     if job.asset_path is None or job.asset_size is None or job.asset_sha256 is None:
         raise JobNotFinished(
             f"Job '{job.job_id}' is at {job.progress} %: {job.description}",
-            hint=f"Ask /v1/status/{job.job_id} until it is COMPLETED.",
+            hint=f"Poll /v1/status/{job.job_id} until it is COMPLETED.",
         )
     return job.asset_path, job.asset_size, job.asset_sha256
 

@@ -231,7 +231,7 @@ def is_job_id(text: str) -> bool:
 def unknown_job(job_id: str) -> UnknownJob:
     """The one answer to a job that the account does not have, whatever the reason."""
     return UnknownJob(
-        f"There is no job '{job_id[:64]}' in this account.", hint="Give the jobId that /v1/generate answered."
+        f"There is no job '{job_id[:64]}' in this account.", hint="Use a jobId that /v1/generate returned."
     )
 
 

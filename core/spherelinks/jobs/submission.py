@@ -171,8 +171,8 @@ def _claimed(session: Session, principal: Principal, idempotency: Idempotency) -
     taken = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     if not session.scalar(taken, {"name": name}):
         raise RequestInFlight(
-            f"A request with the Idempotency-Key '{idempotency.key}' is just being accepted.",
-            hint="Ask again as Retry-After says: the answer will be the first one's.",
+            f"A request with the Idempotency-Key '{idempotency.key}' is being accepted right now.",
+            hint="Retry after the time in Retry-After: the answer will be the first request's.",
         )
     return _known(session, principal, idempotency)
 
@@ -187,7 +187,7 @@ def _known(session: Session, principal: Principal, idempotency: Idempotency) -> 
         return None
     if row.request_sha256 != idempotency.request_sha256 or row.sandbox != principal.sandbox:
         raise IdempotencyMismatch(
-            f"The Idempotency-Key '{idempotency.key}' came with another request before.",
+            f"The Idempotency-Key '{idempotency.key}' was already used for a different request.",
             hint="Use a new key for a new request; to repeat one, send exactly the same body.",
             field="Idempotency-Key",
         )
@@ -223,6 +223,6 @@ def _check_cap(session: Session, principal: Principal) -> None:
     ).one()
     if spent > cap:
         raise KeyCapReached(
-            f"This key's jobs have cost {cap} credits this month, as much as they may.",
+            f"This key's jobs have cost {cap} credits this month, which is its monthly cap.",
             hint="Use another key, or wait for the next month; the owner can make a key with a higher cap.",
         )

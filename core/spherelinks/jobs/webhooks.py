@@ -45,7 +45,7 @@ def create(
     # of several at once, each counts what the ones before it made
     session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     if len(list_webhooks(session, account_id)) >= LIMIT:
-        raise TooManyWebhooks(f"The account has {LIMIT} webhooks already.", hint="Delete one first.")
+        raise TooManyWebhooks(f"The account already has {LIMIT} webhooks, the maximum.", hint="Delete one first.")
     webhook = Webhook(
         id=new_id("wh"),
         account_id=account_id,
@@ -105,7 +105,8 @@ def redeliver(session: Session, account_id: str, webhook_id: str, delivery_id: s
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.webhook_id != webhook_id:
         raise UnknownWebhook(
-            f"The webhook has no delivery '{delivery_id[:64]}'.", hint="Its deliveries list what there is."
+            f"The webhook has no delivery '{delivery_id[:64]}'.",
+            hint="GET /v1/webhooks/{webhookId}/deliveries lists them.",
         )
     delivery.state, delivery.attempts, delivery.ended_at = "pending", 0, None
     delivery.next_at = func.now()

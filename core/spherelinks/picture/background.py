@@ -1,4 +1,4 @@
-"""The ground an object stands before: a model of the picture's border, and how far each pixel is from it."""
+"""The background behind an object: a model of the picture's border, and how far each pixel is from it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def parse(text: str, *, field: str = "imageBase64") -> bytes:
         found = f"{foreign.group()!r} at character {foreign.start()}"
         looks_like_url = re.match(r"https?:", digits, re.IGNORECASE)
         hint = "Send an address as imageUrl." if looks_like_url else _HINT
-        raise InvalidRequest(f"{field} is not base64: {found} is not of its alphabet.", hint=hint, field=field)
+        raise InvalidRequest(f"{field} is not base64: {found} is not in its alphabet.", hint=hint, field=field)
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
     except binascii.Error as error:
@@ -52,13 +52,13 @@ def parse(text: str, *, field: str = "imageBase64") -> bytes:
 def _payload(uri: str, field: str) -> str:
     head, comma, payload = uri.partition(",")
     if not comma or not head.rstrip().lower().endswith(";base64"):
-        raise InvalidRequest(f"{field} is a data URI, but not one of base64.", hint=_HINT, field=field)
+        raise InvalidRequest(f"{field} is a data URI, but not base64-encoded.", hint=_HINT, field=field)
     return unquote(payload) if "%" in payload else payload
 
 
 def _too_large(field: str) -> PictureTooLarge:
     return PictureTooLarge(
         f"{field} holds more than 10 MB ({MAX_BYTES} bytes).",
-        hint="Send a smaller picture; 2048 px a side is all that is used.",
+        hint="Send a smaller picture; 2048 px per side is enough.",
         field=field,
     )

@@ -63,7 +63,7 @@ def decode(data: bytes) -> Picture:
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(
             f"The picture holds {len(data)} bytes; 10 MB ({MAX_BYTES} bytes) is the limit.",
-            hint=f"Send a smaller picture; {MAX_SIDE} px a side is all that is used.",
+            hint=f"Send a smaller picture; {MAX_SIDE} px per side is enough.",
         )
     _refuse_foreign(data)
     # Pillow's WebP decoder allocates its canvas on opening, and its own limits begin with a warning to everybody.
@@ -181,7 +181,7 @@ def _refuse_many_pixels(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PictureUnreadable(
             f"The picture has {width} × {height} pixels; {MAX_PIXELS // 10**6} million is the limit.",
-            hint=f"Send a smaller picture; {MAX_SIDE} px a side is all that is used.",
+            hint=f"Send a smaller picture; {MAX_SIDE} px per side is enough.",
         )
 
 

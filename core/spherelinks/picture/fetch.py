@@ -115,7 +115,7 @@ def fetch(url: str, *, guard: Guard | None = None, seconds: float = DEADLINE) ->
                     return answer
                 target = parse(answer, guard, base=target)
     except httpcore2.TimeoutException as error:
-        raise _unreachable(f"{target.host} did not deliver the picture within {seconds:g} s") from error
+        raise _unreachable(f"{target.host} did not send the picture within {seconds:g} s") from error
     except (httpcore2.NetworkError, httpcore2.ProtocolError, ssl.SSLError) as error:
         raise _unreachable(f"{target.host} could not be read: {error or type(error).__name__}") from error
     raise _unreachable(f"more than {MAX_REDIRECTS} redirects, the last one to {target.host}")
@@ -133,7 +133,7 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
         if response.status != 200:
             raise _unreachable(f"{target.host} answered with HTTP status {response.status}")
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            raise _unreachable(f"{target.host} sent the picture compressed, unasked")
+            raise _unreachable(f"{target.host} sent the picture with a content encoding that was not requested")
         if (length := headers.get(b"content-length", b"")).isdigit() and int(length) > MAX_BYTES:
             raise _too_large()
         body = bytearray()
@@ -142,7 +142,7 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
             if len(body) > MAX_BYTES:
                 raise _too_large()
     if not body:
-        raise _unreachable(f"{target.host} answered with nothing")
+        raise _unreachable(f"{target.host} sent an empty answer")
     return bytes(body)
 
 
@@ -160,12 +160,12 @@ def parse(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.URL
     if url.scheme not in ("http", "https"):
         raise _unreachable(f"'{url.scheme}:' is not http or https" if url.scheme else "it does not start with http")
     if not url.host:
-        raise _unreachable("the address names no host")
+        raise _unreachable("the address has no host")
     if url.userinfo:
         raise _unreachable("the address holds a user name or password")
     port = url.port or (443 if url.scheme == "https" else 80)
     if port not in guard.ports:
-        raise _unreachable(f"port {port} is not among those allowed ({', '.join(map(str, sorted(guard.ports)))})")
+        raise _unreachable(f"port {port} is not allowed (allowed: {', '.join(map(str, sorted(guard.ports)))})")
     return url
 
 
@@ -272,6 +272,6 @@ def _unreachable(reason: str) -> PictureUnreachable:
 def _too_large() -> PictureTooLarge:
     return PictureTooLarge(
         f"{FIELD} leads to more than 10 MB ({MAX_BYTES} bytes).",
-        hint=f"Use a smaller picture; {MAX_SIDE} px a side is all that is used.",
+        hint=f"Use a smaller picture; {MAX_SIDE} px per side is enough.",
         field=FIELD,
     )

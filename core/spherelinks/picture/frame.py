@@ -70,7 +70,7 @@ def _square(matte: Floats) -> tuple[int, int, int]:
     solid = matte > 0.5
     rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
     if not len(rows):
-        raise NoObject("The picture shows no object.", hint="Use a picture of one object before a plain ground.")
+        raise NoObject("The picture shows no object.", hint="Use a picture of one object on a plain background.")
     low = np.array([columns[0], rows[0]])
     high = np.array([columns[-1], rows[-1]]) + 1
     side = max(1, round(float((high - low).max()) / FILL))

@@ -1,4 +1,4 @@
-"""The foreground of a picture: its own alpha where that is a real one, else whatever stands out from the ground."""
+"""The foreground of a picture: its own alpha channel if that is meaningful, else what differs from the background."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MOST = 0.7  # share of the picture beyond which what the network says is no obj
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
 
-_ADVICE = "Use a picture of one object, whole, before a plain ground, or one with a transparent background."
+_ADVICE = "Use a picture of one whole object on a plain or transparent background."
 
 
 def matte(picture: Picture) -> Floats:
@@ -53,7 +53,7 @@ def matte(picture: Picture) -> Floats:
             raise NoObject("The picture is transparent everywhere.", hint=_ADVICE)
         if float((picture.alpha < _TRANSPARENT).mean()) >= _MIN_TRANSPARENT:
             if opaque < _MIN_OPAQUE:
-                raise NoObject("The picture is transparent but for specks.", hint=_ADVICE)
+                raise NoObject("The picture is transparent except for specks.", hint=_ADVICE)
             return np.asarray(picture.alpha / np.float32(255), np.float32)
     return _stands_out(picture.rgb)
 
@@ -62,8 +62,8 @@ def _stands_out(rgb: Bytes) -> Floats:
     height, width = rgb.shape[:2]
     if min(height, width) < _MIN_SIDE:
         raise NoObject(
-            f"The picture has {width} × {height} pixels: too few to tell an object from its ground.",
-            hint=f"Send at least {_MIN_SIDE} pixels a side; 512 and more give a good texture.",
+            f"The picture has {width} × {height} pixels: too few to separate an object from its background.",
+            hint=f"Send at least {_MIN_SIDE} pixels per side; 512 or more give a good texture.",
         )
     small = _lab(_shrunk(rgb, _WORK))
     model = background.fit(small)
@@ -79,9 +79,9 @@ def _stands_out(rgb: Bytes) -> Floats:
     found[top:bottom, left:right] = _refined(crop, coarse)
     share = float((found > 0.5).mean())
     if share < _MIN_FOUND:
-        raise NoObject("The picture shows only specks before its ground.", hint=f"{_ADVICE} Come closer, or crop.")
+        raise NoObject("The picture shows only specks on its background.", hint=f"{_ADVICE} Move closer, or crop.")
     if _is_cropped(found):
-        raise NoObject("No ground can be seen along the picture's edges.", hint=_ADVICE)
+        raise NoObject("No background is visible along the picture's edges.", hint=_ADVICE)
     return found
 
 
@@ -114,7 +114,7 @@ def _surroundings(distance: Floats, shadow: background.Mask, width: int, height:
     labels, stats = _parts(_opened((distance > _FAR) & ~shadow))
     kept = stats[np.unique(labels[labels > 0])]
     if not len(kept):
-        raise NoObject("Nothing in the picture stands out from its ground.", hint=_ADVICE)
+        raise NoObject("Nothing in the picture can be separated from its background.", hint=_ADVICE)
     scale = np.array([width / distance.shape[1], height / distance.shape[0]])
     low = kept[:, :2].min(axis=0) * scale
     high = (kept[:, :2] + kept[:, 2:4]).max(axis=0) * scale
@@ -131,7 +131,7 @@ def _grab_cut(rgb: Bytes, distance: Floats, shadow: background.Mask) -> Bytes:
     state[distance < _NEAR] = cv2.GC_BGD
     state[(distance > _SURE) & ~shadow] = cv2.GC_FGD
     if not likely.any() or not (state == cv2.GC_BGD).any():
-        raise NoObject("Nothing in the picture stands out from its ground.", hint=_ADVICE)
+        raise NoObject("Nothing in the picture can be separated from its background.", hint=_ADVICE)
     return _cut(rgb, state)
 
 

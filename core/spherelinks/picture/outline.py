@@ -1,4 +1,4 @@
-"""Where the object of a picture is, by our own network; for grounds that no model of the ground fits."""
+"""Where the object of a picture is, by our own network; for backgrounds that no simple model fits."""
 
 from __future__ import annotations
 

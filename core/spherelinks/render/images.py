@@ -24,7 +24,7 @@ BAND = 64
 
 
 def thumbnail(glb: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
-    """A PNG, size x size px with transparent ground, of one of our GLBs in three-quarter front view.
+    """A PNG, size x size px with transparent background, of one of our GLBs in three-quarter front view.
 
     Raises InvalidRequest for a file that is not one of ours.
     """
@@ -38,7 +38,7 @@ def portrait(mesh: Mesh, size: int = THUMBNAIL_SIZE) -> bytes:
 
 
 def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> bytes:
-    """An animated WebP, size x size px with transparent ground, of one of our GLBs turning once, without end.
+    """An animated WebP, size x size px with transparent background, of one of our GLBs turning once, without end.
 
     It begins with the thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
     """

@@ -45,7 +45,7 @@ _ALL = (errors.InvalidKey, errors.MissingScope, errors.RateLimited, errors.Servi
     responses={HTTPStatus.OK: Credits, **answers(*_ALL)},
 )
 def credits() -> Response:
-    """What may be spent, what is set aside, and when the next credits come."""
+    """What is available, what is held, and when the next credits are added."""
     who = _reader()
     with transaction(services().engine) as session:
         return answer(_credits(ledger.buckets(session, who.account_id)))
@@ -59,7 +59,7 @@ def credits() -> Response:
     responses={HTTPStatus.OK: LedgerPage, **answers(errors.InvalidRequest, *_ALL)},
 )
 def list_entries(query: LedgerQuery) -> Response:
-    """A page of the ledger; `nextCursor`, given as `cursor`, gets the next one."""
+    """A page of the ledger; pass `nextCursor` as `cursor` to get the next one."""
     who = _reader()
     with transaction(services().engine) as session:
         found = ledger.entries(session, who.account_id, before=query.cursor, limit=query.limit + 1)
@@ -90,7 +90,7 @@ def list_entries(query: LedgerQuery) -> Response:
     },
 )
 def checkout(body: CheckoutRequest) -> Response:
-    """The address of a page to pay on, where this installation sells credits. Needs the scope `manage`. Bought credits
+    """The URL of a payment page, if this installation sells credits. Needs the scope `manage`. Bought credits
     do not expire.
     """
     who, parts = access.principal(), services()
@@ -102,12 +102,12 @@ def checkout(body: CheckoutRequest) -> Response:
 @api.get(
     "/account",
     tags=[TAG],
-    summary="Whose key this is, and what it may do",
+    summary="The key's account, and what the key may do",
     operation_id="account",
     responses={HTTPStatus.OK: Account, **answers(errors.InvalidKey, errors.RateLimited, errors.ServiceError)},
 )
 def account() -> Response:
-    """For a test of the connection: account, plan, credits, and the key's own limits. Needs no scope."""
+    """Account, plan, credits and the key's own limits; good for testing the connection. Needs no scope."""
     who = access.principal()
     with transaction(services().engine) as session:
         owner, plan = accounts.get(session, who.account_id), plans.of(session, who.account_id)
@@ -139,7 +139,7 @@ def account() -> Response:
 @api.get(
     "/generators",
     tags=[TAG],
-    summary="What can be asked for here",
+    summary="The installed generators",
     operation_id="generators",
     responses={HTTPStatus.OK: Generators, **answers(*_ALL)},
 )

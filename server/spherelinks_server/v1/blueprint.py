@@ -74,7 +74,7 @@ def _check_json() -> None:
     rest = _beside_pictures(request.get_data())
     if rest > MAX_REST:
         raise errors.InvalidRequest(
-            f"The body has {rest} bytes apart from imageBase64 and imageUrl, and {MAX_REST} are read.",
+            f"The body has {rest} bytes apart from imageBase64 and imageUrl; the limit is {MAX_REST}.",
             hint="Send the picture as imageBase64 or imageUrl, and nothing else that is large.",
         )
     try:

@@ -30,18 +30,18 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])")
 _GLB = {assets.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 _TEXT = {"schema": {"type": "string"}}
 _FILE_HEADERS = {
-    "ETag": {"description": "Changes when the bytes do.", **_TEXT},
-    "Content-Disposition": {"description": "A file name to save it under.", **_TEXT},
+    "ETag": {"description": "Changes whenever the bytes do.", **_TEXT},
+    "Content-Disposition": {"description": "A suggested file name.", **_TEXT},
 }
 _ACCEPTED_HEADERS = {
-    "Location": {"description": "Where the job's status is.", **_TEXT},
-    "Retry-After": {"description": "Seconds to wait before asking.", "schema": {"type": "integer"}},
-    "Idempotent-Replayed": {"description": "`true` where this repeats an earlier answer.", **_TEXT},
+    "Location": {"description": "The URL of the job's status.", **_TEXT},
+    "Retry-After": {"description": "Seconds to wait before polling.", "schema": {"type": "integer"}},
+    "Idempotent-Replayed": {"description": "`true` if this repeats an earlier answer.", **_TEXT},
 }
 
 FILE_ANSWERS: dict[Any, Any] = {
-    HTTPStatus.PARTIAL_CONTENT: {"description": "The range of bytes that was asked for.", "content": _GLB},
-    HTTPStatus.NOT_MODIFIED: {"description": "The client has it: If-None-Match holds its ETag."},
+    HTTPStatus.PARTIAL_CONTENT: {"description": "The requested range of bytes.", "content": _GLB},
+    HTTPStatus.NOT_MODIFIED: {"description": "The client already has it: If-None-Match holds its ETag."},
     HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE: http_answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE),
     **answers(
         errors.InvalidKey,
@@ -65,7 +65,7 @@ FILE_ANSWERS: dict[Any, Any] = {
     operation_id="generate",
     responses={
         HTTPStatus.OK: {
-            "description": "With `Prefer: wait`: the GLB, made in time.",
+            "description": "With `Prefer: wait`: the GLB, if it was ready in time.",
             "content": _GLB,
             "headers": {**_FILE_HEADERS, "X-Job-Id": {"description": "The job's id.", **_TEXT}},
         },
@@ -102,7 +102,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
 
     With the header `Idempotency-Key` the request can be repeated without a second job or charge. With `Prefer: wait=30`
     the answer waits for the asset and is the GLB itself (200), or the job's error if it fails (502); if it takes
-    longer, the answer is 202 as ever.
+    longer, the answer is 202, as without the header.
     """
     parts = services()
     who = access.principal()
@@ -153,7 +153,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
 @api.get(
     "/status/<jobId>",
     tags=[TAG],
-    summary="How far a job is",
+    summary="A job's progress",
     operation_id="status",
     responses={
         HTTPStatus.OK: JobStatus,
@@ -168,9 +168,9 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     },
 )
 def status(path: JobPath, query: StatusQuery) -> Response:
-    """PROCESSING until it is COMPLETED or FAILED; the further fields say more.
+    """PROCESSING until it is COMPLETED or FAILED; the other fields give details.
 
-    With `wait` the answer comes when the job has ended, or after so many seconds.
+    With `wait`, returns when the job has ended, or after that many seconds.
     """
     parts = services()
     digest = access.digest()

@@ -22,7 +22,7 @@ from spherelinks_server.v1.blueprint import answer, api, described, encode
 from spherelinks_server.v1.generation import FILE_ANSWERS, send
 from spherelinks_server.v1.models import FilePath, Job, JobPage, JobPath, JobsQuery
 
-TAG = Tag(name="Jobs", description="What was asked for, how far it is, and its files.")
+TAG = Tag(name="Jobs", description="The request, its progress and its files.")
 
 _ONE = (errors.InvalidKey, errors.MissingScope, errors.UnknownJob, errors.RateLimited, errors.ServiceError)
 _MEDIA_TYPES = sorted(
@@ -44,7 +44,7 @@ _ANY_FILE = {media_type: {"schema": {"type": "string", "format": "binary"}} for 
     },
 )
 def list_jobs(query: JobsQuery) -> Response:
-    """A page of jobs; `nextCursor`, given as `cursor`, gets the next one. New jobs do not shift the pages."""
+    """A page of jobs; pass `nextCursor` as `cursor` to get the next one. New jobs do not shift the pages."""
     who = access.principal()
     who.require("read")
     page = jobs.page(
@@ -61,12 +61,12 @@ def list_jobs(query: JobsQuery) -> Response:
 @api.get(
     "/jobs/<jobId>",
     tags=[TAG],
-    summary="All that is known of a job",
+    summary="Everything about a job",
     operation_id="job",
     responses={HTTPStatus.OK: Job, **answers(*_ONE)},
 )
 def job(path: JobPath) -> Response:
-    """Its status, with what was asked for, when, and where its files are."""
+    """Its status, with the options, the times and the paths of its files."""
     return answer(views.whole(_read(path)))
 
 
@@ -81,7 +81,7 @@ def job(path: JobPath) -> Response:
     },
 )
 def delete_job(path: JobPath) -> Response:
-    """While it waits or runs, the job is cancelled and its credit given back: it then reads FAILED with the code
+    """While it waits or runs, the job is cancelled and its credit returned: its status is then FAILED with the code
     `cancelled`, and needs the scope `generate`. One that has ended is deleted with its picture and its files, and is
     unknown from then on; this needs the scope `manage`.
     """
@@ -102,7 +102,7 @@ def delete_job(path: JobPath) -> Response:
         HTTPStatus.OK: {"description": "The whole file.", "content": _ANY_FILE},
         **FILE_ANSWERS,
         **answers(errors.UnknownJob, errors.UnknownFile),
-        HTTPStatus.PARTIAL_CONTENT: {"description": "The range of bytes that was asked for.", "content": _ANY_FILE},
+        HTTPStatus.PARTIAL_CONTENT: {"description": "The requested range of bytes.", "content": _ANY_FILE},
     },
 )
 def file(path: FilePath) -> Response:
@@ -115,7 +115,7 @@ def file(path: FilePath) -> Response:
 @api.get(
     "/jobs/<jobId>/events",
     tags=[TAG],
-    summary="Follow a job as it goes",
+    summary="Stream a job's status",
     operation_id="events",
     responses={
         HTTPStatus.OK: {
@@ -127,7 +127,7 @@ def file(path: FilePath) -> Response:
     },
 )
 def events(path: JobPath) -> Response:
-    """The job's status at every change, without asking again. Where too many follow, the answer is 429: poll then."""
+    """The job's status now and at every change. With too many streams open, the answer is 429: poll instead."""
     parts = services()
     digest = access.digest()
     changes = parts.waiters.changes(digest, lambda: jobs.read(parts.engine, digest, path.job_id))

@@ -29,27 +29,27 @@ class _Camel(BaseModel):
 
 
 class Output(_Camel):
-    """Where else the asset is sent."""
+    """Where else to send the asset."""
 
     model_config = ConfigDict(strict=True)
 
     put_url: str = Field(
         min_length=1,
         max_length=8192,
-        description="Address that takes the GLB by PUT, such as a presigned one of your bucket; public, http or https.",
+        description="Public http or https URL that accepts the GLB by PUT, such as a presigned URL of your bucket.",
         examples=["https://bucket.example/mug.glb?signature=…"],
     )
 
 
 class GenerateRequest(_Camel):
-    """A picture, by address or by value, and what to make of it. Exactly one of the two picture fields."""
+    """A picture, by URL or inline, and the options. Give exactly one of the two picture fields."""
 
     model_config = ConfigDict(strict=True, json_schema_extra=_without_defaults)
 
     image_url: str = Field(
         default="",
         min_length=1,
-        description="Address of a JPEG, PNG or WebP picture of at most 10 MB, http or https; or a data URI.",
+        description="http or https URL of a JPEG, PNG or WebP picture of at most 10 MB; or a data URI.",
         examples=["https://example.com/mug.jpg"],
     )
     image_base64: str = Field(
@@ -60,8 +60,9 @@ class GenerateRequest(_Camel):
     options: Options = Field(default_factory=Options)
     cache: Literal["use", "bypass"] = Field(
         default="use",
-        description="Whether the asset that the same request of this account has made before will do: it costs nothing "
-        "and is there at once. With `bypass` it is made anew.",
+        description="`use` returns the asset of an identical earlier request of this account, at once and free "
+        "of charge; "
+        "`bypass` makes it anew.",
     )
 
     output: Output | SkipJsonSchema[None] = Field(default=None)
@@ -100,20 +101,22 @@ class GenerateHeaders(_Parameters):
     prefer: str | None = Field(
         default=None,
         alias="Prefer",
-        description="`wait=30` waits for the asset, up to so many seconds (60 at most), and answers with the GLB.",
+        description="`wait=30` waits up to that many seconds (60 at most) for the asset, and returns the GLB.",
     )
 
 
 class JobAccepted(_Camel):
-    """The job is stored and will end, one way or the other; one credit is held for it."""
+    """The job is stored and will complete or fail; one credit is held for it."""
 
     job_id: str = Field(pattern=JOB_ID, examples=[_EXAMPLE_JOB])
     status: Literal["PROCESSING", "COMPLETED"] = Field(
-        description="COMPLETED at once where the account has had the same asset made before, and for sandbox keys."
+        description="COMPLETED at once if the account has had the same asset made before, and for sandbox keys."
     )
     message: str = Field(examples=["Generation started."])
-    cache: Literal["hit", "miss"] = Field(description="hit: the asset of an earlier job of this account, for nothing.")
-    credits_charged: int = Field(ge=0, description="So far: 0. One credit is held unless the job has completed.")
+    cache: Literal["hit", "miss"] = Field(
+        description="hit: the asset of an earlier job of this account, free of charge."
+    )
+    credits_charged: int = Field(ge=0, description="0 so far. One credit is held unless the job has completed.")
 
 
 class Problem(_Camel):
@@ -129,37 +132,37 @@ class OutputState(_Camel):
 
 
 class JobStatus(_Camel):
-    """Where a job stands."""
+    """A job's status."""
 
     job_id: str = Field(pattern=JOB_ID, examples=[_EXAMPLE_JOB])
     status: Literal["PROCESSING", "COMPLETED", "FAILED"]
     progress: int = Field(ge=0, le=100, description="Per cent.")
-    description: str = Field(description="The state in words, for people.")
-    stage: str = Field(description="queued, the step at work, completed or failed.", examples=["generator"])
+    description: str = Field(description="The state in words.")
+    stage: str = Field(description="queued, the current step, completed or failed.", examples=["generator"])
     queue_position: int | None = Field(description="1 for the next to start; null once it has begun.")
-    eta_seconds: int | None = Field(
-        description="Seconds that are left, estimated; null where there is no ground for it."
-    )
+    eta_seconds: int | None = Field(description="Estimated seconds left; null if unknown.")
     error: Problem | None = Field(description="Why it failed; null unless it did.")
-    report: dict[str, Any] | None = Field(description="What was made and how; null until it is.")
+    report: dict[str, Any] | None = Field(description="What was made and how; null until the job completes.")
     credits_charged: int = Field(ge=0, description="Credits captured for this job; a failed one costs none.")
     expires_at: datetime | None = Field(
-        description="When the job's files are deleted; null: they are kept, or the job has not ended."
+        description="When the job's files are deleted; null if they are kept or the job has not ended."
     )
-    cache: Literal["hit", "miss"] = Field(description="hit: the asset is that of an earlier job, and cost nothing.")
-    sandbox: bool = Field(description="Asked for with a sandbox key: the asset is a sample.")
-    output: OutputState | None = Field(description="How far the asset is on its way to `output.putUrl`; null: nowhere.")
+    cache: Literal["hit", "miss"] = Field(description="hit: the asset is an earlier job's, and cost nothing.")
+    sandbox: bool = Field(description="Requested with a sandbox key: the asset is a sample.")
+    output: OutputState | None = Field(
+        description="State of the delivery to `output.putUrl`; null if none was requested."
+    )
 
 
 class Job(JobStatus):
-    """A job with what was asked for, when, and where its files are."""
+    """A job with its options, its times and the paths of its files."""
 
-    options: dict[str, Any] = Field(description="All options, also those that were left out.")
+    options: dict[str, Any] = Field(description="All options, including those that were left out.")
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     files: dict[str, str] = Field(
-        description="Paths of the files that can be had now, by kind.",
+        description="Paths of the available files, by kind.",
         examples=[{"glb": f"/v1/jobs/{_EXAMPLE_JOB}/files/glb"}],
     )
 
@@ -168,18 +171,18 @@ class JobPage(_Camel):
     """Some jobs, newest first."""
 
     jobs: list[Job]
-    next_cursor: str | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page, which is older; null if there is none.")
 
 
 class JobsQuery(_Parameters):
     status: Literal["PROCESSING", "COMPLETED", "FAILED"] | None = Field(default=None, description="Only those.")
-    cursor: str | None = Field(default=None, pattern=JOB_ID, description="`nextCursor` of the page before.")
-    limit: int = Field(default=20, ge=1, le=100, description="Jobs a page.")
+    cursor: str | None = Field(default=None, pattern=JOB_ID, description="`nextCursor` of the previous page.")
+    limit: int = Field(default=20, ge=1, le=100, description="Jobs per page.")
 
 
 class StatusQuery(_Parameters):
     wait: int = Field(
-        default=0, ge=0, le=60, description="Seconds to wait for the job's end before the answer; fewer if many wait."
+        default=0, ge=0, le=60, description="Seconds to wait for the job to end; fewer if many clients wait."
     )
 
 
@@ -194,24 +197,24 @@ class Deleted(_Camel):
 class Credits(_Camel):
     """The account's credits. Those of the month are spent first."""
 
-    available: int = Field(ge=0, description="May be spent: `monthly` and `lasting`.")
+    available: int = Field(ge=0, description="Available to spend: `monthly` plus `lasting`.")
     held: int = Field(ge=0, description="Set aside for jobs that have not ended.")
-    monthly: int = Field(ge=0, description="Of this month, gone at `monthlyUntil`.")
+    monthly: int = Field(ge=0, description="This month's credits, which expire at `monthlyUntil`.")
     lasting: int = Field(ge=0, description="Granted or bought; they do not expire.")
     monthly_until: datetime
     next_monthly: int = Field(ge=0, description="How many the plan adds at `monthlyUntil`.")
 
 
 class CheckoutRequest(_Camel):
-    """What shall be bought."""
+    """The purchase."""
 
     model_config = ConfigDict(strict=True)
 
-    credits: int = Field(description="One of the packs that are sold.", examples=[100])
+    credits: int = Field(description="One of the packs on sale.", examples=[100])
 
 
 class Checkout(_Camel):
-    url: str = Field(description="A page of Stripe's on which to pay; the credits come when it is paid.")
+    url: str = Field(description="Stripe's payment page; the credits are added once it is paid.")
 
 
 class LedgerEntry(_Camel):
@@ -221,7 +224,7 @@ class LedgerEntry(_Camel):
     kind: Literal["grant", "hold", "capture", "release", "expire"]
     available: int = Field(description="Change of the credits that may be spent.")
     held: int = Field(description="Change of those set aside.")
-    monthly: int = Field(description="So much of `available` are credits of a month.")
+    monthly: int = Field(description="The part of `available` that is monthly credits.")
     job_id: str | None
     reason: str | None
     created_at: datetime
@@ -231,23 +234,23 @@ class LedgerPage(_Camel):
     """Some entries, newest first."""
 
     entries: list[LedgerEntry]
-    next_cursor: int | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
+    next_cursor: int | None = Field(description="The `cursor` of the next page, which is older; null if there is none.")
 
 
 class LedgerQuery(_Parameters):
-    cursor: int | None = Field(default=None, ge=1, le=2**63 - 1, description="`nextCursor` of the page before.")
-    limit: int = Field(default=50, ge=1, le=200, description="Entries a page.")
+    cursor: int | None = Field(default=None, ge=1, le=2**63 - 1, description="`nextCursor` of the previous page.")
+    limit: int = Field(default=50, ge=1, le=200, description="Entries per page.")
 
 
 class PlanTerms(_Camel):
-    """What the account's plan gives; null is without limit."""
+    """What the account's plan grants; null means no limit."""
 
     name: str
     monthly_credits: int
-    requests_per_minute: int | None = Field(description="Of one key; null: as the server is set.")
-    concurrent_jobs: int | None = Field(description="In the queue or at work at a time; more wait in line.")
-    head_start_s: int = Field(description="Jobs are queued as if submitted so many seconds earlier.")
-    retention_days: int | None = Field(description="How long files are kept.")
+    requests_per_minute: int | None = Field(description="Requests per minute and key; null for the server's default.")
+    concurrent_jobs: int | None = Field(description="Jobs queued or running at a time; further ones wait.")
+    head_start_s: int = Field(description="Jobs are queued as if submitted this many seconds earlier.")
+    retention_days: int | None = Field(description="Days for which files are kept.")
 
 
 class KeyInUse(_Camel):
@@ -256,12 +259,12 @@ class KeyInUse(_Camel):
     id: str
     name: str
     scopes: list[str]
-    monthly_cap: int | None = Field(description="Credits that its jobs may cost a month; null: no cap.")
+    monthly_cap: int | None = Field(description="Credits that its jobs may cost per month; null for no cap.")
     sandbox: bool
 
 
 class Account(_Camel):
-    """Whose key this is, and what it may do."""
+    """The key's account, and what the key may do."""
 
     account_id: str
     name: str
@@ -275,13 +278,11 @@ class Generator(_Camel):
 
     name: str
     version: str | None = Field(description="null where it cannot be loaded.")
-    ready: bool = Field(description="It can be loaded where this server runs.")
-    default: bool = Field(description="Used where a request names none.")
+    ready: bool = Field(description="It can be loaded on this server.")
+    default: bool = Field(description="Used when a request names none.")
     problem: str | None = Field(description="Why it is not ready.")
-    options: dict[str, Any] = Field(
-        description="JSON Schema of the options that it takes: range, default and description of each."
-    )
-    ignores: list[str] = Field(description="Those of the options that make no difference to it.", examples=[["seed"]])
+    options: dict[str, Any] = Field(description="JSON Schema of its options: range, default and description of each.")
+    ignores: list[str] = Field(description="Options that have no effect on it.", examples=[["seed"]])
 
 
 class Preset(_Camel):
@@ -299,7 +300,7 @@ class Generators(_Camel):
 
 
 class WebhookRequest(_Camel):
-    """An address that is told when jobs end."""
+    """A URL that is notified when jobs end."""
 
     model_config = ConfigDict(strict=True)
 
@@ -312,17 +313,19 @@ class WebhookRequest(_Camel):
 
 
 class Webhook(_Camel):
-    """An address that is told when jobs end."""
+    """A URL that is notified when jobs end."""
 
     id: str = Field(examples=["wh_01kbkq5x8efk8a4v1y4mhrq2zd"])
     url: str
     events: list[str]
     created_at: datetime
-    previous_secret_until: datetime | None = Field(description="Until then, the secret before signs too.")
+    previous_secret_until: datetime | None = Field(
+        description="Until then, messages are also signed with the previous secret."
+    )
 
 
 class WebhookWithSecret(Webhook):
-    """A webhook with what verifies its messages."""
+    """A webhook with the secret that verifies its messages."""
 
     secret: str = Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
 
@@ -339,28 +342,28 @@ class Delivery(_Camel):
     job_id: str
     state: Literal["pending", "delivered", "failed"]
     attempts: int
-    answer: int | None = Field(description="HTTP status of the last try.")
-    problem: str | None = Field(description="What was wrong with the last try.")
+    answer: int | None = Field(description="HTTP status of the last attempt.")
+    problem: str | None = Field(description="What went wrong in the last attempt.")
     created_at: datetime
-    next_at: datetime | None = Field(description="When it is tried again; null: it is not.")
+    next_at: datetime | None = Field(description="When it is tried again; null if it is not.")
     ended_at: datetime | None
-    payload: str = Field(description="The body that is sent.")
+    payload: str = Field(description="The message's body.")
 
 
 class Deliveries(_Camel):
     """Some messages, newest first."""
 
     deliveries: list[Delivery]
-    next_cursor: str | None = Field(description="The `cursor` that gets the older ones; null: there are no more.")
+    next_cursor: str | None = Field(description="The `cursor` of the next page, which is older; null if there is none.")
 
 
 class DeliveriesQuery(_Parameters):
-    cursor: str | None = Field(default=None, max_length=64, description="`nextCursor` of the page before.")
-    limit: int = Field(default=50, ge=1, le=200, description="Messages a page.")
+    cursor: str | None = Field(default=None, max_length=64, description="`nextCursor` of the previous page.")
+    limit: int = Field(default=50, ge=1, le=200, description="Messages per page.")
 
 
 class WebhookPath(BaseModel):
-    webhook_id: str = Field(alias="webhookId", description="As POST /v1/webhooks answered it.")
+    webhook_id: str = Field(alias="webhookId", description="As returned by POST /v1/webhooks.")
 
 
 class DeliveryPath(WebhookPath):
@@ -381,7 +384,7 @@ class Error(_Camel):
 
 class JobPath(BaseModel):
     job_id: str = Field(
-        alias="jobId", description="As POST /v1/generate returned it.", json_schema_extra={"pattern": JOB_ID}
+        alias="jobId", description="As returned by POST /v1/generate.", json_schema_extra={"pattern": JOB_ID}
     )
 
 

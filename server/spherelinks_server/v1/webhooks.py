@@ -39,7 +39,7 @@ _ONE = (*_ALL, errors.UnknownWebhook)
     operation_id="create_webhook",
     responses={
         HTTPStatus.CREATED: {
-            **described("WebhookWithSecret", "It is told of every job that ends from now on."),
+            **described("WebhookWithSecret", "It is notified of every job that ends from now on."),
             "links": {
                 operation: {"operationId": operation, "parameters": {"webhookId": "$response.body#/id"}}
                 for operation in ("deliveries", "rotate_webhook", "delete_webhook")
@@ -80,7 +80,7 @@ def list_webhooks() -> Response:
     responses={HTTPStatus.NO_CONTENT: {"description": "It is gone, with its messages."}, **answers(*_ONE)},
 )
 def delete_webhook(path: WebhookPath) -> Response:
-    """Nothing more is sent to it, not even what was on its way."""
+    """Nothing more is sent to it, not even pending messages."""
     who = _manager()
     with transaction(services().engine) as session:
         webhooks.delete(session, who.account_id, path.webhook_id)
@@ -93,12 +93,14 @@ def delete_webhook(path: WebhookPath) -> Response:
     summary="Give a webhook a new secret",
     operation_id="rotate_webhook",
     responses={
-        HTTPStatus.OK: described("WebhookWithSecret", "The new secret. The one before signs too for 24 hours."),
+        HTTPStatus.OK: described(
+            "WebhookWithSecret", "The new secret. For 24 hours, messages are also signed with the previous one."
+        ),
         **answers(*_ONE),
     },
 )
 def rotate_webhook(path: WebhookPath) -> Response:
-    """For a day, messages carry a signature by each of the two secrets."""
+    """For 24 hours, messages carry one signature for each of the two secrets."""
     who = _manager()
     with transaction(services().engine) as session:
         webhook = webhooks.rotate(session, who.account_id, path.webhook_id)
@@ -113,7 +115,7 @@ def rotate_webhook(path: WebhookPath) -> Response:
     responses={HTTPStatus.OK: Deliveries, **answers(errors.InvalidRequest, *_ONE)},
 )
 def deliveries(path: WebhookPath, query: DeliveriesQuery) -> Response:
-    """A page of messages, newest first; `nextCursor`, given as `cursor`, gets the next one."""
+    """A page of messages, newest first; pass `nextCursor` as `cursor` to get the next one."""
     who = _manager()
     with transaction(services().engine) as session:
         found = webhooks.deliveries(
@@ -128,10 +130,10 @@ def deliveries(path: WebhookPath, query: DeliveriesQuery) -> Response:
     tags=[TAG],
     summary="Send a message once more",
     operation_id="redeliver",
-    responses={HTTPStatus.ACCEPTED: described("Delivery", "It is on its way again."), **answers(*_ONE)},
+    responses={HTTPStatus.ACCEPTED: described("Delivery", "It is queued for delivery again."), **answers(*_ONE)},
 )
 def redeliver(path: DeliveryPath) -> Response:
-    """The same body under the same id, tried as often as a new one."""
+    """The same body and id, retried as often as a new message."""
     who = _manager()
     with transaction(services().engine) as session:
         delivery = webhooks.redeliver(session, who.account_id, path.webhook_id, path.delivery_id)

@@ -88,7 +88,7 @@ def uv_range(meshes):
 
 
 def photograph(path):
-    """A Cycles render of the front in even white light, on transparent ground, so that colours are the texture's."""
+    """A Cycles render of the front in even white light on a transparent background: colours are the texture's."""
     scene = bpy.context.scene
     eye = bpy.data.objects.new("eye", bpy.data.cameras.new("eye"))
     eye.data.type, eye.data.ortho_scale = "ORTHO", 1.1

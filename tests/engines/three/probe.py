@@ -3,7 +3,7 @@
 python probe.py OUT_DIR GLB... [--viewer three|model_viewer] [--turns 0 90 180] [--rise 10] [--size 256]
 
 A turn is the camera's angle round the object: 0 looks at the front (+Z), 90 at the side (+X). The pictures, PNGs on
-transparent ground, go to OUT_DIR/<stem>-<turn>.png. Needs `npm ci` in this folder and Chromium on the PATH.
+transparent background, go to OUT_DIR/<stem>-<turn>.png. Needs `npm ci` in this folder and Chromium on the PATH.
 """
 
 from __future__ import annotations
