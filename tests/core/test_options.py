@@ -69,7 +69,7 @@ def test_faces_and_ratio_exclude_each_other(ratio):
     assert caught.value.field == "options.targetFaces"
     assert "500" in caught.value.message
     assert str(ratio) in caught.value.message
-    assert "Drop simplifyRatio" in caught.value.hint
+    assert "Remove simplifyRatio" in caught.value.hint
     assert Options(target_faces=None, simplify_ratio=ratio).simplify_ratio == ratio
 
 

@@ -121,7 +121,7 @@ def test_a_link_ends_with_time_and_with_a_new_password(engine: Engine) -> None:
 def test_an_address_is_taken_once(engine: Engine) -> None:
     with transaction(engine) as session:
         users.create(session, "ada@example.com")
-        with pytest.raises(InvalidRequest, match="has a user already"):
+        with pytest.raises(InvalidRequest, match="already belongs to a user"):
             users.create(session, "Ada@example.com")
         other = users.create(session, "bob@example.com")
         assert session.get(User, other.id) is not None
