@@ -79,7 +79,7 @@ def test_all_comes_back(engine: Engine, database_url, storage, client, empty_url
 def test_nothing_is_restored_over_an_installation(database_url, storage, tmp_path):
     backup(database_url, storage, tmp_path / "all.tar")
     before = contents(database_url)
-    with pytest.raises(ConfigurationError, match="already has .* tables"):
+    with pytest.raises(ConfigurationError, match=r"already has .* tables"):
         restore(database_url, storage, tmp_path / "all.tar")
     assert contents(database_url) == before
 
