@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,9 +27,11 @@ from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine, twins
+from spherelinks.options import Collider as ColliderKind
 from spherelinks.options import Measure, Options
 from spherelinks.pixels.padding import fill
 from spherelinks.render.images import portrait
+from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
 from spherelinks.shape import Camera, Frame, Progress, Shape, Surface, Volume
 from spherelinks.texture.bake import bake, look
 from spherelinks.texture.delight import delit
@@ -53,12 +55,12 @@ class Finished:
     """The asset.
 
     glb : its bytes; thumbnail : a PNG of it
-    report : what the user should know about it, JSON values under camelCase names
+    report : what was made; its timings are those of finishing's stages
     """
 
     glb: bytes
     thumbnail: bytes
-    report: dict[str, Any]
+    report: Report
 
 
 #: A point of the surface that lies further than this share of the longest side from what simplification made of it, and
@@ -220,37 +222,43 @@ def finish(
             thumbnail = picture.result()
 
     width, height, depth = (float(side) for side in np.ptp(positions, axis=0))
-    report = {
-        "generator": extras["generator"],
-        "faces": len(faces),
-        "facesExtracted": extracted,
-        "deviation": round(away.largest * pose.scale, 6),
-        "vertices": len(atlas.uv),
-        "bytes": len(glb),
-        "textureSize": options.texture_size,
-        "textures": {"baseColor": len(texture)}
-        | ({} if relief is None else {"normal": len(relief)})
-        | ({} if shade is None else {"occlusion": len(shade)}),
-        "dimensions": {"width": round(width, 6), "height": round(height, 6), "depth": round(depth, 6), "unit": "m"},
-        "watertight": topology.closed,
-        "manifold": topology.manifold,
-        "genus": topology.genus,
-        "parts": topology.parts,
-        "partsRemoved": removed.floaters + removed.hidden,
-        "lods": [{"faces": len(lod.faces), "vertices": len(lod.uv), "textureSize": len(lod.texture)} for lod in lods],
-        "collider": {
-            "kind": options.collider,
-            "bodies": len(colliders),
-            "faces": sum(len(each.faces) for each in colliders),
-            "vertices": sum(len(each.positions) for each in colliders),
-        }
-        if colliders
-        else None,
-        "checks": {"passed": True, "errors": []},
-        "timings": timings,
-        "warnings": warnings,
-    }
+    report = Report(
+        generator=Maker(name=generator.name, version=generator.version),
+        faces=len(faces),
+        faces_extracted=extracted,
+        deviation=round(away.largest * pose.scale, 6),
+        vertices=len(atlas.uv),
+        bytes=len(glb),
+        texture_size=options.texture_size,
+        textures=TextureSizes(
+            base_color=len(texture),
+            normal=None if relief is None else len(relief),
+            occlusion=None if shade is None else len(shade),
+        ),
+        dimensions=Extent(width=round(width, 6), height=round(height, 6), depth=round(depth, 6), unit="m"),
+        watertight=topology.closed,
+        manifold=topology.manifold,
+        genus=topology.genus,
+        parts=topology.parts,
+        parts_removed=removed.floaters + removed.hidden,
+        lods=[Level(faces=len(lod.faces), vertices=len(lod.uv), texture_size=len(lod.texture)) for lod in lods],
+        collider=_bodies(options.collider, colliders),
+        checks=Checks(passed=True, errors=[]),
+        timings=dict(timings),
+        warnings=warnings,
+    )
     return Finished(glb, thumbnail, report)
+
+
+def _bodies(kind: ColliderKind, colliders: Sequence[Collider]) -> ColliderReport | None:
+    if kind == "none" or not colliders:
+        return None
+    return ColliderReport(
+        kind=kind,
+        bodies=len(colliders),
+        faces=sum(len(each.faces) for each in colliders),
+        vertices=sum(len(each.positions) for each in colliders),
+    )
 
 
 def _size(options: Options) -> tuple[Measure, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from PIL import Image
 
 from spherelinks import finishing
 from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
+from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generators import registry
 from spherelinks.generators.base import Generator
@@ -23,6 +24,7 @@ from spherelinks.options import Options, OptionValues, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
+from spherelinks.report import Report
 from spherelinks.shape import Frame, Shape, Surface
 
 MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
@@ -47,19 +49,19 @@ class Asset:
 
     glb : the file's bytes, glTF 2.0 binary
     thumbnail : a PNG of it, 512 px, with a transparent background; :meth:`save` and ``convert`` make the other files
-    report : what was made and how, JSON-serialisable; docs/report.md names every field
+    report : what was made and how; also a mapping of JSON values. docs/report.md names every field
     name : of its node and mesh
     """
 
     glb: bytes
     thumbnail: bytes
-    report: dict[str, Any]
+    report: Report
     name: str = "asset"
 
     def __repr__(self) -> str:
-        size = self.report.get("dimensions", {})
-        sides = " × ".join(f"{size[side]:.2f}" for side in ("width", "height", "depth") if side in size)
-        return f"<Asset {self.name}: {self.report.get('faces', '?')} faces, {sides} m, {len(self.glb) / 1e6:.1f} MB>"
+        size = self.report.dimensions
+        sides = f"{size.width:.2f} × {size.height:.2f} × {size.depth:.2f} m"
+        return f"<Asset {self.name}: {self.report.faces} faces, {sides}, {len(self.glb) / 1e6:.1f} MB>"
 
     def _repr_png_(self) -> bytes:
         return self.thumbnail  # what a notebook shows
@@ -133,12 +135,12 @@ def generate(
             progress=clock.within,
         )
 
-    report = dict(finished.report)
-    if touches_border(alpha):
-        warning = "The object touches the picture's border: the part outside the picture cannot be modelled."
-        report["warnings"] = [warning, *report["warnings"]]
-    report["timings"] = clock.milliseconds | {"finishing": report["timings"]}
-    return Asset(finished.glb, finished.thumbnail, report, name)
+    first = (
+        ["The object touches the picture's border: the part outside the picture cannot be modelled."]
+        if touches_border(alpha)
+        else []
+    )
+    return _asset(finished, clock, name, first)
 
 
 def finish(
@@ -188,8 +190,16 @@ def finish(
             )
     except GeneratorFailed as error:
         raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
-    timings = clock.milliseconds | {"finishing": finished.report["timings"]}
-    return Asset(finished.glb, finished.thumbnail, finished.report | {"timings": timings}, name)
+    return _asset(finished, clock, name)
+
+
+def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = ()) -> Asset:
+    """What finishing made, with all stages' timings in the report, and these warnings before its own."""
+    told = {
+        "timings": clock.milliseconds | {"finishing": finished.report.timings},
+        "warnings": [*warnings, *finished.report.warnings],
+    }
+    return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
 
 class _Mesh:

@@ -76,7 +76,7 @@ def assert_sound(done: Finished) -> trimesh.Trimesh:
     assert done.report["manifold"]
     assert done.report["faces"] == len(mesh.faces)
     assert done.report["bytes"] == len(done.glb)
-    json.dumps(done.report)
+    json.dumps(dict(done.report))
     return mesh
 
 

@@ -1,8 +1,6 @@
 """The library's front door: every kind of picture in, the same kind of asset out."""
 
 import io
-import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -135,11 +133,6 @@ def test_the_report_tells_what_was_made(asset):
     assert report["watertight"] is True
     assert set(report["timings"]) == set(STAGES)
     assert any("diffusionSteps" in warning for warning in report["warnings"])
-
-
-def test_the_documentation_names_every_field_of_the_report(asset):
-    page = (Path(__file__).resolve().parents[2] / "docs/report.md").read_text()
-    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(asset.report)
 
 
 def test_an_object_cut_by_the_border_is_said(array):

@@ -144,10 +144,10 @@ def _deliver(asset: Asset, output: Path, *, as_json: bool) -> None:
     asset.save(output)
     report = asset.report
     if as_json:
-        print(json.dumps({"path": str(output), "report": report}))
+        print(json.dumps({"path": str(output), "report": dict(report)}))
         return
-    print(f"{output}: {report['faces']} faces, {report['textureSize']} px texture, {_megabytes(output)}")
-    for warning in report["warnings"]:
+    print(f"{output}: {report.faces} faces, {report.texture_size} px texture, {_megabytes(output)}")
+    for warning in report.warnings:
         print(f"note: {warning}", file=sys.stderr)
 
 

@@ -73,7 +73,7 @@ def _answer(
         message = f"The pipeline broke unexpectedly ({type(error).__name__})."
         hint = "The server's log has the details; please report them."
         return {"type": "failed", "code": GeneratorFailed.code, "message": message, "hint": hint}, b""
-    return {"type": "done", "report": asset.report, "glb": len(asset.glb)}, asset.glb + asset.thumbnail
+    return {"type": "done", "report": dict(asset.report), "glb": len(asset.glb)}, asset.glb + asset.thumbnail
 
 
 def _limit_memory(mebibytes: int) -> None:

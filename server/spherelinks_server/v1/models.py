@@ -12,6 +12,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from spherelinks.jobs import files
 from spherelinks.options import Options
+from spherelinks.report import Report
 
 JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
@@ -142,7 +143,7 @@ class JobStatus(_Camel):
     queue_position: int | None = Field(description="1 for the next to start; null once it has begun.")
     eta_seconds: int | None = Field(description="Estimated seconds left; null if unknown.")
     error: Problem | None = Field(description="Why it failed; null unless it did.")
-    report: dict[str, Any] | None = Field(description="What was made and how; null until the job completes.")
+    report: Report | None = Field(description="What was made and how; null until the job completes.")
     credits_charged: int = Field(ge=0, description="Credits captured for this job; a failed one costs none.")
     expires_at: datetime | None = Field(
         description="When the job's files are deleted; null if they are kept or the job has not ended."
