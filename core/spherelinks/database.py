@@ -6,6 +6,7 @@ indexes, checks) is written there.
 
 from __future__ import annotations
 
+import re
 import select
 import time
 from collections.abc import Iterator, Sequence
@@ -387,8 +388,14 @@ def _is_passing(error: psycopg.OperationalError) -> bool:
 
 
 def _is_refused(error: psycopg.OperationalError) -> bool:
-    """Whether the server has seen user and password, and has turned them or the database's name away."""
-    return error.sqlstate is None and error.pgconn is not None and error.pgconn.used_password
+    """Whether the server has seen user and password, and has turned them or the database's name away.
+
+    It also looks at its limits on connections only then; those pass, and are known by their words alone, which no
+    translation of the server's keeps. Read so, a refusal in another language is told at once, too.
+    """
+    if error.sqlstate is not None or error.pgconn is None or not error.pgconn.used_password:
+        return False
+    return re.search(rb"too many connections|connection slots|too many clients", error.pgconn.error_message) is None
 
 
 def _check_alive(connection: psycopg.Connection[Any], record: object, proxy: object) -> None:

@@ -169,6 +169,21 @@ def test_a_refused_connection_is_not_waited_out(postgres, monkeypatch, wrong):
     assert len(tried) == 1
 
 
+def test_a_role_with_no_connection_left_is_waited_for(postgres, empty_url, monkeypatch):
+    """The server counts connections after it has taken the password: that is no wrong password."""
+    monkeypatch.setattr(database, "PATIENCE_S", 20)
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        admin.execute("CREATE ROLE narrow LOGIN PASSWORD 'narrow' CONNECTION LIMIT 0")
+        engine = connect(make_url(empty_url).set(username="narrow", password="narrow").render_as_string(False))
+        try:
+            threading.Timer(1, admin.execute, ["ALTER ROLE narrow CONNECTION LIMIT 5"]).start()
+            with transaction(engine) as session:
+                assert session.scalar(text("SELECT 1")) == 1
+        finally:
+            engine.dispose()
+            admin.execute("DROP ROLE narrow")
+
+
 def test_a_database_of_ones_own_is_used_as_it_is(tmp_path, database_url):
     with opened(Settings(home=tmp_path, database_url=database_url)) as url:
         assert url == database_url

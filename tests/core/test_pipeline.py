@@ -104,7 +104,7 @@ def test_a_stand_in_is_used_and_reported(array, broken):
     seen = []
     report = generate(array, Options(texture_size=512, generator="backed"), lambda _, done: seen.append(done)).report
     assert report["generator"]["name"] == "inflate"
-    assert report["warnings"][0] == "backed failed and inflate stood in: no shape came out."
+    assert report["warnings"][0] == "backed failed and inflate was used instead: no shape came out."
     assert seen == sorted(seen)
 
 
