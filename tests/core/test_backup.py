@@ -126,7 +126,7 @@ def whole(database_url, storage, tmp_path) -> bytes:
 def test_a_backup_that_was_cut_is_refused_and_writes_nothing(whole, share, empty_url, elsewhere, tmp_path):
     for cut in (int(len(whole) * share), int(len(whole) * share) // 512 * 512):
         (tmp_path / "cut.tar").write_bytes(whole[:cut])
-        with pytest.raises(ConfigurationError, match=r"damaged|no backup"):
+        with pytest.raises(ConfigurationError, match=r"damaged|not a SphereLinks backup"):
             restore(empty_url, elsewhere, tmp_path / "cut.tar")
     assert files(elsewhere) == {}
     assert contents(empty_url) == {}
@@ -172,7 +172,7 @@ def test_a_backup_can_be_verified_without_an_installation(whole, tmp_path):
 
 def test_a_file_that_is_no_tar_is_refused(empty_url, elsewhere, tmp_path):
     (tmp_path / "odd.tar").write_bytes(b"glTF" * 1000)
-    with pytest.raises(ConfigurationError, match="no backup"):
+    with pytest.raises(ConfigurationError, match="not a SphereLinks backup"):
         restore(empty_url, elsewhere, tmp_path / "odd.tar")
     with pytest.raises(ConfigurationError, match="cannot be read"):
         restore(empty_url, elsewhere, tmp_path / "missing.tar")

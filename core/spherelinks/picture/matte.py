@@ -33,7 +33,7 @@ _MOST = 0.7  # share of the picture beyond which what the network says is no obj
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
 
-_ADVICE = "Use a picture of one whole object on a plain or transparent background."
+_ADVICE = "Use a picture of one object, shown whole, on a plain or transparent background."
 
 
 def matte(picture: Picture) -> Floats:

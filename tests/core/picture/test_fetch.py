@@ -373,7 +373,7 @@ def test_other_answers_are_named(status: int) -> None:
 
 
 def test_an_empty_or_compressed_answer_is_refused() -> None:
-    with serving(lambda h: send(h, b"")) as server, pytest.raises(PictureUnreachable, match="nothing"):
+    with serving(lambda h: send(h, b"")) as server, pytest.raises(PictureUnreachable, match="empty answer"):
         fetch(f"http://127.0.0.1:{server.port}/", guard=guard_for(server))
     with (
         serving(lambda h: send(h, Content_Encoding="gzip")) as server,
