@@ -9,6 +9,7 @@ DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _BIT_INDEX = np.zeros(64, np.int64)
 _BIT_INDEX[[(int(DE_BRUIJN) << bit & 0xFFFFFFFFFFFFFFFF) >> 58 for bit in range(64)]] = np.arange(64)
 CLEARANCE = np.float32(1 / 64)
+_ROUNDING = 1e-4
 
 
 @njit(cache=True, nogil=True)
@@ -20,7 +21,37 @@ def _grown(array, used):
 
 
 @njit(cache=True, nogil=True)
-def _marched(field, inside, triangles_of, edges_of, edge_axis, edge_corner, bit_index):
+def _convex(field, x, y, z, axis):
+    """Whether the field is convex round the grid face that starts at (x, y, z) across an axis: along all lines through
+    the 4 x 4 samples round it, through those of the layers before and behind, and from layer to layer."""
+    i, j, k = x, y, z  # the sample that all others are counted from, and steps across the face and along its sides
+    ai, aj, ak = int(axis == 0), int(axis == 1), int(axis == 2)
+    ui, uj, uk = ak, ai, aj
+    vi, vj, vk = aj, ak, ai
+    for d, n, at in ((0, field.shape[0], x), (1, field.shape[1], y), (2, field.shape[2], z)):
+        if at < 1 or at + (1 if d == axis else 2) >= n:
+            return False
+    spread = 0.0
+    for u in range(2):
+        for v in range(2):
+            spread += abs(np.float64(field[i + u * ui + v * vi, j + u * uj + v * vj, k + u * uk + v * vk]))
+    least = -_ROUNDING * spread
+    for a in range(-1, 2):
+        for u in range(-1, 3):
+            for v in range(-1, 3):
+                p, q, r = i + a * ai + u * ui + v * vi, j + a * aj + u * uj + v * vj, k + a * ak + u * uk + v * vk
+                twice = 2 * np.float64(field[p, q, r])
+                for da, du, dv in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (0, 1, -1)):
+                    if (da and a != 0) or (du and not 0 <= u <= 1) or (dv and not 0 <= v <= 1):
+                        continue
+                    dp, dq, dr = da * ai + du * ui + dv * vi, da * aj + du * uj + dv * vj, da * ak + du * uk + dv * vk
+                    if np.float64(field[p - dp, q - dq, r - dr]) + field[p + dp, q + dq, r + dr] - twice < least:
+                        return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _marched(field, inside, triangles_of, edges_of, first_of, ambiguous_of, edge_axis, edge_corner, bit_index):
     """Points in grid units and faces, in one pass over x that works on 64 samples along z at a time.
 
     The id of the vertex on the grid edge that starts at (x, y, z) along an axis is kept in ids[x & 1, axis, y, z]:
@@ -99,12 +130,22 @@ def _marched(field, inside, triangles_of, edges_of, edge_axis, edge_corner, bit_
                     for r in range(4):
                         case |= (here[r] >> bit & one) << np.uint64(r)
                         case |= (ahead[r] >> bit & one) << np.uint64(r + 4)
-                    count = triangles_of[case]
+                    row, choice = first_of[case], 1
+                    for side in range(6):
+                        if ambiguous_of[case] >> side & 1:
+                            axis = side // 2
+                            far = 1 - side % 2
+                            if _convex(
+                                field, x - 1 + far * (axis == 0), y + far * (axis == 1), z + far * (axis == 2), axis
+                            ):
+                                row += choice
+                            choice *= 2
+                    count = triangles_of[row]
                     if n_faces + count > len(faces):
                         faces = _grown(faces, n_faces)
                     for i in range(count):
                         for k in range(3):
-                            edge = edges_of[case, 3 * i + k]
+                            edge = edges_of[row, 3 * i + k]
                             corner = edge_corner[edge]
                             home = slab ^ 1 ^ (corner & 1)
                             faces[n_faces, k] = ids[home, edge_axis[edge], y + (corner >> 1 & 1), z + (corner >> 2)]

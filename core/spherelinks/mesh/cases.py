@@ -3,18 +3,23 @@
 A cube has 8 corners, numbered by bits (bit 0: +x, bit 1: +y, bit 2: +z), and 12 edges. For each of the 256 ways in
 which corners can be inside, the surface crosses the cube in closed loops over the cut edges:
 
-- On each cube face, every run of neighbouring inside corners is cut off by one segment. Where two inside corners lie
-  across from each other, each is cut off on its own. The rule depends on the face alone, so both cubes that share the
-  face draw the same segments and no gap can open (Lorensen & Cline 1987 lacked such a rule; see Nielson & Hamann 1991).
+- On each cube face, every run of neighbouring inside corners is cut off by one segment. A face whose inside corners lie
+  across from each other is ambiguous (Nielson & Hamann 1991): each of them is cut off on its own, or the two are joined
+  and each outside corner is cut off. Either choice belongs to the face alone, so both cubes that share the face draw
+  the same segments and no gap can open (Lorensen & Cline 1987 lacked such a rule).
 - Segments run so that the inside lies to one side, which chains them into loops; each cut edge is on exactly one.
 - Loops are triangulated without any diagonal that lies in a cube face. A diagonal in a face could meet the same
-  diagonal of the cube next door and make an edge of four triangles; a diagonal through the cube's body cannot.
+  diagonal of the cube next door and make an edge of four triangles; a diagonal through the cube's body cannot. Some
+  loops over joined corners leave no choice but diagonals in faces. Of the two cubes at a face, the lower one then draws
+  those between parallel edges and the upper one the others, so that no two ever meet.
 
 Hence every triangle edge is shared by exactly two triangles and every vertex has one fan round its grid edge: the
-surface of any field whose border is outside is a closed 2-manifold. The tests check all 256 cases.
+surface of any field whose border is outside is a closed 2-manifold. The tests check all cases and choices.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,8 +46,14 @@ def _faces() -> tuple[tuple[int, int, int, int], ...]:
 FACES = _faces()
 
 
-def segments(case: int, face: tuple[int, int, int, int]) -> list[Segment]:
-    """Segments (from edge, to edge) that the surface of a case draws on a cube face."""
+def ambiguous(case: int) -> list[int]:
+    """Numbers of the faces of a case whose inside corners lie across from each other."""
+    corners = [[case >> c & 1 for c in face] for face in FACES]
+    return [f for f, (a, b, c, d) in enumerate(corners) if a == c != b == d]
+
+
+def segments(case: int, face: tuple[int, int, int, int], joined: bool = False) -> list[Segment]:
+    """Segments (from edge, to edge) that the surface of a case draws on a cube face; joined only if ambiguous."""
     inside = [bool(case >> c & 1) for c in face]
     crossing = [_EDGE_OF_CORNERS[frozenset((face[i], face[(i + 1) % 4]))] for i in range(4)]
     found = []
@@ -52,12 +63,18 @@ def segments(case: int, face: tuple[int, int, int, int]) -> list[Segment]:
             while inside[(last + 1) % 4]:
                 last += 1
             found.append((crossing[i - 1], crossing[last % 4]))
+    if joined:
+        (a, b), (c, d) = found
+        return [(a, d), (c, b)]
     return found
 
 
-def loops(case: int) -> list[list[int]]:
-    """Closed loops of cut edges, each counter-clockwise seen from outside the body."""
-    following = dict(segment for face in FACES for segment in segments(case, face))
+def loops(case: int, joined: Collection[int] = ()) -> list[list[int]]:
+    """Closed loops of cut edges, each counter-clockwise seen from outside the body.
+
+    joined : numbers of the ambiguous faces whose inside corners are joined
+    """
+    following = dict(segment for f, face in enumerate(FACES) for segment in segments(case, face, f in joined))
     found = []
     while following:
         loop = [next(iter(following))]
@@ -67,39 +84,67 @@ def loops(case: int) -> list[list[int]]:
     return found
 
 
-def share_face(a: int, b: int) -> bool:
-    """Whether two cube edges lie on one cube face."""
+def choices(case: int) -> list[list[int]]:
+    """Which of the ambiguous faces of a case can be joined: none of them first, all of them last."""
+    faces = ambiguous(case)
+    return [[f for i, f in enumerate(faces) if choice >> i & 1] for choice in range(1 << len(faces))]
+
+
+def shared_face(a: int, b: int) -> int | None:
+    """The number of the cube face that two cube edges lie on, if any."""
     corners = {EDGES[e][1] for e in (a, b)} | {EDGES[e][1] | 1 << EDGES[e][0] for e in (a, b)}
-    return any(corners <= set(face) for face in FACES)
+    return next((f for f, face in enumerate(FACES) if corners <= set(face)), None)
 
 
-def triangulate(loop: list[int]) -> list[Triangle] | None:
-    """Triangles of a loop in its own orientation, none with an inner side in a cube face; None where impossible."""
+def through_body(a: int, b: int) -> bool:
+    """Whether a diagonal between two cube edges lies in no cube face."""
+    return shared_face(a, b) is None
+
+
+def unshared(a: int, b: int) -> bool:
+    """Whether no other cube draws a diagonal between two cube edges where this one does."""
+    face = shared_face(a, b)
+    return face is None or (face % 2 == 0) == (EDGES[a][0] == EDGES[b][0])
+
+
+def triangulate(loop: list[int], fits: Callable[[int, int], bool]) -> list[Triangle] | None:
+    """Triangles of a loop in its own orientation, all of whose diagonals fit; None where impossible."""
     if len(loop) == 3:
         return [(loop[0], loop[1], loop[2])]
     for apex in range(1, len(loop) - 1):  # of the triangle on the side that closes the loop
         sides = [(loop[0], loop[apex])] * (apex > 1) + [(loop[apex], loop[-1])] * (apex < len(loop) - 2)
-        if any(share_face(a, b) for a, b in sides):
+        if not all(fits(a, b) for a, b in sides):
             continue
-        before = triangulate(loop[: apex + 1]) if apex > 1 else []
-        after = triangulate(loop[apex:]) if apex < len(loop) - 2 else []
+        before = triangulate(loop[: apex + 1], fits) if apex > 1 else []
+        after = triangulate(loop[apex:], fits) if apex < len(loop) - 2 else []
         if before is not None and after is not None:
             return [*before, (loop[0], loop[apex], loop[-1]), *after]
     return None
 
 
-def table() -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """(256,) number of triangles and (256, 3 * most) their cube edges, three a triangle, padded with -1."""
-    cases: list[list[int]] = []
-    for case in range(256):
-        flat: list[int] = []
-        for loop in loops(case):
-            triangles = triangulate(loop)
-            if triangles is None:
-                raise AssertionError(f"case {case}: loop {loop} has no triangulation inside the cube")
-            flat.extend(edge for triangle in triangles for edge in triangle)
-        cases.append(flat)
-    edges = np.full((256, max(map(len, cases))), -1, np.int8)
-    for case, flat in enumerate(cases):
-        edges[case, : len(flat)] = flat
-    return np.array([len(flat) // 3 for flat in cases], np.int8), edges
+def triangles(case: int, joined: Collection[int] = ()) -> list[Triangle]:
+    """The triangles of a case, by the cube edges that their corners lie on."""
+    found: list[Triangle] = []
+    for loop in loops(case, joined):
+        more = triangulate(loop, through_body) or triangulate(loop, unshared)
+        if more is None:
+            raise AssertionError(f"case {case}: loop {loop} has no triangulation inside the cube")
+        found += more
+    return found
+
+
+def table() -> tuple[NDArray[np.int8], NDArray[np.int8], NDArray[np.int64], NDArray[np.int64]]:
+    """The triangles of all cases and choices.
+
+    Returns (R,) their number and (R, 3 * most) their cube edges, three a triangle, padded with -1; (256,) the first row
+    of each case and (256,) bits of its ambiguous faces. Bit i of a choice, added to the first row, joins the i-th of
+    these faces.
+    """
+    every = [[triangles(case, joined) for joined in choices(case)] for case in range(256)]
+    rows = [np.ravel(row).astype(np.int8) for group in every for row in group]
+    edges = np.full((len(rows), max(map(len, rows))), -1, np.int8)
+    for row, flat in zip(edges, rows, strict=True):
+        row[: len(flat)] = flat
+    first = np.cumsum([0] + [len(group) for group in every[:-1]])
+    faces = np.array([sum(1 << f for f in ambiguous(case)) for case in range(256)])
+    return np.array([len(flat) // 3 for flat in rows], np.int8), edges, first, faces

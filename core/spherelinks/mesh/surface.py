@@ -10,7 +10,7 @@ from spherelinks.mesh.cases import EDGES, table
 from spherelinks.mesh.creases import sharpened
 from spherelinks.native import kernel
 
-TRIANGLES_OF_CASE, EDGES_OF_CASE = table()
+_TABLE = table()
 _AXIS = np.array([axis for axis, _ in EDGES], np.int64)
 _CORNER = np.array([corner for _, corner in EDGES], np.int64)
 
@@ -18,12 +18,13 @@ _CORNER = np.array([corner for _, corner in EDGES], np.int64)
 CLEARANCE = np.float32(1 / 64)
 
 _count = kernel(
-    "surface_count", "inside: u8[X,Y,W]", "X", "Y", "nz: int", "W", "triangles_of: i1[256]", "count: i8[2]*"
+    "surface_count", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[R]", "R",
+    "first_of: i8[256]", "ambiguous_of: i8[256]", "count: i8[2]*",
 )  # fmt: skip
 _fill = kernel(
-    "surface_march", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[256]",
-    "edges_of: i1[256,C]", "C", "edge_axis: i8[12]", "edge_corner: i8[12]", "clearance: float",
-    "points: f4[V,3]*", "faces: i4[F,3]*",
+    "surface_march", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[R]", "R",
+    "edges_of: i1[R,C]", "C", "first_of: i8[256]", "ambiguous_of: i8[256]", "edge_axis: i8[12]",
+    "edge_corner: i8[12]", "clearance: float", "points: f4[V,3]*", "faces: i4[F,3]*",
 )  # fmt: skip
 
 
@@ -37,8 +38,10 @@ def extract(
 
     Returns (V, 3) float32 vertices in that unit, (F, 3) int32 faces, counter-clockwise seen from outside, and whether
     the shape ran into the grid's border, where it is then closed one cell further out. The mesh is closed and
-    2-manifold for every field; see :mod:`spherelinks.mesh.cases` for why. Vertices lie at the zeros of grid edges, but
-    near sharp edges of the shape, see :mod:`spherelinks.mesh.creases`.
+    2-manifold for every field; see :mod:`spherelinks.mesh.cases` for why. Of a grid face that is ambiguous the inside
+    corners are joined where the field is convex round it, so that thin edges of convex bodies stay whole, and separate
+    everywhere else. Vertices lie at the zeros of grid edges, but near sharp edges of the shape, see
+    :mod:`spherelinks.mesh.creases`.
     Raises GeneratorFailed for a field that holds NaN or infinity, or that has no inside.
     """
     if field.ndim != 3 or 0 in field.shape:
@@ -54,7 +57,7 @@ def extract(
     inside = _signs(field)
     if not inside.any():
         raise GeneratorFailed("The shape is empty: no sample lies inside it.", hint=_HINT)
-    points, faces = sharpened(*_march(field, inside, TRIANGLES_OF_CASE, EDGES_OF_CASE, _AXIS, _CORNER))
+    points, faces = sharpened(*_march(field, inside, *_TABLE, _AXIS, _CORNER))
     return (points * spacing + origin).astype(np.float32), faces, cut
 
 
@@ -80,6 +83,8 @@ def _march(
     inside: NDArray[np.uint64],
     triangles_of: NDArray[np.int8],
     edges_of: NDArray[np.int8],
+    first_of: NDArray[np.int64],
+    ambiguous_of: NDArray[np.int64],
     edge_axis: NDArray[np.int64],
     edge_corner: NDArray[np.int64],
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
@@ -87,7 +92,9 @@ def _march(
     if inside.shape[2] != -(-field.shape[2] // 64):
         raise ValueError(f"{inside.shape[2]} words of signs are not those of {field.shape[2]} samples")
     count = np.empty(2, np.int64)
-    _count(inside, field.shape[2], triangles_of, count)
+    _count(field, inside, triangles_of, first_of, ambiguous_of, count)
     points, faces = np.empty((count[0], 3), np.float32), np.empty((count[1], 3), np.int32)
-    _fill(field, inside, triangles_of, edges_of, edge_axis, edge_corner, CLEARANCE, points, faces)
+    _fill(
+        field, inside, triangles_of, edges_of, first_of, ambiguous_of, edge_axis, edge_corner, CLEARANCE, points, faces
+    )
     return points, faces

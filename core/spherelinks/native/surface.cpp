@@ -60,24 +60,86 @@ template <class Edge, class Cube> void march(const Signs& inside, Edge edge, Cub
     }
 }
 
+// Second differences of a convex field, at least, in parts of the field's spread over a face: float32 rounds them.
+constexpr double ROUNDING = 1e-4;
+
+struct Field {
+    const float* data;
+    i64 size[3];
+
+    // Whether the field is convex round the grid face that starts at a sample across an axis: along all lines through
+    // the 4 x 4 samples round it, through those of the layers before and behind it, and from layer to layer.
+    bool convex(const i64 (&start)[3], int axis) const {
+        const i64 step[] = {size[1] * size[2], size[2], 1};
+        for (int d = 0; d < 3; d++)
+            if (start[d] < 1 || start[d] + (d == axis ? 1 : 2) >= size[d]) return false;
+        const float* base = data + start[0] * step[0] + start[1] * step[1] + start[2];
+        const i64 across = step[axis], right = step[(axis + 1) % 3], up = step[(axis + 2) % 3];
+        const i64 corners[] = {0, up, right, right + up};
+        double spread = 0;
+        for (i64 corner : corners) spread += fabs(double(base[corner]));
+        const double bound = -ROUNDING * spread;
+        for (i64 a = -1; a <= 1; a++) {
+            for (i64 u = -1; u <= 2; u++) {
+                for (i64 v = -1; v <= 2; v++) {
+                    const float* at = base + a * across + u * right + v * up;
+                    auto concave = [&](i64 line) {
+                        return double(at[-line]) + double(at[line]) - 2 * double(at[0]) < bound;
+                    };
+                    bool inner_u = u == 0 || u == 1, inner_v = v == 0 || v == 1;
+                    if (a == 0 && concave(across)) return false;
+                    if (inner_u && concave(right)) return false;
+                    if (inner_v && concave(up)) return false;
+                    if (inner_u && inner_v && (concave(right + up) || concave(right - up))) return false;
+                }
+            }
+        }
+        return true;
+    }
+};
+
+// The rows of the case table: the first of each case, and bits of its ambiguous faces. An ambiguous face is joined where
+// the field is convex round it: the inside of a convex field is convex, so what is between inside samples is inside.
+struct Rows {
+    Field field;
+    const i64 *first_of, *ambiguous_of;
+
+    // Of the cube as march() has it.
+    i64 of(int number, i64 x, i64 y, i64 z) const {
+        i64 row = first_of[number], choice = 1;
+        for (i64 faces = ambiguous_of[number], side = 0; faces >> side; side++) {
+            if (!(faces >> side & 1)) continue;
+            i64 start[] = {x - 1, y, z}, axis = side / 2;
+            if (side % 2 == 0) start[axis]++;  // faces come in pairs, the far one first
+            if (field.convex(start, int(axis))) row += choice;
+            choice *= 2;
+        }
+        return row;
+    }
+};
+
 }  // namespace
 
-// Into count how many points and faces there will be; triangles_of (256,) says how many each case has.
-API void surface_count(const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of, i64* count) {
+// Into count how many points and faces there will be; triangles_of (R,) says how many each row of the table has.
+API void surface_count(const float* field, const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of,
+                       i64, const i64* first_of, const i64* ambiguous_of, i64* count) {
+    const Rows rows{{field, {nx, ny, nz}}, first_of, ambiguous_of};
     count[0] = count[1] = 0;
     march(
         Signs{signs, nx, ny, nz, words}, [&](int, i64, i64, i64) { count[0]++; },
-        [&](int number, i64, i64, i64) { count[1] += triangles_of[number]; });
+        [&](int number, i64 x, i64 y, i64 z) { count[1] += triangles_of[rows.of(number, x, y, z)]; });
 }
 
 // Points in grid units and faces of the zero level.
 //
-// triangles_of (256,) and edges_of (256, columns) are the cases' triangles and their vertices' edges; of each edge of a
-// cube `edge_axis` and `edge_corner` say its axis and, bit by bit, the corner where it starts. Vertices keep
-// `clearance` off an edge's ends, as a share of it.
+// triangles_of (R,) and edges_of (R, columns) are the table's triangles and their vertices' edges; first_of (256,) and
+// ambiguous_of (256,) say which row is whose. Of each edge of a cube `edge_axis` and `edge_corner` say its axis and, bit
+// by bit, the corner where it starts. Vertices keep `clearance` off an edge's ends, as a share of it.
 API void surface_march(const float* field, const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of,
-                       const i8* edges_of, i64 columns, const i64* edge_axis, const i64* edge_corner, double clearance,
-                       float (*points)[3], Face* faces) {
+                       i64, const i8* edges_of, i64 columns, const i64* first_of, const i64* ambiguous_of,
+                       const i64* edge_axis, const i64* edge_corner, double clearance, float (*points)[3],
+                       Face* faces) {
+    const Rows rows{{field, {nx, ny, nz}}, first_of, ambiguous_of};
     // of the vertex on the edge that starts at (x, y, z): two slabs are enough, and each id is written before it is read
     Array<i32> ids(2 * 3 * ny * nz);
     auto id = [&](i64 x, i64 axis, i64 y, i64 z) -> i32& { return ids[(((x & 1) * 3 + axis) * ny + y) * nz + z]; };
@@ -97,9 +159,10 @@ API void surface_march(const float* field, const Word* signs, i64 nx, i64 ny, i6
             id(x, axis, y, z) = found++;
         },
         [&](int number, i64 x, i64 y, i64 z) {
-            for (i64 i = 0; i < triangles_of[number]; i++, made++) {
+            i64 row = rows.of(number, x, y, z);
+            for (i64 i = 0; i < triangles_of[row]; i++, made++) {
                 for (i64 k = 0; k < 3; k++) {
-                    i64 edge = edges_of[number * columns + 3 * i + k], corner = edge_corner[edge];
+                    i64 edge = edges_of[row * columns + 3 * i + k], corner = edge_corner[edge];
                     faces[made][k] =
                         id(x - 1 + (corner & 1), edge_axis[edge], y + (corner >> 1 & 1), z + (corner >> 2));
                 }

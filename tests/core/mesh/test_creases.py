@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import trimesh
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -70,8 +70,19 @@ def away(points: Points, vertices: NDArray[np.float32], faces: NDArray[np.int32]
 turns = st.integers(0, 2**31 - 1).map(lambda seed: Rotation.random(random_state=seed))
 
 
+#: Of a triangular prism along whose edges single samples lie inside, joined to the rest only across faces of the grid.
+THIN = Rotation.from_matrix(
+    [
+        [0.94183271, 0.27957662, -0.18651557],
+        [0.17490171, 0.06616204, 0.98236041],
+        [0.28698526, -0.95784106, 0.01341514],
+    ]
+)
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.integers(3, 6), st.floats(0.35, 0.55), st.floats(0.3, 0.6), turns)
+@example(3, 0.359375, 0.5, THIN)
 def test_edges_of_prisms_are_where_their_sides_meet(sides: int, radius: float, half: float, turn: Rotation) -> None:
     radius *= 0.8 if sides == 3 else 1
     field, edges, _, volume = prism(sides, radius, half, turn)
@@ -95,6 +106,25 @@ def test_rims_of_cylinders_are_sharp(radius: float, half: float, turn: Rotation)
     assert topology.manifold
     assert topology.volume == pytest.approx(volume, rel=0.01)
     assert away(rims, vertices, faces).mean() < 0.1
+
+
+def test_prisms_close_to_a_thin_one_are_of_one_piece_without_handles() -> None:
+    """Both as marching cubes leaves them and with their edges restored."""
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        turn = THIN * Rotation.from_rotvec(rng.uniform(-0.01, 0.01, 3))
+        radius, half = rng.uniform((0.2775, 0.49), (0.2975, 0.51))
+        points, faces = bevelled(prism(3, radius, half, turn)[0])
+        before, after = examine(points, faces), examine(*sharpened(points, faces))
+        assert (before.manifold, before.genus, before.parts) == (True, 0, 1)
+        assert (after.manifold, after.genus, after.parts) == (True, 0, 1)
+
+
+def test_a_cavity_like_a_thin_prism_has_no_handles_either() -> None:
+    """Its edges are concave: there the outside corners are joined."""
+    field = np.pad(-prism(3, 0.2875, 0.5, THIN)[0], 1, constant_values=1)
+    topology = examine(*bevelled(field))
+    assert (topology.manifold, topology.genus, topology.parts) == (True, 0, 2)
 
 
 def test_boxes_have_their_corners() -> None:

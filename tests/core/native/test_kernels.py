@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from meshes import Triangles, box, joined, mangled, sheet, soup
 from recording import Calls, assert_same_bits, recorded
-from shapes import ball, checkerboard, mesh_of, torus
+from shapes import axes, ball, checkerboard, mesh_of, torus
 
 import spherelinks
 import spherelinks.finishing  # so that all that calls kernels is there to be recorded
@@ -25,6 +25,7 @@ from spherelinks import Options
 from spherelinks.gltf import meshopt, order
 from spherelinks.mesh.normals import fan_normals, vertex_normals
 from spherelinks.mesh.solid import solid
+from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import twins
 from spherelinks.shape import Camera, Surface
 from spherelinks.texture.bake import bake
@@ -148,6 +149,22 @@ def test_the_kernels_do_for_any_mesh_what_they_did(mesh: Triangles, seed: int) -
         rows = rows.astype(np.uint8)
         assert (meshopt.decode_rows(meshopt.encode_rows(rows), *rows.shape) == rows).all()
     assert len(calls) > 30
+    for function, some in calls.items():
+        for arguments in some:
+            assert_same_bits(function, PAIRS[function], arguments)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([24, 70]), st.sampled_from([1, -1]))
+def test_the_surface_kernels_do_for_thin_bodies_what_they_did(seed: int, samples: int, sign: int) -> None:
+    """Wedges between planes at acute angles, and cavities like them: ambiguous faces of both kinds."""
+    rng = np.random.default_rng(seed)
+    x, y, z = axes(samples)
+    field = np.full((samples,) * 3, np.float32(-0.6))
+    for a, b, c in rng.normal(size=(7, 3)):
+        field = np.maximum(field, ((a * x + b * y + c * z) / np.hypot(np.hypot(a, b), c) - 0.3).astype(np.float32))
+    with recorded(list(PAIRS)) as calls:
+        extract(np.pad(sign * field, 1, constant_values=1), np.zeros(3), 1.0)
     for function, some in calls.items():
         for arguments in some:
             assert_same_bits(function, PAIRS[function], arguments)
