@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KERNELS := core/spherelinks/native/kernels.so
 
-.PHONY: demo serve test lint lock dist contract bench blender-addon clean
+.PHONY: demo serve test test-long lint lock dist contract bench blender-addon clean
 
 demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
@@ -15,6 +15,12 @@ serve: $(VENV)/installed $(KERNELS)
 
 test: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/pytest
+
+# the property tests with 50 times the examples, others each time (hours); FILES="tests/core/mesh" runs some
+EXAMPLES := 50
+FILES :=
+test-long: $(VENV)/installed-test $(KERNELS)
+	SPHERELINKS_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -m hypothesis --timeout=0 $(FILES)
 
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -18,8 +18,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import psycopg
 import pytest
+from long import searched
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
@@ -31,6 +33,13 @@ from spherelinks.jobs import attempts
 from spherelinks.jobs.attempts import Attempt
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.storage import Storage, open_storage
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every property test gets the examples of this run; a profile would not reach those that set their number."""
+    tests = {getattr(item, "function", None) for item in items}
+    for test in filter(hypothesis.is_hypothesis_test, tests):
+        test._hypothesis_internal_use_settings = searched(test._hypothesis_internal_use_settings)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from long import searched
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound
 
@@ -269,6 +270,7 @@ def test_a_server_of_the_version_before_may_go_on_beside_this_one(engine, accoun
         assert (found.monthly, found.lasting, found.held) == (10, 1, 0)
 
 
+@pytest.mark.hypothesis
 def test_whatever_happens_in_whatever_order_the_books_balance(engine, monkeypatch):
     """Random sequences against the real database, months included, beside a model that is a few integers."""
 
@@ -354,6 +356,5 @@ def test_whatever_happens_in_whatever_order_the_books_balance(engine, monkeypatc
                     text("SELECT coalesce(bool_and(monthly BETWEEN 0 AND available), true) FROM credit_balances")
                 )
 
-    run_state_machine_as_test(
-        Books, settings=hypothesis_settings(max_examples=15, stateful_step_count=20, deadline=None)
-    )
+    search = hypothesis_settings(max_examples=15, stateful_step_count=20, deadline=None)
+    run_state_machine_as_test(Books, settings=searched(search))
