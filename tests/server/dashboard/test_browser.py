@@ -308,14 +308,14 @@ def test_the_owner_at_home_needs_no_password(chromium: Any, site: Running) -> No
     assert link
     visit = Visit(chromium, site)
     visit.page.goto(link[0])
-    visit.page.click("button")
+    visit.page.click("main button")
     visit.page.wait_for_url("**/app/models")
     assert visit.page.inner_text("h1") == "Models"
     assert not visit.wrong
     visit.context.close()
     visit = Visit(chromium, site)
     visit.page.goto(link[0])
-    visit.page.click("button")
-    visit.page.wait_for_selector("text=used")
+    visit.page.click("main button")
+    visit.page.wait_for_selector("text=used already")
     assert visit.page.query_selector("h1:has-text('Sign in')")
     visit.context.close()
