@@ -133,7 +133,7 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
         if response.status != 200:
             raise _unreachable(f"{target.host} answered with HTTP status {response.status}")
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            raise _unreachable(f"{target.host} sent the picture with a content encoding that was not requested")
+            raise _unreachable(f"{target.host} sent the picture compressed, which was not requested")
         if (length := headers.get(b"content-length", b"")).isdigit() and int(length) > MAX_BYTES:
             raise _too_large()
         body = bytearray()
