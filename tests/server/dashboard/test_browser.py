@@ -304,8 +304,8 @@ def test_a_dropped_and_a_pasted_picture(chromium: Any, site: Running, first_visi
 
 
 def test_the_owner_at_home_needs_no_password(chromium: Any, site: Running) -> None:
-    link = re.search(rf"http://127\.0\.0\.1:{site.port}/welcome/\S+", site.said())
-    assert link
+    pattern = rf"http://127\.0\.0\.1:{site.port}/welcome/\S+"
+    link = wait_for(lambda: re.search(pattern, site.said()), "the link", site)
     visit = Visit(chromium, site)
     visit.page.goto(link[0])
     visit.page.click("main button")
