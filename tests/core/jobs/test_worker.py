@@ -384,7 +384,8 @@ def test_a_job_is_taken_when_a_child_is_free_and_not_before(desk):
         desk.until(busy, lambda now: now.progress > 0)
         assert desk.read(waiting).stage == "queued", "another worker may have it"
         assert desk.ended(waiting).status == "COMPLETED"
-        assert desk.read(busy).status == "COMPLETED"
+        # the asset of the first is stored while the second is made, so either may be told first
+        assert desk.ended(busy).status == "COMPLETED"
 
 
 @pytest.mark.parametrize("loss", ["UPDATE procrastinate_jobs SET status = 'doing'", "DELETE FROM procrastinate_jobs"])
