@@ -1,6 +1,6 @@
 """Makes contract/files/asset.glb, a box with one corner pulled out: python -m contract.placement
 
-The corner tells apart every mirror, turn and swap of axes. contract/placement.json says where it must be.
+The corner tells apart every mirror, turn and swap of axes: `CORNER` says where it is in the file.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ class Bodies:
             await self._fill(body, aiter(protocol))
             return body
         except BaseException:
-            self._free(body)
+            self.release(body)
             raise
         finally:
             self._count[address] -= 1
@@ -161,9 +161,6 @@ class Bodies:
 
     def release(self, body: Body) -> None:
         """Give the body's memory back."""
-        self._free(body)
-
-    def _free(self, body: Body) -> None:
         self._bytes[body.address] -= len(body.data)
         self._bytes += Counter()
         body.data = bytearray()
