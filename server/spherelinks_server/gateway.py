@@ -62,7 +62,7 @@ class Gateway:
         body: Body | None = None
         try:
             body = await self._bodies.read(address, environ, protocol)
-            environ["wsgi.input"] = io.BytesIO(body.data)
+            environ["wsgi.input"] = body.file
         except ProtocolClosed:
             return
         except (RequestTimeout, RateLimited, ServiceError) as error:
@@ -86,11 +86,12 @@ class Gateway:
 
 
 class Body:
-    """What was read of a request, and for whom."""
+    """What was read of a request, from its beginning once it is whole; how much, and for whom."""
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.data = bytearray()
+        self.file = io.BytesIO()
+        self.size = 0
 
 
 class Unreadable(io.RawIOBase):
@@ -133,6 +134,7 @@ class Bodies:
         self._count[address] += 1
         try:
             await self._fill(body, aiter(protocol))
+            body.file.seek(0)
             return body
         except BaseException:
             self.release(body)
@@ -144,8 +146,8 @@ class Bodies:
     async def _fill(self, body: Body, chunks: AsyncIterator[bytes]) -> None:
         clock = asyncio.get_running_loop().time
         begun = clock()
-        while len(body.data) < self._most_bytes:
-            until = begun + GRACE_S + len(body.data) / LEAST_RATE
+        while body.size < self._most_bytes:
+            until = begun + GRACE_S + body.size / LEAST_RATE
             try:
                 chunk = await asyncio.wait_for(anext(chunks), until - clock())
             except StopAsyncIteration:
@@ -157,13 +159,12 @@ class Bodies:
                     "Too many requests are being read at the moment.", hint="Try again after the time in Retry-After."
                 )
             self._bytes[body.address] += len(chunk)
-            body.data += chunk
+            body.size += body.file.write(chunk)
 
     def release(self, body: Body) -> None:
         """Give the body's memory back."""
-        self._bytes[body.address] -= len(body.data)
+        self._bytes[body.address] -= body.size
         self._bytes += Counter()
-        body.data = bytearray()
 
 
 class _Answer:

@@ -155,8 +155,7 @@ def _output(arguments: argparse.Namespace) -> Path:
     """Where the result goes; what is wrong with it is said before any work."""
     output: Path = arguments.output
     writing.kind_of(output)
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"The folder {output.parent} does not exist")
+    writing.check_folder(output)
     return output
 
 

@@ -100,6 +100,12 @@ def kind_of(path: Path) -> str:
     raise InvalidRequest(f"{path} has an extension that is not supported.", hint=f"Use one of {ENDINGS}.")
 
 
+def check_folder(path: Path) -> None:
+    """Raises FileNotFoundError where the folder that the file is to stand in does not exist."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} does not exist")
+
+
 def save(data: bytes, path: Path) -> None:
     """Write a file atomically, even when interrupted. Raises OSError where it cannot be written."""
     if not path.parent.is_dir():
