@@ -108,8 +108,7 @@ def check_folder(path: Path) -> None:
 
 def save(data: bytes, path: Path) -> None:
     """Write a file atomically, even when interrupted. Raises OSError where it cannot be written."""
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {path.parent} does not exist")
+    check_folder(path)
     part = path.with_name(f".{path.name}.part")
     try:
         part.write_bytes(data)
