@@ -23,7 +23,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if extra := getattr(arguments, "extra", None):
             extras.require(extra)
-        return int(arguments.run(arguments) or 0)
+        code = int(arguments.run(arguments) or 0)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # what is done is done: Python's own end must not make 130 of it
+        return code
     except (Exception, KeyboardInterrupt) as error:
         interrupted = signal.getsignal(signal.SIGINT) is _interrupted  # C code may have made another error of it
         return failed(KeyboardInterrupt() if interrupted else error, as_json=getattr(arguments, "json", False))
