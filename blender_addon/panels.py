@@ -127,7 +127,7 @@ class JobList(Sidebar):
         for job in [*first, *rest][:SHOWN]:
             draw_job(self.layout, job, now, width)
         if len(jobs) > SHOWN:
-            self.layout.label(text=words("and {} more").format(len(jobs) - SHOWN), translate=False)
+            self.layout.label(text=words("and {count} more").format(count=len(jobs) - SHOWN), translate=False)
         self.layout.operator("spherelinks.forget_all", icon="TRASH")
 
 
@@ -192,7 +192,7 @@ def draw_credits(layout: bpy.types.UILayout, context: bpy.types.Context, now: se
         return
     row = layout.row(align=True)
     if now.info is not None and now.trouble is None and not now.checking:
-        text = words("Costs 1 credit, {} left").format(now.info.credits)
+        text = words("Costs 1 credit, {credits} left").format(credits=now.info.credits)
         row.label(text=text, icon="CHECKMARK", translate=False)
     else:
         draw_server(row, now, width)

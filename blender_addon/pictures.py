@@ -53,12 +53,12 @@ def from_file(path: Path) -> Picture:
     """A picture file as it is; the server judges what is in it. Raises Failure."""
     try:
         if path.stat().st_size > MAX_PICTURE:
-            raise Failure("picture_too_large", words("{} has more than 10 MB.").format(path.name))
+            raise Failure("picture_too_large", words("{name} has more than 10 MB.").format(name=path.name))
         return Picture(path.stem, path.read_bytes())
     except OSError as error:
         raise Failure(
             "picture_unreadable",
-            words("{} cannot be read: {}.").format(path, error.strerror or error),
+            words("{path} cannot be read: {reason}.").format(path=path, reason=error.strerror or error),
             hint=words("Choose another file."),
         ) from error
 
@@ -78,7 +78,7 @@ def from_image(image: bpy.types.Image | None) -> Picture:
             return Picture(name, path.read_bytes())
     width, height = image.size
     if not width * height * image.channels:
-        raise Failure("picture_unreadable", words("The image {} is empty.").format(image.name))
+        raise Failure("picture_unreadable", words("The image {name} is empty.").format(name=image.name))
     pixels = np.empty(width * height * image.channels, np.float32)
     _any(image.pixels).foreach_get(pixels)
     return Picture(name, png.encode(pixels.reshape(height, width, image.channels), linear=image.is_float))

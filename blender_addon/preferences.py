@@ -92,9 +92,12 @@ class Preferences(bpy.types.AddonPreferences):
         """Raises Failure where the address, a key or the permission to go online is missing."""
         address = self.address()
         if not bpy.app.online_access and not is_loopback(address):
-            raise Failure("offline", words("Blender may not go online, and {} is not on this machine.").format(address))
+            raise Failure(
+                "offline",
+                words("Blender may not go online, and {address} is not on this machine.").format(address=address),
+            )
         if not (os.environ.get(KEY_VARIABLE) or self.key):
-            raise Failure("no_key", words("There is no API key for {}.").format(address))
+            raise Failure("no_key", words("There is no API key for {address}.").format(address=address))
 
     def connection(self) -> Connection:
         """How to reach the server. Raises Failure as `ready` does."""
@@ -105,13 +108,13 @@ class Preferences(bpy.types.AddonPreferences):
             key = _keys.get(address) or keychain.load(address)
             _keys[address] = key
         if not key:
-            raise Failure("no_key", words("There is no API key for {}.").format(address))
+            raise Failure("no_key", words("There is no API key for {address}.").format(address=address))
         return Connection(address, key, bpy.app.online_access)
 
     def where_the_key_is(self) -> str:
         """For people."""
         if os.environ.get(KEY_VARIABLE):
-            return words("The key is taken from the variable {}.").format(KEY_VARIABLE)
+            return words("The key is taken from the variable {variable}.").format(variable=KEY_VARIABLE)
         if self.keep_in_keychain:
             return words("The key is in the system's keychain.")
         if self.kept_key:

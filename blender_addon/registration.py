@@ -12,7 +12,7 @@ _classes = (*preferences.classes, *settings.classes, *operators.classes, *panels
 
 
 def register() -> None:
-    bpy.app.translations.register(preferences.PACKAGE, translations)
+    bpy.app.translations.register(preferences.PACKAGE, translations())
     for each in _classes:
         bpy.utils.register_class(each)
     settings.attach()

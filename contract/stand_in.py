@@ -1,21 +1,31 @@
-"""A server that answers as the exchanges and faults of contract/ say: python -m contract.stand_in prints its address.
+"""A server that answers as the exchanges, faults and scenarios of contract/ say, for the tests of every client.
 
-``ADDRESS/NAME/v1/…`` answers as faults/NAME.json says; every request that it says nothing of goes well. See README.md.
+    python -m contract.stand_in [NAME] [--port N]
+
+prints the address of that fault or scenario; without NAME ``ADDRESS/NAME/v1/…`` answers as faults/NAME.json or
+scenarios/NAME.json says. Every request that it says nothing of goes well. See README.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import ssl
+import stat
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
+CERTIFICATE = HERE / "files" / "certificate.pem"
+"""What the stand-in shows over HTTPS, signed by itself: a client's test has to trust it. Its key is no secret."""
 WELL = {
     "POST /v1/generate": "generate-accepted",
     "GET /v1/status": "status-completed",
@@ -24,72 +34,161 @@ WELL = {
     "DELETE /v1/jobs": "job-cancelled",
 }
 """The exchange that answers an operation where nothing else is said."""
+TRICKLE_S = 0.05
+"""Seconds between the bytes of an answer that trickles."""
 
 
-class StandIn(ThreadingHTTPServer):
-    """At 127.0.0.1, to which localhost is another host.
+class Seen(NamedTuple):
+    """A request: the fault or scenario it came to, and its parts."""
 
-    seen : folder, method, path and headers of each request
+    folder: str
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class StandIn:
+    """At 127.0.0.1, to which localhost is another host, on three ports: HTTP, HTTP again, and HTTPS.
+
+    seen : every request, in order
     """
 
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.seen: list[tuple[str, str, str, dict[str, str]]] = []
-        self.counts: Counter[tuple[str, str]] = Counter()
+    def __init__(self, port: int = 0) -> None:
+        self.seen: list[Seen] = []
         self.stopping = threading.Event()
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._acts: Counter[str] = Counter()
+        self._turned = threading.Condition()
+        self._listeners = [_Listener(self, each) for each in (port, 0, 0)]
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(CERTIFICATE, CERTIFICATE.with_suffix(".key"))
+        secure = self._listeners[2]
+        secure.socket = tls.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
+        self.port, self.other_port, self.tls_port = (each.server_port for each in self._listeners)
+        for each in self._listeners:
+            threading.Thread(target=each.serve_forever, daemon=True).start()
 
-    def address(self, name: str) -> str:
+    def address(self, name: str = "") -> str:
         """Of the server that goes wrong in that way; what follows ~ in a name only keeps two runs apart."""
-        return f"http://127.0.0.1:{self.server_port}/{name}"
+        if _told(name).get("tls"):
+            return f"https://127.0.0.1:{self.tls_port}/{name}"
+        return f"http://127.0.0.1:{self.port}/{name}".rstrip("/")
+
+    def turn(self, name: str, act: int) -> None:
+        """Begin an act of a scenario, the first of which is 0; what was held is answered now."""
+        with self._turned:
+            self._acts[name] = act
+            self._turned.notify_all()
+
+    def answer(self, name: str, operation: str) -> dict[str, Any]:
+        """What is answered to the next request of an operation; waits where that is held until the next act."""
+        with self._turned:
+            act = self._acts[name]
+            told = _told(name)
+            answers = told["acts"][act].get("answers", {}) if "acts" in told else told.get("answers", {})
+            said = answers.get(operation) or [{"exchange": WELL.get(operation, "not-found")}]
+            turn = self._counts[f"{name}/{act}", operation]
+            self._counts[f"{name}/{act}", operation] += 1
+            chosen: dict[str, Any] = said[min(turn, len(said) - 1)]
+            while chosen.get("held") and self._acts[name] == act and not self.stopping.is_set():
+                self._turned.wait(0.1)
+        if "exchange" in chosen:
+            chosen = json.loads((HERE / "exchanges" / f"{chosen['exchange']}.json").read_text("utf-8"))["response"]
+        return chosen
+
+    def filled(self, value: str) -> str:
+        """A header with the ports in it."""
+        ports = {"port": self.port, "otherPort": self.other_port, "tlsPort": self.tls_port}
+        for name, port in ports.items():
+            value = value.replace(f"{{{name}}}", str(port))
+        return value
+
+    def close(self) -> None:
+        self.stopping.set()
+        for each in self._listeners:
+            each.shutdown()
+            each.server_close()
+
+
+class _Listener(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, stand_in: StandIn, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.stand_in = stand_in
 
     def handle_error(self, *_: object) -> None:
         """Clients that go away are expected."""
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: StandIn
+    server: _Listener
 
     def do_GET(self) -> None:
         self._answer()
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self._answer()
 
     def do_DELETE(self) -> None:
         self._answer()
 
     def _answer(self) -> None:
-        folder, path = self.path[1:].split("/", 1)
-        self.server.seen.append((folder, self.command, path, dict(self.headers)))
-        operation = f"{self.command} /{'/'.join(path.partition('?')[0].split('/')[:2])}"
-        turn = self.server.counts[folder, operation]
-        self.server.counts[folder, operation] += 1
-        fault = HERE / "faults" / f"{folder.partition('~')[0]}.json"
-        answers = json.loads(fault.read_text("utf-8"))["answers"] if fault.exists() else {}
-        said = answers.get(operation) or [{"exchange": WELL.get(operation, "not-found")}]
+        stand_in = self.server.stand_in
+        folder, _, path = self.path[1:].partition("/")
         with suppress(OSError):
-            self._send(said[min(turn, len(said) - 1)])
+            match path.split("/"):
+                case ["_seen"]:
+                    seen = [each._asdict() for each in stand_in.seen if each.folder == folder]
+                    self._send({"status": HTTPStatus.OK, "body": seen})
+                case ["_act", act]:
+                    stand_in.turn(folder, int(act))
+                    self._send({"status": HTTPStatus.NO_CONTENT})
+                case _:
+                    stand_in.seen.append(Seen(folder, self.command, path, dict(self.headers)))
+                    operation = f"{self.command} /{'/'.join(path.partition('?')[0].split('/')[:2])}"
+                    self._send(stand_in.answer(folder, operation))
 
     def _send(self, said: dict[str, Any]) -> None:
-        if "exchange" in said:
-            said = json.loads((HERE / "exchanges" / f"{said['exchange']}.json").read_text("utf-8"))["response"]
-        body = _body(said)
-        cut = said.get("cutBytes", 0)
+        if said.get("down"):
+            return
+        stopping, body = self.server.stand_in.stopping, _body(said)
         self.send_response(said["status"])
         for name, value in said.get("headers", {}).items():
-            self.send_header(name, value.replace("{port}", str(self.server.server_port)))
-        if not said.get("endless"):
+            self.send_header(name, self.server.stand_in.filled(value))
+        if not (said.get("endless") or said.get("trickles") == "body"):
             self.send_header("Content-Length", str(said.get("contentLength", len(body))))
+        if said.get("trickles") == "headers":
+            self._trickle(b"X-Slow: ")
         self.end_headers()
-        self.wfile.write(body[: len(body) - cut])
-        while said.get("endless") and not self.server.stopping.is_set():
+        if said.get("trickles") == "body":
+            self._trickle(b"")
+        self.wfile.write(body[: len(body) - said.get("cutBytes", 0)])
+        while said.get("endless") and not stopping.is_set():
             self.wfile.write(b" " * (1 << 16))
+
+    def _trickle(self, begun: bytes) -> None:
+        """Send a space again and again, which means nothing where it comes, and get nowhere."""
+        self.flush_headers()
+        self.wfile.write(begun)
+        while not self.server.stand_in.stopping.wait(TRICKLE_S):
+            self.wfile.write(b" ")
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _told(name: str) -> dict[str, Any]:
+    """The fault or scenario of that name; empty for any other name, where all goes well."""
+    stem = name.partition("~")[0]
+    for folder in ("faults", "scenarios"):
+        path = HERE / folder / f"{stem}.json"
+        if stem and path.exists():
+            told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            return told
+    return {}
 
 
 def _body(said: dict[str, Any]) -> bytes:
@@ -102,20 +201,31 @@ def _body(said: dict[str, Any]) -> bytes:
 
 
 @contextmanager
-def stand_in() -> Iterator[StandIn]:
+def stand_in(port: int = 0) -> Iterator[StandIn]:
     """One that runs."""
-    with StandIn() as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.stopping.set()
-            server.shutdown()
+    running = StandIn(port)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one until its input is closed, if that is a pipe, or it is killed."""
+    parser = argparse.ArgumentParser(prog="python -m contract.stand_in", description=__doc__.partition("\n")[0])
+    parser.add_argument("name", nargs="?", default="", help="a fault or a scenario; by default all, each at its name")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; by default any that is free")
+    given = parser.parse_args(arguments)
+    if given.name and not _told(given.name):
+        parser.error(f"there is no fault and no scenario '{given.name}' in {HERE}")
+    with stand_in(given.port) as running, suppress(KeyboardInterrupt):
+        sys.stdout.write(running.address(given.name) + "\n")
+        sys.stdout.flush()
+        if stat.S_ISFIFO(os.fstat(0).st_mode):
+            sys.stdin.read()
+        else:
+            threading.Event().wait()
 
 
 if __name__ == "__main__":
-    with stand_in() as running:
-        sys.stdout.write(running.address("") + "\n")
-        sys.stdout.flush()
-        sys.stdin.read()  # until whoever started it closes this
+    main()

@@ -13,7 +13,10 @@ import tomllib
 import zipfile
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[1] / "blender_addon"
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "blender_addon"
+#: What all clients share, and the zip has a copy of.
+SHARED = (ROOT / "contract" / "strings.csv",)
 #: What an index repeats of the manifest.
 LISTED = (
     "schema_version",
@@ -38,9 +41,9 @@ def build(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     archive = folder / f"{manifest['id']}-{manifest['version']}.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
-        for path in files(manifest["build"]["paths_exclude_pattern"]):
+        for name, path in files(manifest["build"]["paths_exclude_pattern"]).items():
             # a fixed date: the bytes depend on the sources alone
-            entry = zipfile.ZipInfo(path.relative_to(SOURCE).as_posix(), (1980, 1, 1, 0, 0, 0))
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             out.writestr(entry, path.read_bytes())
     listing = {name: manifest[name] for name in LISTED if name in manifest} | {
@@ -53,16 +56,17 @@ def build(folder: Path) -> Path:
     return archive
 
 
-def files(excluded: list[str]) -> list[Path]:
-    """The extension's files in order, without those the manifest excludes."""
+def files(excluded: list[str]) -> dict[str, Path]:
+    """The extension's files by their name in it, in order, without those the manifest excludes."""
 
     def kept(path: Path) -> bool:
         parts = path.relative_to(SOURCE).parts
         folders = [f"{part}/" for part in parts[:-1]]
         return not any(fnmatch.fnmatch(part, pattern) for part in (*folders, parts[-1]) for pattern in excluded)
 
-    return sorted(path for path in SOURCE.rglob("*") if path.is_file() and kept(path))
+    own = {path.relative_to(SOURCE).as_posix(): path for path in SOURCE.rglob("*") if path.is_file() and kept(path)}
+    return dict(sorted((own | {path.name: path for path in SHARED}).items()))
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]) if sys.argv[1:] else SOURCE.parent / "dist" / "blender"))
+    print(build(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "dist" / "blender"))

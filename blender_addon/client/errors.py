@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 REMEDIES = {
-    "address": "Give an address such as http://127.0.0.1:8000 in the add-on's preferences.",
-    "bad_answer": "Check the server address in the add-on's preferences; a proxy may be in between.",
+    "address": "Give an address such as http://127.0.0.1:8000 in the SphereLinks settings.",
+    "bad_answer": "Check the server address in the SphereLinks settings; a proxy may be in between.",
     "file_error": "Check that the disk has room and that the folder can be written.",
     "insufficient_credits": "Wait for the next month's credits, or ask the server's operator for more.",
-    "invalid_api_key": "Enter a working API key in the add-on's preferences.",
-    "no_key": "Enter an API key in the add-on's preferences.",
-    "no_program": "Install SphereLinks on this machine, or give the path of its program in the add-on's preferences.",
+    "invalid_api_key": "Enter a working API key in the SphereLinks settings.",
+    "no_key": "Enter an API key in the SphereLinks settings.",
+    "no_program": "Install SphereLinks on this machine, or give the path of its program in the SphereLinks settings.",
     "offline": "Allow Online Access in Preferences > System > Network, or use a server on this machine.",
     "picture_too_large": "Save the picture smaller: 2048 pixels a side is all that is used.",
     "picture_unreadable": "Save the picture again as JPEG, PNG or WebP.",
     "rate_limited": "Wait a minute, then try again.",
-    "redirected": "Enter the address it names in the add-on's preferences, if you trust it.",
+    "redirected": "Enter the address it names in the SphereLinks settings, if you trust it.",
     "time_limit": "It may still end on the server: Try Again picks it up there, for no further credit.",
-    "too_large": "Check the server address in the add-on's preferences.",
-    "unreachable": "Start the server, or correct its address in the add-on's preferences.",
+    "too_large": "Check the server address in the SphereLinks settings.",
+    "unreachable": "Start the server, or correct its address in the SphereLinks settings.",
 }
 """What to do, by code, where the server does not say; the user interface translates these."""
 

@@ -58,7 +58,7 @@ class StartServer(bpy.types.Operator):
             if not is_loopback(address):
                 raise Failure(
                     "address",
-                    words("{} is not on this machine.").format(address),
+                    words("{address} is not on this machine.").format(address=address),
                     hint=words("Enter http://127.0.0.1:8000 as the server first."),
                 )
             program = local.find(bpy.path.abspath(preference.program))

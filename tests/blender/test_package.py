@@ -1,6 +1,7 @@
 """The zip and the index are what Blender's own tools would make, and pass its checks."""
 
 import json
+import shutil
 import tomllib
 import zipfile
 from pathlib import Path
@@ -25,8 +26,11 @@ def test_blender_finds_nothing_wrong(tool, archive):
     assert "Success" in tool("validate", archive)
 
 
-def test_it_holds_what_blender_would_put_in(tool, archive, tmp_path):
-    tool("build", "--source-dir", ROOT / "blender_addon", "--output-filepath", tmp_path / "theirs.zip")
+def test_it_holds_what_blender_would_put_in(tool, builder, archive, tmp_path):
+    source = shutil.copytree(ROOT / "blender_addon", tmp_path / "source")
+    for shared in builder.SHARED:
+        shutil.copy(shared, source)
+    tool("build", "--source-dir", source, "--output-filepath", tmp_path / "theirs.zip")
     contents = [
         {name: opened.read(name) for name in opened.namelist() if not name.endswith("/")}
         for opened in map(zipfile.ZipFile, (archive, tmp_path / "theirs.zip"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from blender_addon import translations
 from blender_addon.client.errors import ENDS_JOB, REMEDIES
 from blender_addon.client.info import Info
 from blender_addon.client.options import MAX_INTEGER
@@ -29,7 +30,8 @@ def form():
 
 def test_hints_and_ends_are_the_contracts():
     failures = stored("failures.json")
-    assert failures["hints"] == REMEDIES
+    texts = {row["key"]: row["en"] for row in translations.rows()}
+    assert {code: texts[f"hint_{code}"] for code in failures["hints"]} == REMEDIES
     assert set(failures["endsJob"]) == ENDS_JOB
 
 
