@@ -9,8 +9,9 @@ All of it lies in ``home/postgres``::
     data/       the database cluster
     run/        the socket
     password    of the one role, readable by us only
-    lock        held by the process that runs the server; the system lets go of it however that process ends
-    log         what the server says
+    lock        held by the process that looks after the server; the system lets go of it however that process ends
+    guests/     a lock of each other process that uses the server
+    log, log.1  what the server says, and what it said before
     program/    a copy of the programs, only where the server's user cannot read the installed ones
 
 PostgreSQL refuses to run as root. For root it runs as the system user ``spherelinks``, which is made where it is
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import math
 import os
 import re
 import secrets
@@ -41,6 +43,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable
+from spherelinks.locks import FileLock
 
 logger = logging.getLogger(__name__)
 
@@ -51,25 +54,32 @@ STOP_LIMIT_S = 20.0
 OLDEST_MAJOR = 14
 _SOCKET_PATH_LIMIT = 100  # sun_path holds 104 bytes on macOS, 108 on Linux
 _WINDOWS = sys.platform == "win32"
+_LOOK_S = 5.0
+_HEIR_LOOKS_S = 0.5
+_LOG_BYTES = 10_000_000
 _OWN_DATABASE = "Set DATABASE_URL to a PostgreSQL of your own: postgresql://user:password@host:5432/database"
 
 
 class EmbeddedPostgres:
     """The server of one home. Use it as a context manager, or call :meth:`start` and :meth:`stop`.
 
-    A server that ends by itself is started again. Where another process runs the server of this home already,
-    ``start`` attaches to it and ``stop`` leaves it alone.
+    One process owns the server, and starts it again when it ends by itself. Others that want it meanwhile are its
+    guests. An owner that stops leaves the server to its guests; one of them, as when the owner is killed, takes it
+    over. The last one to leave stops it.
     """
 
     def __init__(self, home: Path) -> None:
         self._home = home.absolute()
         self._folder = _folder(self._home)
-        self._lock: _Lock | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = FileLock(self._folder / "lock")
+        self._place = FileLock(self._folder / "guests" / secrets.token_hex(8))
+        self._attached: tuple[str, int, int] | None = None
+        self._process: subprocess.Popen[bytes] | _Adopted | None = None
         self._supervisor: threading.Thread | None = None
         self._launching = threading.Lock()
         self._stopping = threading.Event()
         self._exits = 0
+        self._log = self._folder / "log"
         self._command: list[str] = []
         self._user: dict[str, Any] = {}
 
@@ -87,87 +97,140 @@ class EmbeddedPostgres:
         Raises ConfigurationError where no server can run here, DatabaseUnavailable where it does not answer in time.
         """
         try:
-            self._user = _unprivileged()
-            self._make_folder()
-            lock = _Lock(self._folder / "lock")
-            deadline = time.monotonic() + START_LIMIT_S
-            while not lock.acquire():
-                if url := running(self._home):
-                    return url
-                if time.monotonic() > deadline:
-                    raise DatabaseUnavailable(
-                        f"Another process runs the database in {self._folder}, but it does not answer.",
-                        hint=f"Look at {self._folder / 'log'}.",
-                    )
-                time.sleep(0.1)
-            self._lock = lock
-            try:
-                return self._run()
-            except BaseException:
-                self.stop()
-                raise
+            return self._start()
         except PermissionError as error:
+            self.stop()
             raise ConfigurationError(
                 f"The embedded database in {self._folder} cannot be run: {error}.",
                 hint=f"Run as the user who owns SPHERELINKS_HOME, or choose another one. {_OWN_DATABASE}",
             ) from error
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
-        """Stop the server that this object started: its transactions are rolled back, its files flushed."""
+        """Leave the server; the last one to do so stops it: its transactions are rolled back, its files flushed."""
         with self._launching:
             self._stopping.set()
-            process = self._process
-            if process is not None and process.poll() is None:
-                self._interrupt(process.pid)
-        if process is not None:
-            try:
-                process.wait(STOP_LIMIT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()  # harmless to the data: the next start recovers from the log
-                process.wait()
+            self._place.remove()
+            if self._process is None and self._attached is not None and self._lock.acquire():
+                self._adopt()
+            if self._process is not None:
+                self._leave(self._process)
         if self._supervisor is not None:
             self._supervisor.join()
-        if self._lock is not None:
-            self._lock.release()
-        self._lock = self._process = self._supervisor = None
+        self._lock.release()
+        self._process = self._supervisor = self._attached = None
         self._stopping.clear()
         self._exits = 0
+
+    def _start(self) -> str:
+        self._user = _unprivileged()
+        self._make_folder()
+        deadline = time.monotonic() + START_LIMIT_S
+        while not self._place.acquire():  # before we look: from now on no owner stops the server under us
+            time.sleep(0.01)
+        while not self._lock.acquire():
+            if url := running(self._home):
+                self._attached = _last_server(self._folder)
+                self._supervisor = threading.Thread(target=self._inherit, name="postgres-heir", daemon=True)
+                self._supervisor.start()
+                return url
+            if time.monotonic() > deadline:
+                raise DatabaseUnavailable(
+                    f"Another process runs the database in {self._folder}, but it does not answer.",
+                    hint=f"Look at {self._log}.",
+                )
+            time.sleep(0.1)
+        return self._run()
 
     def _run(self) -> str:
         data = self._folder / "data"
         program = self._programs(_major_of(data))
-        self._end_orphan(program)
-        if not data.exists():
-            self._initialise(program, data)
-        options = {"unix_socket_directories": "", "listen_addresses": "127.0.0.1"}
-        port = PORT
+        url = running(self._home) if self._has_guests() else None
+        if url is not None:
+            self._attached = _last_server(self._folder)
+            self._adopt()
+        else:
+            self._end_orphan(program)
+            if not data.exists():
+                self._initialise(program, data)
+            host, port = self._address()
+            self._command = self._command_for(program, host, port)
+            self._launch()
+        self._supervisor = threading.Thread(target=self._look_after, name="postgres-supervisor", daemon=True)
+        self._supervisor.start()
+        if url is None:
+            url = _url(self._folder, host, port)
+            self._wait_until_ready(url)
+        return url
+
+    def _address(self) -> tuple[str, int]:
+        """Where a new server listens: the folder of its socket, or the loopback; and its port."""
         run = self._folder / "run"
-        if _can_hold_socket(run):
+        return (str(run), PORT) if _can_hold_socket(run) else ("127.0.0.1", _free_port())
+
+    def _command_for(self, program: Path, host: str, port: int) -> list[str]:
+        if host == "127.0.0.1":
+            options = {"unix_socket_directories": "", "listen_addresses": host}
+        else:
             options = {
-                "unix_socket_directories": '"' + str(run).replace('"', '""') + '"',  # a list, of one
+                "unix_socket_directories": '"' + host.replace('"', '""') + '"',  # a list, of one
                 "unix_socket_permissions": "0700",
                 "listen_addresses": "",
             }
-            host = str(run)
-        else:
-            port = _free_port()
-            host = "127.0.0.1"
         if sys.platform == "linux":
             options["recovery_init_sync_method"] = "syncfs"  # back after a crash in a fifth of the time
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self._command = [str(program / "postgres"), "-D", str(data), "-p", str(port), *settings]
-        self._launch()
-        self._supervisor = threading.Thread(target=self._supervise, name="postgres-supervisor", daemon=True)
-        self._supervisor.start()
+        return [str(program / "postgres"), "-D", str(self._folder / "data"), "-p", str(port), *settings]
 
-        url = _url(self._folder, host, port)
-        self._wait_until_ready(url)
-        return url
+    # --- guests and heirs
+
+    def _inherit(self) -> None:
+        """As a guest: take the server over once nobody owns it any more."""
+        while not self._stopping.wait(_HEIR_LOOKS_S):
+            with self._launching:
+                if self._stopping.is_set() or not self._lock.acquire():
+                    continue
+                self._adopt()
+            self._look_after()
+            return
+
+    def _adopt(self) -> None:
+        """Own the server that runs, or has ended, at the place where its clients know it."""
+        assert self._attached is not None
+        with suppress(OSError, ValueError):
+            self._attached = _last_server(self._folder)
+        host, port, pid = self._attached
+        self._command = self._command_for(self._programs(_major_of(self._folder / "data")), host, port)
+        self._process = _Adopted(pid, self._folder / "data")
+        logger.info("this process owns the embedded database now")
+
+    def _leave(self, process: subprocess.Popen[bytes] | _Adopted) -> None:
+        """Stop the server, which we own, unless it has guests: one of them finds it without an owner, and takes it."""
+        while self._has_guests():
+            self._lock.release()
+            # one that has left just before then did not get it
+            if self._has_guests() or not self._lock.acquire():
+                return
+        if process.poll() is None:
+            self._interrupt(process.pid)
+        try:
+            process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()  # harmless to the data: the next start recovers from the log
+            process.wait()
+
+    def _has_guests(self) -> bool:
+        """Whether another process uses the server. Forgets those that have ended without a word."""
+        others = [path for path in (self._folder / "guests").glob("*") if path != self._place.path]
+        return not all(FileLock(path).is_stale() for path in others)
 
     # --- the running server
 
     def _launch(self) -> None:
-        with (self._folder / "log").open("ab") as log:
+        with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
+            self._log.chmod(0o600)
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -179,14 +242,12 @@ class EmbeddedPostgres:
                 **self._user,
             )
 
-    def _supervise(self) -> None:
+    def _look_after(self) -> None:
         """Start the server again whenever it ends, at once after a long run, and ever slower after short ones."""
         delay = 0.1
         while True:
-            process = self._process
-            assert process is not None
             began = time.monotonic()
-            code = process.wait()
+            code = self._ended()
             delay = 0.1 if time.monotonic() - began > 10 else min(2 * delay, 5.0)
             if self._stopping.wait(delay):
                 return
@@ -195,7 +256,22 @@ class EmbeddedPostgres:
                     return
                 logger.warning("PostgreSQL ended with exit code %s; starting it again", code)
                 self._exits += 1
-                self._launch()
+                try:
+                    self._launch()
+                except OSError:  # no memory, no file, no space: perhaps later
+                    logger.exception("PostgreSQL cannot be started")
+
+    def _ended(self) -> int | None:
+        """Wait for the server's end, or until told to stop; its exit code. Keeps its log small meanwhile."""
+        process = self._process
+        assert process is not None
+        while not self._stopping.is_set():
+            try:
+                return process.wait(_LOOK_S)
+            except subprocess.TimeoutExpired:
+                with suppress(OSError):
+                    _rotate(self._log)
+        return None
 
     def _wait_until_ready(self, url: str) -> None:
         """Wait until the server answers, and make our database where it is missing."""
@@ -211,8 +287,8 @@ class EmbeddedPostgres:
                 # several short runs: it cannot start, and will not
                 if time.monotonic() > deadline or self._exits >= 5 or isinstance(error, psycopg.errors.InvalidPassword):
                     raise DatabaseUnavailable(
-                        f"The embedded PostgreSQL does not start: {_tail(self._folder / 'log') or error}",
-                        hint=f"Look at {self._folder / 'log'}.",
+                        f"The embedded PostgreSQL does not start: {_tail(self._log) or error}",
+                        hint=f"Look at {self._log}.",
                     ) from error
                 time.sleep(0.03)
 
@@ -266,6 +342,7 @@ class EmbeddedPostgres:
             self._home.chmod(self._home.stat().st_mode | inside)  # an empty home was made for us
         self._folder.mkdir(exist_ok=True)
         self._folder.chmod(inside)
+        (self._folder / "guests").mkdir(mode=0o700, exist_ok=True)
         self._own(self._folder / "run")
         if self._user:
             self._check_way()
@@ -344,10 +421,10 @@ def running(home: Path) -> str | None:
     """The URL of the embedded database of this home if its server runs and answers, else None."""
     folder = _folder(home.absolute())
     try:
-        lines = (folder / "data" / "postmaster.pid").read_text().split("\n")
-        url = _url(folder, lines[4].strip() or lines[5].strip(), int(lines[3]))
+        host, port, _pid = _last_server(folder)
+        url = _url(folder, host, port)
         psycopg.connect(url, connect_timeout=2).close()
-    except (OSError, IndexError, ValueError, psycopg.OperationalError):
+    except (OSError, ValueError, psycopg.OperationalError):
         return None
     return url
 
@@ -379,6 +456,14 @@ def find_binaries(major: int | None = None) -> Path:
 
 def _folder(home: Path) -> Path:
     return home / "postgres"
+
+
+def _last_server(folder: Path) -> tuple[str, int, int]:
+    """Where the server that runs, or was killed, listens: host, port; and its process. Raises OSError, ValueError."""
+    lines = (folder / "data" / "postmaster.pid").read_text().split("\n")
+    if len(lines) < 6:
+        raise ValueError("the server is only starting")
+    return lines[4].strip() or lines[5].strip(), int(lines[3]), int(lines[0])
 
 
 def _url(folder: Path, host: str, port: int) -> str:
@@ -427,6 +512,13 @@ def _major_of(data: Path) -> int | None:
         return int((data / "PG_VERSION").read_text())
     except FileNotFoundError:
         return None
+
+
+def _rotate(log: Path) -> None:
+    """Begin the log anew once it is large; the server writes to its end, wherever that is."""
+    if log.stat().st_size > _LOG_BYTES:
+        shutil.copy(log, log.with_name("log.1"))
+        os.truncate(log, 0)
 
 
 def _tail(log: Path) -> str:
@@ -499,32 +591,30 @@ def _write_private(path: Path, content: str) -> None:
         os.fsync(file.fileno())
 
 
-class _Lock:
-    """A lock between processes on a file; it falls when its holder ends, however that ends."""
+class _Adopted:
+    """A server that another process has started, as :class:`subprocess.Popen` shows our own. Its exit code is lost."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
+    def __init__(self, pid: int, data: Path) -> None:
+        self.pid = pid
+        self._data = data
 
-    def acquire(self) -> bool:
-        """Take the lock if it is free; whether we have it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            if sys.platform == "win32":
-                import msvcrt
+    def poll(self) -> int | None:
+        """None while it runs."""
+        if _WINDOWS:
+            try:
+                return None if _last_server(self._data.parent)[2] == self.pid else 0
+            except (OSError, ValueError):
+                return 0
+        return None if str(self._data) in _command_line(self.pid) else 0
 
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            else:
-                import fcntl
+    def wait(self, timeout: float = math.inf) -> int:
+        deadline = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("postgres", timeout)
+            time.sleep(0.1)
+        return 0
 
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._descriptor = descriptor
-        return True
-
-    def release(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+    def kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM if _WINDOWS else signal.SIGQUIT)

@@ -19,6 +19,7 @@ from spherelinks import database, logs
 from spherelinks.accounts import users
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable
+from spherelinks.locks import FileLock
 from spherelinks_server.web import DRAIN_S
 
 _log = logging.getLogger("spherelinks.serve")
@@ -34,11 +35,12 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
 
     A second signal ends the wait for requests and jobs that are under way.
 
-    Raises ConfigurationError for a port that cannot be had, and what the database's start raises.
+    Raises ConfigurationError for a port that cannot be had and for a home that is served already, and what the
+    database's start raises.
     """
     logs.configure(settings.log_format)
     _check_port(host, port)
-    with _signals() as signals, database.opened(settings) as url:
+    with _signals() as signals, database.opened(settings) as url, _alone(settings):
         database.migrate(url)
         environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(settings.home)}
         children = [
@@ -144,6 +146,21 @@ def _signals() -> Iterator[_Signals]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keep others from serving the same embedded database. Raises ConfigurationError where another one does."""
+    lock = FileLock(settings.home / "serve.lock")
+    if settings.database_url is None and not lock.acquire():
+        raise ConfigurationError(
+            f"SPHERELINKS_HOME is '{settings.home}', which another 'spherelinks serve' is serving.",
+            hint="Use that one, stop it first, or choose another SPHERELINKS_HOME.",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_port(host: str, port: int) -> None:

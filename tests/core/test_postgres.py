@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -197,6 +198,91 @@ def test_another_process_attaches(home):
         done = subprocess.run([sys.executable, "-c", code, str(home)], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == url
         assert running(home) == url
+
+
+OWN = (
+    "import sys, pathlib\n"
+    "from spherelinks.postgres import EmbeddedPostgres\n"
+    "with EmbeddedPostgres(pathlib.Path(sys.argv[1])) as url:\n"
+    "    print(url, flush=True)\n"
+    "    sys.stdin.read()"
+)
+
+
+@contextmanager
+def owner_elsewhere(home):
+    """Another process that owns the server until its standard input ends."""
+    command = [sys.executable, "-c", OWN, str(home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("postgresql://")
+        yield process
+
+
+@pytest.mark.parametrize("how", ["leaves", "is killed"])
+def test_a_guest_takes_the_server_over_from_an_owner_that(how, home):
+    with owner_elsewhere(home) as owner, EmbeddedPostgres(home) as url:
+        pid = server_pid(home)
+        query(url, "CREATE TABLE kept (x int)")
+        if how == "leaves":
+            owner.stdin.close()
+        else:
+            owner.kill()
+        owner.wait(20)
+        assert query(url, "SELECT count(*) FROM kept") == 0
+        assert server_pid(home) == pid, "the guest's server has not stopped for a moment"
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: running(home) == url)
+        assert query(url, "SELECT count(*) FROM kept") == 0
+        assert server_pid(home) != pid
+    assert running(home) is None, "the last one to leave stops it"
+
+
+def test_a_guest_that_ends_without_a_word_keeps_nobody(home):
+    with EmbeddedPostgres(home), owner_elsewhere(home) as guest:
+        guest.kill()
+        guest.wait()
+    assert running(home) is None
+
+
+def test_whoever_comes_and_goes_at_once_one_server_serves_all_and_none_is_left(home):
+    def visit(number):
+        with EmbeddedPostgres(home) as url:
+            query(url, f"CREATE TABLE visit_{number} (x int)")
+            time.sleep(0.1 * (number % 3))
+
+    with ThreadPoolExecutor(6) as visitors:
+        for visit_ended in [visitors.submit(visit, number) for number in range(9)]:
+            visit_ended.result()
+    assert running(home) is None
+    with EmbeddedPostgres(home) as url:
+        assert query(url, "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'visit_%'") == 9
+
+
+def test_a_start_that_fails_for_the_system_is_tried_again(home):
+    log = home / "postgres" / "log"
+    with EmbeddedPostgres(home) as url:
+        log.unlink()
+        log.mkdir()  # nobody can write to it
+        os.kill(server_pid(home), signal.SIGKILL)
+        time.sleep(1)
+        assert running(home) is None
+        log.rmdir()
+        eventually(lambda: running(home) == url)
+
+
+def test_the_log_is_private_and_stays_small(home, monkeypatch):
+    monkeypatch.setattr(postgres, "_LOG_BYTES", 2000)
+    monkeypatch.setattr(postgres, "_LOOK_S", 0.1)
+    log = home / "postgres" / "log"
+    with EmbeddedPostgres(home) as url:
+        for number in range(20):
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                query(url, f"SELECT * FROM missing_{number}")
+        eventually(lambda: log.stat().st_size < 2000 and log.with_name("log.1").exists())
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            query(url, "SELECT * FROM the_last")
+        eventually(lambda: "the_last" in log.read_text() + log.with_name("log.1").read_text())
+        assert {path.stat().st_mode & 0o777 for path in (log, log.with_name("log.1"))} == {0o600}
 
 
 def test_the_server_of_a_process_that_was_killed_is_taken_over(home):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import Running, cli, living, stop, wait_for
+from serving import Running, cli, free_port, living, stop, wait_for
 
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError
@@ -72,6 +72,15 @@ def test_killed_itself_it_leaves_nobody(running: Running) -> None:
     # the database, which would survive, is found and stopped by the next start
     again = subprocess.run(cli("keys", "list", "--json"), env=running.environment, stdout=subprocess.PIPE, check=True)
     assert json.loads(again.stdout) == []
+
+
+def test_a_second_one_on_the_same_home_says_so_and_ends(running: Running) -> None:
+    command = cli("serve", "--port", str(free_port()))
+    second = subprocess.run(command, env=running.environment, capture_output=True, text=True, timeout=60, check=False)
+    assert second.returncode == 6
+    assert f"SPHERELINKS_HOME is '{running.environment['SPHERELINKS_HOME']}'" in second.stderr
+    assert "another 'spherelinks serve'" in second.stderr
+    assert running.is_ready()
 
 
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
