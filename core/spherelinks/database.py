@@ -221,11 +221,12 @@ class Job(Base):
 
 
 class IdempotencyKey(Base):
-    """The request that an Idempotency-Key came with, and the job it became."""
+    """The request that an Idempotency-Key came with, and the job it became; live and sandbox keys have names apart."""
 
     __tablename__ = "idempotency_keys"
 
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    sandbox: Mapped[bool] = mapped_column(primary_key=True, server_default="false")
     key: Mapped[str] = mapped_column(primary_key=True)
     request_sha256: Mapped[bytes]
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
@@ -244,12 +245,16 @@ class Payment(Base):
 
 
 class Webhook(Base):
-    """An address that an account's events are sent to. ``previous_secret`` signs too until ``previous_until``."""
+    """An address that an account's events are sent to. ``previous_secret`` signs too until ``previous_until``.
+
+    sandbox : made with a sandbox key: such keys alone see it, and it is told of their jobs alone
+    """
 
     __tablename__ = "webhooks"
 
     id: Mapped[str] = mapped_column(primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    sandbox: Mapped[bool] = mapped_column(server_default="false")
     url: Mapped[str]
     events: Mapped[list[str]]
     secret: Mapped[str]

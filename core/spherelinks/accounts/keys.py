@@ -6,8 +6,8 @@ find a leaked key; the checksum tells a typo from an unknown key without asking 
 plain SHA-256 is a safe digest.
 
 A key may do what its scopes say: ``generate`` submits and cancels jobs, ``read`` sees jobs, results and credits,
-``manage`` deletes jobs and sets up webhooks. A sandbox key's jobs cost nothing and end at once with a sample; it sees
-such jobs alone.
+``manage`` deletes jobs and sets up webhooks. A sandbox key's jobs cost nothing and end at once with a sample; it has a
+world of its own (:mod:`spherelinks.accounts.worlds`).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sqlalchemy import Connection, func, or_, select
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import accounts
+from spherelinks.accounts.worlds import World
 from spherelinks.database import ApiKey, new_id
 from spherelinks.errors import InvalidKey, InvalidRequest, MissingScope
 
@@ -44,6 +45,11 @@ class Principal:
     key_id: str | None
     scopes: frozenset[str] = frozenset(SCOPES)
     sandbox: bool = False
+
+    @property
+    def world(self) -> World:
+        """What it may see and change."""
+        return World(self.account_id, self.sandbox)
 
     def require(self, scope: str) -> None:
         """Raises MissingScope unless the key may do this."""

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import accounts, plans
+from spherelinks.accounts.worlds import World
 from spherelinks.database import CreditBalance, CreditEntry
 from spherelinks.errors import InsufficientCredits, InvalidRequest
 
@@ -148,9 +149,25 @@ def buckets(session: Session, account_id: str) -> Buckets:
     )
 
 
-def entries(session: Session, account_id: str, *, before: int | None = None, limit: int = 50) -> Sequence[CreditEntry]:
-    """The account's entries, newest first, at most ``limit``; with ``before`` those older than that entry's id."""
-    query = select(CreditEntry).where(CreditEntry.account_id == account_id)
+def shown(session: Session, world: World) -> Buckets:
+    """The buckets as a world sees them: in the sandbox nothing is ever spent of what the plan gives a month.
+
+    Raises InvalidRequest for an unknown account.
+    """
+    if not world.sandbox:
+        return buckets(session, world.account_id)
+    given = plans.of(session, world.account_id).monthly_credits
+    return Buckets(given, 0, 0, plans.next_period_start(_now()), given)
+
+
+def entries(session: Session, world: World, *, before: int | None = None, limit: int = 50) -> Sequence[CreditEntry]:
+    """The world's entries, newest first, at most ``limit``; with ``before`` those older than that entry's id.
+
+    The sandbox has none: nothing moves there.
+    """
+    if world.sandbox:
+        return []
+    query = select(CreditEntry).where(CreditEntry.account_id == world.account_id)
     if before is not None:
         query = query.where(CreditEntry.id < before)
     return session.scalars(query.order_by(CreditEntry.id.desc()).limit(limit)).all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, delete, func, null, select, update
 
 from spherelinks.accounts import sessions
+from spherelinks.accounts.worlds import World
 from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, User, Webhook, transaction
 from spherelinks.errors import UnknownJob
 from spherelinks.jobs import deletion
@@ -34,7 +35,7 @@ def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None 
         for user_id in session.scalars(select(User.id).where(User.account_id == account_id)):
             sessions.end_others(session, user_id, kept)
     for job_id, sandbox in _jobs(engine, account_id):
-        _delete(engine, storage, account_id, job_id, sandbox)
+        _delete(engine, storage, World(account_id, sandbox), job_id)
     with transaction(engine) as session:
         session.execute(delete(User).where(User.account_id == account_id))
         session.execute(delete(Webhook).where(Webhook.account_id == account_id))
@@ -55,11 +56,11 @@ def _jobs(engine: Engine, account_id: str) -> list[tuple[str, bool]]:
     return [(row.id, row.sandbox) for row in rows]
 
 
-def _delete(engine: Engine, storage: Storage, account_id: str, job_id: str, sandbox: bool) -> None:
+def _delete(engine: Engine, storage: Storage, world: World, job_id: str) -> None:
     """Delete a job; one that was at work is first cancelled."""
     while True:
         try:
-            if deletion.delete(engine, storage, account_id, job_id, sandbox=sandbox) == "deleted":
+            if deletion.delete(engine, storage, world, job_id) == "deleted":
                 return
         except UnknownJob:  # somebody else was faster
             return

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Engine, update
 
+from spherelinks.accounts.worlds import World
 from spherelinks.database import Job, transaction
 from spherelinks.jobs import attempts, paths, status
 from spherelinks.storage import Storage
@@ -14,7 +15,7 @@ from spherelinks.storage import Storage
 Outcome = Literal["cancelled", "deleted", "ended"]
 
 
-def delete(engine: Engine, storage: Storage, account_id: str, job_id: str, *, sandbox: bool = False) -> Outcome:
+def delete(engine: Engine, storage: Storage, world: World, job_id: str) -> Outcome:
     """Cancel the job if it waits or runs, giving its credit back; delete it with all its files if it has ended.
 
     A cancelled job is there as before, FAILED with the code ``cancelled``; a deleted one is unknown from now on, and
@@ -22,12 +23,12 @@ def delete(engine: Engine, storage: Storage, account_id: str, job_id: str, *, sa
 
     Raises UnknownJob, StorageUnavailable (then the files are deleted later), DatabaseUnavailable.
     """
-    if status.find(engine, account_id, job_id, sandbox=sandbox).status == "PROCESSING":
-        return "cancelled" if attempts.cancel(engine, account_id, job_id) else "ended"
+    if status.find(engine, world, job_id).status == "PROCESSING":
+        return "cancelled" if attempts.cancel(engine, world.account_id, job_id) else "ended"
     with transaction(engine) as session:
         found = session.execute(
             update(Job)
-            .where(Job.id == job_id, Job.account_id == account_id, Job.deleted_at.is_(None))
+            .where(Job.id == job_id, world.holds(Job), Job.deleted_at.is_(None))
             .values(deleted_at=datetime.now(UTC))
             .returning(Job.asset_path)
         ).one_or_none()

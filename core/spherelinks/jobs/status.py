@@ -11,6 +11,7 @@ from typing import Any, Literal, LiteralString, NamedTuple
 from sqlalchemy import Engine
 
 from spherelinks.accounts.keys import missing_scope, unknown_key
+from spherelinks.accounts.worlds import World
 from spherelinks.database import fetch_all, fetch_one
 from spherelinks.errors import UnknownJob
 
@@ -192,9 +193,9 @@ def read(engine: Engine, key_digest: bytes, job_id: str) -> JobStatus:
     return _status(_Row(*row[1:]))
 
 
-def find(engine: Engine, account_id: str, job_id: str, *, sandbox: bool = False) -> JobStatus:
-    """The job's status, for its account. Raises UnknownJob, DatabaseUnavailable."""
-    row = fetch_one(engine, _BY_ACCOUNT, (_sane(job_id), account_id, sandbox))
+def find(engine: Engine, world: World, job_id: str) -> JobStatus:
+    """The job's status, for its world. Raises UnknownJob, DatabaseUnavailable."""
+    row = fetch_one(engine, _BY_ACCOUNT, (_sane(job_id), *world))
     if row is None:
         raise unknown_job(job_id)
     return _status(_Row(*row))
@@ -202,14 +203,13 @@ def find(engine: Engine, account_id: str, job_id: str, *, sandbox: bool = False)
 
 def page(
     engine: Engine,
-    account_id: str,
+    world: World,
     *,
-    sandbox: bool = False,
     status: Status | None = None,
     cursor: str | None = None,
     limit: int = 20,
 ) -> Page:
-    """Some of the account's jobs, newest first.
+    """Some of the world's jobs, newest first.
 
     status : only those; None is all
     cursor : the ``next_cursor`` of the page before; None is the first page
@@ -218,7 +218,7 @@ def page(
     Raises DatabaseUnavailable.
     """
     states = [state for state, shown in _STATUSES.items() if status in (None, shown)]
-    rows = fetch_all(engine, _PAGE, (account_id, sandbox, cursor or _AFTER_ALL, states, limit + 1))
+    rows = fetch_all(engine, _PAGE, (*world, cursor or _AFTER_ALL, states, limit + 1))
     jobs = [_status(_Row(*row)) for row in rows[:limit]]
     return Page(jobs, jobs[-1].job_id if len(rows) > limit else None)
 

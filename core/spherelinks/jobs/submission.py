@@ -145,6 +145,7 @@ def _accept(
             session.add(
                 IdempotencyKey(
                     account_id=principal.account_id,
+                    sandbox=principal.sandbox,
                     key=idempotency.key,
                     request_sha256=idempotency.request_sha256,
                     job_id=job_id,
@@ -167,7 +168,7 @@ def sweep_idempotency(session: Session) -> None:
 
 def _claimed(session: Session, principal: Principal, idempotency: Idempotency) -> Accepted | None:
     """Take the name for this transaction; the answer where it was used before. Raises RequestInFlight."""
-    name = f"{principal.account_id} {idempotency.key}"
+    name = f"{principal.account_id} {principal.sandbox} {idempotency.key}"
     taken = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     if not session.scalar(taken, {"name": name}):
         raise RequestInFlight(
@@ -181,11 +182,15 @@ def _known(session: Session, principal: Principal, idempotency: Idempotency) -> 
     row = session.execute(
         select(IdempotencyKey.request_sha256, Job.id, Job.cache_hit, Job.sandbox)
         .join(Job, Job.id == IdempotencyKey.job_id)
-        .where(IdempotencyKey.account_id == principal.account_id, IdempotencyKey.key == idempotency.key)
+        .where(
+            IdempotencyKey.account_id == principal.account_id,
+            IdempotencyKey.sandbox == principal.sandbox,
+            IdempotencyKey.key == idempotency.key,
+        )
     ).one_or_none()
     if row is None:
         return None
-    if row.request_sha256 != idempotency.request_sha256 or row.sandbox != principal.sandbox:
+    if row.request_sha256 != idempotency.request_sha256:
         raise IdempotencyMismatch(
             f"The Idempotency-Key '{idempotency.key}' was already used for a different request.",
             hint="Use a new key for a new request; to repeat one, send exactly the same body.",

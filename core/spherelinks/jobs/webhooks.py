@@ -1,6 +1,6 @@
 """Webhooks by the Standard Webhooks specification: who is told what, signed so that it can be believed.
 
-When a job ends, in the same transaction, each of the account's webhooks that asked for that event gets a message, and
+When a job ends, in the same transaction, each webhook of its world that asked for that event gets a message, and
 the asset is put down for ``output.putUrl``; :mod:`spherelinks.jobs.courier` delivers both, at least once.
 """
 
@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from spherelinks.accounts.worlds import World
 from spherelinks.database import Account, Delivery, Job, Webhook, new_id
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import outbound
@@ -25,7 +26,7 @@ from spherelinks.picture.fetch import Guard
 EVENTS = ("job.completed", "job.failed")
 PUT = "output.put"
 LIMIT = 10
-"""Webhooks an account may have."""
+"""Webhooks an account may have, and as many again in its sandbox."""
 OVERLAP = timedelta(hours=24)
 """How long the secret before signs too, once it was rotated."""
 
@@ -33,9 +34,9 @@ _PREFIX = "whsec_"
 
 
 def create(
-    session: Session, account_id: str, url: str, events: Collection[str] = EVENTS, *, guard: Guard | None = None
+    session: Session, world: World, url: str, events: Collection[str] = EVENTS, *, guard: Guard | None = None
 ) -> Webhook:
-    """A new webhook of the account; its ``secret`` verifies its messages.
+    """A new webhook of the world; its ``secret`` verifies its messages.
 
     Raises InvalidRequest for an address that cannot be one, and unknown or no events, TooManyWebhooks.
     """
@@ -43,12 +44,13 @@ def create(
     if not events or not set(events) <= set(EVENTS):
         raise InvalidRequest(f"events is {sorted(events)}.", hint=f"Give some of {', '.join(EVENTS)}.", field="events")
     # of several at once, each counts what the ones before it made
-    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
-    if len(list_webhooks(session, account_id)) >= LIMIT:
+    session.execute(select(Account.id).where(Account.id == world.account_id).with_for_update())
+    if len(list_webhooks(session, world)) >= LIMIT:
         raise TooManyWebhooks(f"The account already has {LIMIT} webhooks, the maximum.", hint="Delete one first.")
     webhook = Webhook(
         id=new_id("wh"),
-        account_id=account_id,
+        account_id=world.account_id,
+        sandbox=world.sandbox,
         url=url,
         events=[event for event in EVENTS if event in events],
         secret=_new_secret(),
@@ -58,30 +60,30 @@ def create(
     return webhook
 
 
-def list_webhooks(session: Session, account_id: str) -> Sequence[Webhook]:
-    """The account's webhooks, oldest first."""
-    return session.scalars(select(Webhook).where(Webhook.account_id == account_id).order_by(Webhook.id)).all()
+def list_webhooks(session: Session, world: World) -> Sequence[Webhook]:
+    """The world's webhooks, oldest first."""
+    return session.scalars(select(Webhook).where(world.holds(Webhook)).order_by(Webhook.id)).all()
 
 
-def get(session: Session, account_id: str, webhook_id: str) -> Webhook:
-    """The account's webhook of that id. Raises UnknownWebhook."""
-    webhook = session.get(Webhook, webhook_id)
-    if webhook is None or webhook.account_id != account_id:
+def get(session: Session, world: World, webhook_id: str) -> Webhook:
+    """The world's webhook of that id. Raises UnknownWebhook."""
+    webhook = session.scalars(select(Webhook).where(Webhook.id == webhook_id, world.holds(Webhook))).one_or_none()
+    if webhook is None:
         raise UnknownWebhook(
             f"There is no webhook '{webhook_id[:64]}' in this account.", hint="GET /v1/webhooks lists them."
         )
     return webhook
 
 
-def delete(session: Session, account_id: str, webhook_id: str) -> None:
+def delete(session: Session, world: World, webhook_id: str) -> None:
     """Delete the webhook with its messages. Raises UnknownWebhook."""
-    session.delete(get(session, account_id, webhook_id))
+    session.delete(get(session, world, webhook_id))
     session.flush()
 
 
-def rotate(session: Session, account_id: str, webhook_id: str) -> Webhook:
+def rotate(session: Session, world: World, webhook_id: str) -> Webhook:
     """Give the webhook a new secret; for ``OVERLAP`` the one before signs beside it. Raises UnknownWebhook."""
-    webhook = get(session, account_id, webhook_id)
+    webhook = get(session, world, webhook_id)
     webhook.previous_secret, webhook.previous_until = webhook.secret, datetime.now(UTC) + OVERLAP
     webhook.secret = _new_secret()
     session.flush()
@@ -89,19 +91,19 @@ def rotate(session: Session, account_id: str, webhook_id: str) -> Webhook:
 
 
 def deliveries(
-    session: Session, account_id: str, webhook_id: str, *, before: str | None = None, limit: int = 50
+    session: Session, world: World, webhook_id: str, *, before: str | None = None, limit: int = 50
 ) -> Sequence[Delivery]:
     """The webhook's messages, newest first, with what became of them. Raises UnknownWebhook."""
-    get(session, account_id, webhook_id)
+    get(session, world, webhook_id)
     query = select(Delivery).where(Delivery.webhook_id == webhook_id)
     if before is not None:
         query = query.where(Delivery.id < before)
     return session.scalars(query.order_by(Delivery.id.desc()).limit(limit)).all()
 
 
-def redeliver(session: Session, account_id: str, webhook_id: str, delivery_id: str) -> Delivery:
+def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str) -> Delivery:
     """Send the same message, with the same id, once more, and again as often as a new one. Raises UnknownWebhook."""
-    get(session, account_id, webhook_id)
+    get(session, world, webhook_id)
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.webhook_id != webhook_id:
         raise UnknownWebhook(
@@ -134,7 +136,9 @@ def announce(session: Session, job_id: str) -> None:
 
 # The webhooks that are told of the job's end, and NULL for an asset that is sent. Nearly always nothing.
 _WANTED = """
-(SELECT w.id FROM jobs j JOIN webhooks w ON w.account_id = j.account_id AND w.events @> ARRAY['job.' || j.state]
+(SELECT w.id
+ FROM jobs j
+ JOIN webhooks w ON (w.account_id, w.sandbox) = (j.account_id, j.sandbox) AND w.events @> ARRAY['job.' || j.state]
  WHERE j.id = :job ORDER BY w.id)
 UNION ALL
 SELECT NULL FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'

@@ -46,7 +46,7 @@ def show() -> str:
     with transaction(services().engine) as session:
         buckets = ledger.buckets(session, account_id)
         plan = plans.of(session, account_id)
-        entries = ledger.entries(session, account_id, before=before, limit=_PAGE + 1)
+        entries = ledger.entries(session, gate.world(), before=before, limit=_PAGE + 1)
         errors = _errors(session, [entry.job_id for entry in entries[:_PAGE] if entry.kind == "release"])
         totals = _totals(session, account_id)
     rows = [_row(entry, errors) for entry in entries[:_PAGE]]

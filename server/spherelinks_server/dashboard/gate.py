@@ -14,6 +14,7 @@ from werkzeug.exceptions import Forbidden, MisdirectedRequest, Unauthorized
 
 from spherelinks.accounts import sessions
 from spherelinks.accounts.sessions import SignedIn
+from spherelinks.accounts.worlds import World
 from spherelinks.database import transaction
 from spherelinks.errors import DatabaseUnavailable
 from spherelinks_server.services import services
@@ -45,6 +46,11 @@ def me() -> SignedIn:
     """Who is signed in, on a private page."""
     found: SignedIn = g.me
     return found
+
+
+def world() -> World:
+    """What the pages show: what is live, of the account of who is signed in."""
+    return World(me().account_id)
 
 
 def visitor() -> SignedIn | None:

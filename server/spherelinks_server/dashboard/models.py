@@ -26,7 +26,7 @@ _WATCHED = 50
 
 @pages.get("")
 def gallery() -> str:
-    page = status.page(services().engine, gate.me().account_id, cursor=request.args.get("before"), limit=_PAGE)
+    page = status.page(services().engine, gate.world(), cursor=request.args.get("before"), limit=_PAGE)
     return render_template("models.html", models=page.jobs, older=page.next_cursor, newest="before" not in request.args)
 
 
@@ -81,7 +81,7 @@ def file(job_id: str, kind: str) -> Response:
 def delete(job_id: str) -> ResponseReturnValue:
     """Cancel it while it is made, delete it afterwards."""
     parts = services()
-    outcome = deletion.delete(parts.engine, parts.storage, gate.me().account_id, job_id)
+    outcome = deletion.delete(parts.engine, parts.storage, gate.world(), job_id)
     if outcome == "deleted":
         return redirect("/app/models?done=model-deleted", HTTPStatus.SEE_OTHER)
     done = "?done=cancelled" if outcome == "cancelled" else ""
@@ -90,7 +90,7 @@ def delete(job_id: str) -> ResponseReturnValue:
 
 def find(job_id: str) -> JobStatus:
     """The model of that id, which must be the account's. Raises UnknownJob."""
-    return status.find(services().engine, gate.me().account_id, job_id)
+    return status.find(services().engine, gate.world(), job_id)
 
 
 def picture_of(job_id: str) -> bytes:

@@ -30,7 +30,7 @@ def create() -> ResponseReturnValue:
     try:
         with transaction(parts.engine) as session:
             url, events = request.form.get("url", "").strip(), request.form.getlist("events")
-            webhook = webhooks.create(session, gate.me().account_id, url, events, guard=parts.guard)
+            webhook = webhooks.create(session, gate.world(), url, events, guard=parts.guard)
     except InvalidRequest as error:
         return _list(f"{error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
     return redirect(f"/app/webhooks/{webhook.id}", HTTPStatus.SEE_OTHER)
@@ -38,35 +38,35 @@ def create() -> ResponseReturnValue:
 
 @pages.get("/<webhook_id>")
 def one(webhook_id: str) -> str:
-    account_id = gate.me().account_id
+    world = gate.world()
     with transaction(services().engine) as session:
-        webhook = webhooks.get(session, account_id, webhook_id)
-        deliveries = webhooks.deliveries(session, account_id, webhook_id, limit=_SHOWN)
+        webhook = webhooks.get(session, world, webhook_id)
+        deliveries = webhooks.deliveries(session, world, webhook_id, limit=_SHOWN)
     return render_template("webhook.html", webhook=webhook, deliveries=deliveries, events=EVENTS)
 
 
 @pages.post("/<webhook_id>/rotate")
 def rotate(webhook_id: str) -> ResponseReturnValue:
     with transaction(services().engine) as session:
-        webhooks.rotate(session, gate.me().account_id, webhook_id)
+        webhooks.rotate(session, gate.world(), webhook_id)
     return redirect(f"/app/webhooks/{webhook_id}?done=secret-rotated", HTTPStatus.SEE_OTHER)
 
 
 @pages.post("/<webhook_id>/delete")
 def delete(webhook_id: str) -> ResponseReturnValue:
     with transaction(services().engine) as session:
-        webhooks.delete(session, gate.me().account_id, webhook_id)
+        webhooks.delete(session, gate.world(), webhook_id)
     return redirect("/app/webhooks?done=webhook-deleted", HTTPStatus.SEE_OTHER)
 
 
 @pages.post("/<webhook_id>/deliveries/<delivery_id>")
 def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
     with transaction(services().engine) as session:
-        webhooks.redeliver(session, gate.me().account_id, webhook_id, delivery_id)
+        webhooks.redeliver(session, gate.world(), webhook_id, delivery_id)
     return redirect(f"/app/webhooks/{webhook_id}?done=redelivered", HTTPStatus.SEE_OTHER)
 
 
 def _list(problem: str = "") -> str:
     with transaction(services().engine) as session:
-        found = webhooks.list_webhooks(session, gate.me().account_id)
+        found = webhooks.list_webhooks(session, gate.world())
     return render_template("webhooks.html", webhooks=found, events=EVENTS, problem=problem)

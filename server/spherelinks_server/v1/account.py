@@ -45,10 +45,12 @@ _ALL = (errors.InvalidKey, errors.MissingScope, errors.RateLimited, errors.Servi
     responses={HTTPStatus.OK: Credits, **answers(*_ALL)},
 )
 def credits() -> Response:
-    """What is available, what is held, and when the next credits are added."""
+    """What is available, what is held, and when the next credits are added. A sandbox spends nothing: it shows what the
+    plan gives a month.
+    """
     who = _reader()
     with transaction(services().engine) as session:
-        return answer(_credits(ledger.buckets(session, who.account_id)))
+        return answer(_credits(ledger.shown(session, who.world)))
 
 
 @api.get(
@@ -59,10 +61,10 @@ def credits() -> Response:
     responses={HTTPStatus.OK: LedgerPage, **answers(errors.InvalidRequest, *_ALL)},
 )
 def list_entries(query: LedgerQuery) -> Response:
-    """A page of the ledger; pass `nextCursor` as `cursor` to get the next one."""
+    """A page of the ledger; pass `nextCursor` as `cursor` to get the next one. In a sandbox nothing moves."""
     who = _reader()
     with transaction(services().engine) as session:
-        found = ledger.entries(session, who.account_id, before=query.cursor, limit=query.limit + 1)
+        found = ledger.entries(session, who.world, before=query.cursor, limit=query.limit + 1)
     entries = [
         {
             "id": entry.id,
@@ -95,6 +97,8 @@ def checkout(body: CheckoutRequest) -> Response:
     """
     who, parts = access.principal(), services()
     who.require("manage")
+    if who.sandbox:
+        raise errors.PaymentsNotOffered("A sandbox key buys nothing.", hint="Use a live key: jobs here cost nothing.")
     back = f"{parts.settings.public_url or request.host_url.rstrip('/')}/app/credits"
     return answer({"url": payments.checkout(parts.stripe, who.account_id, body.credits, back)})
 
@@ -124,7 +128,7 @@ def account() -> Response:
                     "headStartS": plan.head_start_s,
                     "retentionDays": plan.retention_days,
                 },
-                "credits": _credits(ledger.buckets(session, who.account_id)),
+                "credits": _credits(ledger.shown(session, who.world)),
                 "key": {
                     "id": key.id,
                     "name": key.name,

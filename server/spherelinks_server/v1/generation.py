@@ -130,7 +130,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
         job_id = accepted.job_id
         job = parts.waiters.until_ended(
             access.digest(),
-            lambda: jobs.find(parts.engine, who.account_id, job_id, sandbox=who.sandbox),
+            lambda: jobs.find(parts.engine, who.world, job_id),
             min(int(wanted[1]), LONGEST_S),
         )
         headers |= {"Preference-Applied": f"wait={wanted[1]}", "X-Job-Id": job.job_id}

@@ -49,8 +49,7 @@ def list_jobs(query: JobsQuery) -> Response:
     who.require("read")
     page = jobs.page(
         services().engine,
-        who.account_id,
-        sandbox=who.sandbox,
+        who.world,
         status=query.status,
         cursor=query.cursor,
         limit=query.limit,
@@ -87,9 +86,9 @@ def delete_job(path: JobPath) -> Response:
     """
     parts = services()
     who = access.principal()
-    found = jobs.find(parts.engine, who.account_id, path.job_id, sandbox=who.sandbox)
+    found = jobs.find(parts.engine, who.world, path.job_id)
     who.require("generate" if found.status == "PROCESSING" else "manage")
-    outcome = deletion.delete(parts.engine, parts.storage, who.account_id, path.job_id, sandbox=who.sandbox)
+    outcome = deletion.delete(parts.engine, parts.storage, who.world, path.job_id)
     return answer({"jobId": path.job_id, "outcome": outcome})
 
 

@@ -52,7 +52,7 @@ def create_webhook(body: WebhookRequest) -> Response:
     """The `secret` verifies the messages: keep it."""
     who, parts = _manager(), services()
     with transaction(parts.engine) as session:
-        webhook = webhooks.create(session, who.account_id, body.url, body.events, guard=parts.guard)
+        webhook = webhooks.create(session, who.world, body.url, body.events, guard=parts.guard)
         session.refresh(webhook)
     return answer(_with_secret(webhook), HTTPStatus.CREATED)
 
@@ -68,7 +68,7 @@ def list_webhooks() -> Response:
     """All of them, without their secrets."""
     who = _manager()
     with transaction(services().engine) as session:
-        found = webhooks.list_webhooks(session, who.account_id)
+        found = webhooks.list_webhooks(session, who.world)
     return answer({"webhooks": [_shown(webhook) for webhook in found]})
 
 
@@ -83,7 +83,7 @@ def delete_webhook(path: WebhookPath) -> Response:
     """Nothing more is sent to it, not even pending messages."""
     who = _manager()
     with transaction(services().engine) as session:
-        webhooks.delete(session, who.account_id, path.webhook_id)
+        webhooks.delete(session, who.world, path.webhook_id)
     return Response(status=HTTPStatus.NO_CONTENT)
 
 
@@ -103,7 +103,7 @@ def rotate_webhook(path: WebhookPath) -> Response:
     """For 24 hours, messages carry one signature for each of the two secrets."""
     who = _manager()
     with transaction(services().engine) as session:
-        webhook = webhooks.rotate(session, who.account_id, path.webhook_id)
+        webhook = webhooks.rotate(session, who.world, path.webhook_id)
     return answer(_with_secret(webhook))
 
 
@@ -118,9 +118,7 @@ def deliveries(path: WebhookPath, query: DeliveriesQuery) -> Response:
     """A page of messages, newest first; pass `nextCursor` as `cursor` to get the next one."""
     who = _manager()
     with transaction(services().engine) as session:
-        found = webhooks.deliveries(
-            session, who.account_id, path.webhook_id, before=query.cursor, limit=query.limit + 1
-        )
+        found = webhooks.deliveries(session, who.world, path.webhook_id, before=query.cursor, limit=query.limit + 1)
     shown = [_delivery(delivery) for delivery in found[: query.limit]]
     return answer({"deliveries": shown, "nextCursor": shown[-1]["id"] if len(found) > query.limit else None})
 
@@ -136,7 +134,7 @@ def redeliver(path: DeliveryPath) -> Response:
     """The same body and id, retried as often as a new message."""
     who = _manager()
     with transaction(services().engine) as session:
-        delivery = webhooks.redeliver(session, who.account_id, path.webhook_id, path.delivery_id)
+        delivery = webhooks.redeliver(session, who.world, path.webhook_id, path.delivery_id)
     return answer(_delivery(delivery), HTTPStatus.ACCEPTED)
 
 

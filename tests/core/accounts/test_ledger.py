@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, NoResultFound
 from spherelinks import database
 from spherelinks.accounts import accounts, ledger, plans
 from spherelinks.accounts.ledger import Balance
+from spherelinks.accounts.worlds import World
 from spherelinks.database import Job, Plan, transaction
 from spherelinks.errors import InsufficientCredits, InvalidRequest
 
@@ -223,7 +224,7 @@ def test_what_comes_back_after_the_month_expires_at_once_and_what_was_bought_sta
         ledger.release(session, account, job)
         found = ledger.buckets(session, account)
         assert (found.monthly, found.lasting, found.held) == (10, 3, 0)
-        newest = ledger.entries(session, account)
+        newest = ledger.entries(session, World(account))
         told = [(entry.kind, entry.available, entry.monthly, entry.month) for entry in newest[:3]]
         assert told == [
             ("expire", -10, -10, "2026-11"),

@@ -8,6 +8,7 @@ from conftest import make_client
 from sqlalchemy import select, text
 
 from spherelinks.accounts import ledger, plans
+from spherelinks.accounts.worlds import World
 from spherelinks.database import Job, Plan, new_id, transaction
 from spherelinks.jobs import attempts, deletion, line, queue, submission
 from spherelinks.jobs.attempts import Failure
@@ -55,8 +56,8 @@ def test_only_as_many_as_the_plan_allows_are_in_the_queue_and_each_end_lets_one_
     assert queued(engine, account) == jobs[1:3]
     attempts.fail(engine, attempts.start(engine), Failure("x", "x"))
     assert queued(engine, account) == jobs[2:4]
-    assert deletion.delete(engine, storage, account, jobs[4]) == "cancelled"  # it waits in line
-    assert deletion.delete(engine, storage, account, jobs[2]) == "cancelled"  # it waits in the queue
+    assert deletion.delete(engine, storage, World(account), jobs[4]) == "cancelled"  # it waits in line
+    assert deletion.delete(engine, storage, World(account), jobs[2]) == "cancelled"  # it waits in the queue
     assert queued(engine, account) == [jobs[3], jobs[5]]
     again = attempts.start(engine)
     assert attempts.crash(engine, again, "x", 3), "a job that is tried again keeps its place"

@@ -15,6 +15,7 @@ import pytest
 from conftest import begin
 from sqlalchemy import select, text
 
+from spherelinks.accounts.worlds import World
 from spherelinks.database import Delivery, Webhook, transaction
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import attempts, courier, paths, submission, webhooks
@@ -64,7 +65,7 @@ def receiver():
 @pytest.fixture
 def hook(engine, client, receiver):
     with transaction(engine) as session:
-        return webhooks.create(session, client.account_id, f"{receiver.url}/hook", guard=receiver.guard)
+        return webhooks.create(session, World(client.account_id), f"{receiver.url}/hook", guard=receiver.guard)
 
 
 def end(engine, job, failure=None):
@@ -136,8 +137,10 @@ def test_every_end_of_a_job_is_told_once_and_can_be_believed(desk, engine, stora
 
 def test_only_what_was_asked_for_and_only_ones_own(desk, engine, storage, receiver, other_client):
     with transaction(engine) as session:
-        webhooks.create(session, desk.client.account_id, f"{receiver.url}/a", ["job.failed"], guard=receiver.guard)
-        webhooks.create(session, other_client.account_id, f"{receiver.url}/b", guard=receiver.guard)
+        webhooks.create(
+            session, World(desk.client.account_id), f"{receiver.url}/a", ["job.failed"], guard=receiver.guard
+        )
+        webhooks.create(session, World(other_client.account_id), f"{receiver.url}/b", guard=receiver.guard)
     end(engine, desk.submit("succeed"))
     assert deliver(engine, storage, receiver) == 0
 
@@ -172,7 +175,7 @@ def test_it_is_tried_again_later_and_later_and_given_up(desk, engine, storage, r
     receiver.answers["/hook"] = [204]
     delivery = only_delivery(engine)
     with transaction(engine) as session:
-        again = webhooks.redeliver(session, desk.client.account_id, hook.id, delivery.id)
+        again = webhooks.redeliver(session, World(desk.client.account_id), hook.id, delivery.id)
         assert (again.state, again.attempts) == ("pending", 0)
     assert deliver(engine, storage, receiver) == 1
     assert (only_delivery(engine).state, only_delivery(engine).answer) == ("delivered", 204)
@@ -196,7 +199,7 @@ def test_a_courier_that_is_killed_loses_nothing(desk, engine, storage, receiver,
 def test_while_a_secret_is_rotated_both_are_believed(desk, engine, storage, receiver, hook):
     old = hook.secret
     with transaction(engine) as session:
-        new = webhooks.rotate(session, desk.client.account_id, hook.id).secret
+        new = webhooks.rotate(session, World(desk.client.account_id), hook.id).secret
     end(engine, desk.submit("succeed"))
     deliver(engine, storage, receiver)
     with engine.begin() as connection:
@@ -215,14 +218,14 @@ def test_while_a_secret_is_rotated_both_are_believed(desk, engine, storage, rece
 )
 def test_an_address_that_cannot_be_is_refused_at_once(engine, client, url):
     with transaction(engine) as session, pytest.raises(InvalidRequest, match="url"):
-        webhooks.create(session, client.account_id, url)
+        webhooks.create(session, World(client.account_id), url)
 
 
 def test_a_name_that_leads_inside_is_never_connected_to(desk, engine, storage, receiver):
     """Judged at every delivery: the name may have led elsewhere when it was set up."""
     with transaction(engine) as session:
         url = receiver.url.replace("127.0.0.1", "localhost")
-        webhooks.create(session, desk.client.account_id, f"{url}/hook", guard=receiver.guard)
+        webhooks.create(session, World(desk.client.account_id), f"{url}/hook", guard=receiver.guard)
     end(engine, desk.submit("succeed"))
     strict = Guard(ports=receiver.guard.ports)
     assert courier.deliver_due(engine, storage, strict) == 1
@@ -236,13 +239,13 @@ def test_webhooks_are_their_accounts_own_and_not_too_many(engine, client, other_
     with transaction(engine) as session:
         for act in (webhooks.get, webhooks.delete, webhooks.rotate, webhooks.deliveries):
             with pytest.raises(UnknownWebhook):
-                act(session, other_client.account_id, hook.id)
+                act(session, World(other_client.account_id), hook.id)
         for _ in range(webhooks.LIMIT - 1):
-            webhooks.create(session, client.account_id, f"{receiver.url}/x", guard=receiver.guard)
+            webhooks.create(session, World(client.account_id), f"{receiver.url}/x", guard=receiver.guard)
         with pytest.raises(InvalidRequest, match="10 webhooks"):
-            webhooks.create(session, client.account_id, f"{receiver.url}/x", guard=receiver.guard)
-        webhooks.delete(session, client.account_id, hook.id)
-        assert len(webhooks.list_webhooks(session, client.account_id)) == webhooks.LIMIT - 1
+            webhooks.create(session, World(client.account_id), f"{receiver.url}/x", guard=receiver.guard)
+        webhooks.delete(session, World(client.account_id), hook.id)
+        assert len(webhooks.list_webhooks(session, World(client.account_id))) == webhooks.LIMIT - 1
 
 
 # --- output.putUrl --------------------------------------------------------------------------------------------------
@@ -258,7 +261,7 @@ def test_several_at_once_are_not_too_many_either(engine, client, receiver):
     def create(_):
         try:
             with transaction(engine) as session:
-                webhooks.create(session, client.account_id, f"{receiver.url}/x", guard=receiver.guard)
+                webhooks.create(session, World(client.account_id), f"{receiver.url}/x", guard=receiver.guard)
         except TooManyWebhooks:
             return False
         return True
