@@ -7,7 +7,8 @@
 #   window   Blender with its window, from Debian sid, only    needs root on Debian
 #            extracted, and a display without a screen
 #   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
-#            runs at install and nothing of yours is replaced
+#            runs at install and nothing of yours is replaced;
+#            with a display without a screen
 #   three    three.js and model-viewer, for the tree's         needs npm, and root on Debian unless
 #            tests/engines/three; Chromium from the            Chromium is installed
 #            system's packages
@@ -15,6 +16,8 @@ set -euo pipefail
 
 # the first is what bpy-python runs
 BPY_VERSIONS=(4.5.15 4.2.23 5.0.1)
+# of a window, without a graphics card
+OPENGL=libgl1,libglx-mesa0,libegl1,libgl1-mesa-dri
 HERE=$(cd "$(dirname "$0")/.." && pwd)
 ENGINES=${SPHERELINKS_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/spherelinks-engines}
 mkdir -p "$ENGINES/bin" "$ENGINES/log"
@@ -59,14 +62,14 @@ install_blender() {
 # extracted DIR PACKAGES: Debian sid's files of these packages in DIR
 extracted() {
     local root=$1 mirror
-    [ ! -e "$root/complete" ] || return 0
+    [ "$(cat "$root/complete" 2>/dev/null)" != "$2" ] || return 0
     packages mmdebstrap
     rm -rf "$root"
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
     # a mirror may be frozen, and its index of sid expired; signatures are still checked
     mmdebstrap --quiet --variant=extract --aptopt='Acquire::Check-Valid-Until "false"' --include="$2" sid "$root" "$mirror"
     rm -rf "$root/var/cache/apt" "$root/usr/share/doc" "$root/usr/share/locale"
-    touch "$root/complete"
+    echo "$2" >"$root/complete"
 }
 
 # loader DIR: the command line that runs a program of DIR; its release's own libraries, the host's may be older
@@ -79,8 +82,8 @@ loader() {
 install_window() {
     local root=$ENGINES/blender-window
     packages xvfb
-    # what the importer and the extensions need of Python, and OpenGL without a graphics card
-    extracted "$root" blender,python3-numpy,python3-cattr,python3-requests,libgl1,libglx-mesa0,libegl1,libgl1-mesa-dri
+    # what the importer and the extensions need of Python
+    extracted "$root" "blender,python3-numpy,python3-cattr,python3-requests,$OPENGL"
     program blender "BLENDER_SYSTEM_RESOURCES='$root/usr/share/blender' PYTHONHOME='$root/usr' \\
 PYTHONPATH='$root/usr/lib/python3/dist-packages' exec $(loader "$root") '$root/usr/bin/blender' \\
 --python-use-system-env \"\$@\""
@@ -89,7 +92,9 @@ PYTHONPATH='$root/usr/lib/python3/dist-packages' exec $(loader "$root") '$root/u
 
 install_godot() {
     local root=$ENGINES/godot
-    extracted "$root" godot
+    packages xvfb
+    # what draws the editor's text in Japanese and Chinese comes with Godot itself
+    extracted "$root" "godot,$OPENGL"
     program godot "exec $(loader "$root") '$root/usr/bin/godot' \"\$@\""
     echo "godot $("$ENGINES/bin/godot" --headless --version)"
 }

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +66,35 @@ class Running:
 
     def said(self) -> str:
         return self.log.read_text()
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that an editor's client speaks to, and a key of its owner's account."""
+
+    address: str
+    key: str
+    running: Running
+
+
+@contextmanager
+def local_server() -> Iterator[Served]:
+    """A server with the real pipeline and a home of its own."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    hidden = ("DATABASE_URL", "STORAGE_URL")
+    environment = {k: v for k, v in os.environ.items() if k not in hidden} | {"SPHERELINKS_HOME": str(home)}
+    port, log = free_port(), home / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(cli("serve", "--port", str(port)), env=environment, stdout=out, stderr=out)
+    running = Running(process, port, environment, log)
+    try:
+        wait_for(running.is_ready, "the server is up", running)
+        yield Served(f"http://127.0.0.1:{port}", running.command("keys", "create")["key"], running)
+    finally:
+        process.terminate()
+        process.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def cli(*arguments: str) -> list[str]:

@@ -1,0 +1,84 @@
+"""Godot as the tests run it: hermetic, bounded in time, in projects that have the plugin."""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PLUGIN = ROOT / "godot_plugin"
+SCRIPTS = Path(__file__).parent / "project"
+LIMIT_S = 120
+PROJECT = """config_version=5
+
+[application]
+
+config/name="Test"
+
+[editor_plugins]
+
+enabled=PackedStringArray({enabled})
+
+[rendering]
+
+renderer/rendering_method="gl_compatibility"
+"""
+
+
+@dataclass(frozen=True)
+class Godot:
+    """Godot with a home of its own, so that nothing of the user's is touched."""
+
+    program: Path
+    home: Path
+
+    def environment(self, **variables):
+        hidden = ("XDG_", "PYTHON", "SPHERELINKS_", "DISPLAY", "WAYLAND_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+        return kept | {"HOME": str(self.home), "LANG": "en_US.UTF-8"} | variables
+
+    def start(self, *arguments, prefix=(), **variables):
+        command = [*map(str, prefix), str(self.program), *map(str, arguments)]
+        return subprocess.Popen(
+            command,
+            env=self.environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *arguments, code=0, limit_s=LIMIT_S, **more):
+        """Run Godot to its end and return what it printed; the error of a script fails the test."""
+        process = self.start(*arguments, **more)
+        try:
+            printed, _ = process.communicate(timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed, _ = process.communicate()
+            pytest.fail(f"Godot has not ended within {limit_s} s:\n{printed}")
+        assert "SCRIPT ERROR" not in printed, printed
+        assert "Parse Error" not in printed, printed
+        assert process.returncode == code, f"{process.returncode}\n{printed}"
+        return printed
+
+    def facts(self, project, script, **given):
+        """What a script of tests/godot/project finds out: it is handed JSON and leaves JSON."""
+        asked, told = self.home / f"{uuid.uuid4().hex}.json", self.home / f"{uuid.uuid4().hex}.json"
+        asked.write_text(json.dumps(given))
+        self.run("--headless", "--path", project, "--script", f"res://{script}", "--", asked, told)
+        return json.loads(told.read_text())
+
+
+def make_project(folder, *enabled):
+    """A project with the plugin and the tests' own scripts in it; the plugins of these names are enabled."""
+    shutil.copytree(PLUGIN / "addons", folder / "addons")
+    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
+    listed = ", ".join(f'"res://addons/{name}/plugin.cfg"' for name in enabled)
+    (folder / "project.godot").write_text(PROJECT.format(enabled=listed))
+    return folder

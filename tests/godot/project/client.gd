@@ -1,0 +1,158 @@
+## What the client does, told as JSON: godot --headless --script client.gd -- ASKED.json TOLD.json
+extends SceneTree
+
+const Address := preload("addons/spherelinks/client/address.gd")
+const Failure := preload("addons/spherelinks/client/failure.gd")
+const Glb := preload("addons/spherelinks/client/glb.gd")
+const Http := preload("addons/spherelinks/client/http.gd")
+const Info := preload("addons/spherelinks/client/info.gd")
+const Jobs := preload("addons/spherelinks/client/jobs.gd")
+const JsonText := preload("addons/spherelinks/client/json_text.gd")
+const Keys := preload("addons/spherelinks/client/keys.gd")
+const Local := preload("addons/spherelinks/client/local.gd")
+const Runner := preload("addons/spherelinks/client/runner.gd")
+const Stopper := preload("addons/spherelinks/client/stopper.gd")
+
+
+func _initialize() -> void:
+	var files := OS.get_cmdline_user_args()
+	var asked := JsonText.read_object(FileAccess.get_file_as_bytes(files[0]))
+	var told: Variant = call(asked.what, asked)
+	var file := FileAccess.open(files[1], FileAccess.WRITE)
+	file.store_string(JSON.stringify(told))
+	file.close()
+	quit()
+
+
+## One job against each server: how it ended.
+func faults(asked: Dictionary) -> Dictionary:
+	var told := {}
+	var certificate := X509Certificate.new()
+	certificate.load(asked.certificate)
+	for name: String in asked.addresses:
+		var jobs := Jobs.new(OS.get_user_data_dir().path_join(name))
+		var runner := Runner.new(jobs)
+		runner.haste = 0.0
+		var connection := Http.new(asked.addresses[name], asked.key, runner.stopper)
+		if connection.address.begins_with("https"):
+			connection.trusted = certificate
+		connection.answer_s = asked.get("answer_s", connection.answer_s)
+		connection.silence_s = asked.get("silence_s", connection.silence_s)
+		var job: Jobs.Job = jobs.create(connection.address, "mug", "picture".to_ascii_buffer())
+		runner.work(job.id, connection)
+		var ended := jobs.find(job.id)
+		var asset := FileAccess.get_file_as_bytes(jobs.asset(job.id))
+		var stored := JsonText.read_object(FileAccess.get_file_as_bytes(jobs.folder.path_join(job.id + ".json")))
+		told[name] = {
+			"id": job.id,
+			"state": ended.state,
+			"problem": ended.problem,
+			"over": ended.over,
+			"asset": Marshalls.raw_to_base64(asset),
+			"stored": stored,
+			"files": DirAccess.get_files_at(jobs.folder),
+		}
+		jobs.close()
+	return told
+
+
+## What the forms hold and what they send.
+func forms(asked: Dictionary) -> Dictionary:
+	var info: Info = (
+		Info
+		. read(
+			{
+				"account": {"name": "Owner", "plan": {"name": "owner"}, "credits": {"available": 1}},
+				"offered": asked.offered,
+			}
+		)
+	)
+	var told := {"forms": {}, "order": info.generators.keys(), "sent": [], "presets": []}
+	for name: String in info.generators:
+		var fields: Array = []
+		for field in info.of(name).fields:
+			var shown := {"name": field.name, "label": field.label, "kind": field.kind, "default": field.initial}
+			if field.kind in ["integer", "number"]:
+				shown.merge({"low": field.low, "high": field.high})
+			if field.choices:
+				shown["choices"] = field.choices
+			fields.append(shown)
+		told.forms[name] = fields
+	for each: Dictionary in asked.cases:
+		var sent: Variant = info.of(each.generator).request(each.values)
+		told.sent.append(sent.message if sent is Failure else JsonText.write(sent))
+	for preset in info.presets:
+		var description := info.of("")
+		told.presets.append(JsonText.write(description.request(description.values(preset.options))))
+	return told
+
+
+func addresses(asked: Dictionary) -> Dictionary:
+	var told := {}
+	for text: String in asked.texts:
+		var normal: Variant = Address.normal(text)
+		var here := Address.is_loopback(text.strip_edges())
+		told[text] = [normal if normal is String else null, here]
+	return told
+
+
+## What is read of JSON, and written again.
+func json(asked: Dictionary) -> Array:
+	return asked.texts.map(
+		func(text: String) -> Variant: return JsonText.write(JsonText.read(Marshalls.base64_to_raw(text)))
+	)
+
+
+func keys(asked: Dictionary) -> Dictionary:
+	var folder: String = asked.folder
+	var told := {"before": _kept("http://one", folder)}
+	Keys.keep("http://one", "secret one", folder)
+	Keys.keep("http://two", "secret two", folder)
+	told["one"] = _kept("http://one", folder)
+	Keys.keep("http://one", "", folder)
+	told["gone"] = _kept("http://one", folder)
+	told["two"] = _kept("http://two", folder)
+	return told
+
+
+func _kept(address: String, folder: String) -> Array:
+	var kept := Keys.find(address, folder)
+	return [kept.key, Keys.Place.keys()[kept.place]]
+
+
+func programs(asked: Dictionary) -> Dictionary:
+	var told := {}
+	for given: String in asked.given:
+		var found: Variant = Local.find(given)
+		told[given] = found if found is String else found.message
+	var started: Variant = Local.start(asked.program, "http://127.0.0.1:1", asked.log, false, Stopper.new())
+	told["started"] = started.problem()
+	return told
+
+
+## A job written where the disk takes no more.
+func disk(_asked: Dictionary) -> Dictionary:
+	var jobs := Jobs.new(OS.get_user_data_dir().path_join("jobs"))
+	var picture := PackedByteArray()
+	picture.resize(3 << 20)
+	var job: Variant = jobs.create("http://127.0.0.1:1", "mug", picture)
+	jobs.close()
+	return {
+		"problem": job.problem() if job is Failure else {},
+		"files": DirAccess.get_files_at(jobs.folder),
+	}
+
+
+## A job of this process, which then waits to be killed.
+func hold(asked: Dictionary) -> void:
+	var jobs := Jobs.new(asked.folder)
+	var job: Jobs.Job = jobs.create("http://127.0.0.1:1", "mug", "picture".to_ascii_buffer(), {"document": "here"})
+	print("held ", job.id)
+	OS.delay_msec(600000)
+
+
+func adopt(asked: Dictionary) -> Array:
+	var jobs := Jobs.new(asked.folder)
+	var taken := jobs.adopt(asked.document).map(func(job: Jobs.Job) -> String: return job.id)
+	jobs.close()
+	return taken
