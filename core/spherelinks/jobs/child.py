@@ -2,15 +2,18 @@
 
 Run by :mod:`spherelinks.jobs.process` as ``python -m spherelinks.jobs.child RUNNER MEMORY_MB``. It knows no database,
 no storage and no credentials. Requests come in on standard input, answers go out on what was standard output; when
-standard input ends, the worker is gone, and so is this process, whatever it is doing.
+standard input ends, the worker is gone, and so is this process, whatever it is doing; on Linux the system itself sees
+to that.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 import os
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +25,8 @@ from spherelinks.options import Options
 
 logger = logging.getLogger(__name__)
 
+_PR_SET_PDEATHSIG = 1
+
 Runner = Callable[[bytes, Options, Callable[[str, float], None]], Any]
 
 
@@ -30,6 +35,7 @@ def main(runner: str, memory_limit_mb: int) -> None:
 
     ``runner`` names a function, as ``package.module:function``; the module's ``warm_up``, if any, runs first.
     """
+    _die_with_parent()
     # Whatever a library prints must not get between the messages: standard output becomes standard error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -47,6 +53,7 @@ def main(runner: str, memory_limit_mb: int) -> None:
     wire.write(answers, {"type": "ready"})
     while True:
         header, picture = requests.get()
+        wire.write(answers, {"type": "taken"})
         wire.write(answers, *_answer(generate, header["options"], picture, answers))
 
 
@@ -74,6 +81,12 @@ def _answer(
         hint = "The server's log has the details; please report them."
         return {"type": "failed", "code": GeneratorFailed.code, "message": message, "hint": hint}, b""
     return {"type": "done", "report": dict(asset.report), "glb": len(asset.glb)}, asset.glb + asset.thumbnail
+
+
+def _die_with_parent() -> None:
+    """Be killed when the worker is: a library that holds the interpreter's lock would keep our own thread from it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit_memory(mebibytes: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import signal
@@ -10,9 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from spherelinks.config import SECRETS
 from spherelinks.errors import GeneratorFailed
@@ -20,6 +22,8 @@ from spherelinks.jobs import wire
 from spherelinks.jobs.attempts import Failure
 
 PULSE_S = 0.2
+TAKE_LIMIT_S = 20.0
+"""Seconds in which a child that is ready takes a job up. One that is frozen does not, and is replaced."""
 
 _SECRET_PREFIXES = ("AWS_", "PG", "OTEL_", "SENTRY_")
 """Of variables that libraries read by themselves."""
@@ -59,12 +63,12 @@ class ChildProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
-        self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), **_own_group()
-        )
         self._inbox = queue.SimpleQueue()
         self._ready = False
-        threading.Thread(target=_receive, args=(self._process.stdout, self._inbox), daemon=True).start()
+        started: Future[subprocess.Popen[bytes]] = Future()
+        # the system kills the child when the thread that has started it ends: so that is the one that listens to it
+        threading.Thread(target=_listen, args=(self._command, started, self._inbox), daemon=True).start()
+        self._process = started.result()
 
     def run(
         self, picture: bytes, options: dict[str, Any], *, limit_s: float, pulse: Callable[[str | None, float], None]
@@ -105,10 +109,11 @@ class ChildProcess:
         deadline = time.monotonic() + limit_s
         stage: str | None = None
         share = 0.0
-        if self._ready:
-            self._send(self._process.stdin, picture, options)
+        taken_by = self._ask(self._process.stdin, picture, options) if self._ready else math.inf
         while True:
             pulse(stage, share)
+            if time.monotonic() > taken_by:
+                raise ChildCrashed("did not take the job up")
             if time.monotonic() > deadline:
                 self.close()
                 return Failure(
@@ -125,9 +130,10 @@ class ChildProcess:
             header, payload = message
             match header["type"]:
                 case "ready":
-                    # not before: a child that hangs while it loads would not empty the pipe, and block us
                     self._ready = True
-                    self._send(self._process.stdin, picture, options)
+                    taken_by = self._ask(self._process.stdin, picture, options)
+                case "taken":
+                    taken_by = math.inf
                 case "progress":
                     stage, share = header["stage"], header["share"]
                 case "failed":
@@ -136,14 +142,33 @@ class ChildProcess:
                     size = header["glb"]
                     return Success(payload[:size], payload[size:], header["report"])
 
-    def _send(self, pipe: Any, picture: bytes, options: dict[str, Any]) -> None:
-        with suppress(OSError):  # a child that is gone is noticed by the end of its answers
-            wire.write(pipe, {"options": options}, picture)
+    def _ask(self, pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> float:
+        """Send the job; the moment by which it must be taken up. A child that is frozen does not empty the pipe, so a
+        thread waits for that; it ends with the child."""
+        threading.Thread(target=_send, args=(pipe, picture, options), daemon=True).start()
+        return time.monotonic() + TAKE_LIMIT_S
 
 
-def _receive(stream: BinaryIO, inbox: queue.SimpleQueue[Message | None]) -> None:
+def _send(pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> None:
+    with suppress(OSError, ValueError):  # a child that is gone is noticed by the end of its answers
+        wire.write(pipe, {"options": options}, picture)
+
+
+def _listen(
+    command: list[str], started: Future[subprocess.Popen[bytes]], inbox: queue.SimpleQueue[Message | None]
+) -> None:
+    """Start the child, then hand its messages on until there are no more."""
     try:
-        while (message := wire.read(stream)) is not None:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), **_own_group()
+        )
+    except BaseException as error:
+        started.set_exception(error)
+        return
+    started.set_result(process)
+    assert process.stdout is not None
+    try:
+        while (message := wire.read(process.stdout)) is not None:
             inbox.put(message)
     except (OSError, ValueError):
         pass  # closed under our hands, or not a message

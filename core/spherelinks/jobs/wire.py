@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 _LENGTHS = struct.Struct(">IQ")
 
 
-def write(stream: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> None:
+def write(stream: IO[bytes], header: dict[str, Any], payload: bytes = b"") -> None:
     """Send one message. Raises OSError where the other end is gone."""
     encoded = json.dumps(header).encode()
     stream.write(_LENGTHS.pack(len(encoded), len(payload)) + encoded)
@@ -17,7 +17,7 @@ def write(stream: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> Non
     stream.flush()
 
 
-def read(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
+def read(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
     """The next message, header and payload; None where the other end is gone, also in the middle of a message."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:

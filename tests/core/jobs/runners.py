@@ -3,6 +3,7 @@
 Imported in real child processes, by name: the crashes, hangs and failures are real ones.
 """
 
+import ctypes
 import os
 import signal
 import sys
@@ -53,6 +54,9 @@ def obey(picture, options, progress):
             if child:
                 Path(value).write_text(f"{os.getpid()} {child}")
             time.sleep(3600)
+        case "hold":  # the interpreter's lock
+            Path(value).write_text(str(os.getpid()))
+            ctypes.PyDLL(None).sleep(3600)
         case "devour":
             held = []
             while True:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from spherelinks.accounts.ledger import Balance
 from spherelinks.config import SECRETS
 from spherelinks.database import transaction
-from spherelinks.jobs import attempts, paths, queue
+from spherelinks.jobs import attempts, paths, process, queue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
@@ -190,6 +190,41 @@ def test_a_job_that_hangs_is_ended_at_the_time_limit_with_all_it_started(desk, t
     eventually(lambda: not any(is_alive(pid) for pid in pids))
 
 
+LARGE = "succeed " + 300_000 * "x"
+"""More than a pipe holds."""
+
+
+def freeze(desk):
+    """Stop the child, which has made a job and waits for the next, and submit that; returns it."""
+    os.kill(desk.ended(desk.submit("succeed")).report["process"], signal.SIGSTOP)
+    job = desk.submit(LARGE)
+    desk.until(job, lambda now: now.stage != "queued")
+    return job
+
+
+def test_a_child_that_freezes_between_jobs_is_replaced_and_the_job_tried_again(desk, engine, monkeypatch):
+    monkeypatch.setattr(process, "TAKE_LIMIT_S", 1.0)
+    with desk.working():
+        job = freeze(desk)
+        assert desk.ended(job).status == "COMPLETED"
+    assert attempts_of(engine, job) == (2, 1)
+
+
+@pytest.mark.parametrize("how", ["time limit", "cancelled", "told to stop"])
+def test_a_child_that_freezes_between_jobs_keeps_nothing_from_its_worker(desk, engine, monkeypatch, how):
+    monkeypatch.setattr(process, "TAKE_LIMIT_S", 3600.0)
+    limits = {"time limit": {"job_time_limit_s": 3.0}, "told to stop": {"drain_limit_s": 1.0}}
+    with desk.working(**limits.get(how, {})):
+        job = freeze(desk)
+        if how == "cancelled":
+            assert attempts.cancel(engine, desk.client.account_id, job)
+        if how != "told to stop":
+            assert desk.ended(desk.submit("succeed")).status == "COMPLETED"
+            assert desk.ended(job).status == "FAILED"
+    if how == "told to stop":
+        assert desk.read(job).stage == "queued"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
 def test_a_job_that_devours_memory_is_stopped_by_its_limit(desk):
     job = desk.submit("devour")
@@ -229,6 +264,17 @@ def test_a_killed_worker_takes_its_child_along_and_another_finishes_the_job(desk
     assert attempts_of(engine, job) == (2, 1)
     assert time.monotonic() - began < attempts.STALE_S + 2 * attempts.RECOVER_S + 10
     assert desk.balance() == Balance(9, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the child notices by itself")
+def test_a_killed_worker_takes_a_child_along_that_holds_the_interpreters_lock(desk, settings, tmp_path):
+    noted = tmp_path / "pid"
+    worker = start_worker_process(settings)
+    desk.submit(f"hold {noted}")
+    child = int(written(noted))
+    worker.kill()
+    worker.wait()
+    eventually(lambda: not is_alive(child), 5)
 
 
 def test_a_worker_told_to_stop_finishes_what_runs_and_takes_no_more(desk, settings):
