@@ -101,7 +101,7 @@ def judged(shape: Shape) -> dict[str, Any]:
 
 
 def issues(glb: bytes) -> int | None:
-    """Errors and warnings of the validator, None where it cannot be had."""
+    """Errors and warnings of the validator, None if it cannot be had."""
     from gltf_validator import validate
 
     try:

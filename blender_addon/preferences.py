@@ -89,7 +89,7 @@ class Preferences(bpy.types.AddonPreferences):
         return normal(self.server)
 
     def ready(self) -> None:
-        """Raises Failure where the address, a key or the permission to go online is missing."""
+        """Raises Failure if the address, a key or the permission to go online is missing."""
         address = self.address()
         if not bpy.app.online_access and not is_loopback(address):
             raise Failure(
@@ -155,7 +155,7 @@ def draw_server(layout: bpy.types.UILayout, now: session.Session, width: int = 0
 
 
 def get(context: bpy.types.Context) -> Preferences:
-    """The preferences. Raises Failure where the add-on was registered by hand and has none."""
+    """The preferences. Raises Failure if the add-on was registered by hand and has none."""
     addon: bpy.types.Addon | None = context.preferences.addons.get(PACKAGE)
     if addon is None or not isinstance(addon.preferences, Preferences):
         raise Failure("address", "The add-on is not enabled in the preferences.")

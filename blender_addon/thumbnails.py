@@ -10,7 +10,7 @@ _loaded: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
 def icon(path: Path) -> int:
-    """The icon of a picture file; 0 where there is no such file."""
+    """The icon of a picture file; 0 if there is no such file."""
     if _loaded is None or not path.is_file():
         return 0
     name = f"{path} {path.stat().st_mtime_ns}"

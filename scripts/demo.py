@@ -126,7 +126,7 @@ def request(url: str, key: str, body: dict[str, Any] | None = None) -> urllib.re
 
 
 def validate(path: Path) -> str:
-    """The Khronos validator's verdict in a few words; empty where it is not installed."""
+    """The Khronos validator's verdict in a few words; empty if it is not installed."""
     node = shutil.which("node")
     if not node or not VALIDATOR.is_dir():
         return ""

@@ -32,7 +32,7 @@ LONGEST_S = 20 * SECONDS + 300
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]
 """ask(method, path, key, body) -> status, headers, body; raises OSError or HTTPException where nobody answers."""
 Strike = Callable[[], bool]
-"""Kills or cuts off a part; False where it is just coming back from the last time."""
+"""Kills or cuts off a part; False if it is just coming back from the last time."""
 
 
 def png(shade: int, *, blank: bool) -> str:

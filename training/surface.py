@@ -79,7 +79,7 @@ def parts(scene: trimesh.Scene) -> list[trimesh.Trimesh]:
 
 
 def load(path: Path) -> Surface:
-    """A GLB, all its parts in place, normalised. Raises ValueError where it holds no triangles."""
+    """A GLB, all its parts in place, normalised. Raises ValueError if it holds no triangles."""
     scene = trimesh.load_scene(path, process=False)
     meshes = parts(scene)
     if not meshes:
@@ -112,7 +112,7 @@ def load(path: Path) -> Surface:
 
 @dataclass(frozen=True)
 class Hits:
-    """What N rays meet first; face is -1 where nothing, and the rest is meaningless there."""
+    """What N rays meet first; face is -1 if nothing, and the rest is meaningless there."""
 
     face: NDArray[np.int32]
     distance: Floats

@@ -64,7 +64,7 @@ def flow(device: torch.device) -> Task:
         return torch.cat([maps["thickness"][:, None], functional.interpolate(maps["back"], scale_factor=2.0)], 1)
 
     def averaged(maps: Tensor, seen: Tensor) -> Tensor:
-        """Means over the seen pixels of each pixel of the state; 0 where there is none."""
+        """Means over the seen pixels of each pixel of the state; 0 if there is none."""
         share = functional.avg_pool2d(seen[:, None], COARSE)
         return functional.avg_pool2d(maps * seen[:, None], COARSE) / share.clamp(min=1e-3)
 

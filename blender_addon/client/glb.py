@@ -23,7 +23,7 @@ def check(path: Path) -> None:
 
 
 def extras(path: Path) -> dict[str, Any]:
-    """asset.extras: generator, options, seed and source of an asset; empty where there are none. Raises Failure."""
+    """asset.extras: generator, options, seed and source of an asset; empty if there are none. Raises Failure."""
     with path.open("rb") as file:
         file.seek(12)
         head = file.read(8)

@@ -76,7 +76,7 @@ class Jobs:
         self._jobs = {job.id: job for job in self._read()}
 
     def new(self, server: str, name: str, picture: bytes, **more: Any) -> Job:
-        """A job of our own, with its picture, on disk. Raises OSError where that cannot be written."""
+        """A job of our own, with its picture, on disk. Raises OSError if that cannot be written."""
         job = Job(uuid.uuid4().hex, server, name, owner=self._token, **more)
         self.picture(job.id).write_bytes(picture)
         with self._lock:
@@ -109,7 +109,7 @@ class Jobs:
         return new
 
     def advance(self, job_id: str, /, **changes: Any) -> bool:
-        """Change a job that is at work, as the thread that works on it does; False where it is not any more."""
+        """Change a job that is at work, as the thread that works on it does; False if it is not any more."""
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None or not job.at_work:

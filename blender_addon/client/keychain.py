@@ -16,7 +16,7 @@ _LIMIT_S = 60  # a locked keychain asks its owner for a password
 
 
 def store(address: str, key: str) -> bool:
-    """Keep a server's key; False where that cannot be done."""
+    """Keep a server's key; False if that cannot be done."""
     if sys.platform == "darwin":
         # read from standard input, whose lines are commands; -U replaces the key there is
         line = f"add-generic-password -U -s {SERVICE} -a {_quoted(address)} -w {_quoted(key)}\n"
@@ -28,7 +28,7 @@ def store(address: str, key: str) -> bool:
 
 
 def load(address: str) -> str:
-    """A server's key; empty where the keychain has none, or there is no keychain."""
+    """A server's key; empty if the keychain has none, or there is no keychain."""
     if sys.platform == "darwin":
         found = _run(["security", "find-generic-password", "-s", SERVICE, "-a", address, "-w"])
     else:
@@ -45,7 +45,7 @@ def forget(address: str) -> None:
 
 
 def _run(command: list[str], given: str = "") -> str | None:
-    """What a program prints; None where it is missing, fails or takes too long."""
+    """What a program prints; None if it is missing, fails or takes too long."""
     program = shutil.which(command[0])
     if program is None:
         return None

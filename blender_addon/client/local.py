@@ -23,7 +23,7 @@ _STOP_S = 60.0
 
 @dataclass(frozen=True)
 class Started:
-    """A server that runs; ``key`` is a new one for it, or empty where none was asked for."""
+    """A server that runs; ``key`` is a new one for it, or empty if none was asked for."""
 
     process: subprocess.Popen[bytes]
     key: str

@@ -43,7 +43,7 @@ class Runner:
             self._launch()
 
     def run(self, job: Job, connection: Connection) -> Job:
-        """Work on a job here and now, and return it as it ended. Raises Failure where it failed."""
+        """Work on a job here and now, and return it as it ended. Raises Failure if it failed."""
         self._work(job.id, connection)
         ended = self._jobs.get(job.id)
         assert ended is not None
@@ -99,7 +99,7 @@ class Runner:
         self._jobs.advance(job_id, state="failed", problem=problem, over=failure.over, eta=None)
 
     def _send(self, job: Job, connection: Connection) -> str:
-        """The server's id for the job; empty where it was cancelled meanwhile."""
+        """The server's id for the job; empty if it was cancelled meanwhile."""
         picture = self._jobs.picture(job.id).read_bytes()
         if not self._jobs.advance(job.id, state="sending"):
             return ""
@@ -118,7 +118,7 @@ class Runner:
         return ""
 
     def _follow(self, job_id: str, theirs: str, connection: Connection) -> bool:
-        """Keep the job's progress until it ends; False where nobody waits for it any more. Raises Failure."""
+        """Keep the job's progress until it ends; False if nobody waits for it any more. Raises Failure."""
         begun = heard = time.monotonic()
         attempt = 0
         while not self._stop.is_set():

@@ -74,7 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order in which one meets them
 
 
 def __getattr__(name: str) -> object:
-    # the pipeline's libraries take half a second to import: only who generates waits for them
+    # importing the pipeline's libraries takes half a second: only generating needs them
     if name == "available_generators":
         return _import_module("spherelinks.generators.registry").available
     for module, names in _HOMES.items():

@@ -1,10 +1,10 @@
-"""Backup and restore of all that an installation holds, database and files, as one tar file.
+"""Backup and restore of a whole installation, database and files, as one tar file.
 
-The file holds ``manifest.json``, ``database.dump`` (pg_dump's custom format), the files under ``storage/``, and at its
-end ``digests.json``, the SHA-256 of each of them: a file that was cut or damaged is known before anything is restored
-from it. The database is dumped first: files are never changed, only added and deleted, so that every file the dump
-speaks of is still there, or was deleted on purpose a moment ago. The server may go on serving meanwhile. A job that was
-running is found without a sign of life after the restore, and is run again.
+The archive contains ``manifest.json``, ``database.dump`` (pg_dump's custom format), the files under ``storage/``, and
+finally ``digests.json`` with the SHA-256 of each part: a truncated or damaged archive is detected before anything is
+restored. The database is dumped first: files are never changed, only added and deleted, so every file in the dump still
+exists, or was deleted on purpose a moment ago. The server may keep running. A job that was running has no heartbeat
+after the restore, and runs again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SUFFIX = ".exe" if os.name == "nt" else ""
 
 @dataclass(frozen=True)
 class Summary:
-    """What a backup holds. files, bytes : of the storage; created : when, UTC, ISO 8601; version : that made it"""
+    """A backup's content. files, bytes : of the storage; created : UTC, ISO 8601; version : of SphereLinks"""
 
     files: int
     bytes: int
@@ -87,7 +87,7 @@ def backup(url: str, storage: Storage, path: Path) -> Summary:
 
 
 def verify(path: Path) -> Summary:
-    """Read a whole backup and compare each part with its digest. Raises ConfigurationError where any is wrong."""
+    """Read a whole backup and compare each part with its digest. Raises ConfigurationError on any mismatch."""
     seen: dict[str, str] = {}
     wanted: dict[str, str] | None = None
     size = 0
@@ -97,32 +97,32 @@ def verify(path: Path) -> Summary:
         for member in tar:
             data = tar.extractfile(member)
             if data is None:
-                raise _no_backup(path, f"it holds '{member.name}', which is no file")
+                raise _no_backup(path, f"it contains '{member.name}', which is not a regular file")
             if member.name == _DIGESTS:
                 wanted = _listed(data.read(), path)
                 continue
             seen[member.name] = hashlib.file_digest(data, "sha256").hexdigest()  # type: ignore[arg-type]
             size += member.size if member.name.startswith(_FILES) else 0
     if wanted is None:
-        raise _damaged(path, "it breaks off: its list of digests is missing")
+        raise _damaged(path, "it is truncated: its list of digests is missing")
     if seen.keys() != wanted.keys():
-        raise _damaged(path, f"{len(wanted)} parts are listed and {len(seen)} are there")
+        raise _damaged(path, f"it lists {len(wanted)} parts but contains {len(seen)}")
     for name, digest in wanted.items():
         if seen[name] != digest:
-            raise _damaged(path, f"'{name}' is not what was written")
+            raise _damaged(path, f"the digest of '{name}' does not match")
     if _DUMP not in seen:
-        raise _no_backup(path, "it holds no database")
+        raise _no_backup(path, "it contains no database")
     files = sum(name.startswith(_FILES) for name in seen)
     return Summary(files, size, manifest["created"], manifest["version"])
 
 
 def restore(url: str, storage: Storage, path: Path) -> Summary:
-    """Fill an empty database and an empty storage from ``path``, and bring the tables to the installed version.
+    """Fill an empty database and storage from ``path``, and migrate the tables to the installed version.
 
-    The backup is verified before anything is written. Files come first and the database in one transaction: an
-    interrupted restore leaves the database empty, and can be done again.
+    The backup is verified before anything is written. Files come first, then the database in one transaction: an
+    interrupted restore leaves the database empty and can be repeated.
 
-    Raises ConfigurationError where ``path`` is no backup, or the database holds something; DatabaseUnavailable,
+    Raises ConfigurationError if ``path`` is not a backup or the database is not empty; DatabaseUnavailable,
     StorageUnavailable.
     """
     _check_empty(url)
@@ -214,7 +214,7 @@ def _no_backup(path: Path, reason: str) -> ConfigurationError:
 
 def _damaged(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(
-        f"'{path}' is damaged: {reason}.", hint="Copy the file again from where it was made, or take another backup."
+        f"'{path}' is damaged: {reason}.", hint="Copy the original file again, or make another backup."
     )
 
 
@@ -225,13 +225,13 @@ def _check_empty(url: str) -> None:
         ).fetchone()
     if found and found[0]:
         raise ConfigurationError(
-            f"The database already has {found[0]} tables: restoring would mix two installations.",
+            f"The database already has {found[0]} tables; restoring would mix two installations.",
             hint="Set DATABASE_URL to an empty database, or SPHERELINKS_HOME to an unused folder.",
         )
 
 
 def _run(program: str, url: str, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs on the database, whose address goes by the environment: others see arguments."""
+    """Run one of PostgreSQL's programs; the database's address is in the environment: others can see arguments."""
     given = conninfo.conninfo_to_dict(url)
     names = {option.keyword.decode(): option.envvar.decode() for option in pq.Conninfo.get_defaults() if option.envvar}
     environment = os.environ | {names[key]: str(value) for key, value in given.items() if key in names}

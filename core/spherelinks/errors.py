@@ -46,7 +46,7 @@ class SphereLinksError(Exception):
     Parameters
     ----------
     message : what happened, naming the field and the value
-    hint : what to do about it; empty where nothing can be advised
+    hint : what to do about it; empty if nothing can be advised
     field : the request's field at fault, as the client wrote it, or None
     """
 

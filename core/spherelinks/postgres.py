@@ -94,7 +94,7 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server, or attach to the one that runs; the URL of its database, which answers by then.
 
-        Raises ConfigurationError where no server can run here, DatabaseUnavailable where it does not answer in time.
+        Raises ConfigurationError if no server can run here, DatabaseUnavailable where it does not answer in time.
         """
         try:
             return self._start()
@@ -494,7 +494,7 @@ def _newest_first(folder: Path) -> tuple[int, ...]:
 
 
 def _version(folder: Path) -> tuple[int, ...] | None:
-    """The version of the programs in the folder, as (18, 4); None where they are missing or do not run."""
+    """The version of the programs in the folder, as (18, 4); None if they are missing or do not run."""
     program = folder / ("postgres.exe" if _WINDOWS else "postgres")
     if not (folder / ("initdb.exe" if _WINDOWS else "initdb")).exists():
         return None
@@ -507,7 +507,7 @@ def _version(folder: Path) -> tuple[int, ...] | None:
 
 
 def _major_of(data: Path) -> int | None:
-    """The version that made the cluster; None where there is no cluster yet."""
+    """The version that made the cluster; None if there is no cluster yet."""
     try:
         return int((data / "PG_VERSION").read_text())
     except FileNotFoundError:
@@ -567,7 +567,7 @@ def _environment() -> dict[str, str]:
 
 
 def _command_line(pid: int) -> str:
-    """The command line of a process; empty where there is none."""
+    """The command line of a process; empty if there is none."""
     try:
         if Path("/proc/self/cmdline").exists():
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")

@@ -49,7 +49,7 @@ class Volume:
     origin : (3,) float64, position of sample [0, 0, 0]
     spacing : distance between neighbouring samples
     color : (X, Y, Z, 3) uint8, sRGB: the generator's colour, read where the picture does not show the surface
-    camera : None where the picture should not be projected
+    camera : None if the picture should not be projected
     notes : what the user should know, in plain words, for the report
     """
 
@@ -74,7 +74,7 @@ class Surface:
     uv : (V, 2) float32, glTF's: u to the right, v downwards, repeated past 0..1
     textures : (H, W, 3) uint8 each, sRGB
     texture_of : (F,) int32, each face's texture, -1 for none; None for the first everywhere
-    camera : None where no picture should be projected
+    camera : None if no picture should be projected
     notes : what the user should know, in plain words, for the report
     """
 

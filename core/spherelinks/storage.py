@@ -24,7 +24,7 @@ from spherelinks.errors import ConfigurationError, StorageUnavailable
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a file without reading it. ``etag`` is the storage's own, and empty where it has none."""
+    """What is known of a file without reading it. ``etag`` is the storage's own, and empty if it has none."""
 
     path: str
     size: int
@@ -89,7 +89,7 @@ class Storage:
             self._store.delete(path)
 
     def probe(self) -> None:
-        """Write, read and delete a small file. Raises StorageUnavailable where any of that fails."""
+        """Write, read and delete a small file. Raises StorageUnavailable if any of that fails."""
         path, data = f"probe/{secrets.token_hex(8)}", secrets.token_bytes(16)
         self.put(path, data)
         try:

@@ -12,7 +12,7 @@ from spherelinks.errors import ConfigurationError
 
 
 def report_errors() -> None:
-    """Send errors to SENTRY_DSN from here on. Raises ConfigurationError where the package is missing."""
+    """Send errors to SENTRY_DSN from here on. Raises ConfigurationError if the package is missing."""
     dsn = os.environ.get("SENTRY_DSN")
     if not dsn:
         return

@@ -47,12 +47,12 @@ def create_app(
 
     Parameters
     ----------
-    settings : for the origins that may call it, its public address, who may sign up, and the plans, which are applied
+    settings : CORS origins, public URL, sign-up policy, and the plans, which are applied
     engine : the database, migrated
     storage : where pictures and assets are kept
-    rate_limit : requests a minute and key, where its plan says nothing; 0 for no limit
-    address_limit : requests a minute and network address, with a key or without; 0 for no limit
-    guard : which addresses pictures may be fetched from and webhooks sent to; the public internet where None
+    rate_limit : requests per minute and key, unless its plan has its own limit; 0 for no limit
+    address_limit : requests per minute and network address, with or without a key; 0 for no limit
+    guard : which addresses pictures may be fetched from and webhooks sent to; None is the public internet
     """
     if settings.plans is not None:
         with transaction(engine) as session:
@@ -66,7 +66,7 @@ def create_app(
         validation_error_callback=errors.raise_invalid,
         doc_ui=False,
     )
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1  # one more is read, and told from just as many
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1  # one byte more, to tell a longer body from one that fits
     app.json.sort_keys = False  # type: ignore[attr-defined]
     turnstile = Turnstile(app.wsgi_app)
     app.wsgi_app = turnstile  # type: ignore[method-assign]
@@ -84,7 +84,7 @@ def create_app(
         stripe=payments.configured(settings),
     )
     if settings.trusted_proxies:
-        # of X-Forwarded-For, whose beginning anyone can make up, only what these proxies have added counts
+        # anyone can make up the beginning of X-Forwarded-For: only what these proxies added counts
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
     context.register(app)
     metrics.register(app, engine, settings.metrics_token)

@@ -1,4 +1,4 @@
-"""Sending a stored file: whole, in part, or not at all where the client has it."""
+"""Sending a stored file: whole, in part, or not at all if the client already has it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def send(storage: Storage, path: str, size: int, etag: str, name: str, media_typ
     """The answer to GET or HEAD for the file at ``path``, of ``size`` bytes, to be saved as ``name``.
 
     Honours If-None-Match, If-Range and a single Range (RFC 9110); several ranges at once get the whole file. The
-    bytes are read before the answer begins, so that a slow client holds some memory and not a thread.
+    bytes are read before the answer begins: a slow client holds some memory, but no thread.
 
     Raises StorageUnavailable, and werkzeug's RequestedRangeNotSatisfiable.
     """
@@ -41,7 +41,7 @@ def send(storage: Storage, path: str, size: int, etag: str, name: str, media_typ
 
 
 def _wanted(size: int, etag: str) -> tuple[int, int] | None:
-    """First byte and the one after the last, by the Range header; None where there is none to honour."""
+    """The first byte and one past the last, from the Range header; None if there is none to honour."""
     asked = request.range
     if asked is None or asked.units != "bytes" or len(asked.ranges) != 1:
         return None

@@ -1,7 +1,7 @@
 """What ``serve`` starts: ``python -m spherelinks_server.child server HOST PORT``, or ``… worker``.
 
-Ends, as on SIGTERM, when its standard input does: so it stops whether its parent asks for it, by closing the pipe, or
-is killed. That works where there are no signals, too.
+Exits, as on SIGTERM, when its standard input is closed: by its parent, or by the parent's death. This works on systems
+without signals, too.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def main(kind: str, *arguments: str) -> None:
 
 
 def _end_with_stdin() -> None:
-    # not through sys.stdin, whose lock a forked child of ours would find taken for ever
+    # not through sys.stdin: a forked child would find its lock taken for ever
     while os.read(0, 1):
         pass
     if os.name == "posix":
-        os.kill(os.getpid(), signal.SIGTERM)  # reaches the main thread, wherever it waits
+        os.kill(os.getpid(), signal.SIGTERM)  # reaches the main thread wherever it is waiting
     else:
         signal.raise_signal(signal.SIGTERM)
 

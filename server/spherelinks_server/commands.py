@@ -1,4 +1,4 @@
-"""The server's commands, which the command line finds through the entry point group ``spherelinks.commands``."""
+"""The server's commands, found by the command line through the entry point group ``spherelinks.commands``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def add(commands: Any) -> None:
-    """Add ``serve`` and ``web``. Imports nothing of the server: --help must not wait for it."""
+    """Add ``serve`` and ``web``, without importing the server: --help must not wait for it."""
     serve = commands.add_parser("serve", help="Run the server, a worker and the database together.")
     serve.set_defaults(run=_serve, extra="server")
     serve.add_argument("--port", type=int, default=8000, help="default: %(default)s")

@@ -1,4 +1,4 @@
-"""What belongs to one request: its id, which stands in every line of the log that the request causes."""
+"""The context of one request: its id, which appears in every log line it causes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def register(app: Flask) -> None:
-    """Have every request log under its id."""
-    # a thread has one request at a time: what the last one left is overwritten
+    """Add the request's id to its log lines."""
+    # a thread has one request at a time: this overwrites what the last one left
     app.before_request(lambda: logs.set_subject(request_id=request_id()))
 
 
 def request_id() -> str:
-    """This request's id, for answers and logs: the client's own where it is sane, else a new one."""
+    """This request's id, for answers and logs: the client's own if it is well-formed, else a new one."""
     if "request_id" not in g:
         offered = request.headers.get(HEADER)
         sane = offered is not None and _SANE.fullmatch(offered)

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the pages that show it, all from this server: they work with the network off."""
+"""The OpenAPI document and the pages that show it, all served from here: they work offline."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _REF = "#/components/schemas/{model}"
 
 
 class _Untitled(GenerateJsonSchema):
-    """Schemas without the titles that pydantic makes of field names."""
+    """Schemas without the titles that pydantic derives from field names."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
 
 def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document: the framework's paths, with pydantic's schemas, because its own schemas lose keywords.
+    """The OpenAPI 3.1 document: the framework's paths with pydantic's schemas; the framework's own lose keywords.
 
-    installed : names of the generators that may be asked for here
+    installed : names of the generators available here
     """
     written: dict[str, Any] = app.api_doc
     used: list[tuple[type[BaseModel], JsonSchemaMode]] = [
@@ -57,7 +57,7 @@ def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
     for path in written["paths"].values():
         for operation in path.values():
             parameters = operation.get("parameters", [])
-            # the framework takes for granted that everything is validated; a path alone cannot be wrong
+            # the framework assumes that everything is validated; an operation with only a path has nothing to validate
             if "requestBody" not in operation and all(parameter["in"] == "path" for parameter in parameters):
                 del operation["responses"]["400"]
             for parameter in parameters:
@@ -68,7 +68,7 @@ def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter: it may be left out, but an address and a header know no null."""
+    """The schema of a parameter: it may be left out, but a query or header cannot be null."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind.get("type") != "null"]
     rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default", "title")}
     default = {"default": schema["default"]} if schema.get("default") is not None else {}

@@ -37,7 +37,7 @@ STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
     errors.ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SphereLinksError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
-"""HTTP status by class of error; a class that is not named here has its nearest ancestor's."""
+"""HTTP status by class of error; other classes inherit that of their nearest ancestor here."""
 
 HTTP_CODES: dict[int, tuple[str, str]] = {
     HTTPStatus.BAD_REQUEST: ("invalid_request", "The API documentation at /v1/docs describes each request."),
@@ -51,7 +51,7 @@ HTTP_CODES: dict[int, tuple[str, str]] = {
     ),
     HTTPStatus.INTERNAL_SERVER_ERROR: ("internal_error", "Try again; if it persists, report the requestId."),
 }
-"""Code and hint of the errors that HTTP itself brings about, before or beside any of ours."""
+"""Code and hint of HTTP's own errors."""
 
 MEANINGS: dict[str, str] = {
     "invalid_request": "the body is missing, is not JSON, or a field is missing, unknown or malformed",
@@ -86,10 +86,10 @@ MEANINGS: dict[str, str] = {
     "range_not_satisfiable": "the Range starts past the end of the file",
     "internal_error": "something went wrong on the server",
 }
-"""What each code that a client may see means; docs/errors.md says the same."""
+"""The meaning of each code that a client may see, as in docs/errors.md."""
 
 RETRY_AFTER_S = 2
-"""What Retry-After says where nothing better is known."""
+"""Retry-After if nothing better is known."""
 
 _DOCUMENTED = "The API documentation at /v1/docs describes each field."
 _WANTED = {
@@ -106,14 +106,14 @@ def status_of(kind: type[errors.SphereLinksError]) -> HTTPStatus:
 
 
 def register(app: Flask) -> None:
-    """Make every error of the application answer in the contract's form."""
+    """Answer every error of the application in the contract's form."""
     app.register_error_handler(errors.SphereLinksError, _known)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
 
 
 def raise_invalid(error: ValidationError) -> None:
-    """Turn the first of pydantic's complaints about a request into InvalidRequest."""
+    """Turn pydantic's first error about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
     field = errors.shortened(".".join(str(part) for part in detail["loc"]))
     if detail["type"] == "extra_forbidden":
@@ -150,8 +150,8 @@ def _http(error: HTTPException) -> Response | HTTPException:
     headers = {k: v for k, v in error.get_headers(request.environ) if k.lower() in ("allow", "content-range")}
     messages = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.path}.",
-        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.path} does not answer to {request.method}.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 15 MB; a 10 MB picture takes 14 in base64.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.path} does not support {request.method}.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 15 MB; a 10 MB picture is 14 MB in base64.",
     }
     message = messages.get(HTTPStatus(error.code)) or error.description or HTTPStatus(error.code).phrase
     return _answer(error.code, code, message, "" if _wants_page() else hint, headers)
@@ -174,7 +174,7 @@ def _answer(status: int, code: str, message: str, hint: str, headers: dict[str, 
 
 
 def _wants_page() -> bool:
-    """Whether a person looks at a page: a browser asks, and not for the API."""
+    """Whether a person is looking at a page: the client is a browser, and the path is not the API's."""
     api = request.path.startswith("/v1/") or request.blueprint in ("v1", "unversioned")
     return not api and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html"
 
@@ -202,6 +202,6 @@ def answers(*kinds: type[errors.SphereLinksError]) -> dict[str | int, Any]:
 
 
 def http_answer(status: HTTPStatus) -> dict[str, Any]:
-    """The same for an error of HTTP's own."""
+    """The same for one of HTTP's own errors."""
     code, _ = HTTP_CODES[status]
     return {"description": f"`{code}`: {MEANINGS[code]}.", "content": _CONTENT}

@@ -1,8 +1,8 @@
-"""Between Granian and Flask: a request's body is here, whole, before anything else of it is worked on.
+"""Between Granian and Flask: a request's body is read whole before the application sees the request.
 
-A thread that reads from a client waits for as long as the client likes. So bodies are read by the event loop, which
-waits for many at the cost of none, each within a time that grows with what arrives; only then does a thread run the
-application. One network address can have so many bodies under way at a time, and all together so much memory.
+A thread that reads from a client is at the client's mercy. So the event loop reads the bodies, each within a time limit
+that grows with what arrives; only then does a thread run the application. The number of bodies in flight per network
+address and their total memory are bounded.
 
 Granian's protocol is RSGI, the application's WSGI (PEP 3333).
 """
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 GRACE_S = 15.0
-"""Seconds that any body may take, from the end of its headers on."""
+"""Seconds allowed for any body, from the end of its headers."""
 LEAST_RATE = 16 * 1024
-"""Bytes a second that the rest of a body must come with."""
+"""Minimum rate of the rest of a body, bytes per second."""
 OF_ADDRESS = 32
-"""Bodies that one network address may have under way at a time."""
+"""Bodies in flight per network address."""
 MEMORY = 512 * 1024 * 1024
-"""Bytes that all bodies under way may take; those of one address half of it."""
+"""Bytes of all bodies in flight; one address may use half."""
 
 _WHOLE = 256 * 1024
-"""Answers up to this many bytes are sent in one piece."""
+"""Answers of up to this many bytes are sent in one piece."""
 
 Headers = list[tuple[str, str]]
 
@@ -44,10 +44,10 @@ Headers = list[tuple[str, str]]
 class Gateway:
     """An RSGI application that reads bodies and runs a WSGI application.
 
-    app : the WSGI application; what stands in the way of reading a body is raised by its ``wsgi.input``
-    threads : how many requests it answers at a time, those that wait for a job included
-    most_bytes : of a body; one that says it is longer is not read, and of another the rest is left out
-    proxies : how many proxies stand in front, each of which adds the address it saw to X-Forwarded-For
+    app : the WSGI application; if its body could not be read, ``wsgi.input`` raises the error
+    threads : requests answered at a time, including those that wait for a job
+    most_bytes : size limit of a body; one declared longer is not read, any other is cut off there
+    proxies : how many proxies are in front, each of which adds the address it saw to X-Forwarded-For
     """
 
     def __init__(self, app: WSGIApplication, threads: int, most_bytes: int, proxies: int = 0) -> None:
@@ -77,7 +77,7 @@ class Gateway:
                 self._bodies.release(body)
 
     def _address(self, environ: dict[str, Any]) -> str:
-        """The client's network, as the nearest proxy that is trusted saw it."""
+        """The client's network, as seen by the outermost trusted proxy."""
         address = environ["REMOTE_ADDR"]
         seen = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
         if self._proxies and len(seen) >= self._proxies:
@@ -86,7 +86,7 @@ class Gateway:
 
 
 class Body:
-    """What was read of a request, from its beginning once it is whole; how much, and for whom."""
+    """A body that was read: its bytes from the start, its size, and its client."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -95,7 +95,7 @@ class Body:
 
 
 class Unreadable(io.RawIOBase):
-    """The body of a request that could not be read: whoever reads it gets the error."""
+    """The body of a request that could not be read: reading it raises the error."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error
@@ -108,7 +108,7 @@ class Unreadable(io.RawIOBase):
 
 
 class Bodies:
-    """The bodies under way, counted by network address. Lives on one event loop, so it needs no lock."""
+    """The bodies in flight, counted by network address. Lives on one event loop, so it needs no lock."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
@@ -116,10 +116,10 @@ class Bodies:
         self._bytes: Counter[str] = Counter()
 
     async def read(self, address: str, environ: dict[str, Any], protocol: HTTPProtocol) -> Body:
-        """The whole body, which must be released in the end.
+        """The whole body; the caller must release it.
 
-        Raises RequestTimeout for one that comes too slowly, RateLimited where the address has too many under way,
-        ServiceError where there is no memory left, ProtocolClosed for a client that has gone.
+        Raises RequestTimeout if it arrives too slowly, RateLimited if the address has too many in flight, ServiceError
+        if the memory is used up, ProtocolClosed if the client has gone.
         """
         body = Body(address)
         announced = int(environ.get("CONTENT_LENGTH") or 0)
@@ -168,7 +168,7 @@ class Bodies:
 
 
 class _Answer:
-    """What the application answers, sent as it comes. Runs in a thread, but for :meth:`finish`."""
+    """The application's answer, sent as it is produced. Runs in a thread, except :meth:`finish`."""
 
     def __init__(self, protocol: HTTPProtocol, loop: asyncio.AbstractEventLoop) -> None:
         self._protocol = protocol
@@ -198,7 +198,7 @@ class _Answer:
 
     def _send(self, parts: Iterable[bytes]) -> None:
         pieces = iter(parts)
-        first = next(pieces, b"")  # an application may start its answer as late as this
+        first = next(pieces, b"")  # an application may start its answer only now
         length = next((int(value) for name, value in self._headers if name.lower() == "content-length"), None)
         if length is not None and length <= _WHOLE:
             self._whole = b"".join([first, *pieces])
@@ -223,7 +223,7 @@ async def _sent(transport: Any, piece: bytes) -> None:
 
 
 def _environ(scope: Scope) -> dict[str, Any]:
-    """The request as PEP 3333 has it, without its body."""
+    """The request as a PEP 3333 environment, without its body."""
     host, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,

@@ -1,4 +1,4 @@
-"""Headers on every answer: the request's id, what keeps browsers careful, and cross-origin sharing if configured."""
+"""Headers on every answer: the request's id, security headers, and CORS if configured."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-"""For the API reference alone, whose script writes styles."""
+"""For the API reference only, whose script writes styles."""
 
 FILE_POLICY = "default-src 'none'; style-src 'none'; sandbox; frame-ancestors 'none'"
-"""For files that users sent: whatever is in them, it is not a page of this server."""
+"""For files that users sent: whatever they contain, browsers must not run them as pages of this server."""
 
 
 def register(app: Flask, cors_origins: tuple[str, ...]) -> None:
-    """Add them to every answer, and share it with the pages of ``cors_origins``, where "*" stands for all."""
+    """Add the headers to every answer, and CORS headers for ``cors_origins``, where "*" stands for all."""
     app.after_request(_complete)
     if not cors_origins:
         return
@@ -68,7 +68,7 @@ def _complete(response: Response) -> Response:
     if policy is None:
         policy = _PAGE_POLICY if response.mimetype == "text/html" else _API_POLICY
     referrer = response.headers.pop("Referrer-Policy", "no-referrer")
-    # in one go: every request passes here
+    # all at once: every request comes through here
     response.headers.extend(
         (
             (context.HEADER, context.request_id()),

@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can do its work: for load balancers and supervisors."""
+"""Liveness and readiness, for load balancers and supervisors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def blueprint(engine: Engine, storage: Storage) -> Blueprint:
-    """``/healthz`` and ``/readyz``. A look is kept for a moment: anyone may ask, and each one writes to the storage."""
+    """``/healthz`` and ``/readyz``. Results are cached briefly: anyone may ask, and checks write to the storage."""
     pages = Blueprint("health", __name__)
     lock = threading.Lock()
     checks: dict[str, str] = {}
@@ -64,6 +64,6 @@ def _state(look: Callable[[], str]) -> str:
     try:
         return look()
     except Exception:
-        # the reason may name hosts and users, and anyone may ask: it goes to the log
+        # the reason may name hosts and users, and anyone may ask, so it only goes to the log
         _log.exception("readiness")
         return "cannot be reached"

@@ -1,4 +1,4 @@
-"""From the picture fields of a request to the bytes of a picture that is known to decode."""
+"""From the picture fields of a request to the bytes of a picture that decodes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ _BUSY_S = 5
 
 
 FETCHES = 64
-"""Addresses that are fetched at a time."""
+"""URLs fetched at a time."""
 FETCHES_OF_ACCOUNT = 4
-"""Of these, those of one account; once half of all places are taken, it gets no second one."""
+"""Of these, the maximum per account; once half of all slots are taken, none gets a second one."""
 
 
 class Intake:
-    """Takes pictures in, a few at a time: slow addresses and large pictures must not use up threads and memory.
+    """Takes in pictures, a few at a time: slow servers and large pictures must not use up threads and memory.
 
-    A fetch may take its whole deadline, so it holds no place among the requests that are worked on, and one too many is
-    refused at once. A decoding takes a second at most, so one too many waits a little.
+    A fetch may take its whole deadline, so it gives up its slot among the active requests, and one too many is refused
+    at once. Decoding takes a second at most, so one too many waits a little.
 
     guard : which addresses may be fetched
-    aside : entered while an address is fetched, see :meth:`spherelinks_server.waiting.Turnstile.aside`
-    decodes : how many pictures are decoded at a time
+    aside : entered while a URL is fetched, see :meth:`spherelinks_server.waiting.Turnstile.aside`
+    decodes : pictures decoded at a time
     """
 
     def __init__(
@@ -43,10 +43,10 @@ class Intake:
         self._aside = aside
 
     def picture(self, account_id: str, image_url: str, image_base64: str) -> bytes:
-        """The picture's bytes, from exactly one of the two fields, fetched if need be, and decoded once as proof.
+        """The picture's bytes, from exactly one of the two fields, fetched if necessary, and decoded once as proof.
 
         Raises InvalidRequest for both or neither field and for bad base64, PictureError for a picture that cannot be
-        had or read, RateLimited where too many others are under way.
+        fetched or read, RateLimited if too many others are in progress.
         """
         if bool(image_url) == bool(image_base64):
             raise InvalidRequest(
@@ -69,13 +69,13 @@ class Intake:
 
     @contextmanager
     def _place(self, account_id: str) -> Iterator[None]:
-        """One of the account's places to fetch. Raises RateLimited."""
+        """Hold one of the account's slots for fetching. Raises RateLimited."""
         with self._lock:
             taken = self._fetching.total()
             share = FETCHES_OF_ACCOUNT if taken < FETCHES // 2 else 1
             if taken >= FETCHES or self._fetching[account_id] >= share:
                 raise RateLimited(
-                    "imageUrl: too many addresses are being fetched at the moment.",
+                    "imageUrl: too many pictures are being fetched at the moment.",
                     retry_after=_BUSY_S,
                     hint="Try again shortly, or send the picture itself as imageBase64.",
                 )
@@ -90,7 +90,7 @@ class Intake:
     def _prove(self, data: bytes, field: str) -> None:
         if not self._decoding.acquire(timeout=_BUSY_S):
             raise RateLimited(
-                f"{field}: too many pictures are being read at the moment.",
+                f"{field}: too many pictures are being decoded at the moment.",
                 retry_after=_BUSY_S,
                 hint="Try again shortly.",
             )

@@ -1,4 +1,4 @@
-"""How much one key, and one network address, may ask for."""
+"""Rate limits per key and per network address."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _KEYS = 10_000
 
 
 def per_minute(environ: Mapping[str, str] = os.environ) -> int:
-    """SPHERELINKS_RATE_LIMIT: requests a minute and key, 0 for no limit. Raises ConfigurationError."""
+    """SPHERELINKS_RATE_LIMIT: requests per minute and key, 0 for no limit. Raises ConfigurationError."""
     return _number(environ, "SPHERELINKS_RATE_LIMIT", DEFAULT_PER_MINUTE, "key")
 
 
 def of_address(environ: Mapping[str, str] = os.environ) -> int:
-    """SPHERELINKS_ADDRESS_RATE_LIMIT: requests a minute and network address, whatever key they come with or none, 0 for
-    no limit. Raises ConfigurationError."""
+    """SPHERELINKS_ADDRESS_RATE_LIMIT: requests per minute and network address, with any key or none, 0 for no limit.
+    Raises ConfigurationError."""
     return _number(environ, "SPHERELINKS_ADDRESS_RATE_LIMIT", DEFAULT_OF_ADDRESS, "network address")
 
 
@@ -41,12 +41,12 @@ def _number(environ: Mapping[str, str], variable: str, default: int, who: str) -
 
 
 class RateLimit:
-    """A token bucket for each key, or whatever else requests are counted by: so many at once, as many more a minute.
+    """A token bucket per key, or whatever else requests are counted by: one minute's worth at once, refilled evenly.
 
-    per_minute : for a key whose plan says nothing; 0 is no limit for anyone
-    of_plan : what a key's plan says, by the key's digest; None is nothing
+    per_minute : for a key whose plan has no limit of its own; 0 is no limit for anyone
+    of_plan : the limit in a key's plan, by the key's digest; None if it has none
 
-    Lives in the memory of one process; holds the ``_KEYS`` keys seen last.
+    Lives in the memory of one process; holds the ``_KEYS`` most recent keys.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RateLimit:
         self._lock = threading.Lock()
 
     def take(self, key: bytes) -> float:
-        """Count one request: 0 where it may go ahead, else the seconds until one may."""
+        """Count one request: 0 if it may proceed, else the seconds until one may."""
         if not self._per_minute:
             return 0.0
         capacity = float(self._of_plan(key) or self._per_minute)
@@ -79,14 +79,14 @@ class RateLimit:
 
 
 class PlanRates:
-    """The requests a minute that keys' plans allow: looked up, then believed for a minute."""
+    """The requests per minute that keys' plans allow, cached for a minute."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: OrderedDict[bytes, tuple[int | None, float]] = OrderedDict()
 
     def __call__(self, digest: bytes) -> int | None:
-        """For the key with that digest; None where its plan says nothing, or there is no such key."""
+        """For the key with that digest; None if its plan has no limit, or there is no such key."""
         now = time.monotonic()
         rate, until = self._known.get(digest, (None, now))
         if now < until:

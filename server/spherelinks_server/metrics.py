@@ -1,7 +1,7 @@
-"""``/metrics``, for Prometheus: what this process answered, and what the installation's database says.
+"""``/metrics``, for Prometheus: this process's requests, and figures from the installation's database.
 
-Answers only to the bearer of SPHERELINKS_METRICS_TOKEN, for it tells how much business there is; without that setting
-there is no such page.
+Requires SPHERELINKS_METRICS_TOKEN as bearer token, since the figures reveal the volume of business; without that
+setting the page does not exist.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from spherelinks import database
 from spherelinks.accounts import ledger
 
 LOOK_S = 5.0
-"""Scrapes closer together than this share one look at the database."""
+"""Scrapes closer together than this share one query of the database."""
 AUDIT_S = 3600.0
 """How often the ledger is checked entry by entry."""
 
@@ -32,7 +32,7 @@ _BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
 
 def register(app: Flask, engine: Engine, token: str | None) -> None:
-    """Count the application's requests and answer ``/metrics``; nothing where ``token`` is None."""
+    """Count the application's requests and answer ``/metrics``; does nothing if ``token`` is None."""
     if token is None:
         return
     registry = CollectorRegistry()
@@ -57,7 +57,7 @@ def register(app: Flask, engine: Engine, token: str | None) -> None:
         g.begun = time.perf_counter()
 
     def end(response: Response) -> Response:
-        # by route and known method: a client could make up any number of paths and methods, each a series for good
+        # by route and known method: clients could make up any number of paths and methods, each a permanent series
         route = request.url_rule.rule if request.url_rule else "none"
         method = request.method if request.method in _METHODS else "other"
         seconds.labels(method, route, response.status_code).observe(time.perf_counter() - g.begun)
@@ -79,7 +79,7 @@ class _Installation:
         self._problems = 0
 
     def describe(self) -> list[Metric]:
-        return []  # known only by looking, which registering must not do
+        return []  # needs a query, which registering must not make
 
     def collect(self) -> Iterator[Metric]:
         with self._lock:
@@ -96,7 +96,7 @@ class _Installation:
     def _ledger(self) -> Metric:
         return GaugeMetricFamily(
             "spherelinks_ledger_problems",
-            "What contradicts the ledger's entries, at the last hourly check: anything but 0 is a bug.",
+            "Contradictions found in the ledger by the last hourly check: anything but 0 is a bug.",
             self._problems,
         )
 
@@ -119,7 +119,7 @@ def _look(session: Session) -> Iterator[Metric]:
 _FIGURES = (
     (
         "queue_oldest_seconds",
-        "How long the job that has waited longest has waited.",
+        "How long the longest-waiting job has waited.",
         "SELECT extract(epoch FROM now() - min(created_at)) FROM jobs WHERE state = 'queued'",
     ),
     (
@@ -129,13 +129,13 @@ _FIGURES = (
     ),
     (
         "worker_silence_seconds",
-        "Time since the running job that is quietest has shown a sign of life.",
+        "Age of the oldest heartbeat among running jobs.",
         "SELECT extract(epoch FROM now() - min(beat_at)) FROM jobs WHERE state = 'running'",
     ),
-    ("credits_held", "Credits set aside for jobs that have not ended.", "SELECT sum(held) FROM credit_balances"),
+    ("credits_held", "Credits held for unfinished jobs.", "SELECT sum(held) FROM credit_balances"),
     (
         "hold_oldest_seconds",
-        "Age of the oldest hold of a job that has not ended.",
+        "Age of the oldest hold of an unfinished job.",
         "SELECT extract(epoch FROM now() - min(e.created_at)) FROM credit_entries e JOIN jobs j ON j.id = e.job_id "
         "WHERE e.kind = 'hold' AND j.state IN ('queued', 'running')",
     ),

@@ -31,9 +31,9 @@ _HURRY_S = 5.0
 
 
 def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
-    """Serve until SIGINT or SIGTERM; 0 on a clean end. Prints the address once requests are answered.
+    """Serve until SIGINT or SIGTERM; returns 0 after a clean stop. Prints the address once requests are answered.
 
-    A second signal ends the wait for requests and jobs that are under way.
+    A second signal ends the wait for running requests and jobs.
 
     Raises ConfigurationError for a port that cannot be had and for a home that is served already, and what the
     database's start raises.
@@ -62,7 +62,7 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
 
 
 class Child:
-    """A process of ours that is started, and started again when it ends by itself, ever more slowly."""
+    """A child process, restarted with growing delays when it exits by itself."""
 
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
         self._name = name
@@ -75,7 +75,7 @@ class Child:
         self._start_at = 0.0
 
     def keep_alive(self) -> None:
-        """Look once: start it where it does not run and its time has come."""
+        """Check once: start the process if it is not running and its delay is over."""
         now = time.monotonic()
         if self._process is not None:
             code = self._process.poll()
@@ -83,25 +83,25 @@ class Child:
                 return
             if now - self._started > _STEADY_S:
                 self._backoff = _FIRST_BACKOFF_S
-            _log.error("the %s ended with code %s; it starts again in %.1f s", self._name, code, self._backoff)
+            _log.error("the %s exited with code %s; it restarts in %.1f s", self._name, code, self._backoff)
             self._sweep()
             self._process = None
             self._start_at = now + self._backoff
             self._backoff = min(2 * self._backoff, _LAST_BACKOFF_S)
         if now >= self._start_at:
-            # a group of its own: Ctrl-C at the terminal reaches us alone, and we end them in order
+            # its own group: Ctrl-C at the terminal reaches only us, and we stop the processes in order
             self._process = subprocess.Popen(
                 self._command, env=self._environment, stdin=subprocess.PIPE, start_new_session=True
             )
             self._started = now
 
     def ask_to_stop(self) -> None:
-        """Let go of its standard input, see :mod:`spherelinks_server.child`."""
+        """Close its standard input, see :mod:`spherelinks_server.child`."""
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
 
     def wait(self, hurry: threading.Event) -> None:
-        """Wait for it as long as its grace, after ``hurry`` for some seconds only; then kill it and what it started."""
+        """Wait for its grace period, or only some seconds after ``hurry``; then kill it and its children."""
         if self._process is None:
             return
         deadline = time.monotonic() + self._grace_s
@@ -109,17 +109,17 @@ class Child:
         while self._process.poll() is None and time.monotonic() < deadline:
             if hurry.is_set() and not hurried:
                 hurried = True
-                self._process.terminate()  # once more: the worker gives its jobs back
+                self._process.terminate()  # a second signal: the worker requeues its job
                 deadline = min(deadline, time.monotonic() + _HURRY_S)
             time.sleep(0.05)
         if self._process.poll() is None:
-            _log.error("the %s did not stop in time and is killed", self._name)
+            _log.error("the %s did not stop in time and was killed", self._name)
             self._process.kill()
             self._process.wait()
         self._sweep()
 
     def _sweep(self) -> None:
-        """Kill what it may have left behind: its process group outlives it."""
+        """Kill what it left behind: its process group outlives it."""
         if self._process is not None and os.name == "posix":
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -138,7 +138,7 @@ class _Signals:
 
 @contextmanager
 def _signals() -> Iterator[_Signals]:
-    """Signals become events from here on, so that a start is finished before it is undone."""
+    """From here on signals only set events, so that a start completes before it is undone."""
     signals = _Signals()
     before = {number: signal.signal(number, signals.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -164,11 +164,11 @@ def _alone(settings: Settings) -> Iterator[None]:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Raises ConfigurationError where nobody can listen there: the server itself would only fail again and again."""
+    """Raises ConfigurationError if nobody can listen there; the server itself would fail again and again."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family) as probe:
-            if os.name == "posix":  # elsewhere this would share a port that is in use
+            if os.name == "posix":  # on Windows this would share a port that is in use
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except (OSError, OverflowError) as error:
@@ -182,8 +182,8 @@ def _check_port(host: str, port: int) -> None:
 def _announce(host: str, port: int, embedded: str | None) -> bool:
     """Print the address and return True once the server answers.
 
-    embedded : URL of the database where it is our own; whoever sees this output is then the owner, and gets a link that
-        signs in once
+    embedded : URL of the embedded database, if it is used: then whoever sees this output is the owner and gets a
+        one-time sign-in link
     """
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     connection = http.client.HTTPConnection(shown.strip("[]"), port, timeout=2)
@@ -191,7 +191,7 @@ def _announce(host: str, port: int, embedded: str | None) -> bool:
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()
-        link = f"Yours, to sign in with once: {address}/welcome/{_owners_token(embedded)}\n" if embedded else ""
+        link = f"Your one-time sign-in link: {address}/welcome/{_owners_token(embedded)}\n" if embedded else ""
     except (OSError, http.client.HTTPException, DatabaseUnavailable):
         return False
     finally:
@@ -202,7 +202,7 @@ def _announce(host: str, port: int, embedded: str | None) -> bool:
 
 
 def _owners_token(url: str) -> str:
-    """A token that signs the local owner in, once. Raises DatabaseUnavailable."""
+    """A one-time token that signs in the local owner. Raises DatabaseUnavailable."""
     engine = database.connect(url)
     try:
         with database.transaction(engine) as session:

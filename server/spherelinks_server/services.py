@@ -1,4 +1,4 @@
-"""What the views work with, made once per application."""
+"""What the views share, created once per application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXTENSION = "spherelinks"
 @dataclass(frozen=True)
 class Services:
     """generators : names of the installed generators, looked up once; guard : which addresses may be reached;
-    stripe : where credits are bought, if they are"""
+    stripe : the payment service, if credits are sold"""
 
     engine: Engine
     storage: Storage
@@ -38,6 +38,6 @@ class Services:
 
 
 def services() -> Services:
-    """Those of the application that answers this request."""
+    """The services of the current application."""
     found: Services = current_app.extensions[EXTENSION]
     return found

@@ -1,4 +1,4 @@
-"""Where Stripe tells that something was paid. It has no key of ours: its signature stands for it."""
+"""Stripe's webhook for payments. It carries no API key: Stripe's signature takes its place."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MAX_EVENT = 1024 * 1024
 
 @pages.post("/stripe/webhook")
 def receive() -> Response:
-    """204 for an event that was understood, whether or not it brought credits; Stripe sends the others again."""
+    """Returns 204 for an event that was understood, whether or not it granted credits; Stripe repeats all others."""
     if (request.content_length or 0) > _MAX_EVENT:
         raise RequestEntityTooLarge
     signature = request.headers.get("Stripe-Signature", "")

@@ -1,6 +1,6 @@
-"""Which generators are installed and whether they load, found out in a process of its own.
+"""Which generators are installed and whether they load, determined in a separate process.
 
-Loading them takes memory and libraries that a server has no other use for; so the process ends when it has told.
+Loading them takes memory and libraries that the server does not otherwise need, so the process exits with its answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 class Finding:
     """A generator's version, or the problem that keeps it from loading.
 
-    heeds : which of the options that are a generator's own make a difference to it
+    heeds : which of the generators' own options it uses
     """
 
     name: str
@@ -33,7 +33,7 @@ class Finding:
 
 
 class Survey:
-    """Looks when it is first asked, and remembers."""
+    """Looks on first use, then remembers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -53,8 +53,8 @@ def _look() -> list[Finding]:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=_LIMIT_S, check=True)
         return [Finding(**found) for found in json.loads(done.stdout.splitlines()[-1])]
     except (subprocess.SubprocessError, IndexError, ValueError):
-        _log.exception("the generators could not be looked at")
-        return [Finding(name, None, "it could not be looked at") for name in registry.available()]
+        _log.exception("the generators could not be loaded")
+        return [Finding(name, None, "it could not be loaded") for name in registry.available()]
 
 
 def _examine(name: str) -> Finding:
@@ -66,5 +66,5 @@ def _examine(name: str) -> Finding:
 
 
 def main() -> None:
-    """Print what is found as one line of JSON: what the other process runs."""
+    """Print the findings as one line of JSON; runs in the separate process."""
     sys.stdout.write("\n" + json.dumps([asdict(_examine(name)) for name in registry.available()]) + "\n")

@@ -1,4 +1,4 @@
-"""A span for each request to OpenTelemetry, where the operator sets its usual variables; else nothing at all."""
+"""An OpenTelemetry span for each request, if the operator sets the usual variables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spherelinks.telemetry import missing
 def trace(app: Flask) -> None:
     """Send a span for each of the application's requests to OTEL_EXPORTER_OTLP_ENDPOINT.
 
-    Raises ConfigurationError where the packages are missing.
+    Raises ConfigurationError if the packages are missing.
     """
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
         return
@@ -25,7 +25,7 @@ def trace(app: Flask) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ModuleNotFoundError as error:
         raise missing("OTEL_EXPORTER_OTLP_ENDPOINT") from error
-    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES go before
+    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence
     resource = Resource.create({"service.name": "spherelinks", "service.version": __version__} | _named())
     provider = TracerProvider(resource=resource)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))

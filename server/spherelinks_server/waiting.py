@@ -1,6 +1,6 @@
-"""How many requests are worked on, and how many wait for a job: there are threads for both, but processors for few.
+"""Limits on active requests and on requests waiting for a job: there are threads for both, but few processors.
 
-Those that wait hold neither a place among those that are worked on nor a database connection.
+Waiting requests hold neither a slot among the active ones nor a database connection.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 WORKED_ON = 16
-"""Requests that one process works on at a time."""
+"""Active requests per process."""
 WAITERS = 256
-"""Requests of one process that may wait at a time; those of one key may take half of the places."""
+"""Waiting requests per process; one key may use half of the slots."""
 LONGEST_S = 60
-"""Seconds that one may wait at most."""
+"""Longest wait, seconds."""
 STREAM_S = 300
 _LOOK_S = 5.0
-"""How often one looks where nothing was announced: after an announcement that was missed, this is the delay."""
+"""Seconds between looks without a notification: the delay after one that was missed."""
 _ALIVE_S = 15
 
 Look = Callable[[], JobStatus]
 
 
 class Turnstile:
-    """WSGI middleware that lets so many requests in at a time; the others stand in line."""
+    """WSGI middleware that limits the number of active requests; the others queue."""
 
     def __init__(self, app: WSGIApplication, places: int = WORKED_ON) -> None:
         self._app = app
         self._places = threading.BoundedSemaphore(places)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] in health.PATHS:  # whoever watches must be answered when all places are taken, too
+        if environ["PATH_INFO"] in health.PATHS:  # health checks must be answered even when all slots are taken
             return self._app(environ, start_response)
         with self._places:
             return self._app(environ, start_response)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Step aside for as long as it lasts; for a request that is inside."""
+        """Context manager: an active request gives up its slot for the duration."""
         self._places.release()
         try:
             yield
@@ -59,10 +59,10 @@ class Turnstile:
 
 
 class Waiters:
-    """Places for requests that wait.
+    """Slots for requests that wait.
 
     bell : rings with a job's id when the job changes
-    turnstile : where those step aside that wait
+    turnstile : where waiting requests give up their slots
     """
 
     def __init__(self, bell: Bell, turnstile: Turnstile, places: int = WAITERS) -> None:
@@ -73,9 +73,9 @@ class Waiters:
         self._lock = threading.Lock()
 
     def until_ended(self, key: bytes, look: Look, seconds: float) -> JobStatus:
-        """The job once it has ended, or as it is after so many seconds; at once where no place is free.
+        """The job once it has ended, or its state after that many seconds; at once if no slot is free.
 
-        key : the digest of the key that asks; look : reads the job
+        key : digest of the requesting key; look : reads the job
         """
         job = look()
         if job.status != "PROCESSING" or seconds <= 0 or not self._enter(key):
@@ -93,16 +93,16 @@ class Waiters:
         return job
 
     def changes(self, key: bytes, look: Look) -> Iterator[JobStatus | None]:
-        """The job as it is, then each time it has changed, until it has ended or minutes have passed.
+        """Yield the job now and after every change, until it has ended or minutes have passed.
 
-        None now and then where nothing changes, so that a client that has left is noticed. Looks once before it
-        returns. Raises RateLimited where no place is free, and what ``look`` raises.
+        Yields None now and then while nothing changes, so that a client that has left is noticed. Looks once before it
+        returns. Raises RateLimited if no slot is free, and whatever ``look`` raises.
         """
         job = look()
         if not self._enter(key):
             raise RateLimited("Too many requests are waiting for jobs.", retry_after=5, hint="Poll the status instead.")
         changes = self._changes(key, look, job)
-        first = next(changes)  # one that has begun gives its place back whatever becomes of it
+        first = next(changes)  # once begun, the generator always gives its slot back
         return itertools.chain([first], changes)
 
     def _changes(self, key: bytes, look: Look, job: JobStatus) -> Iterator[JobStatus | None]:
@@ -125,7 +125,7 @@ class Waiters:
             self._leave(key)
 
     def _enter(self, key: bytes) -> bool:
-        """Take a place; False where none is free for this key."""
+        """Take a slot; False if none is free for this key."""
         with self._lock:
             free = self._taken.total() < self._places and self._taken[key] < self._places // 2
             if free:

@@ -1,6 +1,6 @@
-"""The process that answers HTTP: Granian with one worker, whose threads share database pool and rate limit.
+"""The HTTP process: Granian with one worker, whose threads share the database pool and the rate limits.
 
-Runs under :mod:`spherelinks_server.serve`, or alone beside a database of yours::
+Runs under :mod:`spherelinks_server.serve`, or alone with your own database::
 
     DATABASE_URL=postgresql://… spherelinks web --port 8000
 """
@@ -29,16 +29,16 @@ from spherelinks_server.waiting import WAITERS, WORKED_ON
 
 THREADS = WORKED_ON + WAITERS
 DRAIN_S = 25
-"""Seconds that requests under way get to finish when the server stops: more than fetching a picture may take."""
+"""Seconds that running requests get to finish when the server stops: more than fetching a picture may take."""
 
 
 def main(host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, on a database with current tables."""
+    """Serve until SIGTERM or SIGINT, on a migrated database."""
     server(f"{__name__}:application", host, port).serve()
 
 
 def server(target: str, host: str, port: int) -> MPServer:
-    """Granian, set up for a factory of :class:`Gateway`; the benchmark runs its yardstick on the same."""
+    """Granian, set up for a factory of :class:`Gateway`; the benchmark runs its baseline on the same."""
     return MPServer(
         target,
         address=host,
@@ -55,7 +55,7 @@ def server(target: str, host: str, port: int) -> MPServer:
 
 
 def application() -> Gateway:
-    """The application of this process, by its environment. Raises ConfigurationError."""
+    """The application of this process, from its environment. Raises ConfigurationError."""
     settings = Settings.from_env()
     logs.configure(settings.log_format)
     telemetry.report_errors()
@@ -63,13 +63,13 @@ def application() -> Gateway:
     engine, storage = connect(database_url(settings)), open_storage(settings)
     app = create_app(settings, engine, storage, rate_limit=limits.per_minute(), address_limit=limits.of_address())
     tracing.trace(app)
-    # loading generators takes seconds: be done before somebody asks
+    # loading generators takes seconds: do it before the first request
     threading.Thread(target=app.extensions[EXTENSION].survey.findings, name="survey", daemon=True).start()
     return Gateway(app, THREADS, MAX_BODY + 1, settings.trusted_proxies)
 
 
 def database_url(settings: Settings) -> str:
-    """That of an operator's own database. Raises ConfigurationError where none is set."""
+    """URL of the operator's own database. Raises ConfigurationError if it is not set."""
     if settings.database_url is None:
         raise ConfigurationError(
             "DATABASE_URL is not set.", hint="Set it, or run 'spherelinks serve', which comes with a database."
@@ -78,7 +78,7 @@ def database_url(settings: Settings) -> str:
 
 
 def _end_with_parent() -> None:
-    """Granian's worker outlives a killed parent, and would keep the port; then nobody is left to serve for."""
+    """Exit with the parent: Granian's worker outlives a killed parent, and would keep the port."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

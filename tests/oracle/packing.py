@@ -237,7 +237,7 @@ def _spans(mask, first, size):
 def _strip(order, spans, start, size, width, limit):
     """Place the charts in that order on a strip `width` cells wide and at most `limit` high.
 
-    Returns the height, the chart that found no room (-1 where all did), each chart's lowest cell and right angles.
+    Returns the height, the chart that found no room (-1 if all did), each chart's lowest cell and right angles.
     """
     count = len(size)
     where, turns = np.zeros((count, 2), np.int64), np.zeros(count, np.int64)
@@ -292,7 +292,7 @@ def _oriented(spans, turn, columns, rows):
 
 @njit(cache=True, nogil=True)
 def _first_fit(spans, columns, next_taken, next_free, gap, width, highest):
-    """The lowest, then leftmost place where a chart's runs are free: y up to `highest`, x. -1 where there is none."""
+    """The lowest, then leftmost place where a chart's runs are free: y up to `highest`, x. -1 if there is none."""
     hint = 0  # the run that failed last fails again soonest
     for y in range(highest + 1):
         x = 0

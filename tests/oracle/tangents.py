@@ -53,7 +53,7 @@ def tangents(points, normals, uv, faces):
 
 @njit(cache=True, nogil=True)
 def _flatten(vector, normal):
-    """Project a vector on the plane of a unit normal and bring it to length 1, or to 0 where nothing is left."""
+    """Project a vector on the plane of a unit normal and bring it to length 1, or to 0 if nothing is left."""
     into = vector[0] * normal[0] + vector[1] * normal[1] + vector[2] * normal[2]
     length = 0.0
     for d in range(3):

@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def visible(points, faces, size):
-    """(size, size) int32: the nearest face that is turned to the viewer at each sample's centre, -1 where none is.
+    """(size, size) int32: the nearest face that is turned to the viewer at each sample's centre, -1 if none is.
 
     points : (V, 3) float64: x rightwards and y downwards in samples, and 1 / distance, which is linear over a face
     faces : (F, 3) int32, counter-clockwise seen from outside

@@ -63,7 +63,7 @@ class Host:
             return thread.submit(function, *arguments).result()
 
     def ask(self, host: Host, method: str, path: str, body: Any = None, port: int = PORT, **headers: str) -> Any:
-        """Status and body of an answer; status 0 where nobody answers."""
+        """Status and body of an answer; status 0 if nobody answers."""
 
         def request() -> tuple[int, bytes]:
             connection = http.client.HTTPConnection(host.address, port, timeout=70)

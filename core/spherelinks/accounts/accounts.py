@@ -1,4 +1,4 @@
-"""Accounts: made, listed, found."""
+"""Accounts: creating, listing, finding."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def create(session: Session, name: str) -> Account:
 
 
 def checked_name(name: str) -> str:
-    """The name of an account or a key without the space around it. Raises InvalidRequest unless 1 to 200 are left."""
+    """The stripped name of an account or a key. Raises InvalidRequest unless it has 1 to 200 characters."""
     name = name.strip()
     if not 1 <= len(name) <= 200:
         raise InvalidRequest(
@@ -32,7 +32,7 @@ def checked_name(name: str) -> str:
 
 
 def local_owner(session: Session) -> Account:
-    """The account of whoever runs this installation, made on first call; there is one, on the owner's plan."""
+    """The account of the installation's owner, on the owner's plan; created on first call."""
     session.execute(insert(Account).values(id=new_id("acc"), name="Owner", plan=plans.OWNER).on_conflict_do_nothing())
     return session.scalars(select(Account).where(Account.plan == plans.OWNER)).one()
 
@@ -43,7 +43,7 @@ def list_accounts(session: Session) -> Sequence[Account]:
 
 
 def get(session: Session, account_id: str) -> Account:
-    """The account of that id. Raises InvalidRequest where there is none."""
+    """The account with that id. Raises InvalidRequest if there is none."""
     account = session.get(Account, account_id)
     if account is None:
         raise InvalidRequest(

@@ -1,4 +1,4 @@
-"""Whom a network address stands for, where tries and requests are counted by it."""
+"""The unit by which attempts and requests are counted per network address."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import ipaddress
 
 @functools.lru_cache(maxsize=4096)
 def network(address: str) -> str:
-    """The network that one person may have all of: an IPv4 address itself, the /64 of an IPv6 one.
+    """The network that one person may own: an IPv4 address itself, the /64 of an IPv6 one.
 
-    Empty for what is no address, such as that of a client on a socket.
+    Empty for anything else, such as a client on a Unix socket.
     """
     try:
         parsed = ipaddress.ip_address(address)

@@ -1,9 +1,9 @@
-"""API keys: made, shown once, looked up by digest.
+"""API keys: created, shown once, looked up by digest.
 
 A key is ``sk_sph_live_`` or, for a sandbox key, ``sk_sph_test_``, then 32 random base62 characters (190.5 bits) and 6
-base62 characters of CRC-32 over all that stands before them. The prefix is unique to us, so that secret scanners can
-find a leaked key; the checksum tells a typo from an unknown key without asking the database. With that much entropy a
-plain SHA-256 is a safe digest.
+base62 characters of CRC-32 over everything before them. The unique prefix lets secret scanners find leaked keys; the
+checksum tells a typo from an unknown key without asking the database. With that much entropy a plain SHA-256 is a safe
+digest.
 
 A key may do what its scopes say: ``generate`` submits and cancels jobs, ``read`` sees jobs, results and credits,
 ``manage`` deletes jobs and sets up webhooks. A sandbox key's jobs cost nothing and end at once with a sample; it has a
@@ -39,7 +39,7 @@ _FORM = re.compile(f"(?:{PREFIX}|{SANDBOX_PREFIX})[0-9A-Za-z]{{{RANDOM_LENGTH + 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: the account, and the key it came with; None for its owner at the dashboard."""
+    """Who is asking: the account, and the key used; None for its owner at the dashboard."""
 
     account_id: str
     key_id: str | None
@@ -66,24 +66,24 @@ def create(
     monthly_cap: int | None = None,
     sandbox: bool = False,
 ) -> tuple[ApiKey, str]:
-    """A new key of the account and its secret, which is not kept and cannot be shown again.
+    """A new key of the account and its secret, which is not stored and cannot be shown again.
 
-    scopes : what it may do, some of ``SCOPES``
+    scopes : what it may do, a subset of ``SCOPES``
     monthly_cap : credits that its jobs may cost in a calendar month (UTC), 1 to 1 000 000; None is no cap
-    sandbox : whether its jobs cost nothing and end with a sample
+    sandbox : whether its jobs cost nothing and return a sample
 
     Raises InvalidRequest for an unknown account, a name that is empty or over 200 characters, no or unknown scopes, or
     a cap out of range.
     """
     if accounts.get(session, account_id).closed_at is not None:
-        raise InvalidRequest(f"account '{account_id}' is closed.", hint="Open another account.", field="account")
+        raise InvalidRequest(f"account '{account_id}' is closed.", hint="Create another account.", field="account")
     name = accounts.checked_name(name)
     if not scopes or not set(scopes) <= set(SCOPES):
         raise InvalidRequest(f"scopes is {sorted(scopes)}.", hint=f"Give some of {', '.join(SCOPES)}.", field="scopes")
     if monthly_cap is not None and not 1 <= monthly_cap <= 1_000_000:
         raise InvalidRequest(
             f"monthlyCap is {monthly_cap}.",
-            hint="Give a whole number from 1 to 1000000, or none for no cap.",
+            hint="Give a whole number from 1 to 1000000, or leave it out for no cap.",
             field="monthlyCap",
         )
     prefix = SANDBOX_PREFIX if sandbox else PREFIX
@@ -106,9 +106,9 @@ def create(
 
 
 def rotate(session: Session, key_id: str, grace: timedelta) -> tuple[ApiKey, str]:
-    """A new key that differs in nothing but its secret, and that secret; the old key works for ``grace`` longer.
+    """A new key, identical but for its secret, and that secret; the old key keeps working for ``grace``.
 
-    Of the month's cap, the new key has the whole again.
+    The new key starts with its full monthly cap.
 
     Raises InvalidRequest for an unknown key, or one that no longer works.
     """
@@ -130,7 +130,7 @@ def rotate(session: Session, key_id: str, grace: timedelta) -> tuple[ApiKey, str
 
 
 def revoke(session: Session, key_id: str) -> ApiKey:
-    """End the key at once; again is harmless. Raises InvalidRequest for an unknown key."""
+    """Revoke the key at once; idempotent. Raises InvalidRequest for an unknown key."""
     key = _get(session, key_id)
     key.revoked_at = key.revoked_at or datetime.now(UTC)
     session.flush()
@@ -138,7 +138,7 @@ def revoke(session: Session, key_id: str) -> ApiKey:
 
 
 def list_keys(session: Session, account_id: str) -> Sequence[ApiKey]:
-    """The account's keys, dead ones included, oldest first. Raises InvalidRequest for an unknown account."""
+    """The account's keys, including inactive ones, oldest first. Raises InvalidRequest for an unknown account."""
     accounts.get(session, account_id)
     return session.scalars(select(ApiKey).where(ApiKey.account_id == account_id).order_by(ApiKey.id)).all()
 
@@ -155,21 +155,21 @@ def digest(secret: str) -> bytes:
 
 
 def unknown_key() -> InvalidKey:
-    """The one answer to a well-formed key that does not work, whatever the reason."""
+    """The same error for every well-formed key that does not work, whatever the reason."""
     return InvalidKey(
         "The API key is unknown, expired or revoked.", hint="Create a new one with: spherelinks keys create"
     )
 
 
 def missing_scope(scope: str) -> MissingScope:
-    """The answer to a key that may not do what it asks for."""
+    """The error for a key that lacks a scope."""
     return MissingScope(
-        f"The API key lacks the scope '{scope}'.", hint=f"Use a key with the scope '{scope}'; the owner can make one."
+        f"The API key lacks the scope '{scope}'.", hint=f"Use a key with the scope '{scope}'; the owner can create one."
     )
 
 
 def authenticate(connection: Session | Connection, secret: str) -> Principal:
-    """Whose key it is. Raises InvalidKey for one that is malformed, unknown, expired or revoked."""
+    """The owner of the key. Raises InvalidKey for one that is malformed, unknown, expired or revoked."""
     row = connection.execute(
         select(ApiKey.account_id, ApiKey.id, ApiKey.scopes, ApiKey.sandbox).where(
             ApiKey.digest == digest(secret),

@@ -1,14 +1,14 @@
 """The credit ledger: append-only entries; an account's balance is their sum.
 
-A job's credit goes through two phases, as a card payment does: ``hold`` when the job is accepted, then either
-``capture`` when it succeeded or ``release`` when it failed. Unique indexes allow one hold and one settlement a job, a
-trigger refuses to change or delete an entry, and the balance row (the sums, kept beside the entries) may not go below
-zero. That row's lock orders all holds of one account, so two holds cannot spend the same credit.
+A job's credit goes through two phases, like a card payment: ``hold`` when the job is accepted, then either ``capture``
+when it succeeds or ``release`` when it fails. Unique indexes allow one hold and one settlement per job, a trigger
+refuses to change or delete entries, and the balance row (the sums, stored beside the entries) may not go below zero.
+That row's lock orders all holds of one account, so two holds cannot spend the same credit.
 
-Credits come in two buckets: those of the month, which the plan gives and which ``expire`` when the month ends, and
-lasting ones, granted or bought, which never do. The month's are spent first. A release goes back to where the hold
-came from; if that month is over by then, those credits expire in the same transaction. A month is turned when its
-account is next looked at or asks for something, so an entry may be written later than the moment it stands for.
+There are two buckets of credits: monthly ones, granted by the plan, which ``expire`` at the end of the month, and
+lasting ones, granted or bought, which never do. Monthly credits are spent first. A release goes back to the bucket of
+its hold; if that month is over by then, those credits expire in the same transaction. A new month is booked when its
+account is next used, so an entry may be written later than the moment it stands for.
 
 Every function works inside the caller's transaction and commits nothing.
 """
@@ -31,7 +31,7 @@ from spherelinks.errors import InsufficientCredits, InvalidRequest
 
 @dataclass(frozen=True)
 class Balance:
-    """Credits that may be spent, and credits set aside for jobs that have not ended."""
+    """Credits available, and credits held for unfinished jobs."""
 
     available: int
     held: int
@@ -39,12 +39,12 @@ class Balance:
 
 @dataclass(frozen=True)
 class Buckets:
-    """A balance by what becomes of it.
+    """A balance by bucket.
 
-    monthly : available, and gone at ``monthly_until`` (aware, UTC)
-    lasting : available, and never gone
-    held : set aside for jobs that have not ended
-    next_monthly : how many the plan gives at ``monthly_until``
+    monthly : available until ``monthly_until`` (aware, UTC)
+    lasting : available, do not expire
+    held : held for unfinished jobs
+    next_monthly : how many the plan grants at ``monthly_until``
     """
 
     monthly: int
@@ -59,9 +59,9 @@ class Buckets:
 
 
 def hold(session: Session, account_id: str, job_id: str, credits: int = 1) -> None:
-    """Set the job's credits aside; the job's row must exist. Once a job: a second hold breaks ``one_hold``.
+    """Hold the job's credits; the job's row must exist. Once per job: a second hold violates ``one_hold``.
 
-    Raises InsufficientCredits, which says the balance and when the next credits come.
+    Raises InsufficientCredits, which gives the balance and when the next credits are added.
     """
     _turn_month(session, account_id)
     row = _locked(session, account_id)
@@ -72,19 +72,19 @@ def hold(session: Session, account_id: str, job_id: str, credits: int = 1) -> No
 
 
 def capture(session: Session, account_id: str, job_id: str) -> None:
-    """Spend what is held for the job. Raises where nothing is held, or it was settled before."""
-    # one statement: every job that succeeds passes here, and all of an account's wait for the balance's lock
+    """Spend what is held for the job. Raises NoResultFound if nothing is held, IntegrityError if already settled."""
+    # one statement: every successful job comes through here, and an account's jobs share the balance's lock
     session.execute(text(_CAPTURE), {"account": account_id, "job": job_id}).one()
 
 
 def release(session: Session, account_id: str, job_id: str) -> None:
-    """Give back what is held for the job. Raises where nothing is held, or it was settled before."""
+    """Return what is held for the job. Raises NoResultFound if nothing is held, IntegrityError if already settled."""
     held = _held(session, account_id, job_id)
     row = _locked(session, account_id)
     credits, monthly, month = held.held, -held.monthly, held.month
     _move(session, row, "release", available=credits, held=-credits, monthly=monthly, month=month, job_id=job_id)
     if monthly and month != row.month:
-        reason = f"of {month}, given back after its end"
+        reason = f"of {month}, returned after its end"
         _move(session, row, "expire", available=-monthly, monthly=-monthly, month=month, job_id=job_id, reason=reason)
 
 
@@ -101,19 +101,19 @@ def grant(session: Session, account_id: str, credits: int, reason: str) -> None:
 
 
 def change_plan(session: Session, account_id: str, plan: str) -> None:
-    """Put the account on another plan, from now on.
+    """Move the account to another plan, starting now.
 
-    A better plan's credits for this month come at once, less what the month was given already, so that going to and
-    fro between plans gives nothing; a lesser plan takes none away.
+    A better plan's credits for this month are added at once, less what was already granted for the month, so switching
+    back and forth gains nothing; a lesser plan takes none away.
 
-    Raises InvalidRequest for an unknown account or plan, and for the owner's, which is that of one account.
+    Raises InvalidRequest for an unknown account or plan, and for the owner's plan, which is reserved.
     """
     account = accounts.get(session, account_id)
     if plans.OWNER in (plan, account.plan):
         raise InvalidRequest(
             f"The plan '{plans.OWNER}' is reserved for the owner's account.", hint="Choose another.", field="plan"
         )
-    _turn_month(session, account_id)  # what the month began with is the old plan's
+    _turn_month(session, account_id)  # the month started on the old plan
     new = plans.get(session, plan)
     account.plan = new.name
     row = _locked(session, account_id)
@@ -131,7 +131,7 @@ def change_plan(session: Session, account_id: str, plan: str) -> None:
 
 
 def balance(session: Session, account_id: str) -> Balance:
-    """What the account has, this month's credits included. Raises InvalidRequest for an unknown account."""
+    """The account's balance, including this month's credits. Raises InvalidRequest for an unknown account."""
     found = buckets(session, account_id)
     return Balance(found.available, found.held)
 
@@ -174,7 +174,7 @@ def entries(session: Session, world: World, *, before: int | None = None, limit:
 
 
 def audit(session: Session) -> list[str]:
-    """What contradicts the ledger's promises, one sentence each; empty where all is well.
+    """Violations of the ledger's invariants, one sentence each; empty if all is well.
 
     Compares each balance with the sum of its entries, and each job's state with its hold and settlement.
     """
@@ -228,12 +228,12 @@ def _held(session: Session, account_id: str, job_id: str) -> CreditEntry:
 
 
 def _row(account_id: str) -> Select[CreditBalance]:
-    # another transaction may have changed it since this session saw it
+    # another transaction may have changed it since this session read it
     return select(CreditBalance).where(CreditBalance.account_id == account_id).execution_options(populate_existing=True)
 
 
 def _locked(session: Session, account_id: str) -> CreditBalance:
-    """The account's balance; nobody else changes it until this transaction ends."""
+    """The account's balance, locked until this transaction ends."""
     return session.scalars(_row(account_id).with_for_update()).one()
 
 
@@ -250,7 +250,7 @@ def _move(
     reason: str | None = None,
     period: str | None = None,
 ) -> None:
-    """Write the entry and change the balance, whose row is locked, by it."""
+    """Write the entry and apply it to the balance, whose row is locked."""
     session.execute(
         insert(CreditEntry).values(
             account_id=row.account_id,
@@ -271,7 +271,7 @@ def _move(
 
 
 def _turn_month(session: Session, account_id: str) -> None:
-    """Let the credits of a month that is over expire and book this month's, unless that is done."""
+    """Expire the credits of a past month and book this month's, unless that was already done."""
     month = plans.period(_now())
     known = session.scalars(select(CreditBalance.month).where(CreditBalance.account_id == account_id)).one_or_none()
     if known is not None and known >= month:
@@ -280,16 +280,16 @@ def _turn_month(session: Session, account_id: str) -> None:
     session.execute(insert(CreditBalance).values(account_id=account_id, available=0, held=0).on_conflict_do_nothing())
     row = _locked(session, account_id)
     if row.month is not None and row.month >= month:
-        return  # somebody else was faster
+        return  # another transaction was faster
     if over := row.monthly:
-        reason = f"of {row.month}, not used by its end"
+        reason = f"of {row.month}, unused at its end"
         _move(session, row, "expire", available=-over, monthly=-over, month=row.month, reason=reason)
     row.month = month
     session.flush()
     granted = session.scalars(
         select(CreditEntry.id).where(CreditEntry.account_id == account_id, CreditEntry.period == month)
     ).one_or_none()
-    # of a month that a server of the version before has granted, credits last, as it promised then
+    # the previous version granted that month's credits without an expiry: keep its promise
     if granted is None and plan.monthly_credits:
         credits, reason = plan.monthly_credits, f"plan {plan.name}, {month}"
         _move(session, row, "grant", available=credits, monthly=credits, month=month, period=month, reason=reason)

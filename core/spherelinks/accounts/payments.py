@@ -1,8 +1,8 @@
-"""Buying credits through Stripe Checkout: a page of Stripe's to pay on, and its signed word that it was paid.
+"""Buying credits through Stripe Checkout: a payment page at Stripe, and its signed event once it is paid.
 
-Two calls of Stripe's public HTTP API are all there is to it, so its library is not needed. What the browser says when
-it comes back is not believed; credits are granted by the signed event alone, and once however often it comes.
-Refunds are not followed: what was refunded at Stripe is for the operator to settle.
+This takes one call of Stripe's HTTP API and one webhook, so its library is not needed. The browser's return proves
+nothing: only the signed event grants credits, once, however often it arrives. Refunds at Stripe take no credits away;
+the operator settles them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from spherelinks.database import Payment
 from spherelinks.errors import ConfigurationError, InvalidRequest, PaymentsNotOffered, ServiceError
 
 TOLERANCE = timedelta(minutes=5)
-"""How old a signature may be: a message that was caught cannot be played again later."""
+"""Maximum age of a signature, against replays."""
 
 _API = "https://api.stripe.com"
 _TIMEOUT_S = 15.0
@@ -38,8 +38,8 @@ _SIGNATURE = re.compile(r"^v1=([0-9a-f]{64})$", re.ASCII)
 class Stripe:
     """An account at Stripe.
 
-    key : its secret key; webhook_secret : of the endpoint that its events come to
-    packs : what can be bought: Stripe's price id by the credits that it buys
+    key : its secret key; webhook_secret : of the endpoint that receives its events
+    packs : what is sold: Stripe's price id by number of credits
     """
 
     key: str
@@ -49,7 +49,7 @@ class Stripe:
 
 
 def configured(settings: Settings) -> Stripe | None:
-    """What the settings say; None where nothing is sold. Raises ConfigurationError where they say half of it."""
+    """From the settings; None if nothing is sold. Raises ConfigurationError if only some of them are set."""
     parts = (settings.stripe_key, settings.stripe_webhook_secret, settings.credit_packs)
     if not any(parts):
         return None
@@ -62,9 +62,9 @@ def configured(settings: Settings) -> Stripe | None:
 
 
 def checkout(stripe: Stripe | None, account_id: str, credits: int, return_url: str) -> str:
-    """The address of a page on which so many credits are paid for; it leads back to ``return_url``.
+    """The URL of a payment page for that many credits; it leads back to ``return_url``.
 
-    Raises PaymentsNotOffered, InvalidRequest for a number that is not sold, ServiceError where Stripe does not answer.
+    Raises PaymentsNotOffered, InvalidRequest for a number that is not sold, ServiceError if Stripe does not answer.
     """
     if stripe is None:
         raise PaymentsNotOffered("This installation sells no credits.", hint="Ask the operator for credits.")
@@ -99,9 +99,9 @@ def checkout(stripe: Stripe | None, account_id: str, credits: int, return_url: s
 
 
 def receive(session: Session, stripe: Stripe | None, body: bytes, signature: str, now: datetime) -> bool:
-    """Take an event from Stripe, and grant what was paid for; whether credits were granted by this call.
+    """Process an event from Stripe and grant what was paid for; returns whether this call granted credits.
 
-    body, signature : the request's, the latter from ``Stripe-Signature``; now : aware
+    body, signature : of the request, the latter from ``Stripe-Signature``; now : aware
 
     Raises PaymentsNotOffered, InvalidRequest for a signature that is missing, wrong or old.
     """
@@ -128,7 +128,7 @@ def receive(session: Session, stripe: Stripe | None, body: bytes, signature: str
 
 
 def _verify(secret: str, body: bytes, signature: str, now: datetime) -> None:
-    """Stripe's scheme: ``t=TIME,v1=HEX``, the HMAC-SHA256 of ``TIME.BODY``; any of several v1 will do."""
+    """Stripe's scheme: ``t=TIME,v1=HEX``, the HMAC-SHA256 of ``TIME.BODY``; any one of several v1 suffices."""
     parts = [part.strip() for part in signature.split(",")]
     times = [part[2:] for part in parts if part.startswith("t=") and part[2:].isdecimal()]
     given = [found[1] for part in parts if (found := _SIGNATURE.match(part))]

@@ -1,7 +1,7 @@
-"""Plans: what an account is given each calendar month (UTC), how soon its jobs start, how long results are kept.
+"""Plans: an account's credits per calendar month (UTC), its priority, its limits and how long results are kept.
 
-Plans are rows, so that every process of an installation goes by the same: ``free`` and ``owner`` are there from the
-start, an operator's own come from a TOML file (``SPHERELINKS_PLANS``) with one table each::
+Plans are rows in the database, shared by all processes of an installation. ``free`` and ``owner`` are built in; an
+operator's own come from a TOML file (``SPHERELINKS_PLANS``) with one table each::
 
     [studio]
     monthly_credits = 500
@@ -10,8 +10,8 @@ start, an operator's own come from a TOML file (``SPHERELINKS_PLANS``) with one 
     head_start_s = 600
     retention_days = 365
 
-What is left out is without limit; ``monthly_credits`` and ``head_start_s`` are then 0. The owner of an installation
-pays for the machine and not for credits, so the owner's plan is out of anyone's reach; it is booked like every other.
+Fields left out mean no limit; ``monthly_credits`` and ``head_start_s`` default to 0. The owner of an installation pays
+for the machine, not for credits, so the owner's plan cannot be assigned to others; it is booked like any other.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def list_plans(session: Session) -> Sequence[Plan]:
 
 
 def get(session: Session, name: str) -> Plan:
-    """The plan of that name. Raises InvalidRequest where there is none."""
+    """The plan with that name. Raises InvalidRequest if there is none."""
     plan = session.get(Plan, name)
     if plan is None:
         known = ", ".join(known.name for known in list_plans(session))
@@ -68,7 +68,7 @@ def get(session: Session, name: str) -> Plan:
 
 
 def apply(session: Session, plans: Sequence[Plan]) -> None:
-    """Make these plans what they say; others stay as they are, for accounts may be on them."""
+    """Create or update these plans; others stay, since accounts may be on them."""
     for plan in plans:
         session.merge(plan)
     session.flush()
@@ -105,13 +105,13 @@ def _plan(path: Path, name: str, table: object) -> Plan:
 
 
 def kept_until(account_id: str | ColumnElement[str]) -> ScalarSelect[datetime]:
-    """When the files of a job of the account that ends now are deleted, for use in a statement; NULL is never."""
+    """SQL expression: when the files of a job that ends now are deleted; NULL is never."""
     until = func.now() + func.make_interval(0, 0, 0, Plan.retention_days)
     return select(until).join(Account, Account.plan == Plan.name).where(Account.id == account_id).scalar_subquery()
 
 
 def period(moment: datetime) -> str:
-    """The month that ``moment`` (aware) lies in, as ``2026-11``."""
+    """The month of ``moment`` (aware, UTC), as ``2026-11``."""
     return f"{moment.astimezone(UTC):%Y-%m}"
 
 
@@ -121,7 +121,7 @@ def period_start(month: str) -> datetime:
 
 
 def next_period_start(moment: datetime) -> datetime:
-    """The first instant of the month after the one that ``moment`` (aware) lies in, UTC."""
+    """The first instant of the month after that of ``moment`` (aware), UTC."""
     moment = moment.astimezone(UTC)
     years, month = divmod(moment.month, 12)
     return datetime(moment.year + years, month + 1, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Sessions: a browser in which a user is signed in, by an opaque random token of which only the digest is kept."""
+"""Sessions: a user signed in on a browser, by a random token of which only the digest is stored."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ LIFE = timedelta(days=30)
 """A session ends this long after its sign-in."""
 
 IDLE = timedelta(days=7)
-"""And this long after it was last used."""
+"""A session ends this long after its last use."""
 
 _TOUCH = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """Who asks: the user, its account, and the session it came with.
+    """Who is signed in: the user, the account, and the session.
 
     by_link : signed in with a link rather than a password, and so may set a password without knowing the old one
     """
@@ -44,7 +44,7 @@ class SignedIn:
 
 
 def create(session: Session, user_id: str, browser: str, *, by_link: bool = False) -> str:
-    """Sign the user in and return the session's token, 256 random bits. ``browser``: its User-Agent, for its owner."""
+    """Sign the user in and return the session's token, 256 random bits. ``browser``: its User-Agent, for display."""
     now = datetime.now(UTC)
     session.execute(delete(UserSession).where((UserSession.expires_at <= now) | (UserSession.seen_at <= now - IDLE)))
     token = secrets.token_urlsafe(32)
@@ -58,7 +58,7 @@ def create(session: Session, user_id: str, browser: str, *, by_link: bool = Fals
 
 
 def read(session: Session, token: str) -> SignedIn | None:
-    """Who is signed in by that token; None where it is unknown or has ended. Notes that it was used."""
+    """Who is signed in with that token; None if it is unknown or has ended. Records the use."""
     now = datetime.now(UTC)
     row = session.execute(
         select(UserSession, User, Account.plan)
@@ -88,17 +88,17 @@ def end(session: Session, token: str) -> None:
 
 
 def end_others(session: Session, user_id: str, kept: bytes | None = None) -> None:
-    """Sign the user out everywhere, but for the session with the digest ``kept``."""
+    """Sign the user out everywhere except in the session with the digest ``kept``."""
     session.execute(delete(UserSession).where(UserSession.user_id == user_id, UserSession.digest != (kept or b"")))
 
 
 def list_sessions(session: Session, user_id: str) -> Sequence[UserSession]:
-    """The user's sessions, the one used last first."""
+    """The user's sessions, most recently used first."""
     return session.scalars(
         select(UserSession).where(UserSession.user_id == user_id).order_by(UserSession.seen_at.desc())
     ).all()
 
 
 def digest(token: str) -> bytes:
-    """The SHA-256 of a token: with that much entropy it needs no slow hash."""
+    """The SHA-256 of a token: with that much entropy a slow hash is unnecessary."""
     return hashlib.sha256(token.encode()).digest()

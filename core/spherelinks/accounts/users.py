@@ -1,8 +1,8 @@
 """Users: people who sign in to an account's pages with an e-mail address and a password, or with a link.
 
-Passwords are kept as argon2id hashes (RFC 9106, its second recommended choice: 64 MiB, three passes). Nobody learns
-here whether an address has a user: unknown and known addresses get the same answers after the same work. No e-mail is
-sent; who has lost the password is given a sign-in link by the operator.
+Passwords are stored as argon2id hashes (RFC 9106, second recommended option: 64 MiB, three passes). Nothing here
+reveals whether an address has a user: known and unknown addresses get the same answers after the same work. No e-mail
+is sent; a user who has lost the password gets a sign-in link from the operator.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ LINK_LIFE = timedelta(hours=24)
 WINDOW = timedelta(minutes=15)
 TRIES_AN_EMAIL = 20
 TRIES_AN_ADDRESS = 100
-"""How often a sign-in or sign-up may be tried in a window for one e-mail address, and from one network address."""
+"""Sign-in and sign-up attempts per window, for one e-mail address and for one network address."""
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 _hasher = PasswordHasher()
-_hashing = threading.BoundedSemaphore(2)  # each takes 64 MiB and every core: more at once would only be slower
+_hashing = threading.BoundedSemaphore(2)  # each takes 64 MiB and all cores: more at once would only be slower
 
 
 @cache
 def _nobodys() -> str:
-    """A hash that no password has."""
+    """A hash that matches no password."""
     return _hasher.hash(secrets.token_hex())
 
 
 def sign_up(session: Session, email: str, password: str) -> bool:
-    """Open an account on the free plan with this user; whether it is new. Callers must not tell their client.
+    """Create an account on the free plan with this user; returns whether it is new, which clients must not learn.
 
-    Raises InvalidRequest for an address or a password of the wrong form.
+    Raises InvalidRequest for a malformed address or a password of the wrong length.
     """
     email = checked_email(email)
     hashed = _hash(checked_password(password))
@@ -70,15 +70,15 @@ def sign_up(session: Session, email: str, password: str) -> bool:
 
 
 def create(session: Session, email: str, account_id: str | None = None) -> User:
-    """A user without a password, of an account of its own unless one is named; a sign-in link lets it choose one.
+    """A user without a password, with a new account unless one is given; a sign-in link lets the user choose one.
 
-    Raises InvalidRequest for an address that is taken or of the wrong form, or an unknown account.
+    Raises InvalidRequest for an address that is taken or malformed, or an unknown account.
     """
     email = checked_email(email)
     if session.scalar(select(User.id).where(User.email == email)) is not None:
         raise InvalidRequest(
             f"email is '{email}', which already belongs to a user.",
-            hint="Make a sign-in link for it with: spherelinks users link",
+            hint="Create a sign-in link for it with: spherelinks users link",
             field="email",
         )
     account = accounts.create(session, email[:200]) if account_id is None else accounts.get(session, account_id)
@@ -89,9 +89,10 @@ def create(session: Session, email: str, account_id: str | None = None) -> User:
 
 
 def local_owner(session: Session) -> User:
-    """The user of whoever runs this installation, made on first call: without e-mail or password until it sets them."""
+    """The user of the installation's owner, created on first call, at first without e-mail or password."""
     account = accounts.local_owner(session)
-    session.execute(select(Account.id).where(Account.id == account.id).with_for_update())  # one of two callers makes it
+    # the lock lets only one of two concurrent callers create it
+    session.execute(select(Account.id).where(Account.id == account.id).with_for_update())
     user = session.scalars(select(User).where(User.account_id == account.id).order_by(User.id)).first()
     if user is None:
         user = User(id=new_id("usr"), account_id=account.id)
@@ -101,12 +102,12 @@ def local_owner(session: Session) -> User:
 
 
 def get(session: Session, user_id: str) -> User:
-    """The user of that id, which must exist."""
+    """The user with that id, which must exist."""
     return session.get_one(User, user_id)
 
 
 def by_email(session: Session, email: str) -> User:
-    """The user of that address, for the operator. Raises InvalidRequest where there is none."""
+    """The user with that address, for the operator. Raises InvalidRequest if there is none."""
     user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
     if user is None:
         raise InvalidRequest(
@@ -123,7 +124,7 @@ def list_users(session: Session) -> Sequence[User]:
 
 
 def sign_in(session: Session, email: str, password: str) -> User | None:
-    """The user with this address and password, or None. Either answer takes the same work."""
+    """The user with this address and password, or None; both take the same work."""
     user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
     known = user.password_hash if user is not None else None
     fits = _verify(known or _nobodys(), password)
@@ -140,9 +141,9 @@ def knows(user: User, password: str) -> bool:
 
 
 def set_password(session: Session, user: User, password: str, email: str | None = None) -> None:
-    """Give the user a new password, and an address where it has none; sign-in links made before are void.
+    """Set the user's password, and the address if there is none; voids earlier sign-in links.
 
-    Raises InvalidRequest for a password or an address of the wrong form, or an address that is taken.
+    Raises InvalidRequest for a password of the wrong length, or an address that is malformed or taken.
     """
     if user.email is None:
         address = checked_email(email or "")
@@ -155,7 +156,7 @@ def set_password(session: Session, user: User, password: str, email: str | None 
 
 
 def checked_email(email: str) -> str:
-    """The address as it is kept: trimmed, in small letters. Raises InvalidRequest for what is no address."""
+    """The address as it is stored: trimmed, lower case. Raises InvalidRequest if it is malformed."""
     email = _normal(email)
     if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email):
         raise InvalidRequest("email is not an e-mail address.", hint="Give one such as you@example.com.", field="email")
@@ -163,12 +164,12 @@ def checked_email(email: str) -> str:
 
 
 def checked_password(password: str) -> str:
-    """The password. Raises InvalidRequest unless its length is within ``PASSWORD_LENGTHS``."""
+    """The password itself. Raises InvalidRequest unless its length is within ``PASSWORD_LENGTHS``."""
     low, high = PASSWORD_LENGTHS
     if not low <= len(password) <= high:
         raise InvalidRequest(
             f"password has {len(password)} characters.",
-            hint=f"Choose one of {low} to {high}; a few unrelated words make a good one.",
+            hint=f"Choose one of {low} to {high} characters; a few unrelated words make a good one.",
             field="password",
         )
     return password
@@ -178,7 +179,7 @@ def checked_password(password: str) -> str:
 
 
 def link(session: Session, user: User) -> str:
-    """A token that signs this user in once, within ``LINK_LIFE``. Only its digest is kept."""
+    """A token that signs this user in once, within ``LINK_LIFE``. Only its digest is stored."""
     token = secrets.token_urlsafe(32)
     session.execute(delete(SignInLink).where(SignInLink.expires_at < func.now()))
     session.add(SignInLink(digest=_digest(token), user_id=user.id, expires_at=datetime.now(UTC) + LINK_LIFE))
@@ -187,7 +188,7 @@ def link(session: Session, user: User) -> str:
 
 
 def redeem(session: Session, token: str) -> str | None:
-    """The id of the user that the token signs in, and the token is spent; None for one that is unknown or spent."""
+    """Spend the token and return its user's id; None if it is unknown or already spent."""
     return session.scalar(
         delete(SignInLink)
         .where(SignInLink.digest == _digest(token), SignInLink.expires_at > func.now())
@@ -207,11 +208,11 @@ RETURNING tries, extract(epoch FROM ends_at - now())::float
 
 
 def count_try(engine: Engine, email: str, address: str) -> None:
-    """Count a try to sign in or up before it is judged, in a transaction of its own: it counts whatever comes of it.
+    """Count an attempt to sign in or up before judging it, in its own transaction, so that it counts in any case.
 
-    address : the client's network address; an IPv6 one counts with its /64
+    address : the client's network address; an IPv6 one counts by its /64
 
-    Raises RateLimited where this e-mail address, known or not, or this network address has had its tries;
+    Raises RateLimited if this e-mail address, known or not, or this network address has used up its attempts;
     DatabaseUnavailable.
     """
     wait = 0.0
@@ -231,7 +232,7 @@ def count_try(engine: Engine, email: str, address: str) -> None:
 
 
 def forget_tries(session: Session, email: str) -> None:
-    """Start the e-mail address anew: its owner has signed in."""
+    """Reset the count of the e-mail address: its owner has signed in."""
     bucket = next(iter(_buckets(email, "")))
     session.execute(text("DELETE FROM sign_in_tries WHERE bucket = :bucket"), {"bucket": bucket})
 
@@ -258,7 +259,7 @@ def _hash(password: str) -> str:
 
 
 def _verify(hashed: str, password: str) -> bool:
-    # longer than any that was ever set: no need to make argon2 read it, but for the time that takes
+    # longer than any password: hash a short one instead, so that the time is the same
     password = unicodedata.normalize("NFKC", password[: PASSWORD_LENGTHS[1] + 1])
     try:
         with _hashing:

@@ -11,9 +11,9 @@ from typing import Any
 def command(
     group: Any, name: str, run: Callable[[argparse.Namespace], int | None], text: str, *, extra: str | None = None
 ) -> Any:
-    """The parser of a new command of the group, which ``run`` runs; it takes --json.
+    """Add a command to the group, executed by ``run``, with the option --json; returns its parser.
 
-    ``extra`` is the one of the package's extras that it needs, see :mod:`spherelinks.extras`.
+    extra : the package extra that it needs, see :mod:`spherelinks.extras`
     """
     added = group.add_parser(name, help=text, description=text)
     added.set_defaults(run=run, extra=extra)

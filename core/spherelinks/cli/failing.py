@@ -1,4 +1,4 @@
-"""What an error is on the command line: a message or JSON, and an exit code."""
+"""Errors on the command line: a message or JSON, and an exit code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
     (1, Exception, "an unexpected error: please report it"),
     (130, KeyboardInterrupt, "interrupted"),
 )
-"""Exit codes by error, the first that fits; 0 is success."""
+"""Exit codes by error, first match; 0 is success."""
 
 
 def failed(error: BaseException, *, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""The parser of all commands, and one command's run."""
+"""The parser of all commands, and running one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spherelinks.cli import make, operate
 from spherelinks.cli.failing import failed
 
 GROUP = "spherelinks.commands"
-"""Entry points of other packages' commands: functions that are given the group to add their parsers to."""
+"""Entry points of commands in other packages: functions that add their parsers to the group they are given."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,15 +25,15 @@ def main(argv: list[str] | None = None) -> int:
             extras.require(extra)
         code = int(arguments.run(arguments) or 0)
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # what is done is done: Python's own end must not make 130 of it
+            signal.signal(number, signal.SIG_IGN)  # so that Python's own shutdown cannot make it 130
         return code
     except (Exception, KeyboardInterrupt) as error:
-        interrupted = signal.getsignal(signal.SIGINT) is _interrupted  # C code may have made another error of it
+        interrupted = signal.getsignal(signal.SIGINT) is _interrupted  # C code may have turned it into another error
         return failed(KeyboardInterrupt() if interrupted else error, as_json=getattr(arguments, "json", False))
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
-    """Raise KeyboardInterrupt once, for the clean-up to run; a second signal does not disturb it."""
+    """Raise KeyboardInterrupt once, so that clean-up runs; further signals do not disturb it."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupted)
     raise KeyboardInterrupt
@@ -44,7 +44,7 @@ def _interrupted(signum: int, frame: object) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Of every command, those of other installed packages included."""
+    """The parser of every command, including those of other installed packages."""
     parser = argparse.ArgumentParser(
         prog="spherelinks", description="One picture in, one textured, game-ready GLB out."
     )

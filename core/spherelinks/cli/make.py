@@ -43,12 +43,12 @@ def add(commands: Any) -> None:
     change = command(
         commands, "convert", _convert, "Convert an asset to another format: a picture, USDZ, OBJ, PLY or STL."
     )
-    change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB that generate wrote")
+    change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB written by generate or finish")
     change.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help=_OUTPUT)
 
 
 def _add_finishing(make: argparse.ArgumentParser) -> None:
-    """The options of whatever ends in an asset."""
+    """The options of every command that makes an asset."""
     for field, kind in (("texture_size", int), ("simplify_ratio", float), ("target_faces", int)):
         make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
     size = make.add_mutually_exclusive_group()
@@ -79,16 +79,16 @@ def _add_finishing(make: argparse.ArgumentParser) -> None:
 def _describe(field: str) -> str:
     info = Options.model_fields[field]
     default = "" if info.default is None else f" Default: {info.default}."
-    return f"{info.description}{default}".replace("%", "%%")  # argparse formats its help texts
+    return f"{info.description}{default}".replace("%", "%%")  # argparse treats % in help texts as a format
 
 
 def ratios(text: str) -> list[float]:
-    """Numbers between commas; argparse calls what is none of them an invalid ratios value."""
+    """Comma-separated numbers; argparse reports anything else as an invalid ratios value."""
     return [float(ratio) for ratio in text.split(",")]
 
 
 def _length(measure: str, text: str) -> dict[str, Any]:
-    """A length such as 31cm as options.dimensions; metres where no unit is given."""
+    """A length such as 31cm as options.dimensions; the unit defaults to metres."""
     found = re.fullmatch(rf"(\d+\.?\d*|\.\d+) ?({'|'.join(METRES)})?", text)
     if not found:
         units = ", ".join(METRES)
@@ -98,10 +98,9 @@ def _length(measure: str, text: str) -> dict[str, Any]:
 
 @contextmanager
 def _nothing_to_clean_up(*, as_json: bool) -> Iterator[None]:
-    """While it lasts, an interrupt ends the process here and now.
+    """Context manager: an interrupt ends the process immediately.
 
-    For work in memory alone: compiled code and imports of native libraries do not bear an exception in their midst,
-    and some crash by it.
+    For work in memory only: compiled code and imports of native libraries do not tolerate an exception, and some crash.
     """
 
     def leave(signum: int, frame: object) -> NoReturn:
@@ -152,7 +151,7 @@ def _deliver(asset: Asset, output: Path, *, as_json: bool) -> None:
 
 
 def _output(arguments: argparse.Namespace) -> Path:
-    """Where the result goes; what is wrong with it is said before any work."""
+    """The output path, checked before any work."""
     output: Path = arguments.output
     writing.kind_of(output)
     writing.check_folder(output)
@@ -175,7 +174,7 @@ def _convert(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[str, float], None] | None]:
-    """A bar on stderr where that is a terminal, else nothing."""
+    """A progress bar on stderr if that is a terminal, else nothing."""
     if not sys.stderr.isatty():
         yield None
         return

@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     worker.set_defaults(run=_worker, extra="server")
 
     accounts = commands.add_parser("accounts", help="Accounts and their credits.").add_subparsers(required=True)
-    create = server_command(accounts, "create", _accounts_create, "Open an account on the free plan.")
+    create = server_command(accounts, "create", _accounts_create, "Create an account on the free plan.")
     create.add_argument("name")
     server_command(accounts, "list", _accounts_list, "List the accounts with their balances.")
     grant = server_command(accounts, "grant", _accounts_grant, "Give an account credits that do not expire.")
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     change.add_argument("plan", metavar="PLAN", help="its name")
 
     keys = commands.add_parser("keys", help="API keys.").add_subparsers(required=True)
-    create = server_command(keys, "create", _keys_create, "Make an API key and show it, once.")
+    create = server_command(keys, "create", _keys_create, "Create an API key and show it once.")
     create.add_argument("--account", metavar="ACCOUNT", help="the account's id; defaults to the local owner's account")
     create.add_argument("--name", default="command line")
     create.add_argument(
@@ -60,7 +60,7 @@ def add(commands: Any) -> None:
     )
     create.add_argument("--sandbox", action="store_true", help="jobs cost nothing and return a sample at once")
     rotate = server_command(
-        keys, "rotate", _keys_rotate, "Replace a key by a new one; the old one keeps working for a while."
+        keys, "rotate", _keys_rotate, "Replace a key with a new one; the old one keeps working for a while."
     )
     rotate.add_argument("key", metavar="KEY", help="its id")
     rotate.add_argument(
@@ -103,7 +103,7 @@ def _worker(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def _session() -> Iterator[Session]:
-    """One transaction on the database, which is started for the command where it does not run yet."""
+    """One transaction on the database, which is started for the command if it is not running."""
     from spherelinks.accounts import plans
     from spherelinks.config import Settings
     from spherelinks.database import connect, migrate, opened, transaction
@@ -243,7 +243,7 @@ def _backup(arguments: argparse.Namespace) -> None:
 
     if arguments.verify:
         summary = backup.verify(arguments.file)
-        show(_summary(arguments, summary), as_json=arguments.json, line="{path}: whole, database and {files} files")
+        show(_summary(arguments, summary), as_json=arguments.json, line="{path}: intact, database and {files} files")
         return
     with _installation() as (url, storage):
         summary = backup.backup(url, storage, arguments.file)

@@ -101,13 +101,13 @@ def kind_of(path: Path) -> str:
 
 
 def check_folder(path: Path) -> None:
-    """Raises FileNotFoundError where the folder that the file is to stand in does not exist."""
+    """Raises FileNotFoundError if the folder that the file is to stand in does not exist."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} does not exist")
 
 
 def save(data: bytes, path: Path) -> None:
-    """Write a file atomically, even when interrupted. Raises OSError where it cannot be written."""
+    """Write a file atomically, even when interrupted. Raises OSError if it cannot be written."""
     check_folder(path)
     part = path.with_name(f".{path.name}.part")
     try:

@@ -28,6 +28,6 @@ class Generator(Protocol):
         """The shape of the object in the frame, standing upright in the common frame's axes.
 
         Position and size are free: finishing puts the asset on the ground, centred, its longest side 1 m.
-        Raises GeneratorFailed where no shape can be made.
+        Raises GeneratorFailed if no shape can be made.
         """
         ...

@@ -17,7 +17,7 @@ _WIDTHS = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 
 
 def check(glb: bytes) -> list[str]:
-    """What is wrong with one of our GLBs, in plain words; empty where nothing is.
+    """What is wrong with one of our GLBs, in plain words; empty if nothing is.
 
     Read from the bytes alone, as any program would: lengths of file, chunks, buffers and views, alignment, references,
     least and greatest positions, indices in range and corners apart, finite positions and texture coordinates, normals

@@ -90,7 +90,7 @@ def pack(
         scale and translation bring back to metres, normals in 8 bits and texture coordinates in 16. "meshopt" needs
         EXT_meshopt_compression as well, which packs the same numbers without loss.
 
-    Raises GeneratorFailed where a texture cannot be encoded.
+    Raises GeneratorFailed if a texture cannot be encoded.
     """
     document = gl.GLTF2(
         asset=gl.Asset(generator=software, extras=extras),

@@ -56,7 +56,7 @@ class Failure:
 
 
 def start(engine: Engine) -> Attempt | None:
-    """Begin an attempt at the job that is next, and take its call off the queue; None where nothing waits.
+    """Begin an attempt at the job that is next, and take its call off the queue; None if nothing waits.
 
     A call of a job that does not want it (it has ended, or waits for another call) is dropped. Raises
     DatabaseUnavailable.
@@ -80,7 +80,7 @@ SELECT begun.*, set_config('synchronous_commit', 'off', true) FROM call LEFT JOI
 
 
 def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> bool:
-    """Show a sign of life and the progress (share of the whole, 0..1); False where the attempt was superseded.
+    """Show a sign of life and the progress (share of the whole, 0..1); False if the attempt was superseded.
 
     A client never sees progress fall, not even over a retry, nor 100 before the asset is there.
     """
@@ -133,7 +133,7 @@ def crash(engine: Engine, attempt: Attempt, reason: str, limit: int) -> bool:
 
 
 def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
-    """End a job that waits or runs, on its owner's wish, and release its credit; False where there is none such.
+    """End a job that waits or runs, on its owner's wish, and release its credit; False if there is none such.
 
     An attempt at work is told by its next beat, within seconds; what it makes until then does not count.
     """

@@ -62,5 +62,5 @@ def _delete(engine: Engine, storage: Storage, world: World, job_id: str) -> None
         try:
             if deletion.delete(engine, storage, world, job_id) == "deleted":
                 return
-        except UnknownJob:  # somebody else was faster
+        except UnknownJob:  # another transaction was faster
             return

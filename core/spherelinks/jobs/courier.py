@@ -31,7 +31,7 @@ _AT_A_TIME = 32
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one try. answer : the HTTP status, or None; problem : None where it was delivered; final : no use to go on"""
+    """Of one try. answer : the HTTP status, or None; problem : None if it was delivered; final : no use to go on"""
 
     answer: int | None
     problem: str | None

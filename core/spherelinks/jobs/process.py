@@ -55,7 +55,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process; None where none runs."""
+        """The number of the process; None if none runs."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:

@@ -136,7 +136,7 @@ class JobStatus:
     sandbox : asked for with a sandbox key
     options : as they were asked for, all of them, by their API names
     output : where else the asset is sent, ``{"putUrl": …}``, or None
-    output_state : ``pending``, ``delivered`` or ``failed``; None where there is no output, or nothing to send yet
+    output_state : ``pending``, ``delivered`` or ``failed``; None if there is no output, or nothing to send yet
     """
 
     job_id: str
@@ -170,7 +170,7 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of an account's jobs, newest first. ``next_cursor`` gets the older ones; None where there are no more."""
+    """Some of an account's jobs, newest first. ``next_cursor`` gets the older ones; None if there are no more."""
 
     jobs: Sequence[JobStatus]
     next_cursor: str | None

@@ -216,7 +216,7 @@ def _check_open(session: Session, account_id: str) -> None:
 
 
 def _check_cap(session: Session, principal: Principal) -> None:
-    """Raises KeyCapReached where this job is one too many; the balance's lock makes the count a true one."""
+    """Raises KeyCapReached if this job is one too many; the balance's lock makes the count a true one."""
     cap = session.scalars(select(ApiKey.monthly_cap).where(ApiKey.id == principal.key_id)).one_or_none()
     if cap is None:
         return

@@ -265,7 +265,7 @@ class _Heart:
         self._superseded = False
 
     def show(self, stage: str | None, share: float) -> None:
-        """Have this progress written soon. Raises _Superseded where the attempt is no longer wanted."""
+        """Have this progress written soon. Raises _Superseded if the attempt is no longer wanted."""
         self._shown = (stage, share)
         if self._superseded:
             raise _Superseded

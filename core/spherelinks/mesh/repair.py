@@ -21,7 +21,7 @@ def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     move a little into their own fan, so that they stay apart for programs that merge vertices by position. Pairs of
     faces that lie back to back, and faces that use a vertex twice, enclose nothing and are dropped.
 
-    Returns (V', 3) float32 and (F', 3) int32; possibly empty, where nothing but such faces was there.
+    Returns (V', 3) float32 and (F', 3) int32; possibly empty, if nothing but such faces was there.
     """
     vertices, faces = compact(vertices, _drop_flat(faces))
     opposite = twins(faces)

@@ -76,7 +76,7 @@ def simplify(
 
 
 def _limit(cost: NDArray[np.float32], share: float) -> float | None:
-    """What the dearest edge may cost that is collapsed in the next sweep; None where none is left to try.
+    """What the dearest edge may cost that is collapsed in the next sweep; None if none is left to try.
 
     share : of the faces that must go yet; the fewer, the smaller the steps
     """

@@ -139,7 +139,7 @@ def _partners(faces: Faces) -> NDArray[np.int64]:
 
 
 def _agreeing(faces: Faces) -> tuple[Faces, bool]:
-    """The faces, turned to run along their common edges in opposite directions; False where that cannot be."""
+    """The faces, turned to run along their common edges in opposite directions; False if that cannot be."""
     start, _ = half_edges(faces)
     turned, sided = _turned(start, _partners(faces))
     faces = faces.copy()
@@ -202,7 +202,7 @@ def _flat(ring: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces] | None:
-    """The mesh itself, its parts turned outward, or None where it bounds no body."""
+    """The mesh itself, its parts turned outward, or None if it bounds no body."""
     start, end = half_edges(faces)
     ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
     _, edge = np.unique(ways, return_inverse=True)

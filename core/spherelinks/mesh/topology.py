@@ -25,7 +25,7 @@ class Topology:
     closed : every edge joins exactly two faces that run along it in opposite directions
     manifold : closed, and the faces round every vertex form one fan
     parts : connected bodies
-    genus : handles over all parts; -1 where the mesh is not manifold and the word means nothing
+    genus : handles over all parts; -1 if the mesh is not manifold and the word means nothing
     volume, area : in the vertices' unit, cubed and squared; volume is positive for outward-facing faces
     """
 
@@ -58,7 +58,7 @@ def half_edges(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def twins(faces: Faces) -> NDArray[np.int64]:
-    """(3F,) the half-edge that runs the other way; -1 where there is not exactly one of each direction."""
+    """(3F,) the half-edge that runs the other way; -1 if there is not exactly one of each direction."""
     return _twins(np.ascontiguousarray(faces), int(faces.max(initial=-1)) + 1)
 
 

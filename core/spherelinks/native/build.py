@@ -34,14 +34,14 @@ def digest() -> str:
 
 
 def compiler() -> list[str] | None:
-    """The command of the machine's C++ compiler, $CXX or else the first found; None where there is none."""
+    """The command of the machine's C++ compiler, $CXX or else the first found; None if there is none."""
     if named := os.environ.get("CXX"):
         return named.split()
     return next(([found] for name in ("c++", "g++", "clang++") if (found := shutil.which(name))), None)
 
 
 def build() -> None:
-    """Compile the library beside its sources. Raises RuntimeError where there is nothing to compile it with."""
+    """Compile the library beside its sources. Raises RuntimeError if there is nothing to compile it with."""
     command = compiler()
     if command is None:
         if find_spec("ziglang") is None:

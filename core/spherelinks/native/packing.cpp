@@ -306,7 +306,7 @@ struct Place {
     i64 x, y;
 };
 
-// The lowest, then leftmost place where a chart's runs are free, with y up to `highest`; y is -1 where there is none.
+// The lowest, then leftmost place where a chart's runs are free, with y up to `highest`; y is -1 if there is none.
 Place first_fit(const Strip& strip, const Span* spans, i64 count, i64 columns, i64 highest) {
     i64 width = strip.width, hint = 0;  // the run that failed last fails again soonest
     for (i64 y = 0; y <= highest; y++) {
@@ -364,7 +364,7 @@ Turned turned(const Span* spans, const i64* start, const i64 (*size)[2], i64 cha
 
 // Place the charts in that order on a strip `width` cells wide and at most `limit` high.
 //
-// Returns the chart that found no room, -1 where all did; sets the height, each chart's lowest cell (zeroed before) and
+// Returns the chart that found no room, -1 if all did; sets the height, each chart's lowest cell (zeroed before) and
 // its right angles (zeroed before).
 API i64 packing_strip(const i64* order, i64 charts, const Span* spans, const i64* start, const i64 (*size)[2], i64 width,
                       i64 limit, i64 (*where)[2], i64* turns, i64* height) {

@@ -1,7 +1,7 @@
 // Faces turned to agree with their neighbours; see mesh/solid.py, which calls this.
 #include "view.h"
 
-// Which faces must be turned for all to run along their common edges in opposite directions; false where that cannot be.
+// Which faces must be turned for all to run along their common edges in opposite directions; false if that cannot be.
 //
 // turned: zeroed before; start: each half-edge's vertex; partner: the other half-edge, either way, or -1
 API i64 solid_turned(const i64* start, const i64* partner, i64 count, u8* turned) {

@@ -3,7 +3,7 @@
 
 namespace {
 
-// Project a vector on the plane of a unit normal and bring it to length 1, or to 0 where nothing is left.
+// Project a vector on the plane of a unit normal and bring it to length 1, or to 0 if nothing is left.
 void flatten(Vec3& vector, const float* normal) {
     double into = vector[0] * normal[0] + vector[1] * normal[1] + vector[2] * normal[2];
     double length = 0;

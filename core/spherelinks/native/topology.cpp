@@ -8,7 +8,7 @@ i64 previous(i64 h) { return h % 3 ? h - 1 : h + 2; }
 
 }  // namespace
 
-// The half-edge that runs the other way; -1 where there is not exactly one of each direction.
+// The half-edge that runs the other way; -1 if there is not exactly one of each direction.
 //
 // Each edge is looked up among those of its end that has the fewer faces, so that hubs cost nothing.
 API void topology_twins(const Face* faces, i64 count, i64 vertices, i64* opposite) {

@@ -1,7 +1,7 @@
 // Which triangle each sample of a picture shows; see pixels/visible.py, which calls this.
 #include "view.h"
 
-// Of size x size samples: the nearest face that is turned to the viewer at each one's centre, -1 where none is.
+// Of size x size samples: the nearest face that is turned to the viewer at each one's centre, -1 if none is.
 //
 // points: x rightwards and y downwards in samples, and 1 / distance, which is linear over a face; faces
 // counter-clockwise seen from outside.

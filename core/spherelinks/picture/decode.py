@@ -186,7 +186,7 @@ def _refuse_many_pixels(width: int, height: int) -> None:
 
 
 def _canvas(data: bytes) -> tuple[int, int] | None:
-    """Width and height by the header of a PNG or a WebP (RFC 9649), or None where it names none."""
+    """Width and height by the header of a PNG or a WebP (RFC 9649), or None if it names none."""
     head = data[:30].ljust(30, b"\0")
     if head.startswith(_PNG):
         width, height = struct.unpack_from(">II", head, 16)

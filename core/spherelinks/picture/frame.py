@@ -30,7 +30,7 @@ def frame(picture: Picture, matte: Floats) -> Frame:
     The frame's side follows the object's own resolution, a multiple of ``STEP`` from ``MIN_SIDE`` to ``MAX_SIDE``.
     Colours come from pixels that are all object and are continued past the matte's border, so that the ground's
     colour appears nowhere, not even as a fringe. Whatever lies outside the picture, and the frame's outermost ring
-    of pixels, has matte 0. Raises NoObject where the matte is nowhere above 0.5.
+    of pixels, has matte 0. Raises NoObject if the matte is nowhere above 0.5.
     """
     left, top, crop = _square(matte)
     side = int(np.clip(STEP * np.ceil(crop / STEP), MIN_SIDE, MAX_SIDE))

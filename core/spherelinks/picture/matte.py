@@ -44,7 +44,7 @@ def matte(picture: Picture) -> Floats:
     Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. Where the ground is too
     busy for a model, our own network (``outline``) says what the object is, if it is sure. Deterministic.
 
-    Raises NoObject where there is nothing to find: an even, noisy or textured picture, one that is object up to its
+    Raises NoObject if there is nothing to find: an even, noisy or textured picture, one that is object up to its
     edges, specks, a picture of a few pixels.
     """
     if picture.alpha is not None:
@@ -86,7 +86,7 @@ def _stands_out(rgb: Bytes) -> Floats:
 
 
 def _recognised(rgb: Bytes) -> Floats | None:
-    """What the network takes for the object, its border moved onto the picture's edges; None where it is not sure."""
+    """What the network takes for the object, its border moved onto the picture's edges; None if it is not sure."""
     work = _shrunk(rgb, _WORK)
     size = (work.shape[1], work.shape[0])
     likely = np.asarray(cv2.resize(outline.likely(rgb), size, interpolation=cv2.INTER_LINEAR), np.float32)

@@ -243,7 +243,7 @@ def _paint(
     """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
 
     places : (W, 3) float64 sample coordinates in the grid
-    known : the shape's own colour of each texel, or empty where the grid has it
+    known : the shape's own colour of each texel, or empty if the grid has it
     """
     _paint_rows(
         texture, covered, first, end, traits, places, offset, uv, faces, known, grid, matrix, picture, strength, depth,

@@ -32,7 +32,7 @@ def cut(opposite: NDArray[np.int64], chart: NDArray[np.int64], count: int) -> Cu
     place : (3F,) uint32, of each corner in that order: corners of one vertex whose faces hang together within the chart
         share a place; numbered from 0 in each chart
     places : (count,) int64, how many each chart has
-    joined : (3F,) int64, the twins in that order, counted from the chart's first half-edge; -1 where there is a seam
+    joined : (3F,) int64, the twins in that order, counted from the chart's first half-edge; -1 if there is a seam
     """
     order, first = np.empty(len(chart), np.int64), np.empty(count + 1, np.int64)
     place, places, joined = np.empty(len(opposite), np.uint32), np.empty(count, np.int64), np.empty_like(opposite)

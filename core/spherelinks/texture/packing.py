@@ -258,7 +258,7 @@ def _strip(
 ) -> tuple[int, int, NDArray[np.int64], NDArray[np.int64]]:
     """Place the charts in that order on a strip `width` cells wide and at most `limit` high.
 
-    Returns the height, the chart that found no room (-1 where all did), each chart's lowest cell and right angles.
+    Returns the height, the chart that found no room (-1 if all did), each chart's lowest cell and right angles.
     """
     where, turns, height = np.zeros((len(size), 2), np.int64), np.zeros(len(size), np.int64), np.zeros(1, np.int64)
     failed = _fill_strip(order, spans, start, size, width, limit, where, turns, height)

@@ -25,11 +25,11 @@ def show() -> str:
 
 @pages.post("/password")
 def change_password() -> ResponseReturnValue:
-    """Whoever came by a link, as the operator's way to help with a lost password, need not know the old one."""
+    """Change the password; those who signed in by link, as after losing it, need not know the old one."""
     me, form = gate.me(), request.form
     try:
         if not me.by_link and not _knows_password(form.get("old", "")):
-            return _page("password", "The present password is not right."), HTTPStatus.BAD_REQUEST
+            return _page("password", "The current password is wrong."), HTTPStatus.BAD_REQUEST
         with transaction(services().engine) as session:
             user = users.get(session, me.user_id)
             users.set_password(session, user, form.get("new", ""), form.get("email"))
@@ -49,15 +49,15 @@ def sign_out_others() -> ResponseReturnValue:
 
 @pages.post("/delete")
 def delete() -> ResponseReturnValue:
-    """The end of the account and its data; that of the installation's owner has none."""
+    """Delete the account and its data; the owner's account cannot be deleted."""
     me = gate.me()
     if me.is_owner:
         raise NotFound
     if request.form.get("sure") != "yes":
-        return _page("delete", "Tick that you are sure."), HTTPStatus.BAD_REQUEST
+        return _page("delete", "Tick the box to confirm."), HTTPStatus.BAD_REQUEST
     try:
         if me.has_password and not _knows_password(request.form.get("password", "")):
-            return _page("delete", "The password is not right."), HTTPStatus.BAD_REQUEST
+            return _page("delete", "The password is wrong."), HTTPStatus.BAD_REQUEST
     except RateLimited as error:
         return _page("delete", f"{error.message} {error.hint}"), HTTPStatus.TOO_MANY_REQUESTS
     closing.close(services().engine, services().storage, me.account_id, me.digest)
@@ -65,7 +65,7 @@ def delete() -> ResponseReturnValue:
 
 
 def _knows_password(password: str) -> bool:
-    """Whether it is the user's. Raises RateLimited: a stolen session must not be good for guessing."""
+    """Whether it is the user's password. Raises RateLimited: a stolen session must not help with guessing."""
     me = gate.me()
     users.count_try(services().engine, me.email or "", request.remote_addr or "")
     with transaction(services().engine) as session:

@@ -1,4 +1,4 @@
-"""Credits: what there is, every row of the ledger with its reason, and more to buy where they are sold."""
+"""Credits: the balance, every ledger entry with its reason, and credits to buy where they are sold."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KINDS = {
     "grant": "Added",
     "hold": "Held",
     "capture": "Spent",
-    "release": "Given back",
+    "release": "Returned",
     "expire": "Expired",
 }
 
@@ -66,7 +66,7 @@ def show() -> str:
 
 @pages.post("/buy")
 def buy() -> str:
-    """A page that leads on to Stripe's; an answer that redirected there would break the policy of where forms go."""
+    """A page that leads to Stripe's; a redirect would violate the form-action policy."""
     credits = request.form.get("credits", type=int) or 0
     url = payments.checkout(services().stripe, gate.me().account_id, credits, f"{gate.base_url()}/app/credits")
     return render_template("checkout.html", url=url, credits=credits)
@@ -75,11 +75,11 @@ def buy() -> str:
 def _row(entry: CreditEntry, errors: dict[str | None, str | None]) -> Row:
     match entry.kind:
         case "hold":
-            why = "Set aside until the model is made."
+            why = "Set aside until the model is done."
         case "capture":
             why = "The model is ready."
         case "release":
-            why = errors.get(entry.job_id) or "The model was not made."
+            why = errors.get(entry.job_id) or "The model failed."
         case _:
             why = (entry.reason or "").capitalize()
     name = _KINDS.get(entry.kind, entry.kind)
@@ -93,7 +93,7 @@ def _errors(session: Session, job_ids: list[str | None]) -> dict[str | None, str
 
 
 def _totals(session: Session, account_id: str) -> dict[str, int]:
-    """How many credits were held, captured and released, ever."""
+    """How many credits were ever held, captured and released."""
     found = session.execute(
         select(CreditEntry.kind, func.sum(func.abs(CreditEntry.held)))
         .where(CreditEntry.account_id == account_id, CreditEntry.kind.in_(("hold", "capture", "release")))

@@ -55,7 +55,7 @@ def sign_up_page() -> ResponseReturnValue:
 
 @pages.post("/sign-up")
 def sign_up() -> ResponseReturnValue:
-    """The answer is the same whether the address was new or had a user already: a way to the sign-in."""
+    """Sign up; the answer is the sign-in page whether or not the address was already taken."""
     if services().settings.signup == "closed":
         return _sign_up_form(), HTTPStatus.FORBIDDEN
     email, password = request.form.get("email", ""), request.form.get("password", "")
@@ -72,21 +72,21 @@ def sign_up() -> ResponseReturnValue:
 
 @pages.get("/welcome/<token>")
 def welcome_page(token: str) -> ResponseReturnValue:
-    """The button that redeems a link: mail scanners and link previews fetch addresses, but press nothing."""
+    """The button that redeems a link: mail scanners and link previews fetch URLs, but press no buttons."""
     return redirect(HOME) if gate.visitor() is not None else render_template("welcome.html", token=token)
 
 
 @pages.post("/welcome/<token>")
 def welcome(token: str) -> ResponseReturnValue:
-    """In by a link that the operator was given, once."""
+    """Sign in with a one-time link."""
     with transaction(services().engine) as session:
         user_id = users.redeem(session, token)
         entered = _open_session(session, user_id, by_link=True) if user_id is not None else ""
     if entered:
         return gate.enter(make_response(redirect(HOME, HTTPStatus.SEE_OTHER)), entered)
-    if gate.visitor() is not None:  # it was followed twice
+    if gate.visitor() is not None:  # the link was followed twice
         return redirect(HOME)
-    problem = "This link was used already, or is more than a day old. Your operator can make a new one."
+    problem = "This link has already been used, or is more than a day old. Your operator can make a new one."
     return _sign_in_form(problem=problem), HTTPStatus.UNAUTHORIZED
 
 
@@ -112,12 +112,12 @@ def _refused(page: str, error: RateLimited) -> ResponseReturnValue:
 
 
 def _open_session(session: Session, user_id: str, *, by_link: bool = False) -> str:
-    """A new session, and the end of the one that this browser had."""
+    """A new session, which replaces the one this browser had."""
     sessions.end(session, gate.session_token())
     return sessions.create(session, user_id, request.headers.get("User-Agent", ""), by_link=by_link)
 
 
 def _inside(path: str) -> str:
-    """The path where it is a page of ours, else the first page."""
+    """The path if it is one of our pages, else the first page."""
     sane = path.startswith("/app/") and "\\" not in path and path.isprintable()
     return path if sane else HOME

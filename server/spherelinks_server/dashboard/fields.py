@@ -23,8 +23,8 @@ class Field:
 
     kind : ``choice``, ``slider`` (a number between limits), ``integer``, ``number``, ``numbers`` (a list), ``check``,
         ``text`` or ``size`` (an object of one measure and its unit, in ``parts``)
-    value : what the form shows; "" where the option is left out
-    heeded_by : the generators it makes a difference to, where that is not all of them
+    value : what the form shows; "" if the option is left out
+    heeded_by : the generators that use it, unless all of them do
     """
 
     name: str
@@ -42,10 +42,10 @@ class Field:
 
 
 def fields(findings: Sequence[Finding], chosen: Mapping[str, Any]) -> list[Field]:
-    """A control for each option that a generator heeds, in the schema's order.
+    """A control for each option that a generator uses, in the schema's order.
 
-    findings : the generators that may be asked for
-    chosen : options by their names in the API; the others show their defaults
+    findings : the generators to choose from
+    chosen : options by their API names; the others show their defaults
     """
     schema = Options.model_json_schema()
     found = []
@@ -61,7 +61,7 @@ def fields(findings: Sequence[Finding], chosen: Mapping[str, Any]) -> list[Field
 
 
 def read(form: Mapping[str, str]) -> Options:
-    """The options of a posted form: its preset's, and over them those that are not at their defaults.
+    """The options of a posted form: its preset's, overridden by those that differ from their defaults.
 
     Raises InvalidOption.
     """
@@ -111,14 +111,14 @@ def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any)
 
 
 def _tidy(value: Any) -> Any:
-    """As people write it: 31 rather than 31.0, and of a size only what was given."""
+    """As people write it: 31 rather than 31.0, and only the measures of a size that were given."""
     if isinstance(value, dict):
         return {name: _tidy(part) for name, part in value.items() if part is not None}
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _read(field: Field, form: Mapping[str, str]) -> Any:
-    """The option's value in the form; None where it is left out."""
+    """The option's value in the form; None if it is left out."""
     text = form.get(field.name, "").strip()
     match field.kind:
         case "size":
@@ -147,7 +147,7 @@ def _number(field: Field, text: str) -> float | int:
 
 
 def _resolved(outer: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    """The part of a property's schema that says what it may be: not null, and without references."""
+    """The part of a property's schema that constrains it: not null, references resolved."""
     inner: dict[str, Any] = next(kind for kind in outer.get("anyOf", [outer]) if kind.get("type") != "null")
     if "$ref" in inner:
         inner = schema["$defs"][inner["$ref"].rpartition("/")[2]]

@@ -1,4 +1,4 @@
-"""Who may see a page: the session's cookie, tokens against forged forms, and the host names that are ours."""
+"""Who may see a page: session cookies, CSRF tokens, and the host names that are ours."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def world() -> World:
 
 
 def visitor() -> SignedIn | None:
-    """Who is signed in, on a public page; nobody where the database does not answer."""
+    """Who is signed in, on a public page; nobody if the database does not answer."""
     if "me" not in g:
         try:
             g.me = _read_session()
@@ -95,7 +95,7 @@ def leave(response: Response) -> Response:
 
 
 def session_token() -> str:
-    """The token of the browser's session, empty where it sends none."""
+    """The token of the browser's session, empty if it sends none."""
     return _cookie(_SESSION)
 
 
@@ -111,7 +111,7 @@ def base_url() -> str:
 
 
 def wants_json() -> bool:
-    """Whether a script of ours asks, which would rather have an error than a page."""
+    """Whether the request comes from one of our scripts, which want JSON errors rather than pages."""
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
@@ -136,16 +136,16 @@ def _check_forgery() -> None:
     sent = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
     bound = _cookie(_SESSION) or _cookie(_VISITOR)
     if not bound or not hmac.compare_digest(sent.encode(), _csrf(bound).encode()):
-        raise Forbidden("This form is too old, or your browser keeps no cookies. Go back, reload the page, try again.")
+        raise Forbidden("This form has expired, or your browser blocks cookies. Go back, reload the page, try again.")
 
 
 def _check_session() -> ResponseReturnValue | None:
-    g.me = None  # for the error's page, should the database not answer
+    g.me = None  # for the error page, in case the database does not answer
     g.me = _read_session()
     if g.me is not None:
         return None
     if wants_json():
-        raise Unauthorized("You are not signed in any more.")
+        raise Unauthorized("You are no longer signed in.")
     wanted = request.full_path.rstrip("?") if request.method in _SAFE else ""
     return redirect("/sign-in" + (f"?{urlencode({'next': wanted})}" if wanted else ""))
 
@@ -174,7 +174,7 @@ def _finish(response: Response) -> Response:
 
 
 def _is_ours(host: str) -> bool:
-    """Whether no other site can have pointed the name here (DNS rebinding): it is the public one, or none at all."""
+    """Whether no other site can have pointed the host name here (DNS rebinding): it is the public one, or none."""
     name = urlsplit(f"//{host}").hostname or ""
     if _is_public(host) or name == "localhost":
         return True
@@ -199,5 +199,5 @@ def _cookie(name: str) -> str:
 
 
 def _name(name: str) -> str:
-    # such a cookie can only have been set by this very host, over TLS
+    # only this very host can have set such a cookie, over TLS
     return f"__Host-{name}" if is_secure() else name

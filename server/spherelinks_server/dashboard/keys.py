@@ -24,7 +24,7 @@ SCOPES = {
     "manage": "Delete results, set up webhooks",
 }
 GRACES = {"0": "at once", "1": "in one hour", "24": "in one day", "168": "in seven days"}
-"""When a rotated key ends, by hours."""
+"""When a rotated key expires, by hours."""
 
 
 @pages.get("")
@@ -38,7 +38,7 @@ def create() -> ResponseReturnValue:
     cap = form.get("monthly_cap", "").strip()
     try:
         if cap and not cap.isdecimal():
-            raise InvalidRequest(f"monthlyCap is '{cap}'.", hint="Give a whole number of credits, or none.")
+            raise InvalidRequest(f"monthlyCap is '{cap}'.", hint="Give a whole number of credits, or leave it empty.")
         with transaction(services().engine) as session:
             key, secret = keys.create(
                 session,
@@ -61,7 +61,7 @@ def rotate(key_id: str) -> ResponseReturnValue:
     with transaction(services().engine) as session:
         old = _own(session, key_id)
         key, secret = keys.rotate(session, old.id, timedelta(hours=int(grace)))
-    return _made(key, secret, f"The old key ends {GRACES[grace]}.")
+    return _made(key, secret, f"The old key expires {GRACES[grace]}.")
 
 
 @pages.post("/<key_id>/revoke")
@@ -72,7 +72,7 @@ def revoke(key_id: str) -> ResponseReturnValue:
 
 
 def newest(session: Session, account_id: str) -> ApiKey | None:
-    """The account's key made last, of those that work."""
+    """The account's newest working key."""
     alive = [key for key in keys.list_keys(session, account_id) if key.state in ("active", "expiring")]
     return alive[-1] if alive else None
 

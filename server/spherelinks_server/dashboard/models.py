@@ -32,7 +32,7 @@ def gallery() -> str:
 
 @pages.get("/status")
 def progress() -> Response:
-    """How far some models are, and the balance: what a page needs to move by itself. One that is gone is left out."""
+    """The progress of some models, and the balance, for pages that update themselves. Deleted models are left out."""
     found = []
     for job_id in request.args.get("ids", "").split(",")[:_WATCHED]:
         with suppress(UnknownJob):
@@ -59,7 +59,7 @@ def show(job_id: str) -> str:
 
 @pages.get("/<job_id>/panel")
 def panel(job_id: str) -> str:
-    """The moving part of a model's page; ``short`` for the playground."""
+    """The part of a model's page that updates; ``short`` for the playground."""
     return render_template("parts/panel.html", short="short" in request.args, **_shown(job_id))
 
 
@@ -70,7 +70,7 @@ def card(job_id: str) -> str:
 
 @pages.get("/<job_id>/files/<kind>")
 def file(job_id: str, kind: str) -> Response:
-    """One of its files, made if need be. Whatever is in it, a browser does not take it for a page of this server."""
+    """One of its files, made on demand. Browsers never take it for a page of this server, whatever it contains."""
     found = files.find(services().storage, find(job_id), kind)
     response = assets.send(services().storage, found.path, found.size, found.etag, found.name, found.media_type)
     response.headers["Content-Security-Policy"] = headers.FILE_POLICY
@@ -79,7 +79,7 @@ def file(job_id: str, kind: str) -> Response:
 
 @pages.post("/<job_id>/delete")
 def delete(job_id: str) -> ResponseReturnValue:
-    """Cancel it while it is made, delete it afterwards."""
+    """Cancel the model while in progress, delete it afterwards."""
     parts = services()
     outcome = deletion.delete(parts.engine, parts.storage, gate.world(), job_id)
     if outcome == "deleted":
@@ -102,6 +102,6 @@ def _shown(job_id: str) -> dict[str, Any]:
     model = find(job_id)
     kinds = [(kind, one.description) for kind, one in writing.KINDS.items() if kind in files.available(model)]
     order = [*Options().model_dump(by_alias=True)]
-    # the database keeps them in an order of its own
+    # the database stores them in its own order
     asked = sorted(model.options.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))
     return {"model": model, "stages": words.STAGES, "kinds": kinds, "asked": asked}

@@ -1,4 +1,4 @@
-"""The playground: a picture, options, and the model it becomes."""
+"""The playground: picture, options, and the resulting model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied)
 
 @pages.get("")
 def show() -> str:
-    """Empty, or with the picture and options of the model that ``from`` names."""
+    """An empty form, or one filled with the picture and options of the model named by ``from``."""
     origin = request.args.get("from", "")
     chosen = models.find(origin).options if origin else {}
     return _page(origin, chosen)
@@ -32,7 +32,7 @@ def show() -> str:
 
 @pages.post("")
 def make() -> ResponseReturnValue:
-    """Accept the picture. A script gets the model's id as JSON, a bare form is led to its page."""
+    """Accept the picture. A script gets the model's id as JSON; a plain form is redirected to its page."""
     form = request.form
     origin = form.get("from", "")
     try:
@@ -58,14 +58,14 @@ def make() -> ResponseReturnValue:
 
 
 def _picture(origin: str) -> bytes:
-    """The picture that was sent, by file or by address, else that of the model ``origin``; known to decode."""
+    """The picture sent as a file or URL, else that of the model ``origin``; it has been decoded once."""
     upload = request.files.get("picture")
     data = upload.stream.read(MAX_BYTES + 1) if upload is not None else b""
     address = request.form.get("address", "").strip()
     if not data and not address and origin:
         return models.picture_of(origin)
     if not data and not address:
-        raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste one.", field="picture")
+        raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste a picture.", field="picture")
     if data:
         return services().intake.checked(data, "picture")
     return services().intake.picture(gate.me().account_id, address, "")

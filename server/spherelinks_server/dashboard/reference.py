@@ -1,4 +1,4 @@
-"""The API in place: a first request with the account's own key in it, and the way to the whole reference."""
+"""A short API guide with the account's own key in the samples, and a link to the full reference."""
 
 from __future__ import annotations
 

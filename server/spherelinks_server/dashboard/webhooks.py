@@ -1,4 +1,4 @@
-"""Settings → Webhooks: who is told when a model ends, and what became of each message."""
+"""Settings → Webhooks: who is notified when a model is done, and the fate of each message."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spherelinks_server.services import services
 
 pages = gate.private("webhooks", "/app/webhooks")
 
-EVENTS = {"job.completed": "A model is ready", "job.failed": "A model was not made"}
+EVENTS = {"job.completed": "A model is ready", "job.failed": "A model failed"}
 _SHOWN = 25
 
 

@@ -1,4 +1,4 @@
-"""Dates, sizes and states as people say them: the templates' filters."""
+"""Dates, sizes and states for people: the templates' filters."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from markupsafe import Markup
 
 NOTICES = {
     "signed-out": "You are signed out.",
-    "key-revoked": "The key is revoked: it works no longer.",
+    "key-revoked": "The key is revoked and no longer works.",
     "password-changed": "Your password is set. Every other browser is signed out.",
     "webhook-deleted": "The webhook is deleted.",
-    "secret-rotated": "There is a new secret; for a day the one before signs beside it.",
-    "redelivered": "The message is on its way again.",
+    "secret-rotated": "There is a new secret; for a day, messages are also signed with the previous one.",
+    "redelivered": "The message is queued for delivery again.",
     "others-signed-out": "Every other browser is signed out.",
     "account-deleted": "Your account and its data are deleted.",
     "model-deleted": "The model is deleted.",
-    "cancelled": "The model is cancelled, and its credit is back.",
+    "cancelled": "The model is cancelled and its credit returned.",
 }
-"""What a page says at its top, by the ``done`` that led to it."""
+"""The notice at the top of a page, by its ``done`` parameter."""
 
 STAGES = {
-    "queued": "Waiting its turn",
+    "queued": "Waiting in the queue",
     "decode": "Reading the picture",
     "matte": "Finding the object",
     "frame": "Framing it",
@@ -44,7 +44,7 @@ _SYSTEMS = (
 
 
 def when(moment: datetime | None) -> Markup:
-    """A moment as a <time> element; the page's script writes it in the reader's own zone and words."""
+    """A moment as a <time> element; the page's script shows it in the reader's time zone and language."""
     if moment is None:
         return Markup("never")
     moment = moment.astimezone(UTC)
@@ -60,12 +60,12 @@ def size(count: int | None) -> str:
 
 
 def number(value: int) -> str:
-    """A whole number with its thousands apart."""
+    """A whole number with separated thousands."""
     return f"{value:,}".replace(",", "\u202f")
 
 
 def signed(value: int) -> str:
-    """The same with a sign; nothing where it is 0."""
+    """The same with a sign; empty for 0."""
     return "" if value == 0 else ("+" if value > 0 else "−") + number(abs(value))
 
 
@@ -85,7 +85,7 @@ def seconds(milliseconds: float) -> str:
 
 
 def browser(agent: str) -> str:
-    """A User-Agent as its owner knows it."""
+    """The browser and system a User-Agent names."""
     name = next((name for mark, name in _BROWSERS if mark in agent), "A browser")
     system = next((name for mark, name in _SYSTEMS if mark in agent), "")
     return f"{name} on {system}" if system else name

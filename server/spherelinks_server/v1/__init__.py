@@ -1,1 +1,1 @@
-"""The v1 API: three endpoints behind a key."""
+"""The v1 API, behind a key."""

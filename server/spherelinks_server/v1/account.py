@@ -1,4 +1,4 @@
-"""The account: credits, ledger, plan and key; and what can be asked for here."""
+"""The account: credits, ledger, plan and key; and the installed generators."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def account() -> Response:
 )
 def list_generators() -> Response:
     """The installed generators, each with the JSON Schema of its options and those that it ignores: enough to build a
-    form from.
+    form.
     """
     _reader()
     return answer(

@@ -1,4 +1,4 @@
-"""The whole API: importing this puts every operation on its blueprint."""
+"""The whole API: importing this module registers every operation on the blueprint."""
 
 from __future__ import annotations
 

@@ -17,13 +17,13 @@ from spherelinks_server import access
 SECURITY_SCHEME = "apiKey"
 
 MAX_BODY = 15 * 1024 * 1024
-"""Bytes of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks."""
+"""Size limit of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks."""
 
 MAX_REST = 64 * 1024
-"""Bytes of a body apart from its picture. Parsing a million names takes seconds and gigabytes."""
+"""Size limit of a body apart from its picture: parsing a million names takes seconds and gigabytes."""
 
 WITHOUT_BODY = frozenset({"rotate_webhook", "redeliver"})
-"""Operations that POST nothing but their address."""
+"""POST operations without a body."""
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -32,7 +32,7 @@ api = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{SECURITY_SCH
 
 @api.before_request
 def admit() -> None:
-    """Address and key come first: nothing of a request is read before it is known who sent it."""
+    """Address and key come first: nothing of a request is read before its sender is known."""
     if request.method == "OPTIONS":
         return
     access.count_address()
@@ -44,14 +44,14 @@ def admit() -> None:
 
 
 def answer(body: dict[str, Any], status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer that nobody keeps."""
+    """A JSON answer that must not be cached."""
     return Response(
         _encode(body), status, {"Cache-Control": "no-store", **(headers or {})}, content_type="application/json"
     )
 
 
 def encode(body: dict[str, Any]) -> str:
-    """JSON as the answers have it, on one line."""
+    """JSON on one line, as in the answers."""
     return _encode(body)
 
 
@@ -64,18 +64,18 @@ def described(schema: str, description: str) -> dict[str, Any]:
 
 
 def _check_json() -> None:
-    """Bodies are JSON objects. Checked here, for the framework takes whatever does not parse as an empty body."""
+    """Check that the body is a JSON object; the framework treats anything it cannot parse as an empty body."""
     hint = "Send a JSON object with the header Content-Type: application/json."
     if not request.is_json:
         sent = request.mimetype or "missing"
         raise errors.InvalidRequest(f"The Content-Type is {sent}, not application/json.", hint=hint)
-    if len(request.get_data()) > MAX_BODY:  # of a body without Content-Length, what is past the limit is just missing
+    if len(request.get_data()) > MAX_BODY:  # a body without Content-Length is cut off at the limit
         raise RequestEntityTooLarge
     rest = _beside_pictures(request.get_data())
     if rest > MAX_REST:
         raise errors.InvalidRequest(
             f"The body has {rest} bytes apart from imageBase64 and imageUrl; the limit is {MAX_REST}.",
-            hint="Send the picture as imageBase64 or imageUrl, and nothing else that is large.",
+            hint="Send the picture as imageBase64 or imageUrl, and nothing else of that size.",
         )
     try:
         body = request.get_json()
@@ -88,7 +88,7 @@ def _check_json() -> None:
 def _beside_pictures(body: bytes) -> int:
     """The length of the body less that of its pictures, found without parsing it.
 
-    Base64 and addresses hold no quotation mark, so a picture reaches from the first one to the next.
+    Base64 and URLs contain no quotation marks, so a picture extends from one to the next.
     """
     rest = len(body)
     for field in re.finditer(rb'"image(?:Base64|Url)"\s*:\s*"', body):

@@ -30,7 +30,7 @@ _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])")
 _GLB = {assets.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 _TEXT = {"schema": {"type": "string"}}
 _FILE_HEADERS = {
-    "ETag": {"description": "Changes whenever the bytes do.", **_TEXT},
+    "ETag": {"description": "Changes with the bytes.", **_TEXT},
     "Content-Disposition": {"description": "A suggested file name.", **_TEXT},
 }
 _ACCEPTED_HEADERS = {
@@ -194,14 +194,14 @@ def download(path: JobPath) -> Response:
 
 
 def send(job: jobs.JobStatus, kind: str) -> Response:
-    """The answer to GET for a job's file of that kind."""
+    """The answer to GET for that kind of file."""
     storage = services().storage
     file = files.find(storage, job, kind)
     return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
 
 
 def _idempotency(key: str | None) -> Idempotency | None:
-    """The request's name and what it asks: its body, however it is written down."""
+    """The request's Idempotency-Key and a digest of its body that ignores formatting."""
     if key is None:
         return None
     asked = json.dumps(request.get_json(), sort_keys=True)

@@ -1,4 +1,4 @@
-"""An account's jobs: listed, looked at, followed, cancelled, deleted; their files."""
+"""An account's jobs: list, details, events, cancelling, deleting; their files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def list_jobs(query: JobsQuery) -> Response:
 @api.get(
     "/jobs/<jobId>",
     tags=[TAG],
-    summary="Everything about a job",
+    summary="A job in full",
     operation_id="job",
     responses={HTTPStatus.OK: Job, **answers(*_ONE)},
 )
@@ -105,8 +105,8 @@ def delete_job(path: JobPath) -> Response:
     },
 )
 def file(path: FilePath) -> Response:
-    """`glb` is the asset, `picture` what was sent; the other kinds are made of the asset when first asked for. All come
-    with an ETag and byte ranges.
+    """`glb` is the asset, `picture` what was sent; the other kinds are made from the asset on first request. All have
+    an ETag and byte ranges.
     """
     return send(_read(path), path.kind)
 

@@ -1,4 +1,4 @@
-"""The v1 contract's bodies. They check what comes in and describe, in the OpenAPI document, what goes out."""
+"""The v1 contract's bodies: they validate requests and describe answers in the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Camel(BaseModel):
 
 
 class Output(_Camel):
-    """Where else to send the asset."""
+    """Where to deliver the asset."""
 
     model_config = ConfigDict(strict=True)
 
@@ -63,7 +63,7 @@ class GenerateRequest(_Camel):
         default="use",
         description="`use` returns the asset of an identical earlier request of this account, at once and free "
         "of charge; "
-        "`bypass` makes it anew.",
+        "`bypass` makes it again.",
     )
 
     output: Output | SkipJsonSchema[None] = Field(default=None)
@@ -75,7 +75,7 @@ class GenerateRequest(_Camel):
 
 
 class _Parameters(BaseModel):
-    """Of a query or the headers. The framework asks for their schema at every request: it is made once."""
+    """Query or header parameters. The framework asks for their schema at every request, so it is cached."""
 
     @classmethod
     def model_json_schema(cls, *arguments: Any, **named: Any) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def _schema(model: type[_Parameters]) -> dict[str, Any]:
 
 
 class GenerateHeaders(_Parameters):
-    """What a client may ask of the exchange itself."""
+    """Headers that change how a request is handled."""
 
     idempotency_key: str | None = Field(
         default=None,
@@ -96,8 +96,8 @@ class GenerateHeaders(_Parameters):
         min_length=1,
         max_length=255,
         pattern=r"^[!-~]+$",
-        description="Your own name for this request, such as a UUID. A repetition with the same name and body gets the "
-        "first one's job, and costs nothing; kept for a week.",
+        description="Your own name for this request, such as a UUID. Repeating it with the same name and body returns "
+        "the same job at no charge, for a week.",
     )
     prefer: str | None = Field(
         default=None,
@@ -149,7 +149,7 @@ class JobStatus(_Camel):
         description="When the job's files are deleted; null if they are kept or the job has not ended."
     )
     cache: Literal["hit", "miss"] = Field(description="hit: the asset is an earlier job's, and cost nothing.")
-    sandbox: bool = Field(description="Requested with a sandbox key: the asset is a sample.")
+    sandbox: bool = Field(description="Submitted with a sandbox key: the asset is a sample.")
     output: OutputState | None = Field(
         description="State of the delivery to `output.putUrl`; null if none was requested."
     )
@@ -188,8 +188,8 @@ class StatusQuery(_Parameters):
 
 
 class Deleted(_Camel):
-    """What became of the job: `cancelled` while it was at work, its credit given back, or `deleted` with its files;
-    `ended` if it ended just as it should be cancelled, and is left as it is."""
+    """What happened to the job: `cancelled` if it had not ended, its credit returned; `deleted` with its files if it
+    had; `ended` if it ended just before it could be cancelled, and is left as it is."""
 
     job_id: str = Field(pattern=JOB_ID, examples=[_EXAMPLE_JOB])
     outcome: Literal["cancelled", "deleted", "ended"]
@@ -224,7 +224,7 @@ class LedgerEntry(_Camel):
     id: int
     kind: Literal["grant", "hold", "capture", "release", "expire"]
     available: int = Field(description="Change of the credits that may be spent.")
-    held: int = Field(description="Change of those set aside.")
+    held: int = Field(description="Change of the credits held.")
     monthly: int = Field(description="The part of `available` that is monthly credits.")
     job_id: str | None
     reason: str | None
@@ -278,7 +278,7 @@ class Generator(_Camel):
     """An installed generator."""
 
     name: str
-    version: str | None = Field(description="null where it cannot be loaded.")
+    version: str | None = Field(description="null if it cannot be loaded.")
     ready: bool = Field(description="It can be loaded on this server.")
     default: bool = Field(description="Used when a request names none.")
     problem: str | None = Field(description="Why it is not ready.")
@@ -291,13 +291,13 @@ class Preset(_Camel):
 
     key: str = Field(description="Stable.", examples=["draft"])
     name: str = Field(description="For people.", examples=["Draft"])
-    purpose: str = Field(description="What it is good for, for people.")
-    options: dict[str, Any] = Field(description="To send; those left out have their defaults.")
+    purpose: str = Field(description="What it is good for, in words.")
+    options: dict[str, Any] = Field(description="The options to send; those left out have their defaults.")
 
 
 class Generators(_Camel):
     generators: list[Generator]
-    presets: list[Preset] = Field(description="To offer in a form; the first where nothing is chosen.")
+    presets: list[Preset] = Field(description="To offer in a form; the first is the default.")
 
 
 class WebhookRequest(_Camel):
@@ -336,7 +336,7 @@ class Webhooks(_Camel):
 
 
 class Delivery(_Camel):
-    """A message to a webhook, and what became of it."""
+    """A message to a webhook, and its delivery."""
 
     id: str = Field(description="The message's `webhook-id`.")
     event: str
@@ -410,4 +410,4 @@ ANSWERS: tuple[type[BaseModel], ...] = (
     Deliveries,
     Error,
 )
-"""Bodies that the API document describes."""
+"""Bodies described in the OpenAPI document."""

@@ -1,4 +1,4 @@
-"""What a job looks like in answers."""
+"""Jobs as the API returns them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def status(job: JobStatus) -> dict[str, Any]:
 
 
 def whole(job: JobStatus) -> dict[str, Any]:
-    """The same, with what was asked for, when, and where its files are."""
+    """The same, with its options, its times and the paths of its files."""
     base = f"/v1/jobs/{job.job_id}"
     return {
         **status(job),
@@ -51,7 +51,7 @@ def moment(value: datetime | None) -> str | None:
 
 
 def _eta(job: JobStatus) -> int | None:
-    """Seconds that are left, if it goes on as fast as it has gone so far; None before there is much to go by."""
+    """Seconds left at the pace so far; None until there is enough to go by."""
     if job.status != "PROCESSING" or job.started_at is None or job.progress < _ETA_FROM:
         return None
     elapsed = (datetime.now(UTC) - job.started_at).total_seconds()

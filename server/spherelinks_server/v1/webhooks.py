@@ -1,4 +1,4 @@
-"""Webhooks: set up, rotated, looked after."""
+"""Webhooks: creating, rotating, deliveries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from spherelinks_server.v1.models import (
 )
 from spherelinks_server.v1.views import moment
 
-TAG = Tag(name="Webhooks", description="Be told when a job ends, by the Standard Webhooks specification.")
+TAG = Tag(name="Webhooks", description="Be notified when a job ends, following the Standard Webhooks specification.")
 
 _ALL = (errors.InvalidKey, errors.MissingScope, errors.RateLimited, errors.ServiceError)
 _ONE = (*_ALL, errors.UnknownWebhook)
@@ -77,7 +77,7 @@ def list_webhooks() -> Response:
     tags=[TAG],
     summary="Delete a webhook",
     operation_id="delete_webhook",
-    responses={HTTPStatus.NO_CONTENT: {"description": "It is gone, with its messages."}, **answers(*_ONE)},
+    responses={HTTPStatus.NO_CONTENT: {"description": "The webhook and its messages are deleted."}, **answers(*_ONE)},
 )
 def delete_webhook(path: WebhookPath) -> Response:
     """Nothing more is sent to it, not even pending messages."""
@@ -110,7 +110,7 @@ def rotate_webhook(path: WebhookPath) -> Response:
 @api.get(
     "/webhooks/<webhookId>/deliveries",
     tags=[TAG],
-    summary="What was sent, and what became of it",
+    summary="Messages sent, and their delivery",
     operation_id="deliveries",
     responses={HTTPStatus.OK: Deliveries, **answers(errors.InvalidRequest, *_ONE)},
 )

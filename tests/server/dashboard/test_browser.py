@@ -105,7 +105,7 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     page.click("main >> text=Make your first model")
     page.fill("#email", EMAIL)
     page.fill("#password", PASSWORD)
-    page.click("text=Open the account")
+    page.click("text=Create the account")
     page.fill("#password", PASSWORD)
     page.click("main >> button:has-text('Sign in')")
     page.wait_for_url("**/app/playground")
@@ -113,7 +113,7 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
 
     page.click("nav >> text=API keys")
     page.fill("#name", "First key")
-    page.click("text=Make the key")
+    page.click("text=Create the key")
     seen["key"] = KEY.fullmatch(page.inner_text("#secret"))[0]
     assert ask(site, "/v1/status/none", seen["key"]) == 404
     page.click("[data-copy=secret]")

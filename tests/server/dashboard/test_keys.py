@@ -36,7 +36,7 @@ def test_a_key_is_shown_once_and_works(person: Person, http: FlaskClient) -> Non
     assert secret not in page
     assert f"{secret[:16]}…{secret[-4:]}" in page
     assert html.escape("Blender <home>") in page
-    assert "May generate, read<" in page
+    assert "Scopes: generate, read<" in page
     assert f"{secret[:16]}…{secret[-4:]}" in person.get("/app/api").text
 
 

@@ -62,7 +62,7 @@ def test_options_of_form_and_preset_arrive(person: Person, png: bytes) -> None:
 
 def test_what_is_wrong_is_said_in_the_form(person: Person, png: bytes) -> None:
     for values, status, words in [
-        ({}, 400, "Choose, drop or paste one."),
+        ({}, 400, "Choose, drop or paste a picture."),
         ({"picture": (io.BytesIO(b"GIF89a"), "x")}, 422, "JPEG"),
         ({"picture": (io.BytesIO(png), "x"), "seed": "many"}, 400, "Give a number."),
         ({"picture": (io.BytesIO(png), "x"), "textureSize": "4096"}, 400, "512"),
@@ -88,7 +88,7 @@ def test_a_failure_gives_the_credit_back_and_the_ledger_says_why(person: Person,
     worker.fail(job, Failure("no_object", "Nothing stands out.", "Use a plain ground."))
     page = person.get(f"/app/models/{job}").text
     assert "Nothing stands out." in page
-    assert "your credit is back" in page
+    assert "your credit was returned" in page
     ledger = person.get("/app/credits").text
     assert re.findall(r'data-kind="(\w+)"', ledger) == ["release", "hold", "grant"]
     assert "Nothing stands out." in ledger

@@ -66,7 +66,7 @@ class Guess:
 
 
 def assemble(guess: Guess, frame: Frame) -> Volume:
-    """The shape, upright. Raises GeneratorFailed where the guess or the matte holds none."""
+    """The shape, upright. Raises GeneratorFailed if the guess or the matte holds none."""
     maps = (guess.front, guess.thickness, guess.profile, guess.back)
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)

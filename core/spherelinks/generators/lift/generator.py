@@ -45,14 +45,14 @@ class Lift:
     )
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Loads graph and weights from the folder. Raises GeneratorFailed where they are missing."""
+        """Loads graph and weights from the folder. Raises GeneratorFailed if they are missing."""
         self._session = session(LIFT, folder)
         self._side: int = self._session.get_inputs()[0].shape[-1]
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The object in the frame, sides and back included, stood upright by the camera's estimated elevation.
 
-        Raises GeneratorFailed where the networks' result holds no shape.
+        Raises GeneratorFailed if the networks' result holds no shape.
         """
         guess = self.guess(frame, options, progress)
         volume = assemble(guess, frame)

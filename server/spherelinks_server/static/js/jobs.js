@@ -1,4 +1,4 @@
-// Keeps every model in the making on the page up to date, and shows it once it is made.
+// Updates every model in progress on the page, and shows it when it is done.
 import {announce, ask, part} from "./tools.js";
 
 const SOON = 700, HIDDEN = 4000, PATIENT = 10000;
@@ -7,7 +7,7 @@ let failures = 0;
 
 const busy = () => [...document.querySelectorAll("[data-job][data-busy]")];
 
-/** Starts watching, where there is something to watch. */
+/** Starts watching, if there is something to watch. */
 export function watch() {
   clearTimeout(timer);
   if (busy().length) timer = setTimeout(look, failures ? Math.min(SOON * 2 ** failures, PATIENT) : document.hidden ? HIDDEN : SOON);

@@ -1,1 +1,1 @@
-// model-viewer uses the meshopt decoder it has inside once it has loaded the address of one. This is that address.
+// model-viewer uses its built-in meshopt decoder only after loading a decoder URL. This file is that URL.

@@ -1,4 +1,4 @@
-// What every page has: copy buttons, menus that close, times in the reader's own words.
+// For every page: copy buttons, menus that close, times in the reader's own format.
 import {announce, localTimes} from "./tools.js";
 
 document.addEventListener("click", async event => {
@@ -15,7 +15,7 @@ document.addEventListener("click", async event => {
   }
 });
 
-/** Copies an element's text; where the page came over plain http, and browsers withhold their clipboard, by selecting it. */
+/** Copies an element's text; over plain http, where browsers withhold the clipboard, selects it instead. */
 async function copy(element) {
   if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
   getSelection().selectAllChildren(element);

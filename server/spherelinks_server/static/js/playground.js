@@ -64,7 +64,7 @@ function tell(input) {
   if (output) output.textContent = input.value;
 }
 
-// what the chosen generator does not heed is out of the way
+// hide the options that the chosen generator ignores
 function show() {
   for (const field of form.querySelectorAll("[data-heeded-by]")) {
     field.hidden = !field.dataset.heededBy.split(" ").includes(form.elements.generator.value);
@@ -98,7 +98,7 @@ for (const input of options) {
 form.addEventListener("submit", async event => {
   event.preventDefault();
   if (!file.files.length && !form.elements.address.value && !form.elements.from) {
-    complain("There is no picture yet: drop, paste or choose one.");
+    complain("Choose a picture first: drop, paste or choose one.");
     file.focus();
     return;
   }

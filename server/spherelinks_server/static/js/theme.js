@@ -1,4 +1,4 @@
-// Before anything is drawn: the theme that was chosen here, else the system's.
+// Runs before anything is drawn: the theme chosen here, else the system's.
 (() => {
   const root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");

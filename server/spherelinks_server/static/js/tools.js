@@ -1,17 +1,17 @@
-// Small things that the pages' scripts share.
+// Small helpers shared by the pages' scripts.
 
-/** Says something to screen readers. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   const region = document.querySelector("[data-announce]");
   if (region) region.textContent = text;
 }
 
-/** Asks our server; an answer in JSON, or an Error with its message for people. */
+/** Sends a request to our server; returns the JSON answer, or throws an Error with a readable message. */
 export async function ask(path, options = {}) {
   const token = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
   const headers = {"Accept": "application/json", "X-CSRF-Token": token, ...options.headers};
   const response = await fetch(path, {...options, headers, credentials: "same-origin"}).catch(() => null);
-  if (!response) throw new Error("The server does not answer. Is it still running?");
+  if (!response) throw new Error("The server is not responding. Is it still running?");
   if (response.status === 401) {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
     return new Promise(() => {});
@@ -31,7 +31,7 @@ export async function part(path) {
   return template.content;
 }
 
-/** Writes <time> elements in the reader's own zone: the last days relative, others as a date. */
+/** Shows <time> elements in the reader's time zone: the last days relative, others as a date. */
 export function localTimes(root) {
   const relative = new Intl.RelativeTimeFormat("en", {numeric: "auto"});
   const absolute = new Intl.DateTimeFormat("en", {dateStyle: "medium", timeStyle: "short"});

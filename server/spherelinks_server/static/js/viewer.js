@@ -1,4 +1,4 @@
-// The 3D viewer's buttons, and models that turn by themselves unless motion is unwelcome.
+// The 3D viewer's buttons, and automatic rotation unless reduced motion is preferred.
 import {ModelViewerElement} from "../vendor/model-viewer.min.js";
 
 ModelViewerElement.meshoptDecoderLocation = new URL("meshopt.js", import.meta.url).href;
@@ -12,7 +12,7 @@ function prepare(viewer) {
   if ("turns" in viewer.dataset) turn(viewer, !calm.matches);
 }
 
-/** A slow look from side to side, until somebody takes hold of it. */
+/** Sways slowly from side to side until the user takes over. */
 function sway(viewer) {
   const [, high, away] = viewer.getAttribute("camera-orbit").split(" ");
   let start = null, held = false;
