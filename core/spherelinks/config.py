@@ -23,7 +23,7 @@ SECRETS = (
     "STRIPE_WEBHOOK_SECRET",
     "SPHERELINKS_METRICS_TOKEN",
 )
-"""Variables that hold a secret, or with ``_FILE`` behind their name the path of one: no business of what decodes
+"""Variables that hold a secret, or with ``_FILE`` appended the path of one: hidden from the process that decodes
 strangers' pictures."""
 
 
@@ -45,11 +45,11 @@ class Settings:
     credit_packs : SPHERELINKS_CREDIT_PACKS, what is sold, ``100:price_abc,500:price_def``: Stripe's price by credits
     metrics_token : SPHERELINKS_METRICS_TOKEN, the bearer token that opens /metrics; None is no such page
     log_format : SPHERELINKS_LOG_FORMAT, ``text`` or ``json``
-    public_url : SPHERELINKS_PUBLIC_URL, the address people reach the pages at, ``https://assets.example``; where None,
-        they answer only to localhost and to plain IP addresses, so that no other site can point its own name here
-    trusted_proxies : SPHERELINKS_TRUSTED_PROXIES, how many proxies a request passes before it comes here, whose
-        X-Forwarded-For is believed; 0 believes none
-    signup : SPHERELINKS_SIGNUP, ``open`` (anyone who reaches the pages may open an account) or ``closed``
+    public_url : SPHERELINKS_PUBLIC_URL, the address of the pages, ``https://assets.example``; if None, they answer only
+        to localhost and plain IP addresses, so that no other site can point its own name here
+    trusted_proxies : SPHERELINKS_TRUSTED_PROXIES, how many proxies a request passes through on its way here and whose
+        X-Forwarded-For is trusted; 0 trusts none
+    signup : SPHERELINKS_SIGNUP, ``open`` (anyone who reaches the pages may create an account) or ``closed``
     """
 
     home: Path
@@ -103,7 +103,7 @@ class Settings:
 
 
 def _from_file(environ: Mapping[str, str], variable: str) -> str:
-    """What the file holds that the variable names, as container platforms mount secrets; empty without one."""
+    """The content of the file that the variable names, as container platforms mount secrets; empty if unset."""
     path = environ.get(variable, "").strip()
     if not path:
         return ""
@@ -116,7 +116,7 @@ def _from_file(environ: Mapping[str, str], variable: str) -> str:
 
 
 def default_home(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where data lives unless SPHERELINKS_HOME says otherwise: /var/lib for root, else the user's own data folder."""
+    """Where data lives by default: under /var/lib for root, else in the user's own data folder."""
     if sys.platform == "win32":
         return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "SphereLinks"
     if os.geteuid() == 0:
@@ -163,7 +163,7 @@ def _packs(variable: str, value: str) -> tuple[tuple[int, str], ...]:
 
 
 def _database_url(variable: str, value: str) -> str:
-    # a URL may hold a password: the message shows its scheme only
+    # a URL may contain a password: the message shows only its scheme
     scheme = urlsplit(value).scheme
     if scheme not in ("postgresql", "postgres"):
         raise ConfigurationError(

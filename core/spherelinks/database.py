@@ -1,7 +1,7 @@
 """The database: its tables, its connections, its migrations. PostgreSQL everywhere, one dialect.
 
-The tables are made by the revisions in ``spherelinks/migrations``; what the models leave out (triggers, partial
-indexes, checks) is written there.
+The revisions in ``spherelinks/migrations`` create the tables, including what the models leave out (triggers, partial
+indexes, checks).
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from spherelinks.migrations import queue
 from spherelinks.postgres import EmbeddedPostgres
 
 PATIENCE_S = 5.0
-"""Seconds a caller waits for a database that is down before it is told so: longer than an embedded one's restart."""
+"""Seconds a caller waits for a database that is down before the error: longer than an embedded one takes to restart."""
 
 POOL_SIZE = 20
 CONNECT_TIMEOUT_S = 5
 LOCK_S, STATEMENT_S, IDLE_S = 10, 60, 20
-"""Seconds that a statement waits for a lock, that it may take, and that a transaction may stand still: a process that
-hangs with a lock in its hands, or a machine that is gone, stops the others for no longer."""
+"""Time limits, seconds: waiting for a lock, running a statement, an idle transaction. A process that hangs while
+holding a lock, or a machine that is gone, blocks the others no longer than that."""
 _CONNECTION: dict[str, Any] = {
     "client_encoding": "UTF8",
     "keepalives_idle": 10,
@@ -46,7 +46,7 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-_MIGRATION_LOCK = 5_347_001  # any number of our own, for pg_advisory_lock
+_MIGRATION_LOCK = 5_347_001  # an arbitrary number of our own, for pg_advisory_lock
 
 
 class Base(DeclarativeBase):
@@ -64,13 +64,12 @@ def new_id(prefix: str) -> str:
 
 
 class Plan(Base):
-    """What an account is given, see :mod:`spherelinks.accounts.plans`.
+    """What an account gets, see :mod:`spherelinks.accounts.plans`.
 
-    monthly_credits : added at each month's start (UTC), gone at its end
-    requests_per_minute : of one key; None is what the server's own setting says
-    concurrent_jobs : how many of an account's jobs are in the queue or at work at a time, the others wait in line
-        behind them; None is no limit
-    head_start_s : its jobs are queued as if they had been submitted so many seconds earlier
+    monthly_credits : added at the start of each month (UTC), expire at its end
+    requests_per_minute : per key; None is the server's default
+    concurrent_jobs : jobs of an account queued or running at a time, others wait in line behind them; None is no limit
+    head_start_s : jobs are queued as if submitted this many seconds earlier
     retention_days : how long results are kept; None is for ever
     """
 
@@ -85,7 +84,7 @@ class Plan(Base):
 
 
 class Account(Base):
-    """Who owns keys, jobs and credits. ``plan`` names a :class:`Plan`; one that is closed has no keys that work."""
+    """The owner of keys, jobs and credits. ``plan`` names a :class:`Plan`; a closed account has no working keys."""
 
     __tablename__ = "accounts"
 
@@ -97,7 +96,7 @@ class Account(Base):
 
 
 class ApiKey(Base):
-    """A key, of which only the SHA-256 digest is kept; ``prefix`` and ``last4`` help its owner to recognise it.
+    """A key, stored only as SHA-256 digest; ``prefix`` and ``last4`` help its owner to recognise it.
 
     scopes : what it may do, see :mod:`spherelinks.accounts.keys`
     monthly_cap : credits that its jobs may cost in a calendar month (UTC); None is no cap
@@ -133,7 +132,7 @@ class ApiKey(Base):
 class CreditEntry(Base):
     """One movement of credits; never changed, never deleted. ``available`` and ``held`` are signed differences.
 
-    monthly : so much of ``available`` moved among the credits of ``month``, which lapse when it ends
+    monthly : the part of ``available`` that belongs to the credits of ``month``, which expire at its end
     period : of a plan's grant: the month it is for
     """
 
@@ -153,9 +152,9 @@ class CreditEntry(Base):
 
 
 class CreditBalance(Base):
-    """The sums of an account's entries, kept so that one row's lock orders all holds of an account.
+    """The sums of an account's entries, stored so that one row's lock orders all holds of an account.
 
-    monthly : so much of ``available`` belongs to ``month``, and lapses when it ends
+    monthly : the part of ``available`` that belongs to ``month`` and expires at its end
     """
 
     __tablename__ = "credit_balances"
@@ -171,19 +170,19 @@ class Job(Base):
     """One accepted request.
 
     state : queued, running, completed or failed
-    queue_id : the queue row that will wake, or woke, the current attempt; 0 for a job that waits in its account's
+    queue_id : the queue row that triggers, or triggered, the current attempt; 0 for a job that waits in its account's
         line, see :mod:`spherelinks.jobs.line`
     priority : of its queue rows, see :func:`spherelinks.jobs.queue.priority`
-    sandbox : asked for with a sandbox key, and seen by such keys alone
+    sandbox : submitted with a sandbox key, and visible only to such keys
     content_key : equal for requests that make the same asset, see :mod:`spherelinks.jobs.cache`
     cache_hit : its asset is that of an earlier job
-    thumbnail : a picture of the asset lies beside it
-    output : where else the asset is sent
+    thumbnail : whether a thumbnail is stored beside the asset
+    output : where the asset is delivered, if anywhere
     expires_at : when its files are deleted; None is never
-    deleted_at : when its owner deleted it; nothing shows it any more
-    attempt : how often it was started; fences a superseded attempt out
-    crashes : how many attempts ended without a word
-    beat_at : when its attempt last gave a sign of life
+    deleted_at : when its owner deleted it; it is no longer shown anywhere
+    attempt : how often it was started; fences off superseded attempts
+    crashes : how many attempts died without reporting a result
+    beat_at : the last heartbeat of its attempt
     """
 
     __tablename__ = "jobs"
@@ -234,7 +233,7 @@ class IdempotencyKey(Base):
 
 
 class Payment(Base):
-    """Something that was bought; ``id`` is the payment service's own."""
+    """A purchase; ``id`` is the payment service's own."""
 
     __tablename__ = "payments"
 
@@ -264,10 +263,10 @@ class Webhook(Base):
 
 
 class Delivery(Base):
-    """A message to a webhook, or, without one, a job's asset on its way to ``output.putUrl``.
+    """A message to a webhook or, without one, a job's asset for ``output.putUrl``.
 
-    answer : HTTP status of the last try
-    problem : what went wrong with the last try, in words
+    answer : HTTP status of the last attempt
+    problem : what went wrong in the last attempt, in words
     """
 
     __tablename__ = "deliveries"
@@ -287,7 +286,7 @@ class Delivery(Base):
 
 
 class User(Base):
-    """Who signs in to an account's pages. The local owner has neither e-mail nor password until it sets them."""
+    """A person who signs in to an account's pages. The local owner has no e-mail or password until they are set."""
 
     __tablename__ = "users"
 
@@ -299,7 +298,7 @@ class User(Base):
 
 
 class UserSession(Base):
-    """A browser in which a user is signed in; only the SHA-256 digest of its token is kept."""
+    """A browser in which a user is signed in; only the SHA-256 digest of its token is stored."""
 
     __tablename__ = "user_sessions"
 
@@ -313,7 +312,7 @@ class UserSession(Base):
 
 
 class SignInLink(Base):
-    """A token that signs a user in once; only its SHA-256 digest is kept."""
+    """A token that signs a user in once; only its SHA-256 digest is stored."""
 
     __tablename__ = "sign_in_links"
 
@@ -327,9 +326,9 @@ class SignInLink(Base):
 
 @contextmanager
 def opened(settings: Settings) -> Iterator[str]:
-    """The URL of a database that runs: the operator's own, else the embedded one, started where it does not run yet.
+    """The URL of a running database: the operator's own, else the embedded one, started if necessary.
 
-    An embedded database that this call started stops on leaving; one that another process runs is left alone.
+    An embedded database started by this call stops on exit; one run by another process is left alone.
     The schema may be missing or old: see :func:`migrate`.
     """
     if settings.database_url:
@@ -342,8 +341,8 @@ def opened(settings: Settings) -> Iterator[str]:
 def connect(url: str) -> Engine:
     """An engine with a pool of at most ``POOL_SIZE`` connections to ``postgresql://…``; connects on first use.
 
-    A connection the server has dropped is replaced on checkout, and one that is refused is tried again for
-    ``PATIENCE_S``, so that a database that restarts is not noticed.
+    A connection that the server dropped is replaced on checkout, and a refused one is retried for ``PATIENCE_S``, so a
+    restart of the database goes unnoticed.
     """
 
     def dial() -> psycopg.Connection[Any]:
@@ -364,9 +363,9 @@ def connect(url: str) -> Engine:
 
 
 def _limited(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    """The connection with limits on how long it may wait, work, and hold its locks without working.
+    """Set time limits on a connection: for lock waits, statements and idle transactions.
 
-    By a statement, for connection poolers refuse such settings at the start of a connection.
+    By a statement, since connection poolers reject such settings at connect time.
     """
     connection.execute(
         "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false), "
@@ -378,25 +377,26 @@ def _limited(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 
 
 def unlimited(connection: Connection) -> None:
-    """Lift the limits until the transaction ends: for what may rightly take long, such as a migration or a backup."""
+    """Lift the limits until the transaction ends, for work that may take long, such as a migration or a backup."""
     for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
         connection.execute(text(f"SET LOCAL {name} = 0"))
 
 
 def _is_passing(error: psycopg.OperationalError) -> bool:
-    """Whether a failed connect may succeed soon: no answer, starting up or shutting down; not a wrong password.
+    """Whether a failed connection attempt may succeed soon: no answer, starting up or shutting down; not a wrong
+    password.
 
-    Of a connect that failed the driver knows no SQLSTATE, but whether the server had come as far as the password: one
-    that starts up or shuts down never does.
+    The driver has no SQLSTATE for a failed connection, but it knows whether the server asked for the password: one that
+    is starting up or shutting down never does.
     """
     return not _is_refused(error)
 
 
 def _is_refused(error: psycopg.OperationalError) -> bool:
-    """Whether the server has seen user and password, and has turned them or the database's name away.
+    """Whether the server has rejected user, password or database name.
 
-    It also looks at its limits on connections only then; those pass, and are known by their words alone, which no
-    translation of the server's keeps. Read so, a refusal in another language is told at once, too.
+    Its connection limits are also checked only then; these are temporary, and recognisable only by their English
+    message. So a refusal in another language is reported at once.
     """
     if error.sqlstate is not None or error.pgconn is None or not error.pgconn.used_password:
         return False
@@ -404,9 +404,9 @@ def _is_refused(error: psycopg.OperationalError) -> bool:
 
 
 def _check_alive(connection: psycopg.Connection[Any], record: object, proxy: object) -> None:
-    """On checkout: an idle connection on which something arrived is one that the server has closed.
+    """On checkout: if something arrived on an idle connection, the server has closed it.
 
-    Costs one poll of the socket, where asking the server (SQLAlchemy's pre-ping) costs a round trip.
+    Costs one poll of the socket; asking the server (SQLAlchemy's pre-ping) costs a round trip.
     """
     if connection.closed or _readable(connection.fileno()):
         raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
@@ -462,7 +462,7 @@ def transaction(engine: Engine) -> Iterator[Session]:
 
 
 def fetch_one(engine: Engine, query: LiteralString, parameters: Sequence[object]) -> tuple[Any, ...] | None:
-    """The first row of one statement, by the shortest way: prepared, in autocommit, one round trip.
+    """The first row of one statement, the fastest way: prepared, in autocommit, one round trip.
 
     Raises DatabaseUnavailable.
     """
@@ -471,7 +471,7 @@ def fetch_one(engine: Engine, query: LiteralString, parameters: Sequence[object]
 
 
 def fetch_all(engine: Engine, query: LiteralString, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-    """All rows of one statement, by the same way. Raises DatabaseUnavailable."""
+    """All rows of one statement, the same way. Raises DatabaseUnavailable."""
     with outage():
         pooled = engine.raw_connection()
         connection = pooled.driver_connection
@@ -499,10 +499,10 @@ def driver(connection: Connection) -> psycopg.Connection[Any]:
 
 
 def migrate(database: Engine | str) -> None:
-    """Bring the database's tables, ours and the queue's, to the installed version. Safe to call at every start.
+    """Migrate the database's tables, ours and the queue's, to the installed version. Safe to call at every start.
 
-    ``database`` is an engine or a URL. Callers at the same time wait for each other. Raises DatabaseUnavailable,
-    ConfigurationError for a database that cannot hold every character.
+    ``database`` is an engine or a URL. Concurrent callers wait for each other. Raises DatabaseUnavailable, and
+    ConfigurationError unless the database is encoded in UTF8.
     """
     if isinstance(database, str):
         engine = connect(database)
@@ -527,7 +527,7 @@ def migrate(database: Engine | str) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database's tables are those of the installed version, or of a later one, which only adds.
+    """Whether the tables are those of the installed version or of a later one, which only adds to them.
 
     Raises DatabaseUnavailable.
     """

@@ -20,7 +20,7 @@ SERVER_LIBRARIES = ("sqlalchemy", "procrastinate", "flask", "granian")
 
 
 class Finding(NamedTuple):
-    """One thing looked at. ``required``: nothing works without it."""
+    """The result of one check. ``required``: nothing works without it."""
 
     name: str
     ok: bool
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 
 def examine() -> list[Finding]:
-    """Look at everything, in the order a reader wants it; a failing check is a finding, never an exception."""
+    """Check everything, in reading order; a failing check is a finding, never an exception."""
     findings = [
         Finding("spherelinks", True, f"{__version__}, Python {platform.python_version()}, {platform.platform()}"),
         Finding("machine", True, f"{os.cpu_count()} cores"),

@@ -46,7 +46,7 @@ class SphereLinksError(Exception):
     Parameters
     ----------
     message : what happened, naming the field and the value
-    hint : what to do about it; empty if nothing can be advised
+    hint : what to do about it; empty if there is no advice
     field : the request's field at fault, as the client wrote it, or None
     """
 
@@ -196,5 +196,5 @@ class StorageUnavailable(ServiceError):
 
 
 def shortened(text: str, length: int = 80) -> str:
-    """A client's text as a message repeats it: cut where it is longer than ``length`` characters."""
+    """A client's text, shortened to ``length`` characters for a message."""
     return text if len(text) <= length else text[: length - 3] + "..."

@@ -23,17 +23,17 @@ MODULES: dict[str, tuple[str, ...]] = {
         "typeid",
     ),
 }
-"""What each extra of pyproject.toml must bring for the parts of SphereLinks that need it."""
+"""The modules that each extra in pyproject.toml must provide."""
 
 
 def require(extra: str) -> None:
     """Check, without importing them, that the modules of an extra are installed.
 
-    Raises ConfigurationError that names what is missing and the extra to install.
+    Raises ConfigurationError, which names the missing module and the extra to install.
     """
     missing = [module for module in MODULES[extra] if find_spec(module) is None]
     if missing:
         raise ConfigurationError(
-            f"This needs the extra '{extra}', which is not installed: there is no {missing[0]}.",
+            f"This needs the extra '{extra}', which is not installed: module {missing[0]} is missing.",
             hint=f"Install it with: pip install 'spherelinks[{extra}]'",
         )

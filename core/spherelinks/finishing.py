@@ -41,7 +41,7 @@ from spherelinks.texture.unwrap import unwrap
 
 
 class Named(Protocol):
-    """What finishing needs to know of a generator."""
+    """What finishing needs to know about a generator."""
 
     @property
     def name(self) -> str: ...
@@ -55,7 +55,7 @@ class Finished:
     """The asset.
 
     glb : its bytes; thumbnail : a PNG of it
-    report : what was made; its timings are those of finishing's stages
+    report : what was made; its timings are those of the finishing stages
     """
 
     glb: bytes
@@ -63,16 +63,16 @@ class Finished:
     report: Report
 
 
-#: A point of the surface that lies further than this share of the longest side from what simplification made of it, and
-#: so many times as far as the mean, is worth a warning: something thin may be gone. Past the last share, whatever the
+#: A deviation of simplification above this share of the longest side and this multiple of the mean deviation is worth
+#: a warning: something thin may be gone. Above the last share, whatever the
 #: mean.
 STRAYED, OUTSTANDING, GONE = 0.01, 5, 0.1
-#: Floaters of less than this share of the surface are removed without a word.
+#: Floaters with less than this share of the surface are removed without a warning.
 TRIFLE = 0.001
-#: Least side of a coarse level's texture, px: below it the charts lie less than a texel apart.
+#: Minimum side of a coarse level's texture, px: below it, charts are less than a texel apart.
 SMALLEST_TEXTURE = 256
 
-#: Share of the whole that is done when each stage ends, from its part of the time.
+#: Progress at the end of each stage, from its share of the time.
 _DONE = {
     "surface": 0.12,
     "clean": 0.16,
@@ -102,16 +102,16 @@ def finish(
 ) -> Finished:
     """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
-    frame : what the shape's camera saw; unused where the shape has no camera
-    source : JSON values about the picture, such as its sha256, kept in asset.extras
+    frame : what the shape's camera saw; unused if the shape has no camera
+    source : JSON values about the picture, such as its sha256, stored in asset.extras
     name : of the asset's node, mesh, material and image
-    most_faces : faces to keep where options give neither simplify_ratio nor target_faces
-    progress : called after each stage, and within the long ones, with the share done; what it raises, such as
-        Cancelled, ends the work there
+    most_faces : faces to keep if options give neither simplify_ratio nor target_faces
+    progress : called after each stage, and within long ones, with the share done; an exception it raises, such as
+        Cancelled, ends the work
 
-    The mesh is closed, 2-manifold and stands in the common frame, or as options.dimensions and options.pivot say; so
-    is each level of detail. The same input gives the same bytes, in any process of the same engine version on the same
-    kind of machine. Raises GeneratorFailed for a volume that holds no shape, and for what is no mesh.
+    The mesh and each level of detail are closed, 2-manifold, and placed in the common frame or as options.dimensions
+    and options.pivot say. The same input gives the same bytes, in any process of the same engine version on the same
+    kind of machine. Raises GeneratorFailed for a volume without a shape and for an invalid mesh.
     """
     timings: dict[str, float] = {}
     warnings = list(shape.notes)
@@ -159,7 +159,7 @@ def finish(
                 rgb = delit(frame.rgb, vertices, whole, faces, shape.camera, frame.matte)
                 frame = replace(frame, rgb=rgb)
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
-        # on the other core: growing charts and packing them keep but one busy
+        # on the other core: growing and packing charts keep only one busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
         looked = aside.submit(look, vertices, whole, faces, shape, frame)
         examined = aside.submit(examine, vertices, faces)
@@ -262,7 +262,7 @@ def _bodies(kind: ColliderKind, colliders: Sequence[Collider]) -> ColliderReport
 
 
 def _size(options: Options) -> tuple[Measure, float]:
-    """Which side of the asset's box is how many metres long."""
+    """The side of the asset's box that is given, and its length in metres."""
     return options.dimensions.measure if options.dimensions else ("longest", 1.0)
 
 
@@ -276,11 +276,11 @@ def _level(
     pose: Pose,
     known: Tree | None,
 ) -> Mesh:
-    """A coarser version of a closed manifold, with `target` faces and a texture of its own.
+    """A coarser version of a closed manifold, with `target` faces and its own texture.
 
-    The level does not share the finest one's texture: collapses know no seams, so its vertices have no place in that
-    atlas. Its own texture takes a quarter of the memory of the level above, for half the side, and is as sharp as
-    needed at the size at which the level is seen.
+    The level cannot share the finest one's texture: collapses ignore seams, so its vertices have no place in that
+    atlas. Its own texture has half the side and a quarter of the memory of the level above, and is sharp enough for the
+    size at which the level is seen.
     """
     vertices, faces = simplify(vertices, faces, target)
     fans, normals = fan_normals(vertices, faces, twins(faces))
@@ -292,29 +292,26 @@ def _level(
 
 
 def _lost(removed: Removed) -> str:
-    """What clean-up took away that could be seen."""
+    """The visible parts that clean-up removed."""
     some = "part" if removed.floaters == 1 else "parts"
-    return (
-        f"{removed.floaters} small {some}, {_percent(removed.share)} % of the surface, lay apart from the object and "
-        f"{'was' if removed.floaters == 1 else 'were'} removed."
-    )
+    return f"Removed {removed.floaters} small {some} apart from the object, {_percent(removed.share)} % of the surface."
 
 
 def _strayed(share: float) -> str:
-    """What simplification took away that it should not have."""
+    """The parts that simplification may have lost."""
     return (
-        f"A thin part may be lost at this ratio: the surface is up to {_percent(share)} % of the longest side from "
-        "where it was. Keep more faces: a lower simplifyRatio, or more targetFaces."
+        f"A thin part may be lost at this ratio: the surface moved by up to {_percent(share)} % of the longest side. "
+        "Keep more faces: a lower simplifyRatio, or more targetFaces."
     )
 
 
 def _percent(share: float) -> str:
-    """In whole per cent; what is less than one, by its first digit."""
+    """In whole per cent; below one, to one significant digit."""
     return f"{100 * share:.0f}" if share >= 0.01 else f"{100 * share:.1g}"
 
 
 def _missed(extracted: int, wanted: int, got: int) -> str:
-    """Why the mesh does not have the number of faces that targetFaces or simplifyRatio asks for."""
+    """Why the mesh does not have the number of faces requested by targetFaces or simplifyRatio."""
     if extracted < wanted:
         return f"The shape has only {extracted} faces, fewer than the {wanted} requested, and was not simplified."
     if got == extracted:
@@ -349,4 +346,4 @@ def warm_up() -> None:
     details = {"normal_map": True, "occlusion": True, "delight": True, "collider": "decomposed"}
     for shape, options in ((volume, plain.model_copy(update=details)), (surface, plain)):
         finish(shape, frame, options, source={}, name="ball", generator=_WarmUp(), progress=lambda _: None)
-    signed(vertices, faces, len(side))  # what becomes of a mesh that cannot be closed
+    signed(vertices, faces, len(side))  # the path of a mesh that cannot be closed

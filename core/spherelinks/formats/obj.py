@@ -1,4 +1,4 @@
-"""OBJ: the oldest format that every program reads, with its material and texture in one archive."""
+"""OBJ, which every program reads, with its material and texture in one archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PLY: a closed mesh with colours at its vertices."""
+"""PLY: a closed mesh with vertex colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FACE = np.dtype([("corners", "u1"), ("vertices", "<i4", 3)])
 
 
 def write(glb: bytes) -> bytes:
-    """A binary PLY in metres with +Y up; a vertex on a seam of the texture stands once, in one of its colours.
+    """A binary PLY in metres with +Y up; a vertex on a texture seam is written once, with one of its colours.
 
     Raises InvalidRequest for a file that is not one of ours.
     """

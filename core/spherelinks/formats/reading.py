@@ -20,10 +20,10 @@ MAX_BYTES = 512 * 1024 * 1024
 
 
 def read(path: Path) -> Surface:
-    """The triangles of a GLB, OBJ, PLY or STL file, told apart by its suffix; larger faces are cut into triangles.
+    """The triangles of a GLB, OBJ, PLY or STL file, recognised by its suffix; larger faces are triangulated.
 
-    OBJ and PLY may colour their vertices; materials in other files are not read. Raises InvalidRequest for a file
-    that is of no such kind, damaged, or has more than MAX_BYTES, or than MOST vertices or triangles.
+    OBJ and PLY may have vertex colours; materials in other files are not read. Raises InvalidRequest for a file that
+    has another suffix, is damaged, or exceeds MAX_BYTES or MOST vertices or triangles.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -81,7 +81,7 @@ def _stl(data: bytes) -> Surface:
         _check_count(len(corners))
         corners = corners.reshape(-1, 3)
     else:
-        raise ValueError("its length does not fit its header")
+        raise ValueError("its length does not match its header")
     return Surface(corners.copy(), np.arange(len(corners), dtype=np.int32).reshape(-1, 3))
 
 
@@ -93,7 +93,7 @@ _PLY_TYPES = {
 
 
 def _ply(data: bytes) -> Surface:
-    """Vertices of scalars, then faces of one list; as most programs write it."""
+    """Vertices with scalar properties, then faces with one list, as most programs write it."""
     end = re.search(rb"end_header\r?\n", data)
     if not data.startswith(b"ply") or not end:
         raise ValueError("it has no header")
@@ -108,7 +108,7 @@ def _ply(data: bytes) -> Surface:
     scalars = re.findall(r"property (\w+) (\w+)", elements[0][2])
     lists = re.findall(r"property list (\w+) (\w+) \w+", elements[1][2])
     if "property list" in elements[0][2] or len(lists) != 1 or elements[1][2].count("property") != 1:
-        raise ValueError("its vertices or faces have properties that are not known")
+        raise ValueError("its vertices or faces have unknown properties")
     names = [name for _, name in scalars]
     if kind[1] == "ascii":
         lines = data[end.end() :].split(b"\n")
@@ -132,7 +132,7 @@ def _ply(data: bytes) -> Surface:
 
 
 def _rings(data: bytes, start: int, many: int, length: np.dtype[Any], index: np.dtype[Any]) -> list[list[int]]:
-    """The faces' corners, of which there may be three or more."""
+    """The faces' corners, three or more each."""
     row = np.dtype([("length", length), ("corners", index, 3)])
     if start + many * row.itemsize <= len(data):
         table = np.frombuffer(data, row, many, start)

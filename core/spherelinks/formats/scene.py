@@ -17,18 +17,18 @@ from spherelinks.shape import Surface
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
-#: A file that needs others of these to be understood is refused: its triangles or colours would be wrong.
+#: A file that requires any other extension is refused: its triangles or colours would be wrong.
 _KNOWN = ("KHR_mesh_quantization", "EXT_texture_webp", "KHR_texture_transform", "KHR_materials_", "KHR_lights_punctual")
-#: Pixels of all textures together, after each is shrunk to MAX_SIDE.
+#: Total pixels of all textures, each first shrunk to MAX_SIDE.
 MOST_TEXELS = 64_000_000
 
 
 def read_scene(glb: bytes) -> Surface:
-    """The triangles of the scene in place, with base colours: factor, vertex colours and texture.
+    """The triangles of the scene, transformed, with base colours: factor, vertex colours and texture.
 
-    What its material makes invisible (opacity 0), such as a collider, is left out; skins and morphs rest. Raises
-    ValueError, KeyError, IndexError, TypeError or struct.error for what is no such file or needs an extension that is
-    not known, and ValueError past MOST vertices or triangles and MOST_TEXELS.
+    Meshes with an invisible material (opacity 0), such as colliders, are left out; skins and morphs stay at rest.
+    Raises ValueError, KeyError, IndexError, TypeError or struct.error if it is not such a file or requires an unknown
+    extension, and ValueError above MOST vertices or triangles or MOST_TEXELS.
     """
     return _Scene(glb).surface()
 
@@ -43,7 +43,7 @@ class _Scene:
         self.blob = memoryview(glb)[28 + size :]
         for name in self.document.get("extensionsRequired", ()):
             if not name.startswith(_KNOWN):
-                raise ValueError(f"it needs the extension {name}, which is not known")
+                raise ValueError(f"it requires the extension {name}, which is not supported")
         self.images: dict[int, NDArray[np.uint8]] = {}
         self.numbers: dict[int, int] = {}
         self.places: list[NDArray[np.float32]] = []
@@ -62,7 +62,7 @@ class _Scene:
         while waiting:
             number, above = waiting.pop()
             if number in seen:
-                raise ValueError(f"node {number} hangs on two others")
+                raise ValueError(f"node {number} has two parents")
             seen.add(number)
             place = above @ _matrix(nodes[number])
             waiting += [(int(child), place) for child in nodes[number].get("children", ())]
@@ -123,7 +123,7 @@ class _Scene:
         """(count,) or (count, columns) values; normalised integers as float32."""
         accessor = self.document["accessors"][index]
         if "sparse" in accessor or "bufferView" not in accessor:
-            raise ValueError(f"accessor {index} is sparse, which is not read")
+            raise ValueError(f"accessor {index} is sparse, which is not supported")
         kind, columns = np.dtype(_TYPES[accessor["componentType"]]), _COLUMNS[accessor["type"]]
         view = self.document["bufferViews"][accessor["bufferView"]]
         rows = np.ndarray(
@@ -141,20 +141,20 @@ class _Scene:
     def _view(self, index: int) -> memoryview:
         view = self.document["bufferViews"][index]
         if view.get("buffer", 0) != 0 or "uri" in self.document["buffers"][0]:
-            raise ValueError("it keeps data in other files")
+            raise ValueError("it stores data in other files")
         start, length = view.get("byteOffset", 0), view["byteLength"]
         if start < 0 or length < 0 or start + length > len(self.blob):
             raise ValueError(f"buffer view {index} reaches past the end of the file")
         return self.blob[start : start + length]
 
     def _texture(self, index: int) -> int:
-        """The place of a texture's image among those that are used."""
+        """The index of a texture's image among the images used."""
         texture = self.document["textures"][index]
         source = texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]
         if source not in self.images:
             image = self.document["images"][source]
             if "bufferView" not in image:
-                raise ValueError(f"image {source} lies in another file")
+                raise ValueError(f"image {source} is in another file")
             self.images[source] = _decoded(self._view(image["bufferView"]), source)
             self.numbers[source] = len(self.numbers)
             if sum(each.size // 3 for each in self.images.values()) > MOST_TEXELS:
@@ -194,7 +194,7 @@ def _matrix(node: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
-    """(F, 3) of a list (4), a strip (5) or a fan (6)."""
+    """(F, 3) triangles of a list (4), a strip (5) or a fan (6)."""
     if mode == 4:
         return corners[: len(corners) // 3 * 3].reshape(-1, 3)
     if mode == 5:

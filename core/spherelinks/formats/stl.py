@@ -12,7 +12,7 @@ _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("unused
 
 
 def write(glb: bytes) -> bytes:
-    """A binary STL in millimetres with +Z up: the format names neither, and this is what printers' programs take.
+    """A binary STL in millimetres with +Z up: the format specifies neither, and slicers assume this.
 
     Raises InvalidRequest for a file that is not one of ours.
     """

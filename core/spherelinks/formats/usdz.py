@@ -16,16 +16,16 @@ from spherelinks.formats.obj import named
 from spherelinks.gltf.read import ImageFile, Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-#: The format's programs map the files into memory where they lie.
+#: Readers map the files into memory in place.
 _ALIGNMENT = 64
 _PADDING_FIELD = 0x1986
 
 
 def write(glb: bytes) -> bytes:
-    """A USDZ, which is an uncompressed ZIP of a USD layer and the texture: metres, +Y up, one UsdPreviewSurface.
+    """A USDZ, an uncompressed ZIP of a USD layer and the texture: metres, +Y up, one UsdPreviewSurface.
 
-    The layer is written as text: every USD program reads it, AR Quick Look too. A WebP texture becomes a PNG, since
-    the format knows JPEG and PNG. Raises InvalidRequest for a file that is not one of ours.
+    The layer is written as text, which every USD program reads, including AR Quick Look. A WebP texture becomes a PNG,
+    since the format supports only JPEG and PNG. Raises InvalidRequest for a file that is not one of ours.
     """
     model = read(glb)
     name = re.sub(r"\W", "_", model.name, flags=re.ASCII)
@@ -126,7 +126,7 @@ def Xform "{name}" (
 
 
 def _connected(name: str, pictures: dict[str, str]) -> str:
-    """The surface's inputs beyond its colour."""
+    """The surface's inputs other than colour."""
     lines = {
         "normal": f"normal3f inputs:normal.connect = </{name}/Material/normal.outputs:rgb>",
         "occlusion": f"float inputs:occlusion.connect = </{name}/Material/occlusion.outputs:r>",
@@ -135,7 +135,7 @@ def _connected(name: str, pictures: dict[str, str]) -> str:
 
 
 def _shaders(name: str, pictures: dict[str, str]) -> str:
-    """The nodes that read the images beyond the colour's: as numbers, a normal's from -1 to 1."""
+    """The nodes that read the other images, as linear values; normals range from -1 to 1."""
     ranges = """
             float4 inputs:bias = (-1, -1, -1, 0)
             float4 inputs:scale = (2, 2, 2, 1)"""
@@ -158,6 +158,6 @@ def _shaders(name: str, pictures: dict[str, str]) -> str:
 
 
 def _tuples(rows: NDArray[np.float32]) -> str:
-    """[(x, y, …), …] in seven digits."""
+    """[(x, y, …), …] with seven digits."""
     line = "(" + ", ".join(["%.7g"] * rows.shape[1]) + ")"
     return "[" + ", ".join(line % tuple(row) for row in rows.tolist()) + "]"

@@ -1,4 +1,4 @@
-"""Meshes without the copies of vertices that a texture's seams need."""
+"""Meshes without the duplicate vertices that texture seams need."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 
 def weld(positions: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Which vertices to keep, one of each place, and for each vertex its place among these.
+    """The vertices to keep, one per position, and for each vertex its index among these.
 
-    positions : (V, 3) float32. Returns (W,) indices, rising, and (V,) numbers from 0 to W - 1: faces[welded] of a
-    closed surface that was cut open along its seams are closed again.
+    positions : (V, 3) float32. Returns (W,) ascending indices, and (V,) numbers from 0 to W - 1 that map a closed
+    surface that was cut open along its seams to a closed one: welded[faces].
     """
     keys = np.ascontiguousarray(positions, np.float32).view(np.dtype((np.void, 12))).ravel()
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

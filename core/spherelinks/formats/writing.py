@@ -1,4 +1,4 @@
-"""The files of an asset, each made of its GLB alone."""
+"""The files of an asset, each made from its GLB alone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spherelinks.errors import InvalidRequest
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of file: its media type, its name's ending, what it holds, and where its writer is."""
+    """One kind of file: its media type, suffix, description, and writer."""
 
     media_type: str
     suffix: str
@@ -60,7 +60,7 @@ KINDS = {
     "stl": Kind(
         "model/stl",
         ".stl",
-        "binary STL, millimetres and +Z up, as programs that print take it",
+        "binary STL, millimetres, +Z up, as slicers expect",
         "spherelinks.formats.stl:write",
     ),
 }
@@ -93,7 +93,7 @@ def convert(glb: bytes, kind: str) -> bytes:
 
 
 def kind_of(path: Path) -> str:
-    """The kind of file that a path's ending asks for. Raises InvalidRequest for an ending of none."""
+    """The kind of file for a path's suffix. Raises InvalidRequest for an unknown one."""
     for kind, each in KINDS.items():
         if path.name.lower().endswith(each.suffix):
             return kind
@@ -101,7 +101,7 @@ def kind_of(path: Path) -> str:
 
 
 def check_folder(path: Path) -> None:
-    """Raises FileNotFoundError if the folder that the file is to stand in does not exist."""
+    """Raises FileNotFoundError if the file's folder does not exist."""
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} does not exist")
 

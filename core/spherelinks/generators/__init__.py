@@ -1,1 +1,1 @@
-"""Generators: what turns a frame into a shape."""
+"""Generators, which turn a frame into a shape."""

@@ -8,15 +8,15 @@ from spherelinks.options import Options
 from spherelinks.shape import Frame, Progress, Shape
 
 GENERATORS_OWN = ("diffusionSteps", "seed")
-"""Options, by their names in the API, that are a generator's own matter: finishing, which is the same for every
-generator, heeds all others. Given to a generator that does not heed them, they change nothing."""
+"""Options, by their API names, that belong to generators: finishing, which is the same for all of them, uses all
+others. They have no effect on a generator that ignores them."""
 
 
 class Generator(Protocol):
-    """Turns a frame into a shape. Loaded once in a lasting process; must be deterministic in (frame, options).
+    """Turns a frame into a shape. Loaded once per long-lived process; must be deterministic in (frame, options).
 
-    fallback : name of the generator that stands in, and is reported, where this one fails; None for no other
-    heeds : which of ``GENERATORS_OWN`` make a difference to it
+    fallback : name of the generator that takes over, and is reported, if this one fails; None for no other
+    heeds : which of ``GENERATORS_OWN`` it uses
     """
 
     name: str

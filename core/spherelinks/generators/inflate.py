@@ -1,8 +1,8 @@
-"""The generator without a network: the silhouette blown up like a balloon, the same in front and behind.
+"""The generator without a network: inflates the silhouette like a balloon, symmetrically front and back.
 
-The height of the body over the picture is the square root of a Poisson equation's solution, which meets the silhouette
-at a right angle and grows with its width: the inflation of Repoussé (Joshi & Carr 2008), after Teddy (Igarashi et al.
-1999). It is the floor that every other generator has to beat, and the fallback that always works.
+The body's height above the picture plane is the square root of a Poisson equation's solution, which meets the
+silhouette at a right angle and grows with its width: the inflation of Repoussé (Joshi & Carr 2008), after Teddy
+(Igarashi et al. 1999). It is the baseline for every other generator, and the fallback that always works.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ BEAT_S = 2.0
 STALE_S = 6.0
 RECOVER_S = 3.0
 CHANNEL = "spherelinks_jobs"
-_RECOVERY_LOCK = 5_347_002  # any number of our own, for pg_advisory_lock
+_RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lock
 
 
 @dataclass(frozen=True)

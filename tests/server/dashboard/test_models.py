@@ -111,7 +111,7 @@ def test_cancelling_gives_the_credit_back(person: Person, png: bytes) -> None:
     job = submit(person, png)
     answer = person.send(f"/app/models/{job}/delete", f"/app/models/{job}")
     page = person.get(answer.headers["Location"]).text
-    assert "its credit is back" in page
+    assert "its credit returned" in page
     assert "Cancelled" in page
     assert "10 credits" in page
 
