@@ -89,7 +89,7 @@ def delete(job_id: str) -> ResponseReturnValue:
 
 
 def find(job_id: str) -> JobStatus:
-    """The model of that id, which must be the account's. Raises UnknownJob."""
+    """The account's model with that id. Raises UnknownJob."""
     return status.find(services().engine, gate.world(), job_id)
 
 
