@@ -19,8 +19,8 @@ from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadabl
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generators import registry
-from spherelinks.generators.base import Generator
-from spherelinks.options import Options, OptionValues, chosen
+from spherelinks.generators.card import Card
+from spherelinks.options import DEFAULT_GENERATOR, Options, OptionValues, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -110,9 +110,9 @@ def generate(
     NoObject : no object could be told from the picture's background
     GeneratorFailed : no shape could be made
     """
-    wanted = chosen(options, values)
+    wanted = chosen(options, values, lambda generator: registry.card(generator).options)
     name = name or (Path(picture).stem if isinstance(picture, str | Path) else "asset")
-    generator = registry.load(wanted.generator)
+    card = registry.card(wanted.generator)
     clock = _Clock(progress)
 
     with clock.stage("decode"):
@@ -123,7 +123,7 @@ def generate(
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
     with clock.stage("generator"):
-        generator, volume = _shape(generator, framed, wanted, clock.within)
+        card, volume = _shape(card, framed, wanted, clock.within)
     with clock.stage("finishing"):
         finished = finishing.finish(
             volume,
@@ -131,7 +131,7 @@ def generate(
             wanted,
             source={"sha256": decoded.sha256},
             name=name,
-            generator=generator,
+            generator=card,
             progress=clock.within,
         )
 
@@ -140,7 +140,7 @@ def generate(
         if touches_border(alpha)
         else []
     )
-    return _asset(finished, clock, name, first)
+    return _asset(finished, clock, name, [*first, *_ignored(card, wanted)])
 
 
 def finish(
@@ -222,30 +222,38 @@ def _surface(mesh: MeshInput) -> Surface:
     )
 
 
-def _shape(
-    generator: Generator, framed: Frame, options: Options, progress: Callable[[float], None]
-) -> tuple[Generator, Shape]:
+def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[float], None]) -> tuple[Card, Shape]:
     """The shape, and which generator made it: the one asked for, or the one that stands in for it."""
     try:
-        return generator, generator.generate(framed, options, progress)
+        return card, registry.load(card.name).generate(framed, options, progress)
     except GeneratorFailed as error:
-        if generator.fallback is None:
+        if card.fallback is None:
             raise
-        note = f"{generator.name} failed and {generator.fallback} was used instead: {error.message}"
-    stand_in = registry.load(generator.fallback)
-    volume = stand_in.generate(framed, options, progress)
-    return stand_in, replace(volume, notes=(note, *volume.notes))
+        note = f"{card.name} failed and {card.fallback} was used instead: {error.message}"
+    stand_in = registry.card(card.fallback)
+    asked = options.model_fields_set & Options.model_fields.keys()
+    shared = stand_in.options(**{name: getattr(options, name) for name in asked})
+    shape = registry.load(stand_in.name).generate(framed, shared, progress)
+    return stand_in, replace(shape, notes=(note, *shape.notes))
 
 
-def warm_up() -> None:
-    """Load the default generator and every library by generating from a picture of a disc.
+def _ignored(card: Card, options: Options) -> Iterator[str]:
+    """What was asked for in vain: shared options away from their defaults that make no difference to the generator."""
+    for name, info in Options.model_fields.items():
+        value = getattr(options, name)
+        if info.alias in card.ignores and value != info.default:
+            yield f"{card.name} does not use {info.alias}: {value} changed nothing."
+
+
+def warm_up(generator: str = DEFAULT_GENERATOR) -> None:
+    """Load a generator, the default one unless named, and every library by generating from a picture of a disc.
 
     Worth a call when a long-running process starts, so that its first request is not the slow one.
     """
     x, y = np.meshgrid(*2 * [np.linspace(-1, 1, 64, dtype=np.float32)])
     disc = np.full((64, 64, 4), 128, np.uint8)
     disc[..., 3] = 255 * (np.hypot(x, y) < 0.8)
-    generate(disc, Options(texture_size=512))
+    generate(disc, texture_size=512, generator=generator)
 
 
 class _Clock:

@@ -22,6 +22,7 @@ from spherelinks.errors import (
     SphereLinksError,
     StorageUnavailable,
 )
+from spherelinks.generators import registry
 from spherelinks.jobs import cache, line, paths, queue, sandbox, webhooks
 from spherelinks.jobs.sandbox import Sample
 from spherelinks.options import Options
@@ -129,7 +130,7 @@ def _accept(
         if sample is not None:
             sample.complete(job)
         else:
-            job.content_key = cache.content_key(picture, options)
+            job.content_key = cache.content_key(picture, options, registry.card(options.generator))
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
             if earlier is not None:
                 _copy(earlier, job)

@@ -110,8 +110,8 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     idempotency = _idempotency(header.idempotency_key)
     accepted = submission.replay(parts.engine, who, idempotency) if idempotency else None
     if accepted is None:
-        if body.options.generator not in parts.generators:
-            raise not_installed(body.options.generator)
+        if body.options.generator not in parts.generators.cards:
+            raise not_installed(body.options.generator, parts.generators)
         output = {"putUrl": outbound.check(body.output.put_url, parts.guard, "output.putUrl")} if body.output else None
         picture = parts.intake.picture(who.account_id, body.image_url, body.image_base64)
         accepted = submission.submit(

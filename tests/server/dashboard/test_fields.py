@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from spherelinks.generators.card import Card
 from spherelinks.options import Options
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields
-from spherelinks_server.survey import Finding
 
-GENERATORS = [Finding("lift", "1", None, ("seed",)), Finding("inflate", "1", None)]
+GENERATORS = [Card("lift", "1", "somewhere:Lift", heeds=("seed",)), Card("inflate", "1", "somewhere:Inflate")]
 
 
 def as_form(options: dict[str, Any]) -> dict[str, str]:
