@@ -238,7 +238,7 @@ def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[floa
 
 
 def _ignored(card: Card, options: Options) -> Iterator[str]:
-    """What was asked for in vain: shared options away from their defaults that make no difference to the generator."""
+    """Options for in vain: shared options away from their defaults that make no difference to the generator."""
     for name, info in Options.model_fields.items():
         value = getattr(options, name)
         if info.alias in card.ignores and value != info.default:

@@ -28,7 +28,7 @@ class Needs:
 
     modules : that must be installed, by the names they are imported under
     files : that must be there, such as weights; nothing is downloaded at run time
-    memory_mb, gpu_memory_mb : MiB of main memory and of a GPU's; 0 where any machine has enough, or no GPU is needed
+    memory_mb, gpu_memory_mb : MiB of main memory and of a GPU's; 0 if any machine has enough, or no GPU is needed
     """
 
     modules: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Needs:
     gpu_memory_mb: int = 0
 
     def missing(self, memory_limit_mb: int | None = None) -> str | None:
-        """What this machine lacks, as a sentence; None where nothing is missing.
+        """What this machine lacks, as a sentence; None if nothing is missing.
 
         memory_limit_mb : MiB that the process may take; the machine's memory where None
         """
@@ -129,7 +129,7 @@ class Card:
         return tuple(name for name in GENERATORS_OWN if name not in self.heeds)
 
     def load(self) -> Generator:
-        """A new instance of the generator. Raises GeneratorFailed where it cannot be had."""
+        """A new instance of the generator. Raises GeneratorFailed if it cannot be had."""
         try:
             made: Generator = pkgutil.resolve_name(self.generator)()
         except SphereLinksError:
