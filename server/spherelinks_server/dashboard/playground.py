@@ -19,7 +19,7 @@ from spherelinks_server.services import services
 
 pages = gate.private("playground", "/app/playground")
 
-_REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied)
+_REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied, errors.StorageFull)
 
 
 @pages.get("")

@@ -15,6 +15,7 @@ from spherelinks.accounts.keys import Principal
 from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
 from spherelinks.generators.card import Card
+from spherelinks.jobs import usage
 from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks.presets import PRESETS
 from spherelinks_server import access
@@ -127,8 +128,10 @@ def account() -> Response:
                     "concurrentJobs": plan.concurrent_jobs,
                     "headStartS": plan.head_start_s,
                     "retentionDays": plan.retention_days,
+                    "storageMb": plan.storage_mb,
                 },
                 "credits": _credits(ledger.shown(session, who.world)),
+                "storedBytes": 0 if who.sandbox else usage.stored(session, who.account_id),
                 "key": {
                     "id": key.id,
                     "name": key.name,

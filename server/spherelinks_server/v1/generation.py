@@ -84,6 +84,7 @@ FILE_ANSWERS: dict[Any, Any] = {
             errors.MissingScope,
             errors.InsufficientCredits,
             errors.KeyCapReached,
+            errors.StorageQuotaReached,
             errors.RequestInFlight,
             errors.PictureTooLarge,
             errors.PictureUnreachable,
@@ -94,6 +95,7 @@ FILE_ANSWERS: dict[Any, Any] = {
             errors.GeneratorFailed,
             errors.Cancelled,
             errors.ServiceError,
+            errors.StorageFull,
         ),
     },
 )
@@ -196,7 +198,7 @@ def download(path: JobPath) -> Response:
 def send(job: jobs.JobStatus, kind: str) -> Response:
     """The answer to GET for that kind of file."""
     storage = services().storage
-    file = files.find(storage, job, kind)
+    file = files.find(services().engine, storage, job, kind)
     return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
 
 
