@@ -96,6 +96,10 @@ class Dimensions(BaseModel):
         return name, getattr(self, name) * METRES[self.unit]
 
 
+_READABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+"""A line of text with something to see on it."""
+
+
 def _one_aim(schema: dict[str, Any]) -> None:
     """Say in JSON Schema that ``simplifyRatio`` and ``targetFaces`` exclude each other."""
     schema["not"] = {
@@ -121,6 +125,15 @@ class Options(BaseModel):
         json_schema_extra=_one_aim,
     )
 
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="What the asset is called, in its file and in lists. What an engine would take for an instruction "
+        "is changed: car_wheel becomes car_wheel_asset.",
+        examples=["blue mug"],
+        json_schema_extra={"pattern": _READABLE},
+    )
     texture_size: int = Field(default=1024, ge=512, le=2048, description="Side of the square base colour texture, px.")
     simplify_ratio: float = Field(default=0.95, ge=0, le=0.99, description="Fraction of faces to remove.")
     target_faces: Annotated[int, Field(ge=4, le=1_000_000)] | None = Field(
@@ -156,7 +169,7 @@ class Options(BaseModel):
         default=(),
         max_length=4,
         description="Coarser levels of detail, as fractions of the asset's faces. LOD1 is the largest, whatever "
-        "the order.",
+        "the order. Leave them out for Godot, which makes its own.",
         examples=[[0.5, 0.25]],
         json_schema_extra={"uniqueItems": True},
     )
@@ -194,6 +207,17 @@ class Options(BaseModel):
         except ValidationError as error:
             raise _invalid_option(type(self), error.errors()[0]) from error
 
+    @field_validator("name")
+    @classmethod
+    def _on_one_line(cls, name: str | None) -> str | None:
+        if name is not None and not re.search(_READABLE, name):
+            raise InvalidOption(
+                f"options.name is {shortened(repr(name))}: it has a control character, or nothing to see.",
+                hint="Give a name of one line, such as 'blue mug'.",
+                field="options.name",
+            )
+        return name
+
     @field_validator("lods")
     @classmethod
     def _falling(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
@@ -218,8 +242,9 @@ class Options(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # simplifyRatio has no say beside targetFaces, and what is written must be good to read
-        idle = ("simplify_ratio", "simplifyRatio") if self.target_faces is not None else ()
+        # simplifyRatio has no say beside targetFaces, and what is written must be good to read; few assets have a name
+        idle = {"simplify_ratio", "simplifyRatio"} if self.target_faces is not None else set()
+        idle |= {"name"} if self.name is None else set()
         return {name: value for name, value in handler(self).items() if name not in idle}
 
     @classmethod
@@ -234,6 +259,7 @@ class Options(BaseModel):
 class OptionValues(TypedDict, total=False):
     """The options as keywords, for type checkers."""
 
+    name: str | None
     texture_size: int
     simplify_ratio: float
     target_faces: int | None

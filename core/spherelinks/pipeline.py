@@ -20,6 +20,7 @@ from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generators import registry
 from spherelinks.generators.card import Card
+from spherelinks.gltf import names
 from spherelinks.options import DEFAULT_GENERATOR, Options, OptionValues, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
@@ -50,13 +51,13 @@ class Asset:
     glb : the file's bytes, glTF 2.0 binary
     thumbnail : a PNG of it, 512 px, with a transparent background; :meth:`save` and ``convert`` make the other files
     report : what was made and how; also a mapping of JSON values. docs/report.md names every field
-    name : of its node and mesh
+    name : of its scene, and of its node and mesh with what docs/api.md adds; reserved ones are changed
     """
 
     glb: bytes
     thumbnail: bytes
     report: Report
-    name: str = "asset"
+    name: str = names.DEFAULT
 
     def __repr__(self) -> str:
         size = self.report.dimensions
@@ -82,8 +83,6 @@ def generate(
     picture: PictureInput,
     options: OptionsInput = None,
     progress: Progress | None = None,
-    *,
-    name: str | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn one picture of a thing into a textured, game-ready GLB.
@@ -94,8 +93,8 @@ def generate(
         uint8 sRGB array
     options : see :class:`Options`, or a mapping with its names; the defaults where None
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
-    name : of the node and mesh in the file; the file's stem where the picture is a path, else "asset"
-    **values : options by name, such as ``texture_size=2048``; they win over those in ``options``
+    **values : options by name, such as ``texture_size=2048``; they win over those in ``options``. Without a ``name``
+        the asset is called after the picture's file, or "asset" where it comes from none
 
     Returns
     -------
@@ -111,7 +110,7 @@ def generate(
     GeneratorFailed : no shape could be made
     """
     wanted = chosen(options, values, lambda generator: registry.card(generator).options)
-    name = name or (Path(picture).stem if isinstance(picture, str | Path) else "asset")
+    name = _name(wanted, picture)
     card = registry.card(wanted.generator)
     clock = _Clock(progress)
 
@@ -147,8 +146,6 @@ def finish(
     mesh: MeshInput,
     options: OptionsInput = None,
     progress: Progress | None = None,
-    *,
-    name: str | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its colours baked into one texture.
@@ -157,10 +154,9 @@ def finish(
     ----------
     mesh : the path of a GLB, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`; glTF axes
         (+Y up). It may be open, branching, doubled, inside out or in parts
-    options, **values : as of :func:`generate`; generator, diffusion_steps and seed have no say. With neither
-        simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
+    options, **values : as of :func:`generate`, the name too; generator, diffusion_steps and seed have no say. With
+        neither simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
-    name : of the node and mesh in the file; the file's stem where the mesh is a path, else "asset"
 
     Returns
     -------
@@ -172,7 +168,7 @@ def finish(
     InvalidRequest : the mesh is of an unknown format, damaged, empty, too large or not finite
     """
     wanted = chosen(options, values)
-    name = name or (Path(mesh).stem if isinstance(mesh, str | Path) else "asset")
+    name = _name(wanted, mesh)
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
@@ -191,6 +187,11 @@ def finish(
     except GeneratorFailed as error:
         raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
     return _asset(finished, clock, name)
+
+
+def _name(options: Options, source: object) -> str:
+    """What the asset is called: as asked for, else as the file it is made of."""
+    return names.safe(options.name or (Path(source).stem if isinstance(source, str | Path) else names.DEFAULT))
 
 
 def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = ()) -> Asset:

@@ -50,6 +50,16 @@ def test_every_kind_of_picture_gives_the_same_shape(array, asset, tmp_path):
     assert generate(path, SMALL, name="asset").glb == generate(png(array), SMALL).glb
 
 
+def test_the_asset_has_the_name_asked_for_else_the_files(array, tmp_path):
+    path = tmp_path / "car_wheel.png"
+    path.write_bytes(png(array))
+    named = generate(path, SMALL)
+    assert named.name == "car_wheel_asset"
+    assert b'"car_wheel_asset_LOD0"' in named.glb
+    assert generate(png(array), SMALL, name="car_wheel").glb == named.glb
+    assert generate(path, {"name": "blue mug", "textureSize": 512}).name == "blue mug"
+
+
 def test_same_request_same_bytes_and_another_seed_is_recorded(array, asset):
     assert generate(array, SMALL).glb == asset.glb
     assert generate(array, Options(texture_size=512, seed=1)).glb != asset.glb

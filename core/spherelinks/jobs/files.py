@@ -73,7 +73,9 @@ def find(engine: Engine, storage: Storage, job: JobStatus, kind: str) -> File:
     if head is None:
         usage.made_beside(engine, path, _convert(storage, path, kind, made))
         head = storage.head(made)
-    return File(made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.job_id + described.suffix)
+    return File(
+        made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.file_name + described.suffix
+    )
 
 
 def _asset(job: JobStatus) -> tuple[str, int, str]:
@@ -93,7 +95,7 @@ def _picture(storage: Storage, job: JobStatus) -> File:
     start = storage.read_range(path, 0, min(4, head.size))
     found = (kind for mark, kind in _PICTURES.items() if start.startswith(mark))
     media_type, suffix = next(found, ("application/octet-stream", ""))
-    return File(path, head.size, _plain(head.etag), media_type, f"{job.job_id}-picture{suffix}")
+    return File(path, head.size, _plain(head.etag), media_type, f"{job.file_name}-picture{suffix}")
 
 
 def _head(storage: Storage, path: str) -> Head | None:

@@ -22,7 +22,8 @@ class Field:
     """One option as a control.
 
     kind : ``choice``, ``slider`` (a number between limits), ``integer``, ``number``, ``numbers`` (a list), ``check``,
-        ``text`` or ``size`` (an object of one measure and its unit, in ``parts``)
+        ``line`` (of text), ``size`` (an object of one measure and its unit, in ``parts``), or ``text`` if it has no
+        control of its own
     value : what the form shows; "" if the option is left out
     heeded_by : the generators that use it, unless all of them do
     """
@@ -100,6 +101,8 @@ def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any)
             return Field(kind="number", low=low, high=high, **shared)
         case "boolean":
             return Field(kind="check", **shared)
+        case "string":
+            return Field(kind="line", **shared)
         case "array":
             return Field(kind="numbers", **shared)
         case "object":

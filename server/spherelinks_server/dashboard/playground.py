@@ -85,5 +85,5 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
     )
 
 
-_PLAIN = ("dimensions",)
+_PLAIN = ("name", "dimensions")
 """Options that most people want to set; the others are folded away."""

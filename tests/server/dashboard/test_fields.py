@@ -54,6 +54,7 @@ def test_what_not_every_generator_heeds_says_which_do() -> None:
         {"textureSize": 600, "simplifyRatio": 0.5, "seed": 4294967295, "generator": "inflate"},
         {"targetFaces": 1234, "lods": [0.5, 0.1], "collider": "box", "pivot": "center", "normalMap": True},
         {"dimensions": {"longest": 2.5, "unit": "ft"}},
+        {"name": "blue mug"},
         {"normalMap": True, "delight": True},
         *(preset.options for preset in PRESETS),
     ],
