@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KERNELS := core/spherelinks/native/kernels.so
 
-.PHONY: demo serve test test-long lint lock dist contract bench blender-addon clean
+.PHONY: demo serve test test-long lint lock dist contract bench blender-addon godot-plugin clean
 
 demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
@@ -22,11 +22,15 @@ FILES :=
 test-long: $(VENV)/installed-test $(KERNELS)
 	SPHERELINKS_EXAMPLES=$(EXAMPLES) $(BIN)/pytest -m hypothesis --timeout=0 $(FILES)
 
+GDSCRIPT := godot_plugin/addons tests/godot tests/engines/godot
+
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy --strict tests/core/typed_use.py
+	$(BIN)/gdformat --check --line-length 120 $(GDSCRIPT)
+	$(BIN)/gdlint $(GDSCRIPT)
 
 # the versions that everything here is built and tested with; UPGRADE=--upgrade takes the newest that pyproject.toml allows
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
@@ -40,6 +44,7 @@ lock: | $(BIN)/python
 contract: $(VENV)/installed-test
 	$(BIN)/python -m contract.placement
 	$(BIN)/python -m contract.record
+	$(BIN)/python scripts/godot_plugin.py --texts
 
 bench: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python bench/pipeline.py
@@ -56,6 +61,9 @@ dist: $(VENV)/installed-test
 
 blender-addon:
 	$(PYTHON) scripts/blender_addon.py
+
+godot-plugin:
+	$(PYTHON) scripts/godot_plugin.py
 
 clean:
 	rm -rf $(VENV) demo/*.glb

@@ -14,8 +14,6 @@ from spherelinks import __version__, extras
 from spherelinks.config import Settings
 from spherelinks.errors import SphereLinksError
 from spherelinks.generators import registry
-from spherelinks.generators.card import Card
-from spherelinks.options import DEFAULT_GENERATOR
 
 LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 SERVER_LIBRARIES = ("sqlalchemy", "procrastinate", "flask", "granian")
@@ -67,19 +65,12 @@ def _checked(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _generators() -> Iterator[Finding]:
-    installed = registry.look()
-    for name, card in installed.cards.items():
-        if problem := card.needs.missing():
-            yield Finding("generator", False, f"'{name}' version {card.version}: {problem}", name == DEFAULT_GENERATOR)
-            continue
+    for name in registry.available():
 
-        def ready(card: Card = card) -> str:
-            card.load()
-            return f"'{card.name}' version {card.version}, ready"
+        def ready(name: str = name) -> str:
+            return f"'{name}' version {registry.load(name).version}, ready"
 
         yield _checked("generator", ready)
-    for name, problem in installed.problems.items():
-        yield Finding("generator", False, f"'{name}': {problem}", required=False)
 
 
 def _pipeline() -> str:

@@ -19,7 +19,6 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     │   ├── MissingScope          the key works, but not for this
     │   ├── InsufficientCredits
     │   ├── KeyCapReached         the key has reached its monthly cap
-    │   ├── StorageQuotaReached   the account's files take all the space its plan gives
     │   └── RateLimited
     ├── JobError
     │   ├── UnknownJob            no such job for this account
@@ -35,8 +34,7 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     └── ServiceError
         ├── ConfigurationError    invalid settings
         ├── DatabaseUnavailable
-        ├── StorageUnavailable
-        └── StorageFull           too little free space to take anything in
+        └── StorageUnavailable
 """
 
 from __future__ import annotations
@@ -121,10 +119,6 @@ class KeyCapReached(AccessDenied):
     code = "key_cap_reached"
 
 
-class StorageQuotaReached(AccessDenied):
-    code = "storage_quota_reached"
-
-
 class RateLimited(AccessDenied):
     """``retry_after``: seconds until the next request may succeed."""
 
@@ -199,10 +193,6 @@ class DatabaseUnavailable(ServiceError):
 
 class StorageUnavailable(ServiceError):
     code = "storage_unavailable"
-
-
-class StorageFull(ServiceError):
-    code = "storage_full"
 
 
 def shortened(text: str, length: int = 80) -> str:

@@ -2,13 +2,13 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
+import threading
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PLUGIN = ROOT / "godot_plugin"
@@ -54,24 +54,43 @@ class Godot:
         )
 
     def run(self, *arguments, code=0, limit_s=LIMIT_S, **more):
-        """Run Godot to its end and return what it printed; the error of a script fails the test."""
+        """Run Godot to its end and return what it printed; the error of a script fails the test, and at once."""
         process = self.start(*arguments, **more)
+        watch = threading.Timer(limit_s, process.kill)
+        watch.start()
+        printed = []
         try:
-            printed, _ = process.communicate(timeout=limit_s)
-        except subprocess.TimeoutExpired:
+            for line in process.stdout:
+                if not re.match(r"\W*\[\s*(\d+%|\S*\bDONE) \]", line):  # the editor's progress
+                    printed.append(line)
+                if "SCRIPT ERROR" in line or "Parse Error" in line:
+                    # what it was at does not go on; the next lines say where it broke
+                    threading.Timer(2, process.kill).start()
+            process.wait()
+        finally:
+            watch.cancel()
             process.kill()
-            printed, _ = process.communicate()
-            pytest.fail(f"Godot has not ended within {limit_s} s:\n{printed}")
-        assert "SCRIPT ERROR" not in printed, printed
-        assert "Parse Error" not in printed, printed
-        assert process.returncode == code, f"{process.returncode}\n{printed}"
-        return printed
+        said = "".join(printed)
+        (self.home / "log").write_text(said)
+        assert "SCRIPT ERROR" not in said, said
+        assert "Parse Error" not in said, said
+        assert process.returncode == code, f"{process.returncode}, or not within {limit_s} s\n{said}"
+        return said
 
     def facts(self, project, script, **given):
         """What a script of tests/godot/project finds out: it is handed JSON and leaves JSON."""
         asked, told = self.home / f"{uuid.uuid4().hex}.json", self.home / f"{uuid.uuid4().hex}.json"
         asked.write_text(json.dumps(given))
         self.run("--headless", "--path", project, "--script", f"res://{script}", "--", asked, told)
+        return json.loads(told.read_text())
+
+    def probe(self, project, name, prefix=(), arguments=("--headless",), limit_s=LIMIT_S, variables=None, **given):
+        """What probes/NAME.gd finds out in the editor: it is handed JSON and leaves JSON."""
+        asked, told = self.home / f"{uuid.uuid4().hex}.asked", self.home / f"{uuid.uuid4().hex}.told"
+        asked.write_text(json.dumps({"probe": name} | given))
+        where = {"PROBE_ASKED": str(asked), "PROBE_TOLD": str(told)} | (variables or {})
+        self.run(*arguments, "--editor", "--path", project, prefix=prefix, limit_s=limit_s, **where)
+        asked.unlink()
         return json.loads(told.read_text())
 
 

@@ -14,7 +14,6 @@ from spherelinks.accounts.keys import missing_scope, unknown_key
 from spherelinks.accounts.worlds import World
 from spherelinks.database import fetch_all, fetch_one
 from spherelinks.errors import UnknownJob
-from spherelinks.gltf.names import safe
 
 Status = Literal["PROCESSING", "COMPLETED", "FAILED"]
 
@@ -164,19 +163,9 @@ class JobStatus:
     output_state: str | None
 
     @property
-    def name(self) -> str | None:
-        """What the asset was asked to be called."""
-        return self.options.get("name")
-
-    @property
-    def file_name(self) -> str:
-        """For its downloads, without an ending: of the asset's name, or of the job's id where it was given none."""
-        return safe(self.name) if self.name else self.job_id
-
-    @property
     def asset_name(self) -> str:
         """The file name for a download."""
-        return f"{self.file_name}.glb"
+        return f"{self.job_id}.glb"
 
 
 @dataclass(frozen=True)
