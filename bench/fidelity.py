@@ -83,10 +83,18 @@ def decibels(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 def measure(framed: Frame, generator: str, texture_size: int) -> dict[str, float]:
     options = Options(generator=generator, texture_size=texture_size)
-    made = registry.load(generator)
-    volume = made.generate(framed, options, lambda share: None)
+    card = registry.card(generator)
+    volume = registry.load(generator).generate(framed, options, lambda share: None)
     assert isinstance(volume, Volume)
-    asset = finish(volume, framed, options, source={}, name="asset", generator=made, progress=lambda share: None)
+    asset = finish(
+        volume,
+        framed,
+        options,
+        source={},
+        name="asset",
+        generator=card,
+        progress=lambda share: None,
+    )
     size = len(framed.rgb)
     picture, covered = drawn(asset.glb, volume, options, size)
     matte = framed.matte >= 0.95

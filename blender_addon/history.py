@@ -63,9 +63,10 @@ def thumbnail(job: dict[str, Any]) -> Path:
 
 
 def name(job: dict[str, Any]) -> str:
-    """The picture's name where the job was asked for here, else when it was."""
+    """What the job was asked to be called, here or elsewhere, else when it was asked for."""
     here = next((each for each in session.current().jobs.all() if each.job_id == job["jobId"]), None)
-    return here.name if here else str(job.get("createdAt", ""))[:16].replace("T", " ")
+    named = here.name if here else (job.get("options") or {}).get("name")
+    return str(named) if named else str(job.get("createdAt", ""))[:16].replace("T", " ")
 
 
 def listed(job_id: str) -> dict[str, Any]:

@@ -37,6 +37,10 @@ ARRANGEMENTS = (
 )
 
 
+APART = ("generator", "name")
+"""Options that no preset sets."""
+
+
 def presets() -> list[tuple[str, str, str]]:
     """Key, name and purpose of the presets that the server offers."""
     return _presets
@@ -50,7 +54,7 @@ def _preset_chosen(self: Settings, context: bpy.types.Context) -> None:
     values = options(context.scene)
     wanted: Mapping[str, Any] = next((preset[3] for preset in values.form.presets if preset[0] == self.preset), {})
     for name, value in values.description.preset(wanted).items():
-        if name != "generator":
+        if name not in APART:
             setattr(values, name, value)
 
 
@@ -187,11 +191,11 @@ def request(scene: bpy.types.Scene) -> dict[str, Any]:
 
 
 def fill(scene: bpy.types.Scene, wanted: dict[str, Any]) -> None:
-    """Show the options of an earlier job; those it left out have their defaults."""
+    """Show the options of an earlier job but for its name; those it left out have their defaults."""
     shown = options(scene)
     form: Form = shown.form
     for field in form.fields():
-        value = wanted.get(field.name)
+        value = wanted.get(field.name) if field.name != "name" else None
         if field.kind == "numbers":
             value = ", ".join(str(each) for each in value or ())
         known = value is not None and (field.kind != "choice" or value in field.choices)

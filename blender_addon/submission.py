@@ -6,18 +6,22 @@ from typing import Any
 
 import bpy
 
-from . import preferences, session
+from . import preferences, session, settings
 from .client.jobs import Job
+from .client.options import as_name
 from .pictures import Picture
 
 
 def new_job(
     context: bpy.types.Context, picture: Picture, options: dict[str, Any], placement: dict[str, Any], batch: str = ""
 ) -> Job:
-    """A job on disk that nobody works on yet. Raises Failure, OSError."""
+    """A job on disk that nobody works on yet: named by its options, else after the picture. Raises Failure, OSError."""
+    name = str(options.get("name", "")) or picture.name
+    if settings.options(context.scene).description.takes("name") and as_name(name):  # older servers refuse it
+        options = {**options, "name": as_name(name)}
     return session.current().jobs.new(
         preferences.get(context).address(),
-        picture.name,
+        name,
         picture.data,
         options=options,
         placement=placement,

@@ -2,8 +2,8 @@
 
     python -m contract.stand_in [NAME] [--port N]
 
-prints the address of that fault or scenario; without NAME ``ADDRESS/NAME/v1/…`` answers as faults/NAME.json or
-scenarios/NAME.json says. Every request that it says nothing of goes well. See README.md.
+prints the address of that fault, scenario or exchange; without NAME that of all, where ``ADDRESS/NAME/v1/…`` answers as
+the file NAME says. Every request that it says nothing of goes well. See README.md.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import ssl
 import stat
 import sys
@@ -34,8 +35,12 @@ WELL = {
     "DELETE /v1/jobs": "job-cancelled",
 }
 """The exchange that answers an operation where nothing else is said."""
-TRICKLE_S = 0.05
+PAUSE_S = 0.05
 """Seconds between the bytes of an answer that trickles."""
+SLOWLY = 1 << 17
+"""Bytes of a request that are read in that time where it is read slowly."""
+KEPT = 1 << 16
+"""Bytes of a request's body that are remembered."""
 
 
 class Seen(NamedTuple):
@@ -45,6 +50,12 @@ class Seen(NamedTuple):
     method: str
     path: str
     headers: dict[str, str]
+    body: str
+    """Empty where it is longer than KEPT."""
+
+    def asks(self, operation: str) -> bool:
+        """Whether it is one for an operation such as ``GET /v1/status``."""
+        return _operation(self.method, f"/{self.path}") == operation
 
 
 class StandIn:
@@ -93,7 +104,8 @@ class StandIn:
             while chosen.get("held") and self._acts[name] == act and not self.stopping.is_set():
                 self._turned.wait(0.1)
         if "exchange" in chosen:
-            chosen = json.loads((HERE / "exchanges" / f"{chosen['exchange']}.json").read_text("utf-8"))["response"]
+            exchange = json.loads((HERE / "exchanges" / f"{chosen['exchange']}.json").read_text("utf-8"))
+            chosen = exchange["response"] | chosen
         return chosen
 
     def filled(self, value: str) -> str:
@@ -117,6 +129,7 @@ class _Listener(ThreadingHTTPServer):
     def __init__(self, stand_in: StandIn, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)
         self.stand_in = stand_in
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)  # what is not read yet waits at the client
 
     def handle_error(self, *_: object) -> None:
         """Clients that go away are expected."""
@@ -129,7 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer()
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self._answer()
+
+    def do_PUT(self) -> None:
         self._answer()
 
     def do_DELETE(self) -> None:
@@ -147,9 +162,20 @@ class _Handler(BaseHTTPRequestHandler):
                     stand_in.turn(folder, int(act))
                     self._send({"status": HTTPStatus.NO_CONTENT})
                 case _:
-                    stand_in.seen.append(Seen(folder, self.command, path, dict(self.headers)))
-                    operation = f"{self.command} /{'/'.join(path.partition('?')[0].split('/')[:2])}"
-                    self._send(stand_in.answer(folder, operation))
+                    length = int(self.headers.get("Content-Length") or 0)
+                    body = self.rfile.read(length).decode() if length <= KEPT else ""
+                    stand_in.seen.append(Seen(folder, self.command, path, dict(self.headers), body))
+                    said = stand_in.answer(folder, _operation(self.command, self.path[len(folder) + 1 :]))
+                    self._read(0 if body else length, slowly="readsSlowly" in said)
+                    self._send(said)
+
+    def _read(self, length: int, slowly: bool) -> None:
+        """Read a request's body and forget it; slowly its first half, for of the rest the client knows nothing."""
+        left = length
+        while left > 0 and (got := self.rfile.read(min(left, SLOWLY))):
+            left -= len(got)
+            if slowly and left > length / 2:
+                self.server.stand_in.stopping.wait(PAUSE_S)
 
     def _send(self, said: dict[str, Any]) -> None:
         if said.get("down"):
@@ -173,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Send a space again and again, which means nothing where it comes, and get nowhere."""
         self.flush_headers()
         self.wfile.write(begun)
-        while not self.server.stand_in.stopping.wait(TRICKLE_S):
+        while not self.server.stand_in.stopping.wait(PAUSE_S):
             self.wfile.write(b" ")
 
     def log_message(self, *_: object) -> None:
@@ -181,14 +207,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _told(name: str) -> dict[str, Any]:
-    """The fault or scenario of that name; empty for any other name, where all goes well."""
+    """The fault or scenario of that name, or one made of an exchange; empty for any other name, where all goes well."""
     stem = name.partition("~")[0]
-    for folder in ("faults", "scenarios"):
+    for folder in ("faults", "scenarios", "exchanges"):
         path = HERE / folder / f"{stem}.json"
         if stem and path.exists():
             told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            if folder == "exchanges":
+                request = told["request"]
+                return {"answers": {_operation(request["method"], request["path"]): [{"exchange": stem}]}}
             return told
     return {}
+
+
+def _operation(method: str, path: str) -> str:
+    """A request's method and the first two parts of its path."""
+    return f"{method} {'/'.join(path.partition('?')[0].split('/')[:3])}"
 
 
 def _body(said: dict[str, Any]) -> bytes:
@@ -213,11 +247,13 @@ def stand_in(port: int = 0) -> Iterator[StandIn]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one until its input is closed, if that is a pipe, or it is killed."""
     parser = argparse.ArgumentParser(prog="python -m contract.stand_in", description=__doc__.partition("\n")[0])
-    parser.add_argument("name", nargs="?", default="", help="a fault or a scenario; by default all, each at its name")
+    parser.add_argument(
+        "name", nargs="?", default="", help="a fault, a scenario or an exchange; by default all, each at its name"
+    )
     parser.add_argument("--port", type=int, default=0, help="port to listen on; by default any that is free")
     given = parser.parse_args(arguments)
     if given.name and not _told(given.name):
-        parser.error(f"there is no fault and no scenario '{given.name}' in {HERE}")
+        parser.error(f"there is no fault, scenario or exchange '{given.name}' in {HERE}")
     with stand_in(given.port) as running, suppress(KeyboardInterrupt):
         sys.stdout.write(running.address(given.name) + "\n")
         sys.stdout.flush()

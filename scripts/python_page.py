@@ -24,14 +24,13 @@ asset.save("mug.glb")  # or .usdz, .obj.zip, .ply, .stl, .png, .webp
 print(asset.report["faces"], asset.report["dimensions"])
 ```
 
-`import spherelinks` takes a few milliseconds; what the pipeline needs is loaded by the first call. Everything below is
-public, and nothing else is: names that are not listed may change at any time. This page is made of the docstrings, by
-`python scripts/python_page.py`.
+`import spherelinks` takes a few milliseconds; the first call loads what the pipeline needs. Only the names below are
+public; all others may change at any time. `python scripts/python_page.py` generates this page from the docstrings.
 """
 
 ERRORS = """## Errors
 
-Each has a `message` that names what is wrong, a `hint` that says what to do, and a stable `code`:
+Each has a `message` that says what is wrong, a `hint` that says what to do, and a stable `code`:
 [errors.md](errors.md).
 """
 

@@ -58,6 +58,10 @@ class Description:
                 wanted.pop(name, None)
         return wanted
 
+    def takes(self, name: str) -> bool:
+        """Whether the option can be given."""
+        return any(field.name == name for field in self.fields)
+
     def preset(self, wanted: Mapping[str, Any]) -> dict[str, Value]:
         """The value that every field shows under a preset's options, within the server's ranges."""
         return {f.name: _shown(f, wanted[f.name]) if f.name in wanted else f.default for f in self.fields}
@@ -92,6 +96,11 @@ class Form:
                     choices=tuple(dict.fromkeys((*have.choices, *field.choices))),
                 )
         return list(found.values())
+
+
+def as_name(text: str) -> str:
+    """A file's name or another's as the option ``name`` takes it; empty where nothing is left."""
+    return "".join(each for each in text if each.isprintable())[:64].strip()
 
 
 UNUSED = frozenset({"compression"})

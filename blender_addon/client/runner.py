@@ -18,6 +18,8 @@ AT_ONCE = 4
 PAUSE_S = 1
 """Seconds between two questions for a job's status; the server is asked to answer at once if the job ends earlier."""
 SEND_TRIES = 3
+MAX_ETA_S = 24 * 3600
+"""An estimate above this is none."""
 PATIENCE_S = 120.0
 """How long a server may be out of reach before a job that it has is given up."""
 
@@ -171,11 +173,12 @@ def stop(connection: Connection, theirs: str) -> None:
 
 
 def _progress(told: dict[str, Any]) -> dict[str, Any]:
-    progress, eta = told.get("progress"), told.get("etaSeconds")
+    """What to keep of a status; what means nothing is left out."""
+    progress, stage, eta = told.get("progress"), told.get("stage"), told.get("etaSeconds")
     return {
-        "progress": progress if isinstance(progress, int) else 0,
-        "stage": str(told.get("stage") or ""),
-        "eta": eta if isinstance(eta, int) else None,
+        "progress": progress if isinstance(progress, int) and 0 <= progress <= 100 else 0,
+        "stage": stage if isinstance(stage, str) else "",
+        "eta": eta if isinstance(eta, int) and 0 <= eta <= MAX_ETA_S else None,
         "report": _mapping(told.get("report")) or None,
     }
 

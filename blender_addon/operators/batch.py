@@ -54,7 +54,9 @@ class GenerateFiles(bpy.types.Operator):
                 mine["location"] = objects.next_on_grid(where["location"], index, len(found), chosen.spacing)
             elif batch:
                 mine["ownCollection"] = True
-            jobs.append(submission.new_job(context, picture, options, mine, batch))
+            # one name is not for many
+            each = {name: value for name, value in options.items() if name != "name"} if batch else options
+            jobs.append(submission.new_job(context, picture, each, mine, batch))
         return jobs
 
     def paths(self) -> list[Path]:

@@ -38,6 +38,8 @@ class Settings:
     job_time_limit_s : SPHERELINKS_JOB_TIME_LIMIT, seconds one attempt may take
     job_memory_limit_mb : SPHERELINKS_JOB_MEMORY_MB, MiB the process that generates may allocate (Linux)
     job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
+    min_free_mb : SPHERELINKS_MIN_FREE_MB, MiB that must stay free on the disks of the storage and the embedded database
+        for anything to be taken in; what is under way may use them
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
     plans : SPHERELINKS_PLANS, a TOML file with plans, see :mod:`spherelinks.accounts.plans`; None is the built-in ones
     stripe_key : STRIPE_SECRET_KEY, of the account at Stripe that credits are sold through; None sells nothing
@@ -60,6 +62,7 @@ class Settings:
     job_memory_limit_mb: int = 8192
     job_max_attempts: int = 3
     drain_limit_s: float = 30.0
+    min_free_mb: int = 1024
     plans: Path | None = None
     stripe_key: str | None = field(default=None, repr=False)
     stripe_webhook_secret: str | None = field(default=None, repr=False)
@@ -90,6 +93,7 @@ class Settings:
             job_memory_limit_mb=read("SPHERELINKS_JOB_MEMORY_MB", _mebibytes, cls.job_memory_limit_mb),
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
+            min_free_mb=read("SPHERELINKS_MIN_FREE_MB", _floor, cls.min_free_mb),
             plans=read("SPHERELINKS_PLANS", _file, None),
             stripe_key=read("STRIPE_SECRET_KEY", _secret, None),
             stripe_webhook_secret=read("STRIPE_WEBHOOK_SECRET", _secret, None),
@@ -209,6 +213,12 @@ def _seconds(variable: str, value: str) -> float:
 def _mebibytes(variable: str, value: str) -> int:
     if not value.isdecimal() or not 512 <= int(value) <= 2**24:
         raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number of MiB from 512 to 16777216.")
+    return int(value)
+
+
+def _floor(variable: str, value: str) -> int:
+    if not value.isdecimal() or int(value) > 2**24:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number of MiB from 0 to 16777216.")
     return int(value)
 
 

@@ -71,6 +71,7 @@ class Plan(Base):
     concurrent_jobs : jobs of an account queued or running at a time, others wait in line behind them; None is no limit
     head_start_s : jobs are queued as if submitted this many seconds earlier
     retention_days : how long results are kept; None is for ever
+    storage_mb : how many megabytes (10^6 bytes) an account's files may take; None is no limit
     """
 
     __tablename__ = "plans"
@@ -81,6 +82,7 @@ class Plan(Base):
     concurrent_jobs: Mapped[int | None]
     head_start_s: Mapped[int] = mapped_column(server_default="0")
     retention_days: Mapped[int | None]
+    storage_mb: Mapped[int | None]
 
 
 class Account(Base):
@@ -177,6 +179,7 @@ class Job(Base):
     content_key : equal for requests that make the same asset, see :mod:`spherelinks.jobs.cache`
     cache_hit : its asset is that of an earlier job
     thumbnail : whether a thumbnail is stored beside the asset
+    picture_size, beside_size : bytes of its picture, and of the files beside the asset
     output : where the asset is delivered, if anywhere
     expires_at : when its files are deleted; None is never
     deleted_at : when its owner deleted it; it is no longer shown anywhere
@@ -211,6 +214,8 @@ class Job(Base):
     cache_hit: Mapped[bool] = mapped_column(server_default="false")
     content_key: Mapped[str | None]
     thumbnail: Mapped[bool] = mapped_column(server_default="false")
+    picture_size: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    beside_size: Mapped[int] = mapped_column(BigInteger, server_default="0")
     output: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     started_at: Mapped[datetime | None]

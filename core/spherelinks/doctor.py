@@ -14,6 +14,8 @@ from spherelinks import __version__, extras
 from spherelinks.config import Settings
 from spherelinks.errors import SphereLinksError
 from spherelinks.generators import registry
+from spherelinks.generators.card import Card
+from spherelinks.options import DEFAULT_GENERATOR
 
 LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 SERVER_LIBRARIES = ("sqlalchemy", "procrastinate", "flask", "granian")
@@ -65,12 +67,19 @@ def _checked(name: str, look: Callable[[], str]) -> Finding:
 
 
 def _generators() -> Iterator[Finding]:
-    for name in registry.available():
+    installed = registry.look()
+    for name, card in installed.cards.items():
+        if problem := card.needs.missing():
+            yield Finding("generator", False, f"'{name}' version {card.version}: {problem}", name == DEFAULT_GENERATOR)
+            continue
 
-        def ready(name: str = name) -> str:
-            return f"'{name}' version {registry.load(name).version}, ready"
+        def ready(card: Card = card) -> str:
+            card.load()
+            return f"'{card.name}' version {card.version}, ready"
 
         yield _checked("generator", ready)
+    for name, problem in installed.problems.items():
+        yield Finding("generator", False, f"'{name}': {problem}", required=False)
 
 
 def _pipeline() -> str:

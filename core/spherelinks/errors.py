@@ -19,6 +19,7 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     │   ├── MissingScope          the key works, but not for this
     │   ├── InsufficientCredits
     │   ├── KeyCapReached         the key has reached its monthly cap
+    │   ├── StorageQuotaReached   the account's files take all the space its plan gives
     │   └── RateLimited
     ├── JobError
     │   ├── UnknownJob            no such job for this account
@@ -34,7 +35,8 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     └── ServiceError
         ├── ConfigurationError    invalid settings
         ├── DatabaseUnavailable
-        └── StorageUnavailable
+        ├── StorageUnavailable
+        └── StorageFull           too little free space to take anything in
 """
 
 from __future__ import annotations
@@ -119,6 +121,10 @@ class KeyCapReached(AccessDenied):
     code = "key_cap_reached"
 
 
+class StorageQuotaReached(AccessDenied):
+    code = "storage_quota_reached"
+
+
 class RateLimited(AccessDenied):
     """``retry_after``: seconds until the next request may succeed."""
 
@@ -193,6 +199,10 @@ class DatabaseUnavailable(ServiceError):
 
 class StorageUnavailable(ServiceError):
     code = "storage_unavailable"
+
+
+class StorageFull(ServiceError):
+    code = "storage_full"
 
 
 def shortened(text: str, length: int = 80) -> str:

@@ -104,7 +104,7 @@ def finish(
 
     frame : what the shape's camera saw; unused if the shape has no camera
     source : JSON values about the picture, such as its sha256, stored in asset.extras
-    name : of the asset's node, mesh, material and image
+    name : as :func:`spherelinks.gltf.pack.pack` takes it
     most_faces : faces to keep if options give neither simplify_ratio nor target_faces
     progress : called after each stage, and within long ones, with the share done; an exception it raises, such as
         Cancelled, ends the work
@@ -196,7 +196,7 @@ def finish(
             extras = {
                 "generator": {"name": generator.name, "version": generator.version},
                 "engine": {"name": "spherelinks", "version": __version__},
-                "options": options.model_dump(by_alias=True, mode="json"),
+                "options": options.model_dump(by_alias=True, mode="json", exclude={"name"}),  # it is the scene's
                 "seed": options.seed,
                 "source": source,
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
@@ -96,6 +96,10 @@ class Dimensions(BaseModel):
         return name, getattr(self, name) * METRES[self.unit]
 
 
+_READABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+"""A line of text with something to see on it."""
+
+
 def _one_aim(schema: dict[str, Any]) -> None:
     """Say in JSON Schema that ``simplifyRatio`` and ``targetFaces`` exclude each other."""
     schema["not"] = {
@@ -121,6 +125,15 @@ class Options(BaseModel):
         json_schema_extra=_one_aim,
     )
 
+    name: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="What the asset is called, in its file and in lists. What an engine would take for an instruction "
+        "is changed: car_wheel becomes car_wheel_asset.",
+        examples=["blue mug"],
+        json_schema_extra={"pattern": _READABLE},
+    )
     texture_size: int = Field(default=1024, ge=512, le=2048, description="Side of the square base colour texture, px.")
     simplify_ratio: float = Field(default=0.95, ge=0, le=0.99, description="Fraction of faces to remove.")
     target_faces: Annotated[int, Field(ge=4, le=1_000_000)] | None = Field(
@@ -130,8 +143,8 @@ class Options(BaseModel):
         default=12,
         ge=1,
         le=50,
-        description="Sampling steps, for generators that use them (lift-flow); others note in the report that "
-        "they do not.",
+        description="Sampling steps, for generators that use them (lift-flow); with others the report says that they "
+        "changed nothing.",
     )
     seed: int = Field(
         default=0,
@@ -156,7 +169,7 @@ class Options(BaseModel):
         default=(),
         max_length=4,
         description="Coarser levels of detail, as fractions of the asset's faces. LOD1 is the largest, whatever "
-        "the order.",
+        "the order. Leave them out for Godot, which makes its own.",
         examples=[[0.5, 0.25]],
         json_schema_extra={"uniqueItems": True},
     )
@@ -192,7 +205,18 @@ class Options(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise _invalid_option(error.errors()[0]) from error
+            raise _invalid_option(type(self), error.errors()[0]) from error
+
+    @field_validator("name")
+    @classmethod
+    def _on_one_line(cls, name: str | None) -> str | None:
+        if name is not None and not re.search(_READABLE, name):
+            raise InvalidOption(
+                f"options.name is {shortened(repr(name))}: it has a control character, or nothing to see.",
+                hint="Give a name of one line, such as 'blue mug'.",
+                field="options.name",
+            )
+        return name
 
     @field_validator("lods")
     @classmethod
@@ -218,8 +242,9 @@ class Options(BaseModel):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # simplifyRatio has no say beside targetFaces, and what is written must be good to read
-        idle = ("simplify_ratio", "simplifyRatio") if self.target_faces is not None else ()
+        # simplifyRatio has no say beside targetFaces, and what is written must be good to read; few assets have a name
+        idle = {"simplify_ratio", "simplifyRatio"} if self.target_faces is not None else set()
+        idle |= {"name"} if self.name is None else set()
         return {name: value for name, value in handler(self).items() if name not in idle}
 
     @classmethod
@@ -227,13 +252,14 @@ class Options(BaseModel):
         """Options as the API takes them: camelCase names only, and 1024.0 is an integer as in any JSON."""
         for name, field in cls.model_fields.items():
             if name in values and name != field.alias:
-                raise _unknown_option(name)
+                raise _unknown_option(cls, name)
         return cls(**{k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in values.items()})
 
 
 class OptionValues(TypedDict, total=False):
     """The options as keywords, for type checkers."""
 
+    name: str | None
     texture_size: int
     simplify_ratio: float
     target_faces: int | None
@@ -251,56 +277,65 @@ class OptionValues(TypedDict, total=False):
     delight: bool
 
 
-def chosen(options: Options | Mapping[str, object] | None, values: Mapping[str, object]) -> Options:
+def chosen(
+    options: Options | Mapping[str, object] | None,
+    values: Mapping[str, object],
+    model_of: Callable[[str], type[Options]] = lambda generator: Options,
+) -> Options:
     """Options given to a function in Python: a model or a mapping, and keywords that win over it.
 
-    Raises InvalidOption, whose text and ``field`` name the option as Python does, such as ``texture_size``.
+    model_of : the model of a generator's options, by its name
+
+    Raises InvalidOption, whose text and ``field`` name the option as Python does, such as ``texture_size``; what
+    ``model_of`` raises passes.
     """
     if isinstance(options, Options):
-        given = {name: getattr(options, name) for name in options.model_fields_set}
+        given: dict[str, object] = {name: getattr(options, name) for name in options.model_fields_set}
     elif isinstance(options, Mapping) or options is None:
-        names = {field.alias: name for name, field in Options.model_fields.items()}
-        given = {names.get(name, name): value for name, value in (options or {}).items()}
+        given = dict(options or {})
     else:
         raise InvalidOption(
             f"options is a {type(options).__name__}.",
             hint="Give spherelinks.Options, a dict, or keywords such as texture_size=2048.",
             field="options",
         )
-    given = {**given, **values}
+    generator = {**given, **values}.get("generator", DEFAULT_GENERATOR)
+    model = model_of(generator) if isinstance(generator, str) else Options
+    names = {field.alias: name for name, field in model.model_fields.items()}
+    given = {**{names.get(name, name): value for name, value in given.items()}, **values}
     for name in given:
-        if name not in Options.model_fields:
-            near = difflib.get_close_matches(str(name), Options.model_fields, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known options: {', '.join(Options.model_fields)}."
+        if name not in model.model_fields:
+            near = difflib.get_close_matches(str(name), model.model_fields, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known options: {', '.join(model.model_fields)}."
             raise InvalidOption(f"{shortened(repr(name))} is not an option.", hint=hint, field=str(name))
     try:
-        return Options(**given)
+        return model(**given)
     except InvalidOption as error:
-        words = (_in_python(text) for text in (error.message, error.hint, error.field or ""))
+        words = (_in_python(model, text) for text in (error.message, error.hint, error.field or ""))
         message, hint, field = words
         raise InvalidOption(message, hint=hint, field=field) from error
 
 
-def _in_python(text: str) -> str:
+def _in_python(model: type[Options], text: str) -> str:
     """A message with the API's names of the options replaced by those of Python."""
-    names = {field.alias or name: name for name, field in Options.model_fields.items()}
+    names = {field.alias or name: name for name, field in model.model_fields.items()}
     return re.sub(rf"(?:\boptions\.)?\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
 
 
-def _invalid_option(detail: ErrorDetails) -> InvalidOption:
+def _invalid_option(model: type[Options], detail: ErrorDetails) -> InvalidOption:
     """The first of pydantic's complaints as an error that names the option, its value and the remedy."""
     path = [step if isinstance(step, int) else to_camel(step) for step in detail["loc"]]
     if detail["type"] == "extra_forbidden":
-        return _unknown_option(str(detail["loc"][-1]), path[:-1])
+        return _unknown_option(model, str(detail["loc"][-1]), path[:-1])
     name = _written(path)
     value = shortened(repr(detail["input"]))
     complaint = re.sub("^(Input|String|Tuple)", "it", detail["msg"].split(" or instance of ")[0])
     complaint = complaint.replace("dictionary", "object").replace("tuple", "list").removesuffix(" after validation")
-    return InvalidOption(f"{name} is {value}: {complaint}.", hint=_allowed(path), field=name)
+    return InvalidOption(f"{name} is {value}: {complaint}.", hint=_allowed(model, path), field=name)
 
 
-def _unknown_option(name: str, parent: Sequence[str | int] = ()) -> InvalidOption:
-    known = sorted(_schema(parent)["properties"])
+def _unknown_option(model: type[Options], name: str, parent: Sequence[str | int] = ()) -> InvalidOption:
+    known = sorted(_schema(model, parent)["properties"])
     near = difflib.get_close_matches(to_camel(shortened(name)), known, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known options: {', '.join(known)}."
     full = _written([*parent, shortened(name)])
@@ -312,9 +347,9 @@ def _written(path: Sequence[str | int]) -> str:
     return "options" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
-def _schema(path: Sequence[str | int]) -> dict[str, Any]:
+def _schema(model: type[Options], path: Sequence[str | int]) -> dict[str, Any]:
     """The JSON Schema of the option at a path, with the default that stands beside it."""
-    root = Options.model_json_schema()
+    root = model.model_json_schema()
     node: dict[str, Any] = root
     for step in path:
         outer = node["items"] if isinstance(step, int) else node["properties"][step]
@@ -325,9 +360,9 @@ def _schema(path: Sequence[str | int]) -> dict[str, Any]:
     return node
 
 
-def _allowed(path: Sequence[str | int]) -> str:
+def _allowed(model: type[Options], path: Sequence[str | int]) -> str:
     """What may be given at a path, from its JSON Schema."""
-    schema = _schema(path)
+    schema = _schema(model, path)
     otherwise = f"; the default is {json.dumps(default)}" if (default := schema.get("default")) is not None else ""
     if "examples" in schema:
         return f"Give a value such as {json.dumps(schema['examples'][0])}{otherwise}."

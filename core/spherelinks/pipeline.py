@@ -19,8 +19,9 @@ from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadabl
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generators import registry
-from spherelinks.generators.base import Generator
-from spherelinks.options import Options, OptionValues, chosen
+from spherelinks.generators.card import Card
+from spherelinks.gltf import names
+from spherelinks.options import DEFAULT_GENERATOR, Options, OptionValues, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -50,13 +51,13 @@ class Asset:
     glb : the file's bytes, glTF 2.0 binary
     thumbnail : a PNG of it, 512 px, with a transparent background; :meth:`save` and ``convert`` make the other files
     report : what was made and how; also a mapping of JSON values. docs/report.md names every field
-    name : of its node and mesh
+    name : of its scene, and of its node and mesh with what docs/api.md adds; reserved ones are changed
     """
 
     glb: bytes
     thumbnail: bytes
     report: Report
-    name: str = "asset"
+    name: str = names.DEFAULT
 
     def __repr__(self) -> str:
         size = self.report.dimensions
@@ -82,8 +83,6 @@ def generate(
     picture: PictureInput,
     options: OptionsInput = None,
     progress: Progress | None = None,
-    *,
-    name: str | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn one picture of a thing into a textured, game-ready GLB.
@@ -94,8 +93,8 @@ def generate(
         uint8 sRGB array
     options : see :class:`Options`, or a mapping with its names; the defaults where None
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
-    name : of the node and mesh in the file; the file's stem where the picture is a path, else "asset"
-    **values : options by name, such as ``texture_size=2048``; they win over those in ``options``
+    **values : options by name, such as ``texture_size=2048``; they win over those in ``options``. Without a ``name``
+        the asset is called after the picture's file, or "asset" where it comes from none
 
     Returns
     -------
@@ -110,9 +109,9 @@ def generate(
     NoObject : no object could be told from the picture's background
     GeneratorFailed : no shape could be made
     """
-    wanted = chosen(options, values)
-    name = name or (Path(picture).stem if isinstance(picture, str | Path) else "asset")
-    generator = registry.load(wanted.generator)
+    wanted = chosen(options, values, lambda generator: registry.card(generator).options)
+    name = _name(wanted, picture)
+    card = registry.card(wanted.generator)
     clock = _Clock(progress)
 
     with clock.stage("decode"):
@@ -123,7 +122,7 @@ def generate(
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
     with clock.stage("generator"):
-        generator, volume = _shape(generator, framed, wanted, clock.within)
+        card, volume = _shape(card, framed, wanted, clock.within)
     with clock.stage("finishing"):
         finished = finishing.finish(
             volume,
@@ -131,7 +130,7 @@ def generate(
             wanted,
             source={"sha256": decoded.sha256},
             name=name,
-            generator=generator,
+            generator=card,
             progress=clock.within,
         )
 
@@ -140,15 +139,13 @@ def generate(
         if touches_border(alpha)
         else []
     )
-    return _asset(finished, clock, name, first)
+    return _asset(finished, clock, name, [*first, *_ignored(card, wanted)])
 
 
 def finish(
     mesh: MeshInput,
     options: OptionsInput = None,
     progress: Progress | None = None,
-    *,
-    name: str | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its colours baked into one texture.
@@ -157,10 +154,9 @@ def finish(
     ----------
     mesh : the path of a GLB, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`; glTF axes
         (+Y up). It may be open, branching, doubled, inside out or in parts
-    options, **values : as of :func:`generate`; generator, diffusion_steps and seed have no say. With neither
-        simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
+    options, **values : as of :func:`generate`, the name too; generator, diffusion_steps and seed have no say. With
+        neither simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
-    name : of the node and mesh in the file; the file's stem where the mesh is a path, else "asset"
 
     Returns
     -------
@@ -172,7 +168,7 @@ def finish(
     InvalidRequest : the mesh is of an unknown format, damaged, empty, too large or not finite
     """
     wanted = chosen(options, values)
-    name = name or (Path(mesh).stem if isinstance(mesh, str | Path) else "asset")
+    name = _name(wanted, mesh)
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
@@ -191,6 +187,11 @@ def finish(
     except GeneratorFailed as error:
         raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
     return _asset(finished, clock, name)
+
+
+def _name(options: Options, source: object) -> str:
+    """What the asset is called: as asked for, else as the file it is made of."""
+    return names.safe(options.name or (Path(source).stem if isinstance(source, str | Path) else names.DEFAULT))
 
 
 def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = ()) -> Asset:
@@ -222,30 +223,38 @@ def _surface(mesh: MeshInput) -> Surface:
     )
 
 
-def _shape(
-    generator: Generator, framed: Frame, options: Options, progress: Callable[[float], None]
-) -> tuple[Generator, Shape]:
+def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[float], None]) -> tuple[Card, Shape]:
     """The shape, and which generator made it: the one asked for, or the one that stands in for it."""
     try:
-        return generator, generator.generate(framed, options, progress)
+        return card, registry.load(card.name).generate(framed, options, progress)
     except GeneratorFailed as error:
-        if generator.fallback is None:
+        if card.fallback is None:
             raise
-        note = f"{generator.name} failed and {generator.fallback} was used instead: {error.message}"
-    stand_in = registry.load(generator.fallback)
-    volume = stand_in.generate(framed, options, progress)
-    return stand_in, replace(volume, notes=(note, *volume.notes))
+        note = f"{card.name} failed and {card.fallback} was used instead: {error.message}"
+    stand_in = registry.card(card.fallback)
+    asked = options.model_fields_set & Options.model_fields.keys()
+    shared = stand_in.options(**{name: getattr(options, name) for name in asked})
+    shape = registry.load(stand_in.name).generate(framed, shared, progress)
+    return stand_in, replace(shape, notes=(note, *shape.notes))
 
 
-def warm_up() -> None:
-    """Load the default generator and every library by generating from a picture of a disc.
+def _ignored(card: Card, options: Options) -> Iterator[str]:
+    """Options for in vain: shared options away from their defaults that make no difference to the generator."""
+    for name, info in Options.model_fields.items():
+        value = getattr(options, name)
+        if info.alias in card.ignores and value != info.default:
+            yield f"{card.name} does not use {info.alias}: {value} changed nothing."
+
+
+def warm_up(generator: str = DEFAULT_GENERATOR) -> None:
+    """Load a generator, the default one unless named, and every library by generating from a picture of a disc.
 
     Worth a call when a long-running process starts, so that its first request is not the slow one.
     """
     x, y = np.meshgrid(*2 * [np.linspace(-1, 1, 64, dtype=np.float32)])
     disc = np.full((64, 64, 4), 128, np.uint8)
     disc[..., 3] = 255 * (np.hypot(x, y) < 0.8)
-    generate(disc, Options(texture_size=512))
+    generate(disc, texture_size=512, generator=generator)
 
 
 class _Clock:

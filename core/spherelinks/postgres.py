@@ -11,6 +11,7 @@ All of it lies in ``home/postgres``::
     password    of the one role, readable by us only
     lock        held by the process that looks after the server; the system lets go of it however that process ends
     guests/     a lock of each other process that uses the server
+    reserve     space that is given up when the disk is full, without which no server could start
     log, log.1  what the server says, and what it said before
     program/    a copy of the programs, only where the server's user cannot read the installed ones
 
@@ -57,6 +58,7 @@ _WINDOWS = sys.platform == "win32"
 _LOOK_S = 5.0
 _HEIR_LOOKS_S = 0.5
 _LOG_BYTES = 10_000_000
+_RESERVE_BYTES = 64 << 20
 _OWN_DATABASE = "Set DATABASE_URL to a PostgreSQL of your own: postgresql://user:password@host:5432/database"
 
 
@@ -229,6 +231,7 @@ class EmbeddedPostgres:
     # --- the running server
 
     def _launch(self) -> None:
+        self._use_reserve()
         with os.fdopen(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
             self._log.chmod(0o600)
             self._process = subprocess.Popen(
@@ -271,7 +274,26 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 with suppress(OSError):
                     _rotate(self._log)
+                with suppress(OSError):
+                    self._keep_reserve()
         return None
+
+    def _keep_reserve(self) -> None:
+        """Lay space aside while there is plenty."""
+        reserve = self._folder / "reserve"
+        if reserve.exists() or shutil.disk_usage(self._folder).free < 4 * _RESERVE_BYTES:
+            return
+        unfinished = reserve.with_suffix(".new")
+        with unfinished.open("wb") as file:
+            for _ in range(_RESERVE_BYTES >> 20):
+                file.write(bytes(1 << 20))
+        unfinished.rename(reserve)
+
+    def _use_reserve(self) -> None:
+        """Give it up where a server would find no space to start."""
+        if shutil.disk_usage(self._folder).free < _RESERVE_BYTES // 2:
+            logger.warning("the disk of %s is full: the database starts on its reserve", self._folder)
+            (self._folder / "reserve").unlink(missing_ok=True)
 
     def _wait_until_ready(self, url: str) -> None:
         """Wait until the server answers, and make our database where it is missing."""

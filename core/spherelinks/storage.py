@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from spherelinks.config import Settings
-from spherelinks.errors import ConfigurationError, StorageUnavailable
+from spherelinks.errors import ConfigurationError, StorageFull, StorageUnavailable
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,33 @@ class Head:
 class Storage:
     """Files in a local folder (``root``) or a bucket. Paths are relative, with forward slashes.
 
+    disks, floor : see :meth:`check_space`; a folder that there is not counts for nothing
+
     Every method raises StorageUnavailable where the storage fails or the file is missing.
     """
 
-    def __init__(self, store: LocalStore | S3Store, root: Path | None = None) -> None:
+    def __init__(
+        self, store: LocalStore | S3Store, root: Path | None = None, *, disks: Sequence[Path] = (), floor: int = 0
+    ) -> None:
         self._store = store
         self._root = root
+        self._disks = disks
+        self._floor = floor
+
+    def check_space(self, size: int) -> None:
+        """Raises StorageFull where, with ``size`` bytes more, less than ``floor`` would be free on one of ``disks``.
+
+        For what is taken in: what is under way must come to its end, and may use the rest.
+        """
+        for disk in self._disks:
+            with suppress(OSError):
+                free = shutil.disk_usage(disk).free
+                if free - size < self._floor:
+                    raise StorageFull(
+                        f"The server has {free >> 20} MiB of free space left, and takes nothing in below "
+                        f"{self._floor >> 20}.",
+                        hint="Try again later. The operator can make room, or set SPHERELINKS_MIN_FREE_MB.",
+                    )
 
     def put(self, path: str, data: bytes) -> None:
         """Write the file, whole or not at all, replacing an older one; durable when this returns."""
@@ -104,9 +126,11 @@ def open_storage(settings: Settings) -> Storage:
 
     Credentials, region and endpoint of a bucket come from the AWS_* variables (AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; AWS_ALLOW_HTTP=true for an endpoint without TLS).
+    It takes nothing in while its own disk, or the embedded database's, has less than ``min_free_mb`` left.
 
     Raises ConfigurationError.
     """
+    database, floor = settings.home / "postgres", settings.min_free_mb << 20
     if settings.storage_url is None:
         root = settings.home / "storage"
         try:
@@ -116,9 +140,9 @@ def open_storage(settings: Settings) -> Storage:
                 f"SPHERELINKS_HOME is '{settings.home}', which cannot be written: {error.strerror}.",
                 hint="Choose a writable folder, or set STORAGE_URL.",
             ) from error
-        return Storage(LocalStore(root), root)
+        return Storage(LocalStore(root), root, disks=(root, database), floor=floor)
     try:
-        return Storage(S3Store.from_url(settings.storage_url))
+        return Storage(S3Store.from_url(settings.storage_url), disks=(database,), floor=floor)
     except (BaseError, ValueError) as error:
         raise ConfigurationError(
             f"STORAGE_URL is '{settings.storage_url}', which cannot be opened: {error}.",

@@ -19,7 +19,6 @@ from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics, stripe
 from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
-from spherelinks_server.survey import Survey
 from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
 from spherelinks_server.waiting import Turnstile, Waiters
 
@@ -57,7 +56,7 @@ def create_app(
     if settings.plans is not None:
         with transaction(engine) as session:
             plans.apply(session, plans.read(settings.plans))
-    installed = registry.available()
+    installed = registry.look()
     app = OpenAPI(
         "spherelinks_server",
         info=Info(title="SphereLinks API", version=__version__, description=_DESCRIPTION),
@@ -79,7 +78,6 @@ def create_app(
         generators=installed,
         settings=settings,
         waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
-        survey=Survey(),
         guard=guard or Guard(),
         stripe=payments.configured(settings),
     )
@@ -93,7 +91,7 @@ def create_app(
     app.register_api(api)
     app.register_blueprint(api, name="unversioned", url_prefix="")
     app.register_blueprint(stripe.pages)
-    app.register_blueprint(docs.blueprint(app, installed))
+    app.register_blueprint(docs.blueprint(app, installed.cards))
     app.register_blueprint(health.blueprint(engine, storage))
     dashboard.register(app)
     return app

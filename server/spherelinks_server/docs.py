@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -10,6 +11,7 @@ from flask_openapi3.openapi import OpenAPI
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from spherelinks.generators.card import Card
 from spherelinks_server import headers
 from spherelinks_server.v1 import models
 from spherelinks_server.v1.api import SECURITY_SCHEME
@@ -37,10 +39,10 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def document(app: OpenAPI, installed: tuple[str, ...]) -> dict[str, Any]:
+def document(app: OpenAPI, installed: Mapping[str, Card]) -> dict[str, Any]:
     """The OpenAPI 3.1 document: the framework's paths with pydantic's schemas; the framework's own lose keywords.
 
-    installed : names of the generators available here
+    installed : the generators available here, by name
     """
     written: dict[str, Any] = app.api_doc
     used: list[tuple[type[BaseModel], JsonSchemaMode]] = [
@@ -75,7 +77,7 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return (kinds[0] if len(kinds) == 1 else {}) | rest | default
 
 
-def blueprint(app: OpenAPI, installed: tuple[str, ...]) -> Blueprint:
+def blueprint(app: OpenAPI, installed: Mapping[str, Card]) -> Blueprint:
     """``/v1/openapi.json``, and ``/v1/docs`` to browse it."""
     pages = Blueprint("docs", __name__, static_folder=_SCALAR, static_url_path="/v1/docs/assets")
     text = json.dumps(document(app, installed), indent=2)

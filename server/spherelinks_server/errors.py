@@ -25,6 +25,7 @@ STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
     errors.InvalidKey: HTTPStatus.UNAUTHORIZED,
     errors.InsufficientCredits: HTTPStatus.PAYMENT_REQUIRED,
     errors.KeyCapReached: HTTPStatus.PAYMENT_REQUIRED,
+    errors.StorageQuotaReached: HTTPStatus.PAYMENT_REQUIRED,
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.AccessDenied: HTTPStatus.FORBIDDEN,
     errors.UnknownJob: HTTPStatus.NOT_FOUND,
@@ -34,6 +35,7 @@ STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
     errors.AssetExpired: HTTPStatus.GONE,
     errors.JobFailed: HTTPStatus.BAD_GATEWAY,
     errors.GenerationError: HTTPStatus.BAD_GATEWAY,
+    errors.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.ServiceError: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SphereLinksError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -64,6 +66,7 @@ MEANINGS: dict[str, str] = {
     "key_cap_reached": "the key has reached its monthly cap",
     "idempotency_mismatch": "the `Idempotency-Key` was already used for a different request",
     "request_in_flight": "a request with the same `Idempotency-Key` is being accepted right now",
+    "storage_quota_reached": "the account's files take all the space that its plan gives",
     "insufficient_credits": "the account has no credit left for a job",
     "rate_limited": "too many requests with this key or from this network address, or too many pictures being received",
     "unknown_job": "this account has no such job",
@@ -78,6 +81,7 @@ MEANINGS: dict[str, str] = {
     "cancelled": "the job was cancelled by its owner",
     "database_unavailable": "the database does not answer",
     "storage_unavailable": "the storage does not answer",
+    "storage_full": "the server has too little free space left to take anything in",
     "service_error": "part of the service is not working",
     "not_found": "there is nothing at this path",
     "method_not_allowed": "the path does not support this method",
@@ -90,6 +94,7 @@ MEANINGS: dict[str, str] = {
 
 RETRY_AFTER_S = 2
 """Retry-After if nothing better is known."""
+_FULL_RETRY_AFTER_S = 60
 
 _DOCUMENTED = "The API documentation at /v1/docs describes each field."
 _WANTED = {
@@ -133,12 +138,16 @@ def _known(error: errors.SphereLinksError) -> Response:
             headers["Retry-After"] = str(math.ceil(error.retry_after))
         case errors.JobFailed():
             code = error.reason
+        case errors.StorageFull():
+            headers["Retry-After"] = str(_FULL_RETRY_AFTER_S)
         case errors.JobNotFinished() | errors.RequestInFlight() | errors.ServiceError():
             headers["Retry-After"] = str(RETRY_AFTER_S)
         case errors.InvalidKey():
             headers["WWW-Authenticate"] = 'ApiKey realm="SphereLinks"'
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.JobFailed):
         current_app.logger.error(error.message, exc_info=error)
+    if isinstance(error, errors.StorageUnavailable):  # its words name paths, and quote the storage's library
+        return _answer(status, code, "The storage does not answer.", "Try again; the server's log says more.", headers)
     return _answer(status, code, error.message, error.hint, headers)
 
 

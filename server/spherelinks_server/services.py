@@ -9,11 +9,11 @@ from sqlalchemy import Engine
 
 from spherelinks.accounts.payments import Stripe
 from spherelinks.config import Settings
+from spherelinks.generators.registry import Installed
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
 from spherelinks_server.limits import RateLimit
-from spherelinks_server.survey import Survey
 from spherelinks_server.waiting import Waiters
 
 EXTENSION = "spherelinks"
@@ -21,7 +21,7 @@ EXTENSION = "spherelinks"
 
 @dataclass(frozen=True)
 class Services:
-    """generators : names of the installed generators, looked up once; guard : which addresses may be reached;
+    """generators : the installed ones, looked up once; guard : which addresses may be reached;
     stripe : the payment service, if credits are sold"""
 
     engine: Engine
@@ -29,10 +29,9 @@ class Services:
     rate_limit: RateLimit
     address_limit: RateLimit
     intake: Intake
-    generators: tuple[str, ...]
+    generators: Installed
     settings: Settings
     waiters: Waiters
-    survey: Survey
     guard: Guard
     stripe: Stripe | None
 

@@ -23,7 +23,6 @@ from spherelinks.storage import open_storage
 from spherelinks_server import limits, tracing
 from spherelinks_server.app import create_app
 from spherelinks_server.gateway import Gateway
-from spherelinks_server.services import EXTENSION
 from spherelinks_server.v1.api import MAX_BODY
 from spherelinks_server.waiting import WAITERS, WORKED_ON
 
@@ -63,8 +62,6 @@ def application() -> Gateway:
     engine, storage = connect(database_url(settings)), open_storage(settings)
     app = create_app(settings, engine, storage, rate_limit=limits.per_minute(), address_limit=limits.of_address())
     tracing.trace(app)
-    # loading generators takes seconds: do it before the first request
-    threading.Thread(target=app.extensions[EXTENSION].survey.findings, name="survey", daemon=True).start()
     return Gateway(app, THREADS, MAX_BODY + 1, settings.trusted_proxies)
 
 

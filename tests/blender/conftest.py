@@ -13,14 +13,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from servers import bad_server
 from serving import free_port
 
 from blender_addon.client import local
+from contract import stand_in as stand_ins
+from contract.coverage import Contract
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 ENGINES = Path(os.environ.get("SPHERELINKS_ENGINES") or CACHE / "spherelinks-engines")
+
+
+def pytest_collection_modifyitems(items):
+    """What the contract's files are played by comes before the test that asks for it."""
+    items.sort(key=lambda item: item.path == Path(__file__).with_name("test_coverage.py"))
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,16 @@ def served():
 
 
 @pytest.fixture(scope="session")
-def bad():
-    """The address of a server whose folders go wrong, each in its own way."""
-    with bad_server() as server:
-        yield server.address("")[:-1]
+def contract():
+    """contract/, whose files are all played by the end."""
+    return Contract()
+
+
+@pytest.fixture(scope="session")
+def stand_in():
+    """The contract's server, that goes wrong in many ways."""
+    with stand_ins.stand_in() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Uses the extension in Blender as its users do, without a window, and prints what came of it as one JSON object.
 
-python probe.py ZIP SERVER KEY BAD_SERVER SAMPLES OUT_DIR [SCENARIO ...]    with a Python that has bpy; default: all
+python probe.py ZIP SERVER KEY STAND_IN SAMPLES OUT_DIR [SCENARIO ...]    with a Python that has bpy; default: all
 """
 
 import importlib
@@ -20,12 +20,12 @@ LIMIT_S = 120
 EQUIPPED = json.dumps({"textureSize": 512, "lods": [0.5], "collider": "convex"})
 
 
-def main(archive, server, key, bad, samples, out, *chosen):
+def main(archive, server, key, stand_in, samples, out, *chosen):
     samples, out = Path(samples), Path(out)
     before = traces()
     bpy.ops.extensions.package_install_files(filepath=archive, repo="user_default", enable_on_install=True)
     ours = Ours()
-    found = {"version": bpy.app.version_string, "refusals": refusals(ours, samples, bad)}
+    found = {"version": bpy.app.version_string, "refusals": refusals(ours, samples, stand_in)}
     ours.preferences.server = server
     ours.preferences.key = key
     found["key"] = {"shown": ours.preferences.key, "kept": ours.preferences.kept_key == key}
@@ -99,7 +99,7 @@ def generate(picture, **more):
     return bpy.ops.spherelinks.generate(filepath=str(picture), **more)
 
 
-def refusals(ours, samples, bad):
+def refusals(ours, samples, stand_in):
     """What scripts are told, by what is wrong."""
     told = {}
 
@@ -115,8 +115,17 @@ def refusals(ours, samples, bad):
     refuse("offline", "http://models.example")
     refuse("refused", "http://127.0.0.1:1")
     refuse("no_file", "http://127.0.0.1:1", picture="missing.png")
-    for mode in ("401", "402", "422", "429", "html", "half", "huge", "posted-on"):
-        refuse(mode, f"{bad}/{mode}")
+    for fault in (
+        "key-revoked",
+        "no-credits",
+        "picture-damaged",
+        "rate-limited",
+        "broken-in-html",
+        "half-a-glb",
+        "larger-than-said",
+        "post-redirected-307",
+    ):
+        refuse(fault, f"{stand_in}/{fault}~probe")
     return told
 
 

@@ -26,7 +26,7 @@ SMOKE = ("placed", "equipped")
 
 
 @pytest.fixture(scope="module")
-def probed(engine, run, served, bad, archive, tmp_path_factory):
+def probed(engine, run, served, stand_in, archive, tmp_path_factory):
     """probed(version) is what the probe found in it; each version is probed once."""
 
     @cache
@@ -34,7 +34,8 @@ def probed(engine, run, served, bad, archive, tmp_path_factory):
         python = engine("blender", f"bpy-python-{version}")
         out = tmp_path_factory.mktemp("blender")
         chosen = () if version in FULL else SMOKE
-        printed = run(python, HERE / "probe.py", archive, served.address, served.key, bad, SAMPLES, out, *chosen)
+        servers = (served.address, served.key, stand_in.address())
+        printed = run(python, HERE / "probe.py", archive, *servers, SAMPLES, out, *chosen)
         return json.loads(printed.splitlines()[-1])
 
     return probe
@@ -67,14 +68,14 @@ def test_scripts_are_told_what_is_wrong_and_what_to_do(seen):
         "offline": ("may not go online", "Allow Online Access"),
         "refused": ("cannot be reached: Connection refused", "Start the server"),
         "no_file": ("cannot be read", "Choose another file"),
-        "401": ("The API key was revoked.", "Enter a working API key"),
-        "402": ("The account has no credit left.", "Wait for the next month's credits"),
-        "422": ("The picture is damaged.", "Save the picture again"),
-        "429": ("Too many requests.", "Wait a minute"),
-        "html": ("answers 500 with text/html", "Check the server address"),
-        "half": ("only in part", ""),
-        "huge": ("larger than 4 MB", "Check the server address"),
-        "posted-on": ("sends this request on to http://127.0.0.2:9", "Enter the address"),
+        "key-revoked": ("The API key was revoked.", "Enter a working API key"),
+        "no-credits": ("The account has no credit left.", "Wait for the next month's credits"),
+        "picture-damaged": ("The picture is damaged.", "Save the picture again"),
+        "rate-limited": ("Too many requests.", "Wait a minute"),
+        "broken-in-html": ("answers 502 with text/html", "Check the server address"),
+        "half-a-glb": ("only in part", ""),
+        "larger-than-said": ("larger than 4 MB", "Check the server address"),
+        "post-redirected-307": ("sends this request on to http://localhost:", "Enter the address"),
     }
     assert set(told) == set(expected)
     for name, parts in expected.items():

@@ -1,6 +1,7 @@
 """Options: defaults of the contract, both spellings, and refusals that name field, value and remedy."""
 
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,26 @@ def assert_kept(options: Options) -> None:
     """They come back from JSON as they went there, as the queue sends them."""
     assert Options(**json.loads(json.dumps(options.model_dump(by_alias=True, mode="json")))) == options
     assert Options.from_json(options.model_dump(by_alias=True, mode="json")) == options
+
+
+@given(st.text(min_size=1, max_size=64))
+def test_a_name_is_one_line_with_something_on_it(name):
+    shown = any(not (each.isspace() or unicodedata.category(each) == "Cc") for each in name)
+    if shown and not any(unicodedata.category(each) == "Cc" for each in name):
+        assert Options(name=name).name == name
+        assert_kept(Options(name=name))
+    else:
+        with pytest.raises(InvalidOption, match=r"options\.name is") as caught:
+            Options(name=name)
+        assert caught.value.field == "options.name"
+        assert "one line" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, 5, ["a"]])
+def test_a_name_of_another_length_or_type_is_refused(name):
+    with pytest.raises(InvalidOption, match=r"options\.name is") as caught:
+        Options(name=name)
+    assert caught.value.field == "options.name"
 
 
 @given(st.integers(4, 1_000_000))

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import plugins
 import pytest
 import trimesh
 from gltf_validator import assert_spotless
@@ -49,6 +50,16 @@ def test_every_kind_of_picture_gives_the_same_shape(array, asset, tmp_path):
     assert generate(path, SMALL, name="asset").glb == generate(png(array), SMALL).glb
 
 
+def test_the_asset_has_the_name_asked_for_else_the_files(array, tmp_path):
+    path = tmp_path / "car_wheel.png"
+    path.write_bytes(png(array))
+    named = generate(path, SMALL)
+    assert named.name == "car_wheel_asset"
+    assert b'"car_wheel_asset_LOD0"' in named.glb
+    assert generate(png(array), SMALL, name="car_wheel").glb == named.glb
+    assert generate(path, {"name": "blue mug", "textureSize": 512}).name == "blue mug"
+
+
 def test_same_request_same_bytes_and_another_seed_is_recorded(array, asset):
     assert generate(array, SMALL).glb == asset.glb
     assert generate(array, Options(texture_size=512, seed=1)).glb != asset.glb
@@ -76,28 +87,24 @@ def test_progress_names_the_stages_in_order_and_never_falls(array):
 
 BROKEN = """
 from spherelinks.errors import GeneratorFailed
+from spherelinks.generators.card import Card
 
-class Alone:
-    name, version, fallback = "alone", "1", None
+class Broken:
     def generate(self, frame, options, progress):
         progress(0.9)
         raise GeneratorFailed("no shape came out.")
 
-class Backed(Alone):
-    name, fallback = "backed", "inflate"
+ALONE = Card("alone", "1", "broken_generators:Broken")
+BACKED = Card("backed", "1", "broken_generators:Broken", fallback="inflate")
+ABSENT = Card("absent", "1", "broken_generators:Missing", fallback="inflate")
 """
 
 
 @pytest.fixture
 def broken(tmp_path, monkeypatch):
-    """An installed package of two generators, neither of which works; one names a stand-in."""
-    (tmp_path / "broken_generators.py").write_text(BROKEN)
-    info = tmp_path / "broken_generators-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-generators\nVersion: 1\n")
-    points = "alone = broken_generators:Alone\nbacked = broken_generators:Backed\n"
-    (info / "entry_points.txt").write_text(f"[spherelinks.generators]\n{points}")
-    monkeypatch.syspath_prepend(tmp_path)
+    """An installed package of generators that do not work; some name a stand-in."""
+    points = {name: f"broken_generators:{name.upper()}" for name in ("alone", "backed", "absent")}
+    plugins.install(tmp_path, monkeypatch, "broken_generators", BROKEN, points)
 
 
 def test_a_stand_in_is_used_and_reported(array, broken):
@@ -106,6 +113,12 @@ def test_a_stand_in_is_used_and_reported(array, broken):
     assert report["generator"]["name"] == "inflate"
     assert report["warnings"][0] == "backed failed and inflate was used instead: no shape came out."
     assert seen == sorted(seen)
+
+
+def test_a_stand_in_is_used_for_a_generator_that_does_not_load(array, broken):
+    report = generate(array, texture_size=512, generator="absent").report
+    assert report["generator"]["name"] == "inflate"
+    assert "Missing" in report["warnings"][0]
 
 
 def test_without_a_stand_in_the_failure_is_the_callers(array, broken):
@@ -132,7 +145,17 @@ def test_the_report_tells_what_was_made(asset):
     assert report["textureSize"] == 512
     assert report["watertight"] is True
     assert set(report["timings"]) == set(STAGES)
-    assert any("diffusionSteps" in warning for warning in report["warnings"])
+    assert not any("diffusionSteps" in warning for warning in report["warnings"]), "nobody asked for steps"
+
+
+@pytest.mark.parametrize("generator", ["lift", "inflate"])
+def test_what_was_asked_for_in_vain_is_said_once(array, generator):
+    report = generate(array, texture_size=512, generator=generator, diffusion_steps=20).report
+    assert sum("diffusion" in warning for warning in report["warnings"]) == 1
+    assert any("diffusionSteps" in warning and "20" in warning for warning in report["warnings"])
+    assert not any("seed" in warning for warning in report["warnings"])
+    report = generate(array, texture_size=512, generator="lift-flow", diffusion_steps=2, seed=3).report
+    assert not any("diffusionSteps" in warning or "seed" in warning for warning in report["warnings"])
 
 
 def test_an_object_cut_by_the_border_is_said(array):

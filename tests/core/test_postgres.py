@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -268,6 +268,30 @@ def test_a_start_that_fails_for_the_system_is_tried_again(home):
         assert running(home) is None
         log.rmdir()
         eventually(lambda: running(home) == url)
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="mounts a small disk")
+def test_on_a_full_disk_a_killed_server_starts_on_its_reserve(home):
+    with made_folder() as disk:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400m,mode=755", "tmpfs", disk], check=True)
+        try:
+            subprocess.run(["cp", "-a", home / "postgres", disk / "postgres"], check=True)
+            with owner_elsewhere(disk) as owner:
+                query(running(disk), "CREATE TABLE kept (x int)")
+                eventually(lambda: (disk / "postgres" / "reserve").exists())
+                owner.kill()
+                os.kill(server_pid(disk), signal.SIGKILL)
+            with suppress(OSError), (disk / "stuff").open("wb", buffering=0) as stuff:
+                while stuff.write(bytes(4096)):
+                    pass
+            assert shutil.disk_usage(disk).free == 0
+            with EmbeddedPostgres(disk) as url:
+                query(url, "INSERT INTO kept SELECT generate_series(1, 100000)")
+                assert query(url, "SELECT count(*) FROM kept") == 100_000
+                (disk / "stuff").unlink()
+                eventually(lambda: (disk / "postgres" / "reserve").exists())
+        finally:
+            subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_the_log_is_private_and_stays_small(home, monkeypatch):

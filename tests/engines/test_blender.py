@@ -28,7 +28,7 @@ def seen(series, engine, run, glbs, equipped, variants, detailed, tmp_path_facto
 def test_is_one_object_with_one_textured_material(seen, stem, texture_size):
     asset = seen[stem]
     assert asset["objects"].count("MESH") == 1
-    assert asset["names"] == [stem]
+    assert asset["names"] == [f"{stem}_LOD0"]
     [material] = asset["materials"]
     assert material["texture"]["size"] == [texture_size, texture_size]
     assert material["texture"]["space"] == "sRGB"
@@ -66,11 +66,11 @@ def test_front_has_the_pictures_colours(seen, samples, likeness):
 
 def test_levels_of_detail_are_hidden_and_the_collider_is_not_rendered(series, seen, coverage, likeness):
     names, visible = sorted(seen["equipped"]["names"]), seen["equipped"]["visible"]
-    assert names == ["robot-convcolonly", "robot_LOD0", "robot_LOD1", "robot_LOD2"]
+    assert names == ["robot_LOD0", "robot_LOD1", "robot_LOD2", "robot_collider-convcolonly"]
     if series == "4.2":
         assert visible == names  # it shows what is in no scene, too
         return
-    assert visible == names[:2]
+    assert visible == [names[0], names[3]]
     plain, equipped = seen["robot"]["render"], seen["equipped"]["render"]
     assert coverage(equipped) == pytest.approx(coverage(plain), rel=0.01)
     assert likeness(plain, equipped) > 0.99
@@ -80,7 +80,7 @@ def test_webp_and_quantised_files_are_the_same_asset(seen):
     plain = seen["robot"]
     for name in READ:
         asset = seen[name]
-        assert sorted(asset["names"]) == ["robot-convcolonly", "robot_LOD0", "robot_LOD1"]
+        assert sorted(asset["names"]) == ["robot_LOD0", "robot_LOD1", "robot_collider-convcolonly"]
         assert asset["low"] == pytest.approx(plain["low"], abs=1e-4)
         assert asset["high"] == pytest.approx(plain["high"], abs=1e-4)
         [textured] = [material for material in asset["materials"] if material["name"] == "robot_LOD0"]

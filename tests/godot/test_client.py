@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ def ended(program, bad, tmp_path_factory):
         "client.gd",
         what="faults",
         addresses={name: bad.address(name) for name in FAULTS},
+        pictures={name: fault["pictureBytes"] for name, fault in FAULTS.items() if "pictureBytes" in fault},
+        limits={name: fault["limitSeconds"] for name, fault in FAULTS.items() if "limitSeconds" in fault},
+        silences={name: fault["silenceSeconds"] for name, fault in FAULTS.items() if "silenceSeconds" in fault},
         key=KEY,
         certificate=str(CERTIFICATE),
     )
@@ -51,19 +55,14 @@ def test_a_job_ends_as_the_contract_says(ended, name):
         assert base64.b64decode(job["asset"]) == (CONTRACT / "files" / "asset.glb").read_bytes()
     assert job["stored"]["state"] == job["state"]
     assert not [file for file in job["files"] if file.endswith((".part", ".unchecked"))]
-    start = next(i for i, (folder, *_) in enumerate(every) if folder == name)
-    seen = []
-    for folder, method, path, headers in every[start:]:
-        if folder not in (name, "elsewhere"):
-            break
-        seen.append((folder, method, path, headers))
+    start = next(i for i, each in enumerate(every) if each.folder == name)
+    seen = list(takewhile(lambda each: each.folder in (name, "elsewhere"), every[start:]))
     for operation, times in outcome["requests"].items():
-        method, path = operation.split(" /")
-        asked = [headers for folder, verb, asked, headers in seen if (folder, verb) == (name, method) and path in asked]
+        asked = [each for each in seen if each.folder == name and each.asks(operation)]
         assert len(asked) == times, operation
-        assert method != "POST" or {headers["Idempotency-Key"] for headers in asked} == {job["id"]}
-        assert all(headers["X-API-Key"] == KEY for headers in asked)
-    elsewhere = [headers for folder, _, _, headers in seen if folder == "elsewhere"]
+        assert {each.headers["Idempotency-Key"] for each in asked if each.method == "POST"} <= {job["id"]}
+        assert all(each.headers["X-API-Key"] == KEY for each in asked)
+    elsewhere = [each.headers for each in seen if each.folder == "elsewhere"]
     assert len(elsewhere) == outcome.get("elsewhere", 0)
     assert KEY not in str(elsewhere)
     assert KEY not in json.dumps(job)

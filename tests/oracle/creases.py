@@ -234,12 +234,12 @@ def _crossed(faces, plane, known):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _outward(at, p, q, r, plane, v):
-    """Whether a triangle has area and faces along the normal of a vertex's plane."""
+def _outward(at, p, q, r, normal):
+    """Whether a triangle has area and faces along a unit normal."""
     ux, uy, uz = at[q, 0] - at[p, 0], at[q, 1] - at[p, 1], at[q, 2] - at[p, 2]
     vx, vy, vz = at[r, 0] - at[p, 0], at[r, 1] - at[p, 1], at[r, 2] - at[p, 2]
     x, y, z = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
-    dot = x * plane[v, 0] + y * plane[v, 1] + z * plane[v, 2]
+    dot = x * normal[0] + y * normal[1] + z * normal[2]
     return dot > 1e-5 and dot * dot > 0.01 * (x * x + y * y + z * z)
 
 
@@ -249,9 +249,10 @@ def _cut(points, faces, opposite, plane, known):
     that is cut, the other pieces of all of them, and (c,) the numbers of these faces.
 
     What cannot be cut soundly is taken out of `known`, and all is done again without it, until nothing is left to take.
+    A vertex taken out stays on the bevel and no longer has a plane: its piece of a face has to face as the whole did.
     """
     n = len(points)
-    active, at = np.zeros(n, np.bool_), np.empty(3)
+    active, unsound, at, own = np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.empty(3), np.empty(3)
     moved = points.copy()
     on = np.empty((3 * len(faces), 3))  # the point where a half-edge is cut
     cut = np.zeros(3 * len(faces), np.bool_)
@@ -302,13 +303,25 @@ def _cut(points, faces, opposite, plane, known):
         for f in range(len(faces)):
             if active[faces[f, 0]] or active[faces[f, 1]] or active[faces[f, 2]]:
                 count, fine = _pieces(f, points, moved, faces, plane, cut, on, tri, owner, trail)
+                a, b, c = faces[f]
+                ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+                vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+                own[:] = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+                own /= max(np.sqrt(own[0] ** 2 + own[1] ** 2 + own[2] ** 2), 1e-30)
                 for i in range(count):
                     p, q, r = tri[i]
-                    fine &= _outward(trail, p, q, r, plane, faces[f, owner[i]])
+                    v = faces[f, owner[i]]
+                    if _outward(trail, p, q, r, plane[v, :3] if known[v] else own):
+                        continue
+                    if known[v]:
+                        unsound[v] = again = True
+                    else:
+                        fine = False
                 if not fine:
                     for k in range(3):
-                        again |= known[faces[f, k]]
-                        known[faces[f, k]] = False
+                        unsound[faces[f, k]] = True
+                    again = True
+        known[unsound] = False
     number = np.full(3 * len(faces), -1, np.int64)
     total = np.count_nonzero(cut)
     added = np.empty((total, 3))

@@ -146,9 +146,9 @@ class Caller:
             assert time.monotonic() < deadline, "no job was accepted"
             time.sleep(0.05)
 
-    def submit(self, picture: bytes) -> str:
+    def submit(self, picture: bytes, **more: Any) -> str:
         """A new job's id."""
-        response = self.generate(imageBase64=base64_of(picture))
+        response = self.generate(imageBase64=base64_of(picture), **more)
         assert response.json is not None
         job: str = response.json["jobId"]
         return job

@@ -53,7 +53,6 @@ def address(settings: Settings, engine: Engine, storage: Storage) -> Iterator[st
     # nobody works here: who waits for a job would wait in vain
     nowhere = Waiters(Bell(engine, attempts.CHANNEL), Turnstile(app), places=0)
     app.extensions[EXTENSION] = replace(app.extensions[EXTENSION], waiters=nowhere)
-    app.extensions[EXTENSION].survey.findings()  # takes seconds the first time
     server = make_server("127.0.0.1", 0, app, threaded=True)
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -33,6 +33,27 @@ def test_the_whole_file(caller: Caller, job: str) -> None:
     assert response.headers["ETag"] == ETAG
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("blue mug", 'attachment; filename="blue mug.glb"'),
+        ("car_wheel", 'attachment; filename="car_wheel_asset.glb"'),
+        ('a"b\\c/d', 'attachment; filename="a_b_c_d.glb"'),
+        ("蓝 mug", "attachment; filename=\"_ mug.glb\"; filename*=UTF-8''%E8%93%9D%20mug.glb"),
+    ],
+)
+def test_a_named_asset_is_saved_by_its_name(
+    caller: Caller, storage: Storage, png: bytes, name: str, header: str
+) -> None:
+    job = caller.submit(png, options={"name": name})
+    caller.finish(job, GLB, storage)
+    assert caller.get(f"/v1/download/{job}").headers["Content-Disposition"] == header
+    assert caller.get(f"/v1/jobs/{job}/files/glb").headers["Content-Disposition"] == header
+    assert header.replace(".glb", "-picture.png") in caller.get(f"/v1/jobs/{job}/files/picture").headers.values()
+    [listed] = caller.get("/v1/jobs").json["jobs"]
+    assert listed["options"]["name"] == name
+
+
 def test_head_has_the_same_headers_and_no_body(caller: Caller, job: str) -> None:
     whole = caller.get(f"/v1/download/{job}")
     head = caller.http.head(f"/v1/download/{job}", headers=caller.headers | {"Range": "bytes=0-9"})

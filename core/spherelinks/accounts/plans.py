@@ -9,6 +9,7 @@ operator's own come from a TOML file (``SPHERELINKS_PLANS``) with one table each
     concurrent_jobs = 8
     head_start_s = 600
     retention_days = 365
+    storage_mb = 20000
 
 Fields left out mean no limit; ``monthly_credits`` and ``head_start_s`` default to 0. The owner of an installation pays
 for the machine, not for credits, so the owner's plan cannot be assigned to others; it is booked like any other.
@@ -36,6 +37,7 @@ _RANGES = {
     "concurrent_jobs": (1, 10_000),
     "head_start_s": (0, 86_400),
     "retention_days": (1, 36_500),
+    "storage_mb": (1, 1_000_000_000),
 }
 _LEFT_OUT = {"monthly_credits": 0, "head_start_s": 0}
 

@@ -49,6 +49,7 @@ def add(commands: Any) -> None:
 
 def _add_finishing(make: argparse.ArgumentParser) -> None:
     """The options of every command that makes an asset."""
+    make.add_argument("--name", help=f"{_describe('name')} Default: the file's name.")
     for field, kind in (("texture_size", int), ("simplify_ratio", float), ("target_faces", int)):
         make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
     size = make.add_mutually_exclusive_group()

@@ -7,8 +7,6 @@ silhouette at a right angle and grows with its width: the inflation of Repoussé
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +39,6 @@ _blend = kernel("inflate_across", "front: u1[X,Y,3]", "inside: b1[X,Y]", "X", "Y
 class Inflate:
     """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
 
-    name: ClassVar[str] = "inflate"
-    version: ClassVar[str] = "1"
-    fallback: ClassVar[str | None] = None
-    heeds: ClassVar[tuple[str, ...]] = ()
-
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The inflated silhouette, seen by an orthographic camera; the frame spans -0.5 to 0.5 in x and y.
 
@@ -74,10 +67,7 @@ class Inflate:
         return Volume(field, origin, spacing, color, camera, notes=_NOTES)
 
 
-_NOTES = (
-    "inflate has no diffusion steps; diffusionSteps was ignored.",
-    "inflate uses only the outline: depth and the far side are guesses.",
-)
+_NOTES = ("inflate uses only the outline: depth and the far side are guesses.",)
 
 
 def _resolution(matte: NDArray[np.float32]) -> int:

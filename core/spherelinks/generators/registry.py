@@ -1,35 +1,124 @@
-"""The installed generators, by name."""
+"""The installed generators, by name: their cards first, themselves when they are needed."""
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from spherelinks.errors import InvalidOption
 from spherelinks.generators.base import Generator
+from spherelinks.generators.card import Card
 
 GROUP = "spherelinks.generators"
+PATIENCE_S = 5.0
+"""How long a card may take to be read. One that takes longer is left out, and noticed once it is there."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Installed:
+    """cards : of the generators that may be asked for; problems : why others may not; both by name, sorted"""
+
+    cards: dict[str, Card] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def look() -> Installed:
+    """All installed generators. A plug-in that is broken or slow is among the problems and hides no other."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, not _is_ours(point)))
+    readings = [(point, _reading(point)) for point in points]
+    found = Installed()
+    for point, reading in readings:
+        reading.join(max(0.0, reading.until - time.monotonic()))
+        if point.name in found.cards:
+            by = point.dist.name if point.dist else point.value
+            found.problems[f"{point.name} ({by})"] = "Another generator of that name is installed."
+        elif reading.card is not None:
+            found.cards[point.name] = reading.card
+        else:
+            slow = f"Its card was not read within {PATIENCE_S:g} s: {point.value} must import nothing heavy."
+            found.problems[point.name] = reading.problem or slow
+    return found
 
 
 def available() -> tuple[str, ...]:
     """The names of the installed generators, sorted."""
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return tuple(look().cards)
+
+
+def card(name: str) -> Card:
+    """The card of that name. Raises InvalidOption for a generator that there is not, or that is broken."""
+    installed = look()
+    if name in installed.cards:
+        return installed.cards[name]
+    raise not_installed(name, installed)
+
+
+def load(name: str) -> Generator:
+    """The generator of that name, made once for the process. Raises InvalidOption, and GeneratorFailed where it
+    cannot be loaded.
+    """
+    return _loaded(card(name))
+
+
+def not_installed(name: str, installed: Installed) -> InvalidOption:
+    """The answer to a request for a generator that cannot be had."""
+    problem = installed.problems.get(name)
+    known = f"Installed: {', '.join(installed.cards)}."
+    return InvalidOption(
+        f"options.generator is '{name}': "
+        + (f"it cannot be used. {problem}" if problem else "no such generator is installed."),
+        hint=known if installed.cards else "Install the package again: its entry points are of another version.",
+        field="options.generator",
+    )
 
 
 @cache
-def load(name: str) -> Generator:
-    """The generator of that name, made once for the process. Raises InvalidOption for an unknown name."""
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            generator: Generator = point.load()()
-            return generator
-    raise not_installed(name)
+def _loaded(card: Card) -> Generator:
+    return card.load()
 
 
-def not_installed(name: str) -> InvalidOption:
-    """The answer to a request for a generator that there is not."""
-    return InvalidOption(
-        f"options.generator is '{name}': no such generator is installed.",
-        hint=f"Installed: {', '.join(available())}.",
-        field="options.generator",
-    )
+class _Reading(threading.Thread):
+    """Reads a card in a thread of its own, for what is imported there is not in our hands."""
+
+    def __init__(self, point: EntryPoint) -> None:
+        super().__init__(name=f"card-{point.name}", daemon=True)
+        self.until = time.monotonic() + PATIENCE_S
+        self.card: Card | None = None
+        self.problem: str | None = None
+        self._point = point
+
+    def run(self) -> None:
+        try:
+            found = self._point.load()
+            if not isinstance(found, Card):
+                raise TypeError(f"{self._point.value} is of the type {type(found).__name__}, not a Card")
+            if found.name != self._point.name:
+                raise ValueError(f"its card is named '{found.name}', its entry point '{self._point.name}'")
+            self.card = found
+        except BaseException as error:  # whatever a plug-in raises is its own failure
+            self.problem = f"{type(error).__name__}: {error}"
+            logger.warning("the generator %s cannot be used: %s", self._point.name, self.problem)
+
+
+_readings: dict[tuple[str, str], _Reading] = {}
+_lock = threading.Lock()
+
+
+def _reading(point: EntryPoint) -> _Reading:
+    """The reading of the entry point's card, begun at the first call."""
+    with _lock:
+        key = point.name, point.value
+        if key not in _readings:
+            _readings[key] = _Reading(point)
+            _readings[key].start()
+        return _readings[key]
+
+
+def _is_ours(point: EntryPoint) -> bool:
+    return point.dist is not None and point.dist.name == "spherelinks"

@@ -70,20 +70,23 @@ def pack(
     texture_format: TextureFormat = "jpeg",
     compression: Compression = "none",
 ) -> bytes:
-    """One node with one mesh, one metallic-roughness material and one image, all called `name`.
+    """A scene called `name` with the node name_LOD0, whose mesh, metallic-roughness material and image are `name`.
 
     software goes to asset.generator, extras (JSON values) to asset.extras. The same input gives the same bytes.
     Faces and vertices are written in the order that GPUs draw fastest.
 
-    lods : coarser versions of the mesh, each with its own texture. Everything is then called name_LOD0 for the mesh
-        itself, name_LOD1 for the first of these and so on. The lower levels' nodes are not in the scene: programs that
-        know MSFT_lod find them through that extension on the first node, others by name or not at all, and then show
-        the first level alone.
-    colliders : further nodes of the scene, which each engine is to know by their names: the node is name-convcolonly,
-        of which Godot's import makes a static body with a convex shape and no mesh, and the mesh is UBX_name or
-        UCX_name (UCX_name_LOD0 beside levels of detail), as Unreal names boxes and hulls. Where there are several,
-        they are name_01-convcolonly and UCX_name_01 and so on. Their material is cut out entirely, so that a program
-        that knows neither draws nothing. They are never quantised: engines do not scale bodies.
+    name : as :func:`spherelinks.gltf.names.safe` gives it. No node has it for itself: Godot's root does, after the
+        scene, and no two of its nodes may be called the same
+    lods : coarser versions of the mesh, each with its own texture. Node, mesh, material and image are then called
+        name_LOD0 for the mesh itself, name_LOD1 for the first of these and so on. The lower levels' nodes are not in
+        the scene: programs that know MSFT_lod find them through that extension on the first node, others by name or
+        not at all, and then show the first level alone.
+    colliders : further nodes of the scene, which each engine is to know by their names: the node is
+        name_collider-convcolonly, of which Godot's import makes name_collider, a static body with a convex shape and no
+        mesh, and the mesh is UBX_name or UCX_name (UCX_name_LOD0 beside levels of detail), as Unreal names boxes and
+        hulls. Where there are several, they are name_collider_01-convcolonly and UCX_name_01 and so on. Their material
+        is cut out entirely, so that a program that knows neither draws nothing. They are never quantised: engines do
+        not scale bodies.
     texture_format : "webp" needs EXT_texture_webp. It is for colours alone, and what else a mesh has stays JPEG: its
         halved chroma bends normals by some degrees (JPEG's full one by a hundredth)
     compression : "quantized" needs KHR_mesh_quantization: positions in 16 bits of the longest side, which the node's
@@ -95,7 +98,7 @@ def pack(
     document = gl.GLTF2(
         asset=gl.Asset(generator=software, extras=extras),
         scene=0,
-        scenes=[gl.Scene(nodes=[0])],
+        scenes=[gl.Scene(name=name, nodes=[0])],
         samplers=[
             gl.Sampler(
                 magFilter=gl.LINEAR, minFilter=gl.LINEAR_MIPMAP_LINEAR, wrapS=gl.CLAMP_TO_EDGE, wrapT=gl.CLAMP_TO_EDGE
@@ -104,11 +107,12 @@ def pack(
     )
     file = _File(document, compression)
     for level, each in enumerate((mesh, *lods)):
-        _add_textured(file, each, f"{name}_LOD{level}" if lods else name, texture_format)
+        node_name = f"{name}_LOD{level}"
+        _add_textured(file, each, node_name, node_name if lods else name, texture_format)
     for number, collider in enumerate(colliders, 1):
         which = f"_{number:02d}" if len(colliders) > 1 else ""
         mesh_name = f"{_UNREAL[collider.kind]}{document.meshes[0].name}{which}"
-        _add_collider(file, collider, f"{name}{which}-convcolonly", mesh_name)
+        _add_collider(file, collider, f"{name}_collider{which}-convcolonly", mesh_name)
     if lods:
         document.nodes[0].extensions = {"MSFT_lod": {"ids": list(range(1, len(lods) + 1))}}
     needed = ["EXT_texture_webp"] * (texture_format == "webp") + _NEEDED[compression]
@@ -125,8 +129,8 @@ _NEEDED: dict[Compression, list[str]] = {
 }
 
 
-def _add_textured(file: _File, mesh: Mesh, name: str, texture_format: TextureFormat) -> None:
-    """A node with a mesh, its material and its texture, all called `name`."""
+def _add_textured(file: _File, mesh: Mesh, node_name: str, name: str, texture_format: TextureFormat) -> None:
+    """A node with a mesh, its material and its texture, these called `name`."""
     document = file.document
     faces, kept = optimized(mesh.faces, len(mesh.positions))
     indices = file.indices(faces, len(kept))
@@ -161,7 +165,7 @@ def _add_textured(file: _File, mesh: Mesh, name: str, texture_format: TextureFor
         attributes=attributes, indices=indices, material=len(document.materials) - 1, mode=gl.TRIANGLES
     )
     document.meshes.append(gl.Mesh(name=name, primitives=[primitive]))
-    document.nodes.append(gl.Node(name=name, mesh=len(document.meshes) - 1, **place))
+    document.nodes.append(gl.Node(name=node_name, mesh=len(document.meshes) - 1, **place))
 
 
 def _add_texture(file: _File, texture: NDArray[np.uint8], name: str, texture_format: TextureFormat) -> int:

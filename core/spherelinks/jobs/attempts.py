@@ -97,10 +97,12 @@ def complete(
     report: dict[str, Any],
     *,
     thumbnail: bool = False,
+    beside: int = 0,
 ) -> bool:
     """End the job with an asset that is durably stored, and capture its credit. False where superseded.
 
     thumbnail : whether a picture of the asset lies beside it, see :func:`spherelinks.jobs.files.beside`
+    beside : bytes of what lies there
     """
     with transaction(engine) as session:
         made = {
@@ -109,6 +111,7 @@ def complete(
             "asset_size": size,
             "report": report,
             "thumbnail": thumbnail,
+            "beside_size": beside,
         }
         if _change(session, attempt, _COMPLETE, **made) is None:
             return False

@@ -6,28 +6,31 @@ that another has sent the same picture.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from datetime import timedelta
-from importlib.metadata import entry_points
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from spherelinks import __version__
+from spherelinks import __version__, version
 from spherelinks.database import Job
-from spherelinks.generators.registry import GROUP
+from spherelinks.generators.card import Card
 from spherelinks.options import Options
 
 MARGIN = timedelta(minutes=10)
 """An asset that expires this soon is not given out again: the sweep may be on its way to it."""
 
 
-def content_key(picture: bytes, options: Options) -> str:
-    """A digest in hex of all that decides an asset's bytes: the picture file's, every option, the engine's version."""
+def content_key(picture: bytes, options: Options, card: Card) -> str:
+    """A digest in hex of all that decides an asset's bytes.
+
+    Of the picture file, every option, and the versions of the package, of its stages, and of the generator whose card
+    it is.
+    """
     asked = json.dumps(options.model_dump(by_alias=True, mode="json"), sort_keys=True)
-    parts = (hashlib.sha256(picture).hexdigest(), asked, __version__, _engine(options.generator))
+    stages = json.dumps(version.STAGES, sort_keys=True)
+    parts = (hashlib.sha256(picture).hexdigest(), asked, __version__, stages, card.name, card.version)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -49,12 +52,3 @@ def find(session: Session, account_id: str, key: str) -> Job | None:
         .limit(1)
         .with_for_update(read=True)
     ).one_or_none()
-
-
-@functools.cache
-def _engine(generator: str) -> str:
-    """The package that brings the generator, with its version; looking does not load it."""
-    for point in entry_points(group=GROUP):
-        if point.name == generator and point.dist is not None:
-            return f"{point.dist.name} {point.dist.version}"
-    return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Engine, delete, func, null, select, update
+from sqlalchemy import Engine, delete, func, select, update
 
 from spherelinks.accounts import sessions
 from spherelinks.accounts.worlds import World
@@ -40,11 +40,7 @@ def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None 
         session.execute(delete(User).where(User.account_id == account_id))
         session.execute(delete(Webhook).where(Webhook.account_id == account_id))
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.account_id == account_id))
-        session.execute(
-            update(Job)
-            .where(Job.account_id == account_id)
-            .values(options={}, report=null(), output=null(), content_key=None, error_message=None, error_hint=None)
-        )
+        session.execute(update(Job).where(Job.account_id == account_id).values(deletion.FORGOTTEN))
         session.execute(update(Account).where(Account.id == account_id).values(name="Deleted account"))
 
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, null, update
 
 from spherelinks.accounts.worlds import World
 from spherelinks.database import Job, transaction
 from spherelinks.jobs import attempts, paths, status
 from spherelinks.storage import Storage
+
+FORGOTTEN: dict[str, Any] = {
+    "options": {},
+    "report": null(),
+    "output": null(),
+    "content_key": None,
+    "error_message": None,
+    "error_hint": None,
+}
+"""What a deleted job's row keeps nothing of; the ledger needs the rest."""
 
 Outcome = Literal["cancelled", "deleted", "ended"]
 
@@ -29,7 +39,7 @@ def delete(engine: Engine, storage: Storage, world: World, job_id: str) -> Outco
         found = session.execute(
             update(Job)
             .where(Job.id == job_id, world.holds(Job), Job.deleted_at.is_(None))
-            .values(deleted_at=datetime.now(UTC))
+            .values(deleted_at=datetime.now(UTC), **FORGOTTEN)
             .returning(Job.asset_path)
         ).one_or_none()
     if found is None:

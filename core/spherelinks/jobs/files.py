@@ -6,9 +6,11 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import Engine
+
 from spherelinks.errors import AssetExpired, JobFailed, JobNotFinished, RateLimited, StorageUnavailable, UnknownFile
 from spherelinks.formats import writing
-from spherelinks.jobs import paths
+from spherelinks.jobs import paths, usage
 from spherelinks.jobs.status import JobStatus
 from spherelinks.storage import Head, Storage
 
@@ -47,11 +49,11 @@ def is_expired(job: JobStatus) -> bool:
     return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
 
 
-def find(storage: Storage, job: JobStatus, kind: str) -> File:
+def find(engine: Engine, storage: Storage, job: JobStatus, kind: str) -> File:
     """The job's file of that kind, made of its asset and kept beside it if need be.
 
     Raises UnknownFile for a kind that there is not, AssetExpired, JobNotFinished, JobFailed (for any but the picture),
-    RateLimited where too many others are just being made, StorageUnavailable.
+    RateLimited where too many others are just being made, StorageUnavailable, StorageFull.
     """
     if kind not in KINDS or (kind == "picture" and job.sandbox):
         raise UnknownFile(f"There is no file of kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
@@ -69,9 +71,11 @@ def find(storage: Storage, job: JobStatus, kind: str) -> File:
     made = paths.beside(path, described.suffix[1:])
     head = _head(storage, made)
     if head is None:
-        _convert(storage, path, kind, made)
+        usage.made_beside(engine, path, _convert(storage, path, kind, made))
         head = storage.head(made)
-    return File(made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.job_id + described.suffix)
+    return File(
+        made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.file_name + described.suffix
+    )
 
 
 def _asset(job: JobStatus) -> tuple[str, int, str]:
@@ -91,7 +95,7 @@ def _picture(storage: Storage, job: JobStatus) -> File:
     start = storage.read_range(path, 0, min(4, head.size))
     found = (kind for mark, kind in _PICTURES.items() if start.startswith(mark))
     media_type, suffix = next(found, ("application/octet-stream", ""))
-    return File(path, head.size, _plain(head.etag), media_type, f"{job.job_id}-picture{suffix}")
+    return File(path, head.size, _plain(head.etag), media_type, f"{job.file_name}-picture{suffix}")
 
 
 def _head(storage: Storage, path: str) -> Head | None:
@@ -101,13 +105,17 @@ def _head(storage: Storage, path: str) -> Head | None:
         return None
 
 
-def _convert(storage: Storage, asset: str, kind: str, path: str) -> None:
+def _convert(storage: Storage, asset: str, kind: str, path: str) -> int:
+    """Make the file; how many bytes it has."""
     if not _CONVERSIONS.acquire(timeout=_PATIENCE_S):
         raise RateLimited(
             "Too many files are being converted at the moment.", retry_after=_PATIENCE_S, hint="Try again shortly."
         )
     try:
-        storage.put(path, writing.convert(storage.get(asset), kind))
+        data = writing.convert(storage.get(asset), kind)
+        storage.check_space(len(data))
+        storage.put(path, data)
+        return len(data)
     finally:
         _CONVERSIONS.release()
 

@@ -14,6 +14,7 @@ from spherelinks.accounts.keys import missing_scope, unknown_key
 from spherelinks.accounts.worlds import World
 from spherelinks.database import fetch_all, fetch_one
 from spherelinks.errors import UnknownJob
+from spherelinks.gltf.names import safe
 
 Status = Literal["PROCESSING", "COMPLETED", "FAILED"]
 
@@ -163,9 +164,19 @@ class JobStatus:
     output_state: str | None
 
     @property
+    def name(self) -> str | None:
+        """What the asset was asked to be called."""
+        return self.options.get("name")
+
+    @property
+    def file_name(self) -> str:
+        """For its downloads, without an ending: of the asset's name, or of the job's id where it was given none."""
+        return safe(self.name) if self.name else self.job_id
+
+    @property
     def asset_name(self) -> str:
         """The file name for a download."""
-        return f"{self.job_id}.glb"
+        return f"{self.file_name}.glb"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from spherelinks.errors import (
     SphereLinksError,
     StorageUnavailable,
 )
-from spherelinks.jobs import cache, line, paths, queue, sandbox, webhooks
+from spherelinks.generators import registry
+from spherelinks.jobs import cache, line, paths, queue, sandbox, usage, webhooks
 from spherelinks.jobs.sandbox import Sample
 from spherelinks.options import Options
 from spherelinks.storage import Storage
@@ -69,9 +70,11 @@ def submit(
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
     output : where else the asset is sent, ``{"putUrl": …}``
 
-    Raises InsufficientCredits, KeyCapReached, IdempotencyMismatch, RequestInFlight, InvalidKey for an account that was
-    closed meanwhile, StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
+    Raises InsufficientCredits, KeyCapReached, StorageQuotaReached, StorageFull, IdempotencyMismatch, RequestInFlight,
+    InvalidKey for an account that was closed meanwhile, StorageUnavailable, DatabaseUnavailable; nothing is accepted,
+    spent or kept then.
     """
+    storage.check_space(len(picture))
     job_id = new_id("job")
     sample = sandbox.sample(storage) if principal.sandbox else None
     if sample is None:  # nobody ever looks at a sandbox job's picture
@@ -124,17 +127,19 @@ def _accept(
             priority=queue.priority(datetime.now(UTC), plan.head_start_s),
             options=options.model_dump(by_alias=True, mode="json"),
             sandbox=principal.sandbox,
+            picture_size=0 if sample else len(picture),
             output=output,
         )
         if sample is not None:
             sample.complete(job)
         else:
-            job.content_key = cache.content_key(picture, options)
+            job.content_key = cache.content_key(picture, options, registry.card(options.generator))
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
             if earlier is not None:
                 _copy(earlier, job)
         session.add(job)
         session.flush()
+        usage.check(session, principal.account_id, plan)
         if job.state == "completed":
             webhooks.announce(session, job_id)
         else:
@@ -205,12 +210,15 @@ def _copy(earlier: Job, job: Job) -> None:
     job.started_at = job.finished_at = datetime.now(UTC)
     job.expires_at = plans.kept_until(job.account_id)
     job.asset_path, job.asset_sha256, job.asset_size = earlier.asset_path, earlier.asset_sha256, earlier.asset_size
-    job.thumbnail, job.report = earlier.thumbnail, earlier.report
+    job.thumbnail, job.beside_size, job.report = earlier.thumbnail, earlier.beside_size, earlier.report
 
 
 def _check_open(session: Session, account_id: str) -> None:
-    """Raises InvalidKey for a closed account; one that is open stays so until the transaction ends."""
-    closed = select(Account.closed_at).where(Account.id == account_id).with_for_update(read=True)
+    """Raises InvalidKey for a closed account; one that is open stays so until the transaction ends.
+
+    An account's submissions pass one at a time, so that each is counted by the next.
+    """
+    closed = select(Account.closed_at).where(Account.id == account_id).with_for_update(key_share=True)
     if session.scalars(closed).one() is not None:
         raise InvalidKey("The account of this key is closed.", hint="Use a key of another account.")
 

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
@@ -27,6 +28,8 @@ EVENTS = ("job.completed", "job.failed")
 PUT = "output.put"
 LIMIT = 10
 """Webhooks an account may have, and as many again in its sandbox."""
+KEPT = timedelta(days=30)
+"""How long a message that was delivered or given up is shown."""
 OVERLAP = timedelta(hours=24)
 """How long the secret before signs too, once it was rotated."""
 
@@ -143,6 +146,12 @@ _WANTED = """
 UNION ALL
 SELECT NULL FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'
 """
+
+
+def sweep(session: Session) -> int:
+    """Forget messages that have ended and were kept; how many."""
+    ended = delete_rows(Delivery).where(Delivery.state != "pending", Delivery.ended_at < func.now() - KEPT)
+    return len(session.scalars(ended.returning(Delivery.id)).all())
 
 
 def headers(webhook: Webhook, message_id: str, body: bytes, moment: datetime) -> dict[str, str]:

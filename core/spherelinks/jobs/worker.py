@@ -25,7 +25,7 @@ from spherelinks import logs, telemetry
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, opened, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import attempts, courier, paths, queue, submission
+from spherelinks.jobs import attempts, courier, paths, queue, submission, webhooks
 from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, Attempt, Failure
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
@@ -222,8 +222,9 @@ class _Worker:
         path = paths.result(attempt.job_id, attempt.number, digest)
         self._storage.put_all({paths.beside(path, "png"): made.thumbnail, path: made.glb})
         return partial(
-            attempts.complete, self._engine, attempt, path, digest, len(made.glb), made.report, thumbnail=True
-        )
+            attempts.complete, self._engine, attempt, path, digest, len(made.glb), made.report,
+            thumbnail=True, beside=len(made.thumbnail),
+        )  # fmt: skip
 
     # --- upkeep
 
@@ -252,6 +253,7 @@ class _Worker:
         with transaction(self._engine) as session:
             queue.sweep(session)
             submission.sweep_idempotency(session)
+            webhooks.sweep(session)
 
 
 class _Heart:

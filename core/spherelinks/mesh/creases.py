@@ -137,6 +137,7 @@ def _cut(
     that is cut, the other pieces of all of them, and (c,) the numbers of these faces.
 
     What cannot be cut soundly is taken out of `known`, and all is done again without it, until nothing is left to take.
+    A vertex taken out stays on the bevel and no longer has a plane: its piece of a face has to face as the whole did.
     """
     count = len(faces)
     moved, added, found = np.empty_like(points), np.empty((3 * count, 3)), np.empty(3, np.int64)

@@ -325,11 +325,11 @@ void cut_up(const Face& face, const Vec3* points, const Vec3* moved, const Plane
     out.fine = fabs(whole) > 0.1 && far <= CORNER * CORNER;
 }
 
-// Whether a triangle has area and faces along the normal of a plane.
-bool outward(const Vec3& p, const Vec3& q, const Vec3& r, const Plane& plane) {
+// Whether a triangle has area and faces along a unit normal.
+bool outward(const Vec3& p, const Vec3& q, const Vec3& r, const Vec3& normal) {
     Vec3 n;
     across<double>(p, q, r, n);
-    double along = dot<double>(n, plane.normal);
+    double along = dot<double>(n, normal);
     return along > 1e-5 && along * along > 0.01 * dot(n, n);
 }
 
@@ -340,11 +340,13 @@ bool outward(const Vec3& p, const Vec3& q, const Vec3& r, const Plane& plane) {
 // moved : places of the vertices; added : those of further ones, numbered after them; first : the first piece of each
 // face that is cut, `of` being the numbers of these faces; rest : the other pieces of all of them. Into found how many
 // are added, of and rest. What cannot be cut soundly is taken out of `known`, and all is done again without it, until
-// nothing is left to take.
+// nothing is left to take. A vertex taken out stays on the bevel and no longer has a plane: its piece of a face has to
+// face as the whole face did. Held to the plane it had, a face of the bevel round a thin edge would fail beside it, take
+// its other vertices out, and so on to the end of the edge.
 API void creases_cut(const Vec3* points, i64 n, const Face* faces, i64 count, const i64* opposite, const Plane* plane,
                      u8* known, Vec3* moved, Vec3* added, i64 (*first)[3], i64* of, i64 (*rest)[3], i64* found) {
     i64 halves = 3 * count;
-    Array<u8> active(n, 0), cut(halves, 0);
+    Array<u8> active(n, 0), cut(halves, 0), unsound(n, 0);
     Array<double> room(3 * halves, 0.0);
     Vec3* on = reinterpret_cast<Vec3*>(room.data);  // the point where a half-edge is cut
     auto start_of = [&](i64 h) { return faces[h / 3][h % 3]; };
@@ -387,17 +389,26 @@ API void creases_cut(const Vec3* points, i64 n, const Face* faces, i64 count, co
             const Face& face = faces[f];
             if (!active[face[0]] && !active[face[1]] && !active[face[2]]) continue;
             cut_up(face, points, moved, plane, cut + 3 * f, on + 3 * f, pieces);
+            Vec3 own;
+            across<double>(points[face[0]], points[face[1]], points[face[2]], own);
+            double length = most(sqrt(dot(own, own)), 1e-30);
+            for (double& d : own) d /= length;
             bool fine = pieces.fine;
             for (i64 i = 0; i < pieces.count; i++) {
                 const i64* p = pieces.corners[i];
-                fine &= outward(pieces.at[p[0]], pieces.at[p[1]], pieces.at[p[2]], plane[face[pieces.owner[i]]]);
+                i32 v = face[pieces.owner[i]];
+                if (outward(pieces.at[p[0]], pieces.at[p[1]], pieces.at[p[2]], known[v] ? plane[v].normal : own))
+                    continue;
+                if (known[v])
+                    unsound[v] = again = 1;
+                else
+                    fine = false;
             }
             if (fine) continue;
-            for (i32 v : face) {
-                again |= known[v];
-                known[v] = 0;
-            }
+            for (i32 v : face) unsound[v] = 1;
+            again = true;
         }
+        for (i64 v = 0; v < n; v++) known[v] &= !unsound[v];
     }
     Array<i64> number(halves, -1);
     i64 names[7], made = 0, whole = 0, others = 0;

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from spherelinks.accounts import ledger, payments, plans
 from spherelinks.database import CreditEntry, Job, transaction
+from spherelinks.jobs import usage
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
 
@@ -49,6 +50,7 @@ def show() -> str:
         entries = ledger.entries(session, gate.world(), before=before, limit=_PAGE + 1)
         errors = _errors(session, [entry.job_id for entry in entries[:_PAGE] if entry.kind == "release"])
         totals = _totals(session, account_id)
+        stored = usage.stored(session, account_id)
     rows = [_row(entry, errors) for entry in entries[:_PAGE]]
     older = entries[_PAGE - 1].id if len(entries) > _PAGE else None
     stripe = services().stripe
@@ -60,6 +62,7 @@ def show() -> str:
         older=older,
         newest=before is None,
         totals=totals,
+        stored=stored,
         packs=sorted(stripe.packs) if stripe else (),
     )
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from spherelinks.errors import InvalidOption
 from spherelinks.generators.base import GENERATORS_OWN
+from spherelinks.generators.card import Card
 from spherelinks.options import Options
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard.words import words
-from spherelinks_server.survey import Finding
 
 _CAMEL = re.compile(r"\b[a-z]+[A-Z][A-Za-z]*\b")
 
@@ -22,7 +22,8 @@ class Field:
     """One option as a control.
 
     kind : ``choice``, ``slider`` (a number between limits), ``integer``, ``number``, ``numbers`` (a list), ``check``,
-        ``text`` or ``size`` (an object of one measure and its unit, in ``parts``)
+        ``line`` (of text), ``size`` (an object of one measure and its unit, in ``parts``), or ``text`` if it has no
+        control of its own
     value : what the form shows; "" if the option is left out
     heeded_by : the generators that use it, unless all of them do
     """
@@ -41,10 +42,10 @@ class Field:
     heeded_by: tuple[str, ...] | None = None
 
 
-def fields(findings: Sequence[Finding], chosen: Mapping[str, Any]) -> list[Field]:
+def fields(cards: Sequence[Card], chosen: Mapping[str, Any]) -> list[Field]:
     """A control for each option that a generator uses, in the schema's order.
 
-    findings : the generators to choose from
+    cards : the generators to choose from
     chosen : options by their API names; the others show their defaults
     """
     schema = Options.model_json_schema()
@@ -52,10 +53,10 @@ def fields(findings: Sequence[Finding], chosen: Mapping[str, Any]) -> list[Field
     for name, outer in schema["properties"].items():
         inner = _resolved(outer, schema)
         if name == "generator":
-            inner = inner | {"enum": [finding.name for finding in findings]}
+            inner = inner | {"enum": [card.name for card in cards]}
         field = _field(name, outer, inner, chosen.get(name))
         if name in GENERATORS_OWN:
-            field = replace(field, heeded_by=tuple(one.name for one in findings if name in one.heeds))
+            field = replace(field, heeded_by=tuple(card.name for card in cards if name in card.heeds))
         found.append(field)
     return found
 
@@ -100,6 +101,8 @@ def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any)
             return Field(kind="number", low=low, high=high, **shared)
         case "boolean":
             return Field(kind="check", **shared)
+        case "string":
+            return Field(kind="line", **shared)
         case "array":
             return Field(kind="numbers", **shared)
         case "object":

@@ -71,7 +71,7 @@ def card(job_id: str) -> str:
 @pages.get("/<job_id>/files/<kind>")
 def file(job_id: str, kind: str) -> Response:
     """One of its files, made on demand. Browsers never take it for a page of this server, whatever it contains."""
-    found = files.find(services().storage, find(job_id), kind)
+    found = files.find(services().engine, services().storage, find(job_id), kind)
     response = assets.send(services().storage, found.path, found.size, found.etag, found.name, found.media_type)
     response.headers["Content-Security-Policy"] = headers.FILE_POLICY
     return response
@@ -95,7 +95,7 @@ def find(job_id: str) -> JobStatus:
 
 def picture_of(job_id: str) -> bytes:
     """Its picture. Raises UnknownJob, AssetExpired, StorageUnavailable."""
-    return services().storage.get(files.find(services().storage, find(job_id), "picture").path)
+    return services().storage.get(files.find(services().engine, services().storage, find(job_id), "picture").path)
 
 
 def _shown(job_id: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from spherelinks_server.services import services
 
 pages = gate.private("playground", "/app/playground")
 
-_REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied)
+_REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied, errors.StorageFull)
 
 
 @pages.get("")
@@ -37,8 +37,8 @@ def make() -> ResponseReturnValue:
     origin = form.get("from", "")
     try:
         options = fields.read(form)
-        if options.generator not in services().generators:
-            raise not_installed(options.generator)
+        if options.generator not in services().generators.cards:
+            raise not_installed(options.generator, services().generators)
         picture = _picture(origin)
         accepted = submission.submit(
             services().engine,
@@ -72,7 +72,7 @@ def _picture(origin: str) -> bytes:
 
 
 def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
-    controls = fields.fields(services().survey.findings(), chosen)
+    controls = fields.fields([*services().generators.cards.values()], chosen)
     return render_template(
         "playground.html",
         origin=origin,
@@ -85,5 +85,5 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
     )
 
 
-_PLAIN = ("dimensions",)
+_PLAIN = ("name", "dimensions")
 """Options that most people want to set; the others are folded away."""

@@ -14,8 +14,9 @@ from spherelinks.accounts import accounts, ledger, payments, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
-from spherelinks.generators.base import GENERATORS_OWN
-from spherelinks.options import DEFAULT_GENERATOR, Options
+from spherelinks.generators.card import Card
+from spherelinks.jobs import usage
+from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks.presets import PRESETS
 from spherelinks_server import access
 from spherelinks_server.errors import answers
@@ -127,8 +128,10 @@ def account() -> Response:
                     "concurrentJobs": plan.concurrent_jobs,
                     "headStartS": plan.head_start_s,
                     "retentionDays": plan.retention_days,
+                    "storageMb": plan.storage_mb,
                 },
                 "credits": _credits(ledger.shown(session, who.world)),
+                "storedBytes": 0 if who.sandbox else usage.stored(session, who.account_id),
                 "key": {
                     "id": key.id,
                     "name": key.name,
@@ -154,18 +157,7 @@ def list_generators() -> Response:
     _reader()
     return answer(
         {
-            "generators": [
-                {
-                    "name": found.name,
-                    "version": found.version,
-                    "ready": found.problem is None,
-                    "default": found.name == DEFAULT_GENERATOR,
-                    "problem": found.problem,
-                    "options": _options(found.name),
-                    "ignores": [name for name in GENERATORS_OWN if name not in found.heeds],
-                }
-                for found in services().survey.findings()
-            ],
+            "generators": [_generator(card) for card in services().generators.cards.values()],
             "presets": [asdict(preset) for preset in PRESETS],
         }
     )
@@ -188,8 +180,17 @@ def _credits(buckets: Buckets) -> dict[str, Any]:
     }
 
 
-def _options(generator: str) -> dict[str, Any]:
-    schema = Options.model_json_schema()
+def _generator(card: Card) -> dict[str, Any]:
+    schema = card.options.model_json_schema()
     named = schema["properties"]["generator"]
-    schema["properties"]["generator"] = {"const": generator, "description": named["description"]}
-    return schema
+    schema["properties"]["generator"] = {"const": card.name, "description": named["description"]}
+    problem = card.needs.missing()
+    return {
+        "name": card.name,
+        "version": card.version,
+        "ready": problem is None,
+        "default": card.name == DEFAULT_GENERATOR,
+        "problem": problem,
+        "options": schema,
+        "ignores": [*card.ignores],
+    }

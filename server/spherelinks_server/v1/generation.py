@@ -84,6 +84,7 @@ FILE_ANSWERS: dict[Any, Any] = {
             errors.MissingScope,
             errors.InsufficientCredits,
             errors.KeyCapReached,
+            errors.StorageQuotaReached,
             errors.RequestInFlight,
             errors.PictureTooLarge,
             errors.PictureUnreachable,
@@ -94,6 +95,7 @@ FILE_ANSWERS: dict[Any, Any] = {
             errors.GeneratorFailed,
             errors.Cancelled,
             errors.ServiceError,
+            errors.StorageFull,
         ),
     },
 )
@@ -110,8 +112,8 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     idempotency = _idempotency(header.idempotency_key)
     accepted = submission.replay(parts.engine, who, idempotency) if idempotency else None
     if accepted is None:
-        if body.options.generator not in parts.generators:
-            raise not_installed(body.options.generator)
+        if body.options.generator not in parts.generators.cards:
+            raise not_installed(body.options.generator, parts.generators)
         output = {"putUrl": outbound.check(body.output.put_url, parts.guard, "output.putUrl")} if body.output else None
         picture = parts.intake.picture(who.account_id, body.image_url, body.image_base64)
         accepted = submission.submit(
@@ -196,7 +198,7 @@ def download(path: JobPath) -> Response:
 def send(job: jobs.JobStatus, kind: str) -> Response:
     """The answer to GET for that kind of file."""
     storage = services().storage
-    file = files.find(storage, job, kind)
+    file = files.find(services().engine, storage, job, kind)
     return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
 
 

@@ -100,7 +100,7 @@ def delete_job(path: JobPath) -> Response:
     responses={
         HTTPStatus.OK: {"description": "The whole file.", "content": _ANY_FILE},
         **FILE_ANSWERS,
-        **answers(errors.UnknownJob, errors.UnknownFile),
+        **answers(errors.UnknownJob, errors.UnknownFile, errors.StorageFull),
         HTTPStatus.PARTIAL_CONTENT: {"description": "The requested range of bytes.", "content": _ANY_FILE},
     },
 )

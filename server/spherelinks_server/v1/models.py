@@ -252,6 +252,7 @@ class PlanTerms(_Camel):
     concurrent_jobs: int | None = Field(description="Jobs queued or running at a time; further ones wait.")
     head_start_s: int = Field(description="Jobs are queued as if submitted this many seconds earlier.")
     retention_days: int | None = Field(description="Days for which files are kept.")
+    storage_mb: int | None = Field(description="Megabytes (10^6 bytes) that the account's files may take.")
 
 
 class KeyInUse(_Camel):
@@ -271,6 +272,7 @@ class Account(_Camel):
     name: str
     plan: PlanTerms
     credits: Credits
+    stored_bytes: int = Field(ge=0, description="What the account's files take, pictures included.")
     key: KeyInUse
 
 

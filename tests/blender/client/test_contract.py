@@ -1,7 +1,6 @@
 """Failures and forms are what contract/ says for all clients."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -9,36 +8,31 @@ from blender_addon import translations
 from blender_addon.client.errors import ENDS_JOB, REMEDIES
 from blender_addon.client.info import Info
 from blender_addon.client.options import MAX_INTEGER
+from contract import coverage
 
-CONTRACT = Path(__file__).resolve().parents[3] / "contract"
-
-
-def stored(name):
-    return json.loads((CONTRACT / name).read_text("utf-8"))
-
-
-FORMS = stored("forms.json")
+CASES = json.loads((coverage.HERE / "forms.json").read_text("utf-8"))["cases"]
 
 
 @pytest.fixture(scope="module")
-def form():
-    offered = stored("generators.json")
+def form(contract):
+    offered = contract.json("generators.json")
     ordered = sorted(offered["generators"], key=lambda each: not each["default"])
     generators = {each["name"]: {"options": each["options"], "ignores": each["ignores"]} for each in ordered}
     return Info("http://127.0.0.1", "Owner", "owner", 1, generators, offered["presets"]).form()
 
 
-def test_hints_and_ends_are_the_contracts():
-    failures = stored("failures.json")
+def test_hints_and_ends_are_the_contracts(contract):
+    failures = contract.json("failures.json")
     texts = {row["key"]: row["en"] for row in translations.rows()}
     assert {code: texts[f"hint_{code}"] for code in failures["hints"]} == REMEDIES
     assert set(failures["endsJob"]) == ENDS_JOB
 
 
-def test_each_generator_has_the_contracts_fields(form):
-    assert [name for name, _ in form.generators] == list(FORMS["forms"])
+def test_each_generator_has_the_contracts_fields(contract, form):
+    forms = contract.json("forms.json")["forms"]
+    assert [name for name, _ in form.generators] == list(forms)
     for name, description in form.generators:
-        assert [shown(field) for field in description.fields] == [limited(field) for field in FORMS["forms"][name]]
+        assert [shown(field) for field in description.fields] == [limited(field) for field in forms[name]]
 
 
 def shown(field):
@@ -51,7 +45,7 @@ def limited(field):
     return field | {"high": min(field["high"], MAX_INTEGER)} if "high" in field else field
 
 
-@pytest.mark.parametrize("case", FORMS["cases"], ids=lambda case: case["about"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["about"])
 def test_what_is_entered_becomes_what_is_sent(form, case):
     description = form.of(case["generator"])
     if "refused" in case:

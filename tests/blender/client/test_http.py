@@ -1,7 +1,6 @@
 """Where the client may go, and what it takes an address for."""
 
 import pytest
-from servers import bad_server
 
 from blender_addon.client.errors import Failure
 from blender_addon.client.http import Connection, is_loopback, normal
@@ -42,11 +41,10 @@ def test_nothing_leaves_the_machine_while_blender_is_offline():
     assert "Online Access" in caught.value.hint
 
 
-def test_proxies_of_the_environment_are_not_asked_for_this_machine(monkeypatch):
+def test_proxies_of_the_environment_are_not_asked_for_this_machine(stand_in, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.delenv("no_proxy", raising=False)
-    with bad_server() as server:
-        answer = Connection(server.address("well"), "key", online=False).json("GET", "/v1/status/job")
+    answer = Connection(stand_in.address("well"), "key", online=False).json("GET", "/v1/status/job")
     assert answer["status"] == "COMPLETED"
 
 

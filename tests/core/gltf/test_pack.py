@@ -74,8 +74,9 @@ def test_names_material_and_extras(sphere: Mesh) -> None:
     document = _document(_packed(sphere, seed=7, options={"textureSize": 512}))
     assert document["asset"]["extras"] == {"seed": 7, "options": {"textureSize": 512}}
     assert document["asset"]["generator"] == "SphereLinks test"
-    for kind in ("nodes", "meshes", "materials", "images", "textures"):
+    for kind in ("scenes", "meshes", "materials", "images", "textures"):
         assert [thing["name"] for thing in document[kind]] == ["ball"]
+    assert [node["name"] for node in document["nodes"]] == ["ball_LOD0"]
     (material,) = document["materials"]
     assert material["pbrMetallicRoughness"]["metallicFactor"] == 0
     assert 0.5 < material["pbrMetallicRoughness"]["roughnessFactor"] <= 1
@@ -91,7 +92,7 @@ def test_levels_of_detail_hang_on_the_first_node_outside_the_scene(sphere: Mesh)
     document = _document(glb)
     assert document["extensionsUsed"] == ["MSFT_lod"]
     assert "extensionsRequired" not in document
-    assert document["scenes"] == [{"nodes": [0]}]
+    assert document["scenes"] == [{"name": "ball", "nodes": [0]}]
     first, *lower = document["nodes"]
     assert first["extensions"] == {"MSFT_lod": {"ids": [1, 2]}}
     names = ["ball_LOD0", "ball_LOD1", "ball_LOD2"]
@@ -111,8 +112,8 @@ def test_a_collider_is_named_for_every_engine_and_cut_out_entirely(sphere: Mesh,
     glb = pack(sphere, name="ball", software="SphereLinks test", extras={}, colliders=[body])
     assert_spotless(glb)
     document = _document(glb)
-    assert document["scenes"] == [{"nodes": [0, 1]}]
-    assert [node["name"] for node in document["nodes"]] == ["ball", "ball-convcolonly"]
+    assert document["scenes"] == [{"name": "ball", "nodes": [0, 1]}]
+    assert [node["name"] for node in document["nodes"]] == ["ball_LOD0", "ball_collider-convcolonly"]
     mesh = document["meshes"][document["nodes"][1]["mesh"]]
     assert mesh["name"] == f"{prefix}ball"
     material = document["materials"][mesh["primitives"][0]["material"]]
@@ -120,7 +121,9 @@ def test_a_collider_is_named_for_every_engine_and_cut_out_entirely(sphere: Mesh,
     assert material["pbrMetallicRoughness"]["baseColorFactor"][3] < material.get("alphaCutoff", 0.5)
     assert not document.get("extensionsUsed")
     both = _document(pack(sphere, name="ball", software="", extras={}, colliders=[body], lods=[sphere]))
-    assert both["scenes"] == [{"nodes": [0, 2]}]
+    assert both["scenes"] == [{"name": "ball", "nodes": [0, 2]}]
+    # the same as without levels: what a level of a game sets on them is kept
+    assert [both["nodes"][number]["name"] for number in (0, 2)] == ["ball_LOD0", "ball_collider-convcolonly"]
     assert [mesh["name"] for mesh in both["meshes"]] == ["ball_LOD0", "ball_LOD1", f"{prefix}ball_LOD0"]
 
 
@@ -129,8 +132,8 @@ def test_several_bodies_are_numbered_as_unreal_numbers_them(sphere: Mesh) -> Non
     glb = pack(sphere, name="ball", software="", extras={}, colliders=bodies)
     assert_spotless(glb)
     document = _document(glb)
-    assert document["scenes"] == [{"nodes": [0, 1, 2, 3]}]
-    assert [node["name"] for node in document["nodes"][1:]] == [f"ball_0{i}-convcolonly" for i in (1, 2, 3)]
+    assert document["scenes"] == [{"name": "ball", "nodes": [0, 1, 2, 3]}]
+    assert [node["name"] for node in document["nodes"][1:]] == [f"ball_collider_0{i}-convcolonly" for i in (1, 2, 3)]
     assert [mesh["name"] for mesh in document["meshes"][1:]] == [f"UCX_ball_0{i}" for i in (1, 2, 3)]
 
 

@@ -83,6 +83,11 @@ THIN = Rotation.from_matrix(
 @settings(max_examples=20, deadline=None)
 @given(st.integers(3, 6), st.floats(0.35, 0.55), st.floats(0.3, 0.6), turns)
 @example(3, 0.359375, 0.5, THIN)
+# one face that cannot be cut is no reason to leave the whole edge as it was
+@example(3, 0.35, 0.3, Rotation.random(random_state=164))
+@example(3, 0.49989216524641156, 0.3252014303330324, Rotation.random(random_state=360737462))
+@example(3, 0.38168359770595556, 0.3598729005466207, Rotation.random(random_state=1250624117))
+@example(3, 0.5128237047144966, 0.3652464170035381, Rotation.random(random_state=1033939065))
 def test_edges_of_prisms_are_where_their_sides_meet(sides: int, radius: float, half: float, turn: Rotation) -> None:
     radius *= 0.8 if sides == 3 else 1
     field, edges, _, volume = prism(sides, radius, half, turn)

@@ -1,4 +1,5 @@
-## Looks at GLBs that Godot's editor has imported into the project and writes, as JSON, the nodes of each:
+## Looks at scenes and at GLBs that Godot's editor has imported into the project and writes, as JSON, the nodes of each,
+## its root first:
 ## godot --headless --path . --script imported.gd -- OUT.json res://A.glb...
 extends SceneTree
 
@@ -8,7 +9,7 @@ func _initialize() -> void:
 	var facts := {}
 	for path in arguments.slice(1):
 		var scene := (load(path) as PackedScene).instantiate()
-		var nodes := []
+		var nodes := [_facts(scene)]
 		for node in scene.find_children("*", "", true, false):
 			nodes.append(_facts(node))
 		facts[path.get_file().get_basename()] = nodes
@@ -28,6 +29,12 @@ func _facts(node: Node) -> Dictionary:
 			facts["corners"] = (shape as ConvexPolygonShape3D).points.size()
 	if node is MeshInstance3D:
 		var material: BaseMaterial3D = (node as MeshInstance3D).mesh.surface_get_material(0)
+		facts["material"] = material.resource_name
+		facts["transparency"] = material.transparency
+		facts["vertex_colors"] = material.vertex_color_use_as_albedo
+		facts["layers"] = (node as MeshInstance3D).layers
 		facts["normal_map"] = material.normal_enabled
 		facts["occlusion"] = material.ao_enabled
+	if node is CollisionObject3D:
+		facts["layers"] = (node as CollisionObject3D).collision_layer
 	return facts

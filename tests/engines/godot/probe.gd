@@ -22,7 +22,7 @@ func _facts(path: String) -> Dictionary:
 		return {"error": error_string(error)}
 	var scene := document.generate_scene(state)
 	var meshes := scene.find_children("*", "MeshInstance3D", true, false)
-	var facts := {"meshes": meshes.size()}
+	var facts := {"meshes": meshes.size(), "root": str(scene.name)}
 	if meshes.size() == 1:
 		var instance: MeshInstance3D = meshes[0]
 		var place := instance.transform

@@ -36,9 +36,12 @@ func faults(asked: Dictionary) -> Dictionary:
 		var connection := Http.new(asked.addresses[name], asked.key, runner.stopper)
 		if connection.address.begins_with("https"):
 			connection.trusted = certificate
-		connection.answer_s = asked.get("answer_s", connection.answer_s)
-		connection.silence_s = asked.get("silence_s", connection.silence_s)
-		var job: Jobs.Job = jobs.create(connection.address, "mug", "picture".to_ascii_buffer())
+		connection.answer_s = asked.limits.get(name, connection.answer_s)
+		connection.file_s = asked.limits.get(name, connection.file_s)
+		connection.silence_s = asked.silences.get(name, connection.silence_s)
+		var picture := PackedByteArray()
+		picture.resize(asked.pictures.get(name, 7))
+		var job: Jobs.Job = jobs.create(connection.address, "mug", picture)
 		runner.work(job.id, connection)
 		var ended := jobs.find(job.id)
 		var asset := FileAccess.get_file_as_bytes(jobs.asset(job.id))

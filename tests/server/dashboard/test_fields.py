@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from spherelinks.generators.card import Card
 from spherelinks.options import Options
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields
-from spherelinks_server.survey import Finding
 
-GENERATORS = [Finding("lift", "1", None, ("seed",)), Finding("inflate", "1", None)]
+GENERATORS = [Card("lift", "1", "somewhere:Lift", heeds=("seed",)), Card("inflate", "1", "somewhere:Inflate")]
 
 
 def as_form(options: dict[str, Any]) -> dict[str, str]:
@@ -54,6 +54,7 @@ def test_what_not_every_generator_heeds_says_which_do() -> None:
         {"textureSize": 600, "simplifyRatio": 0.5, "seed": 4294967295, "generator": "inflate"},
         {"targetFaces": 1234, "lods": [0.5, 0.1], "collider": "box", "pivot": "center", "normalMap": True},
         {"dimensions": {"longest": 2.5, "unit": "ft"}},
+        {"name": "blue mug"},
         {"normalMap": True, "delight": True},
         *(preset.options for preset in PRESETS),
     ],

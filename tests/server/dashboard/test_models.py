@@ -45,6 +45,16 @@ def test_a_bare_form_leads_to_the_models_page(person: Person, png: bytes) -> Non
     assert "Making the shape" in page.text
 
 
+def test_a_name_is_shown_wherever_the_model_is(person: Person, png: bytes) -> None:
+    plain, job = submit(person, png), submit(person, png, name="<b>mug</b>")
+    gallery, page = person.get("/app/models").text, person.get(f"/app/models/{job}").text
+    assert gallery.count("&lt;b&gt;mug&lt;/b&gt;") == 1
+    assert "<h1>&lt;b&gt;mug&lt;/b&gt;</h1>" in page
+    assert "<h1>Model</h1>" in person.get(f"/app/models/{plain}").text
+    assert 'value="&lt;b&gt;mug&lt;/b&gt;"' in person.get(f"/app/playground?from={job}").text
+    assert 'value="None"' not in person.get("/app/playground").text
+
+
 def test_options_of_form_and_preset_arrive(person: Person, png: bytes) -> None:
     form = {"preset": "", "textureSize": "768", "targetFaces": "5000", "lods": "0.5 0.25", "pivot": "center"}
     form |= {"dimensions": "31", "dimensions.measure": "height", "dimensions.unit": "cm", "simplifyRatio": "0.95"}

@@ -6,9 +6,7 @@ does not show has many plausible answers, and the seed picks one.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
-from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -36,14 +34,6 @@ Maps = dict[str, NDArray[np.float32]]
 class Lift:
     """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
 
-    name: ClassVar[str] = "lift"
-    version: ClassVar[str] = "7"
-    fallback: ClassVar[str | None] = "inflate"
-    heeds: ClassVar[tuple[str, ...]] = ()
-    notes: ClassVar[tuple[str, ...]] = (
-        "lift has no diffusion steps; diffusionSteps was ignored. The generator lift-flow has them.",
-    )
-
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed if they are missing."""
         self._session = session(LIFT, folder)
@@ -57,7 +47,7 @@ class Lift:
         guess = self.guess(frame, options, progress)
         volume = assemble(guess, frame)
         progress(1.0)
-        return dataclasses.replace(volume, notes=self.notes)
+        return volume
 
     def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
         """What the network says of the frame."""
@@ -84,12 +74,6 @@ class LiftFlow(Lift):
 
     One step is the mean of all answers, a fast preview; more steps come closer to one of them.
     """
-
-    name: ClassVar[str] = "lift-flow"
-    version: ClassVar[str] = "6"
-    fallback: ClassVar[str | None] = "lift"
-    heeds: ClassVar[tuple[str, ...]] = ("diffusionSteps", "seed")
-    notes: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads both networks from the folder. Raises GeneratorFailed where their files are missing."""

@@ -8,6 +8,8 @@ const drop = form.querySelector("[data-drop]");
 const preview = form.querySelector("[data-preview]");
 const output = document.querySelector("[data-output]");
 const KINDS = ["image/jpeg", "image/png", "image/webp"];
+const APART = ["name", "dimensions"];
+let named = "";
 const limit = Number(form.dataset.limit);
 
 // --- the picture
@@ -39,7 +41,13 @@ function take(picture) {
   form.querySelector("[data-prompt]").hidden = true;
   form.querySelector("[data-chosen]").textContent = `${picture.name}, ${(picture.size / 1e6).toFixed(2)} MB. Choose again to change it.`;
   form.elements.address.value = "";
+  if ([named, ""].includes(form.elements.name.value)) form.elements.name.value = named = stem(picture.name);
   announce("Picture chosen");
+}
+
+/** What a picture's file is called, as a name for what is on it. */
+function stem(name) {
+  return [...name.replace(/\.[^.]*$/, "").replace(/[\x00-\x1f\x7f-\x9f]/g, "").trim()].slice(0, 64).join("");
 }
 
 function refuse(text) {
@@ -58,6 +66,8 @@ addEventListener("paste", event => {
 // --- options
 
 const options = [...form.querySelectorAll("[data-option]")];
+// no preset sets these
+const isApart = input => APART.includes(input.name.split(".")[0]);
 
 function tell(input) {
   const output = input.closest(".slider")?.querySelector("output");
@@ -77,7 +87,7 @@ for (const radio of form.querySelectorAll("[data-options]")) {
     const chosen = JSON.parse(radio.dataset.options);
     for (const input of options) {
       if (input.type === "checkbox") input.checked = Boolean(chosen[input.name]);
-      if (!("default" in input.dataset) || input.name.startsWith("dimensions")) continue;
+      if (!("default" in input.dataset) || isApart(input)) continue;
       const value = chosen[input.name] ?? input.dataset.default;
       input.value = Array.isArray(value) ? value.join(", ") : value;
       tell(input);
@@ -89,7 +99,7 @@ for (const input of options) {
   input.addEventListener("input", () => {
     tell(input);
     show();
-    if (!input.name.startsWith("dimensions")) form.querySelector("[data-custom]").checked = true;
+    if (!isApart(input)) form.querySelector("[data-custom]").checked = true;
   });
 }
 

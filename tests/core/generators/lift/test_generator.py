@@ -60,11 +60,6 @@ def test_a_mirrored_picture_gives_the_mirrored_guess(lift: Lift) -> None:
     assert a.elevation == pytest.approx(b.elevation, abs=0.05)
 
 
-def test_says_that_it_has_no_steps(lift: Lift) -> None:
-    notes = lift.generate(_shaded_ball(), Options(), lambda share: None).notes
-    assert any("diffusionSteps" in note for note in notes)
-
-
 @pytest.fixture(scope="module")
 def flow() -> LiftFlow:
     return LiftFlow()

@@ -1,0 +1,62 @@
+"""What of contract/ a client's tests have not played: python -m contract.coverage < LIST
+
+LIST has the path in contract/ of one played file on each line. Names what is left and ends with 1 if there is any.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+KEPT_BACK = (".py", ".pyc", ".md", ".key")
+"""What is no data for clients."""
+
+
+def files(folder: str = "") -> list[str]:
+    """The data of the contract, or of one of its folders, by path."""
+    paths = (path for path in (HERE / folder).rglob("*") if path.is_file() and path.suffix not in KEPT_BACK)
+    return sorted(path.relative_to(HERE).as_posix() for path in paths)
+
+
+def unplayed(played: Iterable[str]) -> list[str]:
+    """The files that are missing from `played`. Raises ValueError for a name that is no file of the contract."""
+    known, given = set(files()), set(played)
+    if unknown := sorted(given - known):
+        raise ValueError(f"contract/ has no {', '.join(unknown)}: give paths in contract/, such as {min(known)}.")
+    return sorted(known - given)
+
+
+class Contract:
+    """The contract as a client's tests read it, which remembers what they have read."""
+
+    def __init__(self) -> None:
+        self.played: set[str] = set()
+
+    def path(self, name: str) -> Path:
+        """Of a file, for a test that plays it."""
+        self.played.add(name)
+        return HERE / name
+
+    def json(self, name: str) -> Any:
+        """What a file holds."""
+        return json.loads(self.path(name).read_text("utf-8"))
+
+    def unplayed(self) -> list[str]:
+        """What nothing has read so far."""
+        return unplayed(self.played)
+
+
+def main() -> None:
+    """Check the list on standard input."""
+    left = unplayed(line.strip() for line in sys.stdin if line.strip())
+    for name in left:
+        sys.stdout.write(f"contract/{name} is not played.\n")
+    sys.exit(1 if left else 0)
+
+
+if __name__ == "__main__":
+    main()

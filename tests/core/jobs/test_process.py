@@ -1,0 +1,41 @@
+"""The real child with the real pipeline."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spherelinks.jobs.process import ChildProcess, Success
+from spherelinks.jobs.worker import PIPELINE
+from spherelinks.options import Options
+
+
+@pytest.fixture(scope="module")
+def child():
+    process = ChildProcess(PIPELINE, 8192)
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="module")
+def png():
+    y, x = np.mgrid[-1:1:120j, -1:1:120j]
+    pixels = np.full((120, 120, 4), 180, np.uint8)
+    pixels[..., 3] = 255 * (x**2 + y**2 < 0.6)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def made(child, png, **options):
+    stored = Options(texture_size=512, **options).model_dump(by_alias=True, mode="json")
+    answer = child.run(png, stored, limit_s=300, pulse=lambda stage, share: None)
+    assert isinstance(answer, Success), answer
+    return answer
+
+
+def test_a_job_warns_of_steps_only_if_somebody_asked_for_them(child, png):
+    assert not any("diffusionSteps" in warning for warning in made(child, png).report["warnings"])
+    asked = made(child, png, diffusion_steps=20)
+    assert sum("diffusionSteps" in warning for warning in asked.report["warnings"]) == 1
