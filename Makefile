@@ -46,6 +46,10 @@ contract: $(VENV)/installed-test
 	$(BIN)/python -m contract.record
 	$(BIN)/python scripts/godot_plugin.py --texts
 
+# the documentation as pages that open from disk; fails on a broken link
+site: $(VENV)/installed-test
+	$(BIN)/python scripts/docs_site.py
+
 bench: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python bench/pipeline.py
 	$(BIN)/python bench/finishing.py
@@ -66,7 +70,7 @@ godot-plugin:
 	$(PYTHON) scripts/godot_plugin.py
 
 clean:
-	rm -rf $(VENV) demo/*.glb
+	rm -rf $(VENV) build demo/*.glb
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -7,6 +7,7 @@ settings      ``Settings`` that point there, with a home in the test's own folde
 storage       the storage of these settings
 client        an account on the free plan (10 credits), with a key: ``client.secret``, ``client.principal``
 other_client  another one
+chromium      (session) a browser that reaches nothing outside this machine
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -33,6 +35,8 @@ from spherelinks.jobs import attempts
 from spherelinks.jobs.attempts import Attempt
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.storage import Storage, open_storage
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -151,3 +155,25 @@ def _made(server: str) -> str:
     url = make_url(server).set(database=name).render_as_string(hide_password=False)
     database.migrate(url)
     return url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """A browser that reaches nothing outside this machine."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[test]' brings Playwright")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("there is no Chromium; scripts/engines.sh three installs it")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",  # a browser run by root has none
+                "--use-angle=swiftshader",
+                "--enable-unsafe-swiftshader",
+                "--disable-background-networking",
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            ],
+        )
+        yield browser
+        browser.close()

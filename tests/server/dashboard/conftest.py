@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +18,6 @@ from spherelinks.accounts import sessions, users
 from spherelinks.database import transaction
 
 PASSWORD = "three blue otters"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _numbers = itertools.count()
 
 
@@ -94,25 +92,3 @@ def person(make_person: Callable[[], Person]) -> Person:
 def member(app: Flask, engine: Engine) -> Person:
     """Somebody who has signed up, and in, with a password."""
     return Person(app.test_client(), engine).sign_up()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser that reaches this machine alone."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[test]' brings Playwright")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("there is no Chromium; scripts/engines.sh three installs it")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",  # a browser run by root has none
-                "--use-angle=swiftshader",
-                "--enable-unsafe-swiftshader",
-                "--disable-background-networking",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield browser
-        browser.close()
