@@ -23,12 +23,13 @@ from typing import Any
 import hypothesis
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from long import searched
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
 from spherelinks import database
-from spherelinks.accounts import accounts, keys
+from spherelinks.accounts import accounts, keys, passwords
 from spherelinks.accounts.keys import Principal
 from spherelinks.config import Settings
 from spherelinks.jobs import attempts
@@ -60,6 +61,15 @@ class Client:
     @property
     def digest(self) -> bytes:
         return keys.digest(self.secret)
+
+
+@pytest.fixture
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords hashed in no time, for tests that try many."""
+    monkeypatch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    passwords._nobodys.cache_clear()
+    yield
+    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -316,6 +316,16 @@ class UserSession(Base):
     expires_at: Mapped[datetime]
 
 
+class KnownDevice(Base):
+    """A browser that a user has signed in with; only the SHA-256 digest of its token is stored."""
+
+    __tablename__ = "known_devices"
+
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class SignInLink(Base):
     """A token that signs a user in once; only its SHA-256 digest is stored."""
 

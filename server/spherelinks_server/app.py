@@ -77,6 +77,7 @@ def create_app(
         intake=Intake(guard or Guard(), turnstile.aside),
         generators=installed,
         settings=settings,
+        turnstile=turnstile,
         waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
         guard=guard or Guard(),
         stripe=payments.configured(settings),

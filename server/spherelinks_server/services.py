@@ -14,7 +14,7 @@ from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
 from spherelinks_server.limits import RateLimit
-from spherelinks_server.waiting import Waiters
+from spherelinks_server.waiting import Turnstile, Waiters
 
 EXTENSION = "spherelinks"
 
@@ -31,6 +31,7 @@ class Services:
     intake: Intake
     generators: Installed
     settings: Settings
+    turnstile: Turnstile
     waiters: Waiters
     guard: Guard
     stripe: Stripe | None

@@ -1,8 +1,7 @@
 """Users: people who sign in to an account's pages with an e-mail address and a password, or with a link.
 
-Passwords are stored as argon2id hashes (RFC 9106, second recommended option: 64 MiB, three passes). Nothing here
-reveals whether an address has a user: known and unknown addresses get the same answers after the same work. No e-mail
-is sent; a user who has lost the password gets a sign-in link from the operator.
+Nothing here reveals whether an address has a user: known and unknown addresses get the same answers after the same
+work. No e-mail is sent; a user who has lost the password gets a sign-in link from the operator.
 """
 
 from __future__ import annotations
@@ -11,62 +10,56 @@ import hashlib
 import math
 import re
 import secrets
-import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import Engine, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from spherelinks.accounts import accounts, addresses
+from spherelinks.accounts import accounts, addresses, devices, passwords
 from spherelinks.database import Account, SignInLink, User, new_id, transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 
-PASSWORD_LENGTHS = (10, 200)
 EMAIL_LENGTH = 254
 LINK_LIFE = timedelta(hours=24)
 
 WINDOW = timedelta(minutes=15)
-TRIES_AN_EMAIL = 20
+TRIES_A_PAIR = 20
 TRIES_AN_ADDRESS = 100
-"""Sign-in and sign-up attempts per window, for one e-mail address and for one network address."""
+"""Sign-in and sign-up attempts per window from one network address: for one e-mail address, and for all."""
+TRIES_AN_EMAIL = 20
+"""Attempts per window for one e-mail address from anywhere; beyond, the right password still signs in."""
+TRIES_A_DEVICE = 20
+"""Attempts per window from a browser that its user has signed in with before: they count for themselves."""
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
-_hasher = PasswordHasher()
-_hashing = threading.BoundedSemaphore(2)  # each takes 64 MiB and all cores: more at once would only be slower
 
 
-@cache
-def _nobodys() -> str:
-    """A hash that matches no password."""
-    return _hasher.hash(secrets.token_hex())
-
-
-def sign_up(session: Session, email: str, password: str) -> bool:
+def sign_up(engine: Engine, email: str, password: str, address: str = "") -> bool:
     """Create an account on the free plan with this user; returns whether it is new, which clients must not learn.
 
-    Raises InvalidRequest for a malformed address or a password of the wrong length.
+    address : the client's network address
+
+    Raises InvalidRequest for a malformed address or a password of the wrong length, RateLimited, DatabaseUnavailable.
     """
     email = checked_email(email)
-    hashed = _hash(checked_password(password))
-    if session.scalar(select(User.id).where(User.email == email)) is not None:
-        return False
-    account = accounts.create(session, email[:200])
-    added = session.execute(
-        insert(User)
-        .values(id=new_id("usr"), account_id=account.id, email=email, password_hash=hashed)
-        .on_conflict_do_nothing()
-        .returning(User.id)
-    ).one_or_none()
-    if added is None:  # somebody was faster
-        session.delete(account)
-        session.flush()
-    return added is not None
+    hashed = passwords.hashed(password, addresses.network(address))
+    with transaction(engine) as session:
+        if session.scalar(select(User.id).where(User.email == email)) is not None:
+            return False
+        account = accounts.create(session, email[:200])
+        added = session.execute(
+            insert(User)
+            .values(id=new_id("usr"), account_id=account.id, email=email, password_hash=hashed)
+            .on_conflict_do_nothing()
+            .returning(User.id)
+        ).one_or_none()
+        if added is None:  # somebody was faster
+            session.delete(account)
+            session.flush()
+        return added is not None
 
 
 def create(session: Session, email: str, account_id: str | None = None) -> User:
@@ -123,34 +116,71 @@ def list_users(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.id)).all()
 
 
-def sign_in(session: Session, email: str, password: str) -> User | None:
-    """The user with this address and password, or None; both take the same work."""
-    user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
-    known = user.password_hash if user is not None else None
-    fits = _verify(known or _nobodys(), password)
-    if user is None or known is None or not fits:
+def sign_in(engine: Engine, email: str, password: str, address: str = "") -> User | None:
+    """The user with this address and password, or None; both take the same work.
+
+    address : the client's network address
+
+    Raises RateLimited, DatabaseUnavailable.
+    """
+    source = addresses.network(address)
+    with transaction(engine) as session:
+        user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
+    if not passwords.fits(user.password_hash if user else None, password, source) or user is None:
         return None
-    if _hasher.check_needs_rehash(known):
-        user.password_hash = _hash(password)
+    known = user.password_hash or ""
+    if passwords.is_outdated(known):
+        renewed = passwords.hashed(password, source)
+        with transaction(engine) as session:
+            same = (User.id == user.id, User.password_hash == known)
+            session.execute(update(User).where(*same).values(password_hash=renewed))
     return user
 
 
-def knows(user: User, password: str) -> bool:
-    """Whether this is the user's password."""
-    return user.password_hash is not None and _verify(user.password_hash, password)
+def try_sign_in(engine: Engine, email: str, password: str, address: str, device: str = "") -> User | None:
+    """The same, where tries are counted.
+
+    address : the client's network address; an IPv6 one counts by its /64
+    device : what the browser keeps of an earlier sign-in (:mod:`spherelinks.accounts.devices`)
+
+    Raises RateLimited if this network address has used up its attempts, or those for this e-mail address; or if all
+    have used up those for this e-mail address, and the password is wrong. A browser that the user has signed in with
+    before has attempts of its own. Raises DatabaseUnavailable.
+    """
+    with transaction(engine) as session:
+        known = bool(device) and devices.knows(session, device, _normal(email))
+    if known:
+        _refuse_after(_count(engine, {f"device {device}": TRIES_A_DEVICE}))
+        return sign_in(engine, email, password, address)
+    _refuse_after(_count(engine, _strict(email, address)))
+    late = _count(engine, _lenient(email))
+    user = sign_in(engine, email, password, address)
+    if user is None:
+        _refuse_after(late)
+    return user
 
 
-def set_password(session: Session, user: User, password: str, email: str | None = None) -> None:
+def knows(engine: Engine, user_id: str, password: str, address: str = "") -> bool:
+    """Whether this is the password of the user, who is signed in; tries are counted. Raises RateLimited."""
+    _refuse_after(_count(engine, {f"user {user_id}": TRIES_A_DEVICE}))
+    with transaction(engine) as session:
+        known = get(session, user_id).password_hash
+    return passwords.fits(known, password, addresses.network(address))
+
+
+def set_password(session: Session, user: User, hashed: str, email: str | None = None) -> None:
     """Set the user's password, and the address if there is none; voids earlier sign-in links.
 
-    Raises InvalidRequest for a password of the wrong length, or an address that is malformed or taken.
+    hashed : by :func:`spherelinks.accounts.passwords.hashed`
+
+    Raises InvalidRequest for an address that is malformed or taken.
     """
     if user.email is None:
         address = checked_email(email or "")
         if session.scalar(select(User.id).where(User.email == address)) is not None:
             raise InvalidRequest(f"email is '{address}', which is taken.", hint="Choose another.", field="email")
         user.email = address
-    user.password_hash = _hash(checked_password(password))
+    user.password_hash = hashed
     session.execute(delete(SignInLink).where(SignInLink.user_id == user.id))
     session.flush()
 
@@ -161,18 +191,6 @@ def checked_email(email: str) -> str:
     if len(email) > EMAIL_LENGTH or not _EMAIL.fullmatch(email):
         raise InvalidRequest("email is not an e-mail address.", hint="Give one such as you@example.com.", field="email")
     return email
-
-
-def checked_password(password: str) -> str:
-    """The password itself. Raises InvalidRequest unless its length is within ``PASSWORD_LENGTHS``."""
-    low, high = PASSWORD_LENGTHS
-    if not low <= len(password) <= high:
-        raise InvalidRequest(
-            f"password has {len(password)} characters.",
-            hint=f"Choose one of {low} to {high} characters; a few unrelated words make a good one.",
-            field="password",
-        )
-    return password
 
 
 # --- sign-in links --------------------------------------------------------------------------------------------------
@@ -205,23 +223,44 @@ ON CONFLICT (bucket) DO UPDATE SET
     ends_at = CASE WHEN t.ends_at <= now() THEN excluded.ends_at ELSE t.ends_at END
 RETURNING tries, extract(epoch FROM ends_at - now())::float
 """
+_SWEEP = """
+DELETE FROM sign_in_tries
+WHERE bucket IN (SELECT bucket FROM sign_in_tries WHERE ends_at <= now() FOR UPDATE SKIP LOCKED)
+"""
 
 
 def count_try(engine: Engine, email: str, address: str) -> None:
-    """Count an attempt to sign in or up before judging it, in its own transaction, so that it counts in any case.
+    """Count an attempt to sign up before judging it, so that it counts in any case.
 
     address : the client's network address; an IPv6 one counts by its /64
 
     Raises RateLimited if this e-mail address, known or not, or this network address has used up its attempts;
     DatabaseUnavailable.
     """
+    _refuse_after(_count(engine, _strict(email, address) | _lenient(email)))
+
+
+def forget_tries(session: Session, email: str, address: str = "") -> None:
+    """Reset the count of the e-mail address: its owner has signed in, from this network address."""
+    buckets = [_digest(name) for name in (*_lenient(email), next(iter(_strict(email, address))))]
+    session.execute(text("DELETE FROM sign_in_tries WHERE bucket = ANY(:buckets)"), {"buckets": sorted(buckets)})
+
+
+def _count(engine: Engine, buckets: Mapping[str, int]) -> float:
+    """Count an attempt in each bucket, in its own transaction: the seconds until all have room again, or 0."""
     wait = 0.0
     with transaction(engine) as session:
-        session.execute(text("DELETE FROM sign_in_tries WHERE ends_at <= now()"))
-        for bucket, limit in _buckets(email, address).items():
+        # always in one order, and the sweep waits for nobody: or two at once would wait for each other
+        for bucket, limit in sorted((_digest(name), limit) for name, limit in buckets.items()):
             tries, rest = session.execute(text(_COUNT), {"bucket": bucket, "window": WINDOW}).one()
             if tries > limit:
                 wait = max(wait, rest)
+        session.execute(text(_SWEEP))
+    return wait
+
+
+def _refuse_after(wait: float) -> None:
+    """Raises RateLimited if there is something to wait for."""
     if wait:
         minutes = math.ceil(wait / 60)
         raise RateLimited(
@@ -231,15 +270,13 @@ def count_try(engine: Engine, email: str, address: str) -> None:
         )
 
 
-def forget_tries(session: Session, email: str) -> None:
-    """Reset the count of the e-mail address: its owner has signed in."""
-    bucket = next(iter(_buckets(email, "")))
-    session.execute(text("DELETE FROM sign_in_tries WHERE bucket = :bucket"), {"bucket": bucket})
-
-
-def _buckets(email: str, address: str) -> dict[bytes, int]:
+def _strict(email: str, address: str) -> dict[str, int]:
     network = addresses.network(address)
-    return {_digest(f"email {_normal(email)}"): TRIES_AN_EMAIL, _digest(f"address {network}"): TRIES_AN_ADDRESS}
+    return {f"email {_normal(email)} address {network}": TRIES_A_PAIR, f"address {network}": TRIES_AN_ADDRESS}
+
+
+def _lenient(email: str) -> dict[str, int]:
+    return {f"email {_normal(email)}": TRIES_AN_EMAIL}
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------
@@ -251,18 +288,3 @@ def _normal(email: str) -> str:
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
-
-
-def _hash(password: str) -> str:
-    with _hashing:
-        return _hasher.hash(unicodedata.normalize("NFKC", password))
-
-
-def _verify(hashed: str, password: str) -> bool:
-    # longer than any password: hash a short one instead, so that the time is the same
-    password = unicodedata.normalize("NFKC", password[: PASSWORD_LENGTHS[1] + 1])
-    try:
-        with _hashing:
-            return _hasher.verify(hashed, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return False

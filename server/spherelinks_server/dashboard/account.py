@@ -8,7 +8,7 @@ from flask import make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from spherelinks.accounts import sessions, users
+from spherelinks.accounts import addresses, devices, passwords, sessions, users
 from spherelinks.database import transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 from spherelinks.jobs import closing
@@ -30,14 +30,19 @@ def change_password() -> ResponseReturnValue:
     try:
         if not me.by_link and not _knows_password(form.get("old", "")):
             return _page("password", "The current password is wrong."), HTTPStatus.BAD_REQUEST
+        with services().turnstile.aside():
+            hashed = passwords.hashed(form.get("new", ""), _network())
         with transaction(services().engine) as session:
-            user = users.get(session, me.user_id)
-            users.set_password(session, user, form.get("new", ""), form.get("email"))
+            users.set_password(session, users.get(session, me.user_id), hashed, form.get("email"))
             sessions.end_others(session, me.user_id)
             token = sessions.create(session, me.user_id, request.headers.get("User-Agent", ""))
+            device = devices.remember(session, me.user_id, gate.device_token())
+            devices.forget_others(session, me.user_id, device)
     except (InvalidRequest, RateLimited) as error:
         return _page("password", f"{error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
-    return gate.enter(make_response(redirect("/app/account?done=password-changed", HTTPStatus.SEE_OTHER)), token)
+    return gate.enter(
+        make_response(redirect("/app/account?done=password-changed", HTTPStatus.SEE_OTHER)), token, device
+    )
 
 
 @pages.post("/sign-out-others")
@@ -66,10 +71,12 @@ def delete() -> ResponseReturnValue:
 
 def _knows_password(password: str) -> bool:
     """Whether it is the user's password. Raises RateLimited: a stolen session must not help with guessing."""
-    me = gate.me()
-    users.count_try(services().engine, me.email or "", request.remote_addr or "")
-    with transaction(services().engine) as session:
-        return users.knows(users.get(session, me.user_id), password)
+    with services().turnstile.aside():
+        return users.knows(services().engine, gate.me().user_id, password, request.remote_addr or "")
+
+
+def _network() -> str:
+    return addresses.network(request.remote_addr or "")
 
 
 def _page(field: str = "", problem: str = "") -> str:

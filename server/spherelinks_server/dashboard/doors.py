@@ -8,7 +8,7 @@ from flask import Response, make_response, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
-from spherelinks.accounts import plans, sessions, users
+from spherelinks.accounts import devices, plans, sessions, users
 from spherelinks.database import transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 from spherelinks_server.dashboard import gate
@@ -30,20 +30,19 @@ def sign_in_page() -> ResponseReturnValue:
 @pages.post("/sign-in")
 def sign_in() -> ResponseReturnValue:
     email, password = request.form.get("email", ""), request.form.get("password", "")
-    wanted = _inside(request.form.get("next", ""))
+    wanted, address = _inside(request.form.get("next", "")), request.remote_addr or ""
     try:
-        users.count_try(services().engine, email, request.remote_addr or "")
+        with services().turnstile.aside():  # others need not wait for the password to be hashed
+            user = users.try_sign_in(services().engine, email, password, address, gate.device_token())
     except RateLimited as error:
         return _refused(_sign_in_form(email=email, next=wanted, problem=f"{error.message} {error.hint}"), error)
-    with transaction(services().engine) as session:
-        user = users.sign_in(session, email, password)
-        if user is not None:
-            users.forget_tries(session, email)
-            token = _open_session(session, user.id)
     if user is None:
         problem = "There is no user with this e-mail address and password."
         return _sign_in_form(email=email, next=wanted, problem=problem), HTTPStatus.UNAUTHORIZED
-    return gate.enter(make_response(redirect(wanted, HTTPStatus.SEE_OTHER)), token)
+    with transaction(services().engine) as session:
+        users.forget_tries(session, email, address)
+        tokens = _open_session(session, user.id)
+    return gate.enter(make_response(redirect(wanted, HTTPStatus.SEE_OTHER)), *tokens)
 
 
 @pages.get("/sign-up")
@@ -61,8 +60,8 @@ def sign_up() -> ResponseReturnValue:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
         users.count_try(services().engine, email, request.remote_addr or "")
-        with transaction(services().engine) as session:
-            users.sign_up(session, email, password)
+        with services().turnstile.aside():
+            users.sign_up(services().engine, email, password, request.remote_addr or "")
     except RateLimited as error:
         return _refused(_sign_up_form(email=email, problem=f"{error.message} {error.hint}"), error)
     except InvalidRequest as error:
@@ -81,9 +80,9 @@ def welcome(token: str) -> ResponseReturnValue:
     """Sign in with a one-time link."""
     with transaction(services().engine) as session:
         user_id = users.redeem(session, token)
-        entered = _open_session(session, user_id, by_link=True) if user_id is not None else ""
-    if entered:
-        return gate.enter(make_response(redirect(HOME, HTTPStatus.SEE_OTHER)), entered)
+        tokens = _open_session(session, user_id, by_link=True) if user_id is not None else None
+    if tokens:
+        return gate.enter(make_response(redirect(HOME, HTTPStatus.SEE_OTHER)), *tokens)
     if gate.visitor() is not None:  # the link was followed twice
         return redirect(HOME)
     problem = "This link has already been used, or is more than a day old. Your operator can make a new one."
@@ -111,10 +110,11 @@ def _refused(page: str, error: RateLimited) -> ResponseReturnValue:
     return page, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(round(error.retry_after) + 1)}
 
 
-def _open_session(session: Session, user_id: str, *, by_link: bool = False) -> str:
-    """A new session, which replaces the one this browser had."""
+def _open_session(session: Session, user_id: str, *, by_link: bool = False) -> tuple[str, str]:
+    """Open a new session, end the one that this browser had, and know the browser; the two tokens."""
     sessions.end(session, gate.session_token())
-    return sessions.create(session, user_id, request.headers.get("User-Agent", ""), by_link=by_link)
+    token = sessions.create(session, user_id, request.headers.get("User-Agent", ""), by_link=by_link)
+    return token, devices.remember(session, user_id, gate.device_token())
 
 
 def _inside(path: str) -> str:

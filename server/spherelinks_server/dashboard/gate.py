@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden, MisdirectedRequest, Unauthorized
 
-from spherelinks.accounts import sessions
+from spherelinks.accounts import devices, sessions
 from spherelinks.accounts.sessions import SignedIn
 from spherelinks.accounts.worlds import World
 from spherelinks.database import transaction
@@ -21,7 +21,7 @@ from spherelinks_server.services import services
 
 CSRF_FIELD, CSRF_HEADER = "csrf", "X-CSRF-Token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
-_SESSION, _VISITOR = "spherelinks_session", "spherelinks_visitor"
+_SESSION, _VISITOR, _DEVICE = "spherelinks_session", "spherelinks_visitor", "spherelinks_device"
 
 
 def private(name: str, prefix: str) -> Blueprint:
@@ -72,17 +72,18 @@ def csrf_token() -> str:
     return _csrf(bound)
 
 
-def enter(response: Response, token: str) -> Response:
-    """Have the browser keep the session with that token."""
+def enter(response: Response, token: str, device: str) -> Response:
+    """Have the browser keep the session with that token, and the token by which it is known later."""
     g.pop("new_visitor", None)
-    response.set_cookie(
-        _name(_SESSION),
-        token,
-        max_age=int(sessions.LIFE.total_seconds()),
-        httponly=True,
-        secure=is_secure(),
-        samesite="Lax",
-    )
+    for name, value, life in ((_SESSION, token, sessions.LIFE), (_DEVICE, device, devices.LIFE)):
+        response.set_cookie(
+            _name(name),
+            value,
+            max_age=int(life.total_seconds()),
+            httponly=True,
+            secure=is_secure(),
+            samesite="Lax",
+        )
     response.delete_cookie(_name(_VISITOR), secure=is_secure(), httponly=True, samesite="Lax")
     return response
 
@@ -97,6 +98,11 @@ def leave(response: Response) -> Response:
 def session_token() -> str:
     """The token of the browser's session, empty if it sends none."""
     return _cookie(_SESSION)
+
+
+def device_token() -> str:
+    """The token by which the browser is known from an earlier sign-in, empty if it sends none."""
+    return _cookie(_DEVICE)
 
 
 def is_secure() -> bool:

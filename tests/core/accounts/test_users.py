@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import Engine, text
 
-from spherelinks.accounts import accounts, ledger, users
+from spherelinks.accounts import accounts, devices, ledger, passwords, users
 from spherelinks.database import SignInLink, User, transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 
@@ -15,19 +17,19 @@ PASSWORD = "three blue otters"
 
 def test_sign_up_then_sign_in(engine: Engine) -> None:
     with transaction(engine) as session:
-        assert users.sign_up(session, " Ada@Example.com ", PASSWORD)
-        user = users.sign_in(session, "ada@example.COM", PASSWORD)
+        assert users.sign_up(engine, " Ada@Example.com ", PASSWORD)
+        user = users.sign_in(engine, "ada@example.COM", PASSWORD)
         assert user is not None
         assert user.email == "ada@example.com"
         assert accounts.get(session, user.account_id).plan == "free"
         assert ledger.balance(session, user.account_id).available == 10
-        assert users.sign_in(session, "ada@example.com", PASSWORD + "!") is None
-        assert users.sign_in(session, "bob@example.com", PASSWORD) is None
+        assert users.sign_in(engine, "ada@example.com", PASSWORD + "!") is None
+        assert users.sign_in(engine, "bob@example.com", PASSWORD) is None
 
 
 def test_the_password_is_kept_as_argon2id_alone(engine: Engine) -> None:
     with transaction(engine) as session:
-        users.sign_up(session, "ada@example.com", PASSWORD)
+        users.sign_up(engine, "ada@example.com", PASSWORD)
         user = users.by_email(session, "ada@example.com")
         assert user.password_hash is not None
         assert user.password_hash.startswith("$argon2id$")
@@ -36,16 +38,16 @@ def test_the_password_is_kept_as_argon2id_alone(engine: Engine) -> None:
 
 def test_a_second_sign_up_changes_nothing(engine: Engine) -> None:
     with transaction(engine) as session:
-        assert users.sign_up(session, "ada@example.com", PASSWORD)
-        assert not users.sign_up(session, "ada@example.com", "another password")
-        assert users.sign_in(session, "ada@example.com", PASSWORD) is not None
+        assert users.sign_up(engine, "ada@example.com", PASSWORD)
+        assert not users.sign_up(engine, "ada@example.com", "another password")
+        assert users.sign_in(engine, "ada@example.com", PASSWORD) is not None
         assert len(accounts.list_accounts(session)) == 1
 
 
 def test_every_answer_takes_the_same_work(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """One hash or one comparison, whether the address is known, unknown, or has no password yet."""
     with transaction(engine) as session:
-        users.sign_up(session, "ada@example.com", PASSWORD)
+        users.sign_up(engine, "ada@example.com", PASSWORD)
         users.create(session, "new@example.com")
     done: list[str] = []
 
@@ -59,28 +61,26 @@ def test_every_answer_takes_the_same_work(engine: Engine, monkeypatch: pytest.Mo
             done.append("verify")
             raise VerifyMismatchError
 
-    users._nobodys()
-    monkeypatch.setattr(users, "_hasher", Counting())
+    passwords._nobodys()
+    monkeypatch.setattr(passwords, "_hasher", Counting())
     for email in ("ada@example.com", "bob@example.com", "new@example.com", "no address"):
-        with transaction(engine) as session:
-            assert users.sign_in(session, email, PASSWORD) is None
+        assert users.sign_in(engine, email, PASSWORD) is None
     for email in ("ada@example.com", "bob@example.com"):
-        with transaction(engine) as session:
-            users.sign_up(session, email, PASSWORD)
+        users.sign_up(engine, email, PASSWORD)
     assert done == ["verify"] * 4 + ["hash"] * 2
 
 
 @pytest.mark.parametrize("email", ["", "ada", "@b.c", "a b@c.d", "a@", f"{'a' * 250}@b.cd", "a\0b"])
 def test_what_is_no_address_is_refused(engine: Engine, email: str) -> None:
-    with transaction(engine) as session, pytest.raises(InvalidRequest) as caught:
-        users.sign_up(session, email, PASSWORD)
+    with pytest.raises(InvalidRequest) as caught:
+        users.sign_up(engine, email, PASSWORD)
     assert caught.value.field == "email"
 
 
 @pytest.mark.parametrize("password", ["", "123456789", "x" * 201])
 def test_passwords_are_judged_by_length(engine: Engine, password: str) -> None:
-    with transaction(engine) as session, pytest.raises(InvalidRequest) as caught:
-        users.sign_up(session, "ada@example.com", password)
+    with pytest.raises(InvalidRequest) as caught:
+        users.sign_up(engine, "ada@example.com", password)
     assert caught.value.field == "password"
     assert password not in caught.value.message or not password
 
@@ -90,16 +90,16 @@ def test_the_owner_is_one_user_without_a_password(engine: Engine) -> None:
         owner = users.local_owner(session)
         assert users.local_owner(session).id == owner.id
         assert (owner.email, owner.password_hash) == (None, None)
-        users.set_password(session, owner, PASSWORD, "me@home.example")
-        signed_in = users.sign_in(session, "me@home.example", PASSWORD)
-        assert signed_in is not None
-        assert signed_in.id == owner.id
+        users.set_password(session, owner, passwords.hashed(PASSWORD), "me@home.example")
+    signed_in = users.sign_in(engine, "me@home.example", PASSWORD)
+    assert signed_in is not None
+    assert signed_in.id == owner.id
 
 
 def test_a_link_signs_in_once(engine: Engine) -> None:
     with transaction(engine) as session:
         user = users.create(session, "ada@example.com")
-        assert users.sign_in(session, "ada@example.com", "") is None
+        assert users.sign_in(engine, "ada@example.com", "") is None
         token = users.link(session, user)
         assert users.redeem(session, token + "x") is None
         assert users.redeem(session, token) == user.id
@@ -113,7 +113,7 @@ def test_a_link_ends_with_time_and_with_a_new_password(engine: Engine) -> None:
         session.execute(text("UPDATE sign_in_links SET expires_at = now() - interval '1 second'"))
         assert users.redeem(session, old) is None
         fresh = users.link(session, user)
-        users.set_password(session, user, PASSWORD)
+        users.set_password(session, user, passwords.hashed(PASSWORD))
         assert users.redeem(session, fresh) is None
         assert session.query(SignInLink).count() == 0
 
@@ -148,9 +148,76 @@ def test_tries_are_forgotten_by_time_and_by_success(engine: Engine) -> None:
     for _ in range(users.TRIES_AN_EMAIL):
         users.count_try(engine, "ada@example.com", "192.0.2.1")
     with transaction(engine) as session:
-        users.forget_tries(session, "ada@example.com")
+        users.forget_tries(session, "ada@example.com", "192.0.2.1")
     for _ in range(users.TRIES_AN_EMAIL):
         users.count_try(engine, "ada@example.com", "192.0.2.1")
     with transaction(engine) as session:
         session.execute(text("UPDATE sign_in_tries SET ends_at = now() - interval '1 second'"))
     users.count_try(engine, "ada@example.com", "192.0.2.1")
+
+
+def sign_in(engine: Engine, password: str, address: str, device: str = "") -> bool:
+    return users.try_sign_in(engine, "ada@example.com", password, address, device) is not None
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_strangers_wrong_passwords_do_not_lock_the_right_one_out(engine: Engine) -> None:
+    users.sign_up(engine, "ada@example.com", PASSWORD)
+    for number in range(users.TRIES_AN_EMAIL):
+        assert not sign_in(engine, "wrong", f"192.0.2.{number}")
+    with pytest.raises(RateLimited):
+        sign_in(engine, "wrong", "198.51.100.1")
+    assert sign_in(engine, PASSWORD, "198.51.100.1")
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_from_the_strangers_own_address_a_known_browser_still_gets_in(engine: Engine) -> None:
+    users.sign_up(engine, "ada@example.com", PASSWORD)
+    with transaction(engine) as session:
+        known = devices.remember(session, users.by_email(session, "ada@example.com").id, "")
+        others = devices.remember(session, users.create(session, "bob@example.com").id, "")
+    for _ in range(users.TRIES_A_PAIR):
+        assert not sign_in(engine, "wrong", "192.0.2.1")
+    for device in ("", "made up", others):
+        with pytest.raises(RateLimited):
+            sign_in(engine, PASSWORD, "192.0.2.1", device)
+    assert sign_in(engine, PASSWORD, "192.0.2.1", known)
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_a_known_browser_that_was_stolen_guesses_no_more_than_any(engine: Engine) -> None:
+    users.sign_up(engine, "ada@example.com", PASSWORD)
+    with transaction(engine) as session:
+        known = devices.remember(session, users.by_email(session, "ada@example.com").id, "")
+    for number in range(users.TRIES_A_DEVICE):
+        assert not sign_in(engine, "wrong", f"192.0.2.{number}", known)
+    with pytest.raises(RateLimited):
+        sign_in(engine, PASSWORD, "198.51.100.1", known)
+
+
+def test_browsers_are_known_for_a_while_and_not_too_many(engine: Engine) -> None:
+    with transaction(engine) as session:
+        user = users.create(session, "ada@example.com")
+        first = devices.remember(session, user.id, "")
+        assert devices.remember(session, user.id, first) == first
+        assert devices.knows(session, first, "ada@example.com")
+        assert not devices.knows(session, first, "bob@example.com")
+        session.execute(text("UPDATE known_devices SET seen_at = now() - interval '179 days'"))
+        assert devices.knows(session, first, "ada@example.com")
+        later = [devices.remember(session, user.id, "") for _ in range(devices.LIMIT)]
+        assert not devices.knows(session, first, "ada@example.com")
+        session.execute(text("UPDATE known_devices SET seen_at = now() - interval '181 days'"))
+        assert not any(devices.knows(session, token, "ada@example.com") for token in later)
+        devices.forget_others(session, user.id, devices.remember(session, user.id, ""))
+        assert len(session.execute(text("SELECT 1 FROM known_devices")).all()) == 1
+
+
+def test_tries_at_once_wait_for_nobody_for_ever(engine: Engine) -> None:
+    """Of several buckets each, in different orders, while old ones are swept."""
+    for number in range(30):
+        users._count(engine, {f"old {number}": 1})
+    with transaction(engine) as session:
+        session.execute(text("UPDATE sign_in_tries SET ends_at = now() - interval '1 second'"))
+    with ThreadPoolExecutor(8) as pool:
+        tries = [pool.submit(users._count, engine, {f"old {n % 30}": 99, f"old {7 * n % 30}": 99}) for n in range(200)]
+        assert [done.result() for done in tries] == [0.0] * 200

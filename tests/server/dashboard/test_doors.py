@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from argon2.exceptions import VerifyMismatchError
 from flask import Flask
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from spherelinks.accounts import users
+from spherelinks.accounts import passwords, users
 from spherelinks.config import Settings
 from spherelinks.database import transaction
 from spherelinks.storage import Storage
@@ -98,11 +101,61 @@ def test_signing_out_ends_the_session_on_the_server(member: Person) -> None:
 def test_tries_run_out(member: Person, stranger: Person) -> None:
     for _ in range(users.TRIES_AN_EMAIL):
         users.count_try(member.engine, member.email, "192.0.2.1")
-    answer = stranger.send("/sign-in", email=member.email, password=PASSWORD)
+    answer = stranger.send("/sign-in", email=member.email, password="not the password")
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
     assert "minutes" in answer.text
     assert stranger.send("/sign-up", email=member.email, password=PASSWORD).status_code == 429
+    answer = stranger.send("/sign-in", email=member.email, password=PASSWORD)
+    assert answer.status_code == 303, "others' wrong passwords keep nobody out who has the right one"
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_a_browser_that_was_signed_in_before_is_not_locked_out(member: Person, stranger: Person) -> None:
+    member.send("/sign-out", "/app/account")
+    for _ in range(users.TRIES_A_PAIR):
+        stranger.send("/sign-in", email=member.email, password="not the password")
+    assert stranger.send("/sign-in", email=member.email, password=PASSWORD).status_code == 429
+    member.sign_in()
+
+
+@pytest.mark.usefixtures("cheap_hashes")
+def test_a_new_password_makes_the_other_browsers_strangers(app: Flask, member: Person) -> None:
+    other = Person(app.test_client(), member.engine, member.email).sign_in()
+    member.send("/app/account/password", "/app/account", old=PASSWORD, new="another password")
+    for _ in range(users.TRIES_A_PAIR):
+        other.send("/sign-in", email=member.email, password="not the password")
+    assert other.send("/sign-in", email=member.email, password="another password").status_code == 429
+    member.http.delete_cookie("spherelinks_session")
+    assert member.send("/sign-in", email=member.email, password="another password").status_code == 303
+
+
+def test_a_crowd_at_the_door_takes_neither_places_nor_connections(
+    app: Flask, member: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = threading.Event()
+
+    class Slow:
+        def verify(self, known: str, password: str) -> bool:
+            assert opened.wait(60)
+            raise VerifyMismatchError
+
+    monkeypatch.setattr(passwords, "_hasher", Slow())
+    monkeypatch.setattr(passwords, "WAITING_OF_SOURCE", 40)
+    monkeypatch.setattr(users, "TRIES_AN_ADDRESS", 1000)
+    crowd = [Person(app.test_client(), member.engine) for _ in range(40)]
+    forms = [(person, person.token("/sign-in")) for person in crowd]
+    with ThreadPoolExecutor(40) as pool:
+        tries = [
+            pool.submit(person.http.post, "/sign-in", data={"csrf": token, "email": person.email, "password": "x"})
+            for person, token in forms
+        ]
+        while passwords._waiting.total() < 40:
+            pass
+        assert member.get("/app/models").status_code == 200
+        assert member.http.get("/v1/account").status_code == 401
+        opened.set()
+        assert {each.result().status_code for each in tries} == {401}
 
 
 def redeem(person: Person, token: str, form: str = "") -> TestResponse:
