@@ -192,7 +192,11 @@ def draw_credits(layout: bpy.types.UILayout, context: bpy.types.Context, now: se
         return
     row = layout.row(align=True)
     if now.info is not None and now.trouble is None and not now.checking:
-        text = words("Costs 1 credit, {credits} left").format(credits=now.info.credits)
+        price = now.info.price(getattr(settings.options(context.scene), "generator", ""))
+        if price == 1:
+            text = words("Costs 1 credit, {credits} left").format(credits=now.info.credits)
+        else:
+            text = words("Costs {price} credits, {credits} left").format(price=price, credits=now.info.credits)
         row.label(text=text, icon="CHECKMARK", translate=False)
     else:
         draw_server(row, now, width)

@@ -15,7 +15,8 @@ from .http import Connection
 @dataclass(frozen=True)
 class Info:
     """address : of the server; account, plan : names; credits : that may be spent
-    generators : those that are ready by name, the default first: JSON Schema of ``options``, and those it ``ignores``
+    generators : those that are ready by name, the default first: JSON Schema of ``options``, those it ``ignores``, and
+        its ``price`` in credits
     presets : key, name, purpose and options of each
     """
 
@@ -25,6 +26,10 @@ class Info:
     credits: int
     generators: dict[str, dict[str, Any]]
     presets: list[dict[str, Any]]
+
+    def price(self, generator: str) -> int:
+        """Credits that a job of the generator costs."""
+        return int(self.generators.get(generator, {}).get("price", 1))
 
     def form(self) -> options.Form:
         """What to show: each generator's own options, and a choice among all."""
@@ -53,7 +58,11 @@ def ask(connection: Connection) -> Info:
             str(account["plan"]["name"]),
             int(account["credits"]["available"]),
             {
-                str(each["name"]): {"options": dict(each["options"]), "ignores": list(each.get("ignores", ()))}
+                str(each["name"]): {
+                    "options": dict(each["options"]),
+                    "ignores": list(each.get("ignores", ())),
+                    "price": int(each.get("price", 1)),
+                }
                 for each in ready
             },
             [{name: each[name] for name in ("key", "name", "purpose", "options")} for each in offered["presets"]],

@@ -26,7 +26,8 @@ _DESCRIPTION = """\
 Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
 
 `POST /v1/generate` answers at once with a `jobId`; `GET /v1/status/{jobId}` returns its progress;
-`GET /v1/download/{jobId}` returns the asset. A job costs one credit; one that fails costs none.
+`GET /v1/download/{jobId}` returns the asset. A job costs its generator's price, usually one credit; one that fails
+costs none.
 
 Every path also answers without `/v1`. Every answer carries `X-Request-Id` (yours, if you send one), and every error
 is `{"error": {"code", "message", "hint", "requestId"}}`, where `code` is stable.

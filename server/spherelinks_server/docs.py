@@ -56,6 +56,10 @@ def document(app: OpenAPI, installed: Mapping[str, Card]) -> dict[str, Any]:
     generator = options["properties"]["generator"]
     generator["enum"] = list(installed)
     del generator["minLength"], generator["maxLength"]
+    for card in installed.values():
+        for name, declared in card.own.items():
+            only = f"Only for {card.name}: {declared['description']}"
+            options["properties"].setdefault(name, {**declared, "description": only})
     for path in written["paths"].values():
         for operation in path.values():
             parameters = operation.get("parameters", [])

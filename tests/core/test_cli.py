@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
+import plugins
 import pytest
 from PIL import Image
 
@@ -108,6 +109,21 @@ def test_a_bad_option_has_its_exit_code_and_its_json(picture, tmp_path, argument
     assert done.returncode == code
     assert json.loads(done.stdout)["error"]["code"] == error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_option_of_a_generators_own_is_given_by_name(picture, tmp_path, monkeypatch):
+    plugins.tuned(tmp_path, monkeypatch)
+    out = tmp_path / "ball.glb"
+    common = ("generate", picture, "-o", out, "--generator", "tuned", "--texture-size", 512, "--json")
+    made = spherelinks(*common, "--option", "ballSize=0.4", "--option", "finish=glossy")
+    assert made.returncode == 0, made.stdout
+    assert "A ball of 0.4, glossy." in json.loads(made.stdout)["report"]["warnings"]
+    for wrong, said in (("ballSize=4", "0.1 to 0.9"), ("ball=0.4", "'ballSize'")):
+        refused = spherelinks(*common, "--option", wrong)
+        assert refused.returncode == 2
+        assert said in json.loads(refused.stdout)["error"]["hint"]
+    for wrong in ("ballSize", "=3", "seed=3"):
+        assert spherelinks(*common, "--option", wrong).returncode == 2
 
 
 def test_bad_pictures_have_their_exit_codes(tmp_path):

@@ -126,6 +126,37 @@ def test_without_a_stand_in_the_failure_is_the_callers(array, broken):
         generate(array, Options(texture_size=512, generator="alone"))
 
 
+@pytest.fixture
+def tuned(tmp_path, monkeypatch):
+    plugins.tuned(tmp_path, monkeypatch)
+
+
+def test_a_generator_gets_its_own_options_by_either_name(array, tuned):
+    for own in ({"ball_size": 0.7}, {"ballSize": 0.7}):
+        asset = generate(array, {"generator": "tuned", "texture_size": 512, **own}, finish="glossy")
+        assert asset.report["warnings"] == ["A ball of 0.7, glossy."]
+        assert b'"ballSize":0.7' in asset.glb.replace(b" ", b"")
+    default = generate(array, Options(texture_size=512, generator="tuned"))
+    assert default.report["warnings"] == ["A ball of 0.5, matt."]
+
+
+def test_an_option_of_another_generator_and_a_wrong_value_are_refused_in_pythons_words(array, tuned):
+    with pytest.raises(InvalidOption, match="'ball_size' is not an option"):
+        generate(array, ball_size=0.7)
+    with pytest.raises(InvalidOption, match=r"ball_size is 7\.5") as caught:
+        generate(array, generator="tuned", ball_size=7.5)
+    assert "from 0.1 to 0.9" in caught.value.hint
+    assert caught.value.field == "ball_size"
+
+
+def test_a_stand_in_gets_its_own_options_at_their_defaults_and_the_shared_ones_as_asked(array, tuned):
+    report = generate(array, texture_size=512, generator="plain", target_faces=300).report
+    assert report["generator"] == {"name": "tuned", "version": "3"}
+    assert report["warnings"] == ["plain failed and tuned was used instead: plain fails.", "A ball of 0.5, matt."]
+    report = generate(array, texture_size=512, generator="tuned", strict=True).report
+    assert report["generator"]["name"] == "inflate"
+
+
 def test_raising_in_progress_stops_the_work(array):
     seen = []
 

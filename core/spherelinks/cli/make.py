@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from spherelinks.cli.command import command, show
 from spherelinks.cli.failing import failed
 from spherelinks.formats import writing
-from spherelinks.options import MEASURES, METRES, Options
+from spherelinks.options import DEFAULT_GENERATOR, MEASURES, METRES, Options
 
 if TYPE_CHECKING:
     from spherelinks.pipeline import Asset
 
+_SHARED = {name for field, info in Options.model_fields.items() for name in (field, info.alias)}
 _OUTPUT = f"the extension sets the format: {writing.ENDINGS}"
 
 
@@ -33,6 +34,15 @@ def add(commands: Any) -> None:
     for field in ("diffusion_steps", "seed"):
         make.add_argument(f"--{field.replace('_', '-')}", type=int, help=_describe(field))
     make.add_argument("--generator", help=_describe("generator"))
+    make.add_argument(
+        "--option",
+        dest="own",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        type=_own_option,
+        help="an option of the generator's own, such as guidance=7.5; can be given several times",
+    )
     _add_finishing(make)
 
     rework = command(commands, "finish", _finish, "Turn any mesh into one closed, textured, game-ready GLB.")
@@ -81,6 +91,17 @@ def _describe(field: str) -> str:
     info = Options.model_fields[field]
     default = "" if info.default is None else f" Default: {info.default}."
     return f"{info.description}{default}".replace("%", "%%")  # argparse treats % in help texts as a format
+
+
+def _own_option(text: str) -> tuple[str, Any]:
+    """NAME=VALUE; the value is JSON, such as 7.5 or true, else a text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals or name in _SHARED:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an option of a generator's own: give NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def ratios(text: str) -> list[float]:
@@ -137,7 +158,13 @@ def _finish(arguments: argparse.Namespace) -> None:
 
 def _options(arguments: argparse.Namespace) -> Options:
     values = vars(arguments)
-    return Options(**{name: values[name] for name in Options.model_fields if values.get(name) is not None})
+    given = {name: values[name] for name in Options.model_fields if values.get(name) is not None}
+    own = dict(values.get("own", ()))
+    if not own:
+        return Options(**given)
+    from spherelinks.generators import registry
+
+    return registry.card(given.get("generator", DEFAULT_GENERATOR)).options(**given, **own)
 
 
 def _deliver(asset: Asset, output: Path, *, as_json: bool) -> None:

@@ -27,6 +27,19 @@ class Installed:
     cards: dict[str, Card] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
 
+    def card(self, name: str) -> Card:
+        """The card of that name. Raises InvalidOption for a generator that there is not, or that is broken."""
+        if name in self.cards:
+            return self.cards[name]
+        problem = self.problems.get(name)
+        known = f"Installed: {', '.join(self.cards)}."
+        raise InvalidOption(
+            f"options.generator is '{name}': "
+            + (f"it cannot be used. {problem}" if problem else "no such generator is installed."),
+            hint=known if self.cards else "Install the package again: its entry points are of another version.",
+            field="options.generator",
+        )
+
 
 def look() -> Installed:
     """All installed generators. A plug-in that is broken or slow is among the problems and hides no other."""
@@ -53,10 +66,7 @@ def available() -> tuple[str, ...]:
 
 def card(name: str) -> Card:
     """The card of that name. Raises InvalidOption for a generator that there is not, or that is broken."""
-    installed = look()
-    if name in installed.cards:
-        return installed.cards[name]
-    raise not_installed(name, installed)
+    return look().card(name)
 
 
 def load(name: str) -> Generator:
@@ -64,18 +74,6 @@ def load(name: str) -> Generator:
     cannot be loaded.
     """
     return _loaded(card(name))
-
-
-def not_installed(name: str, installed: Installed) -> InvalidOption:
-    """The answer to a request for a generator that cannot be had."""
-    problem = installed.problems.get(name)
-    known = f"Installed: {', '.join(installed.cards)}."
-    return InvalidOption(
-        f"options.generator is '{name}': "
-        + (f"it cannot be used. {problem}" if problem else "no such generator is installed."),
-        hint=known if installed.cards else "Install the package again: its entry points are of another version.",
-        field="options.generator",
-    )
 
 
 @cache

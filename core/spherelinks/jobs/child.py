@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from spherelinks.errors import GeneratorFailed, SphereLinksError
+from spherelinks.generators import registry
 from spherelinks.jobs import wire
 from spherelinks.options import Options
 
@@ -70,7 +71,7 @@ def _answer(
         wire.write(answers, {"type": "progress", "stage": stage, "share": share})
 
     try:
-        asset = generate(picture, Options(**options), progress)
+        asset = generate(picture, registry.card(options["generator"]).options(**options), progress)
     except SphereLinksError as error:
         return {"type": "failed", "code": error.code, "message": error.message, "hint": error.hint}, b""
     except MemoryError:

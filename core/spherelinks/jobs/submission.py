@@ -23,6 +23,7 @@ from spherelinks.errors import (
     StorageUnavailable,
 )
 from spherelinks.generators import registry
+from spherelinks.generators.card import Card
 from spherelinks.jobs import cache, line, paths, queue, sandbox, usage, webhooks
 from spherelinks.jobs.sandbox import Sample
 from spherelinks.options import Options
@@ -60,6 +61,7 @@ def submit(
     bypass_cache: bool = False,
     idempotency: Idempotency | None = None,
     output: dict[str, Any] | None = None,
+    card: Card | None = None,
 ) -> Accepted:
     """Accept a job, its id ``job_`` and 26 characters. Once this returns, the job will finish or fail.
 
@@ -69,11 +71,13 @@ def submit(
     bypass_cache : make the asset anew, though an earlier job of the account has made the same
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
     output : where else the asset is sent, ``{"putUrl": …}``
+    card : of the generator, whose price is held; that of the installed one if None
 
-    Raises InsufficientCredits, KeyCapReached, StorageQuotaReached, StorageFull, IdempotencyMismatch, RequestInFlight,
-    InvalidKey for an account that was closed meanwhile, StorageUnavailable, DatabaseUnavailable; nothing is accepted,
-    spent or kept then.
+    Raises InvalidOption for a generator that is not installed, InsufficientCredits, KeyCapReached, StorageQuotaReached,
+    StorageFull, IdempotencyMismatch, RequestInFlight, InvalidKey for an account that was closed meanwhile,
+    StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
     """
+    card = card or registry.card(options.generator)
     storage.check_space(len(picture))
     job_id = new_id("job")
     sample = sandbox.sample(storage) if principal.sandbox else None
@@ -81,8 +85,8 @@ def submit(
         storage.put(paths.picture(job_id), picture)
     try:
         accepted = _accept(
-            engine, principal, job_id, picture, options, sample, bypass_cache=bypass_cache, idempotency=idempotency,
-            output=output,
+            engine, principal, job_id, picture, options, card, sample, bypass_cache=bypass_cache,
+            idempotency=idempotency, output=output,
         )  # fmt: skip
     except DatabaseUnavailable:
         raise  # it may have been accepted all the same; where it was not, the sweep takes the picture
@@ -105,6 +109,7 @@ def _accept(
     job_id: str,
     picture: bytes,
     options: Options,
+    card: Card,
     sample: Sample | None,
     *,
     bypass_cache: bool,
@@ -126,6 +131,7 @@ def _accept(
             queue_id=line.NOT_QUEUED,
             priority=queue.priority(datetime.now(UTC), plan.head_start_s),
             options=options.model_dump(by_alias=True, mode="json"),
+            credits=card.price,
             sandbox=principal.sandbox,
             picture_size=0 if sample else len(picture),
             output=output,
@@ -133,7 +139,7 @@ def _accept(
         if sample is not None:
             sample.complete(job)
         else:
-            job.content_key = cache.content_key(picture, options, registry.card(options.generator))
+            job.content_key = cache.content_key(picture, options, card)
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
             if earlier is not None:
                 _copy(earlier, job)
@@ -143,8 +149,8 @@ def _accept(
         if job.state == "completed":
             webhooks.announce(session, job_id)
         else:
-            ledger.hold(session, principal.account_id, job_id)
-            _check_cap(session, principal)
+            ledger.hold(session, principal.account_id, job_id, card.price)
+            _check_cap(session, principal, card.price)
             line.advance(session, principal.account_id)
         if idempotency is not None:
             session.add(
@@ -223,8 +229,8 @@ def _check_open(session: Session, account_id: str) -> None:
         raise InvalidKey("The account of this key is closed.", hint="Use a key of another account.")
 
 
-def _check_cap(session: Session, principal: Principal) -> None:
-    """Raises KeyCapReached if this job is one too many; the balance's lock makes the count a true one."""
+def _check_cap(session: Session, principal: Principal, price: int) -> None:
+    """Raises KeyCapReached if this job is one too many; the balance's lock makes the count, it included, a true one."""
     cap = session.scalars(select(ApiKey.monthly_cap).where(ApiKey.id == principal.key_id)).one_or_none()
     if cap is None:
         return
@@ -236,6 +242,7 @@ def _check_cap(session: Session, principal: Principal) -> None:
     ).one()
     if spent > cap:
         raise KeyCapReached(
-            f"This key's jobs have cost {cap} credits this month, which is its monthly cap.",
+            f"This key's jobs have cost {spent - price} of the {cap} credits that are its monthly cap; this job costs "
+            f"{price}.",
             hint="Use another key, or wait for the next month; the owner can make a key with a higher cap.",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,7 +43,7 @@ class Field:
 
 
 def fields(cards: Sequence[Card], chosen: Mapping[str, Any]) -> list[Field]:
-    """A control for each option that a generator uses, in the schema's order.
+    """A control for each option that a generator uses: the shared ones in the schema's order, then each one's own.
 
     cards : the generators to choose from
     chosen : options by their API names; the others show their defaults
@@ -54,27 +54,49 @@ def fields(cards: Sequence[Card], chosen: Mapping[str, Any]) -> list[Field]:
         inner = _resolved(outer, schema)
         if name == "generator":
             inner = inner | {"enum": [card.name for card in cards]}
+            outer = outer | {"description": f"{outer['description']} {_prices(cards)}".rstrip()}
         field = _field(name, outer, inner, chosen.get(name))
         if name in GENERATORS_OWN:
             field = replace(field, heeded_by=tuple(card.name for card in cards if name in card.heeds))
         found.append(field)
+    for card in cards:
+        mine = chosen if chosen.get("generator") == card.name else {}
+        found += [field for _, field in _own(card, mine)]
     return found
 
 
-def read(form: Mapping[str, str]) -> Options:
+def _own(card: Card, chosen: Mapping[str, Any]) -> Iterator[tuple[str, Field]]:
+    """The options of a generator's own by name, and their controls, which carry its name: another's may be like it."""
+    for name, outer in card.own.items():
+        field = _field(name, outer, _resolved(outer, {}), chosen.get(name))
+        yield name, replace(field, name=f"{card.name}.{name}", heeded_by=(card.name,))
+
+
+def _prices(cards: Sequence[Card]) -> str:
+    """What is not one credit."""
+    dear = [f"{card.name} {card.price}" for card in cards if card.price != 1]
+    return f"Credits for a model: {', '.join(dear)}; the others 1." if dear else ""
+
+
+def read(form: Mapping[str, str], card: Card | None = None) -> Options:
     """The options of a posted form: its preset's, overridden by those that differ from their defaults.
+
+    card : of the generator that the form asks for; None for one that has no options of its own
 
     Raises InvalidOption.
     """
     preset = next((preset.options for preset in PRESETS if preset.key == form.get("preset")), {})
     values: dict[str, Any] = dict(preset)
-    for field in fields((), {}):
+    own = [] if card is None else [*_own(card, {})]
+    for name, field in [*((field.name, field) for field in fields((), {})), *own]:
         value = _read(field, form)
+        if value is None and field.kind == "check" and field.default:
+            value = False
         if value is not None and value != field.default:
-            values[field.name] = value
+            values[name] = value
     if "targetFaces" in values and "simplifyRatio" in preset:
         del values["simplifyRatio"]
-    return Options.from_json(values)
+    return (card.options if card else Options).from_json(values)
 
 
 def _field(name: str, outer: dict[str, Any], inner: dict[str, Any], chosen: Any) -> Field:

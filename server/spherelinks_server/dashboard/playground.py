@@ -9,8 +9,8 @@ from flask.typing import ResponseReturnValue
 
 from spherelinks import errors
 from spherelinks.accounts.keys import Principal
-from spherelinks.generators.registry import not_installed
 from spherelinks.jobs import submission
+from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields, gate, models
@@ -36,9 +36,8 @@ def make() -> ResponseReturnValue:
     form = request.form
     origin = form.get("from", "")
     try:
-        options = fields.read(form)
-        if options.generator not in services().generators.cards:
-            raise not_installed(options.generator, services().generators)
+        card = services().generators.card(form.get("generator") or DEFAULT_GENERATOR)
+        options = fields.read(form, card)
         picture = _picture(origin)
         accepted = submission.submit(
             services().engine,
@@ -47,6 +46,7 @@ def make() -> ResponseReturnValue:
             picture,
             options,
             bypass_cache="fresh" in form,
+            card=card,
         )
     except _REFUSALS as error:
         if gate.wants_json():
@@ -80,6 +80,7 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
         plain=[field for field in controls if field.name in _PLAIN],
         advanced=[field for field in controls if field.name not in _PLAIN],
         presets=PRESETS,
+        uniform=all(card.price == 1 for card in services().generators.cards.values()),
         problem=problem,
         limit=MAX_BYTES,
     )

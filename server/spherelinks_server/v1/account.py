@@ -188,6 +188,10 @@ def _generator(card: Card) -> dict[str, Any]:
     return {
         "name": card.name,
         "version": card.version,
+        "licence": card.licence,
+        "price": card.price,
+        "fallback": card.fallback,
+        "needs": {"memoryMb": card.needs.memory_mb, "gpuMemoryMb": card.needs.gpu_memory_mb},
         "ready": problem is None,
         "default": card.name == DEFAULT_GENERATOR,
         "problem": problem,

@@ -12,7 +12,6 @@ from flask import Response, request
 from flask_openapi3.models.tag import Tag
 
 from spherelinks import errors
-from spherelinks.generators.registry import not_installed
 from spherelinks.jobs import files, outbound, submission
 from spherelinks.jobs import status as jobs
 from spherelinks.jobs.submission import Idempotency
@@ -70,7 +69,7 @@ FILE_ANSWERS: dict[Any, Any] = {
             "headers": {**_FILE_HEADERS, "X-Job-Id": {"description": "The job's id.", **_TEXT}},
         },
         HTTPStatus.ACCEPTED: {
-            **described("JobAccepted", "The job is stored; one credit is held for it until it ends."),
+            **described("JobAccepted", "The job is stored; its price is held for it until it ends."),
             "headers": _ACCEPTED_HEADERS,
             "links": {
                 operation: {"operationId": operation, "parameters": {"jobId": "$response.body#/jobId"}}
@@ -100,7 +99,7 @@ FILE_ANSWERS: dict[Any, Any] = {
     },
 )
 def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
-    """Checks the picture, holds a credit and queues the job. Poll the status; then download the asset.
+    """Checks the picture, holds the generator's price and queues the job. Poll the status; then download the asset.
 
     With the header `Idempotency-Key` the request can be repeated without a second job or charge. With `Prefer: wait=30`
     the answer waits for the asset and is the GLB itself (200), or the job's error if it fails (502); if it takes
@@ -112,8 +111,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     idempotency = _idempotency(header.idempotency_key)
     accepted = submission.replay(parts.engine, who, idempotency) if idempotency else None
     if accepted is None:
-        if body.options.generator not in parts.generators.cards:
-            raise not_installed(body.options.generator, parts.generators)
+        card = parts.generators.card(body.options.generator)
         output = {"putUrl": outbound.check(body.output.put_url, parts.guard, "output.putUrl")} if body.output else None
         picture = parts.intake.picture(who.account_id, body.image_url, body.image_base64)
         accepted = submission.submit(
@@ -125,6 +123,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
             bypass_cache=body.cache == "bypass",
             idempotency=idempotency,
             output=output,
+            card=card,
         )
     headers = {"Idempotent-Replayed": "true"} if accepted.replayed else {}
     wanted = _WAIT.search(header.prefer or "")

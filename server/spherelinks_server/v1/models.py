@@ -11,8 +11,9 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
 from spherelinks.jobs import files
-from spherelinks.options import Options
+from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.report import Report
+from spherelinks_server.services import services
 
 JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
@@ -71,7 +72,10 @@ class GenerateRequest(_Camel):
     @field_validator("options", mode="before")
     @classmethod
     def _by_its_rules(cls, options: object) -> object:
-        return Options.from_json(options) if isinstance(options, dict) else options
+        if not isinstance(options, dict):
+            return options
+        card = services().generators.cards.get(str(options.get("generator", DEFAULT_GENERATOR)))
+        return (card.options if card else Options).from_json(options)
 
 
 class _Parameters(BaseModel):
@@ -107,7 +111,7 @@ class GenerateHeaders(_Parameters):
 
 
 class JobAccepted(_Camel):
-    """The job is stored and will complete or fail; one credit is held for it."""
+    """The job is stored and will complete or fail; its price is held for it."""
 
     job_id: str = Field(pattern=JOB_ID, examples=[_EXAMPLE_JOB])
     status: Literal["PROCESSING", "COMPLETED"] = Field(
@@ -117,7 +121,9 @@ class JobAccepted(_Camel):
     cache: Literal["hit", "miss"] = Field(
         description="hit: the asset of an earlier job of this account, free of charge."
     )
-    credits_charged: int = Field(ge=0, description="0 so far. One credit is held unless the job has completed.")
+    credits_charged: int = Field(
+        ge=0, description="0 so far. The generator's price is held unless the job has completed."
+    )
 
 
 class Problem(_Camel):
@@ -276,15 +282,28 @@ class Account(_Camel):
     key: KeyInUse
 
 
+class Needs(_Camel):
+    """What a generator needs of the machine it runs on; 0 for nothing in particular."""
+
+    memory_mb: int = Field(description="MiB of main memory.")
+    gpu_memory_mb: int = Field(description="MiB of a GPU's memory.")
+
+
 class Generator(_Camel):
     """An installed generator."""
 
     name: str
     version: str | None = Field(description="null if it cannot be loaded.")
+    licence: str = Field(description="SPDX expression for its code and weights; empty if it is not stated.")
+    price: int = Field(ge=1, description="Credits that a job costs.")
+    fallback: str | None = Field(description="The generator that takes over, and is reported, if this one fails.")
+    needs: Needs
     ready: bool = Field(description="It can be loaded on this server.")
     default: bool = Field(description="Used when a request names none.")
     problem: str | None = Field(description="Why it is not ready.")
-    options: dict[str, Any] = Field(description="JSON Schema of its options: range, default and description of each.")
+    options: dict[str, Any] = Field(
+        description="JSON Schema of its options, its own included: range, default and description of each."
+    )
     ignores: list[str] = Field(description="Options that have no effect on it.", examples=[["seed"]])
 
 

@@ -1,6 +1,7 @@
 """The form is the server's own description: every option that a panel can show, within the server's ranges."""
 
 import pytest
+from pydantic import Field
 
 from blender_addon.client.info import Info
 from blender_addon.client.options import describe
@@ -78,3 +79,20 @@ def test_numbers_are_read_from_text(description):
     assert Options.from_json(request).lods == (0.5, 0.25)
     with pytest.raises(ValueError, match="give numbers"):
         description.request({"lods": "half"})
+
+
+def test_an_option_of_a_generators_own_is_in_its_form_alone_and_its_price_is_known():
+    class Tuned(Options):
+        ball_size: float = Field(default=0.5, ge=0.1, le=0.9, description="Radius of the ball.")
+
+    generators = {
+        "lift": {"options": Options.model_json_schema(), "ignores": []},
+        "tuned": {"options": Tuned.model_json_schema(), "ignores": ["seed"], "price": 5},
+    }
+    info = Info("http://127.0.0.1", "Owner", "owner", 1, generators, [])
+    assert (info.price("lift"), info.price("tuned"), info.price("")) == (1, 5, 1)
+    form = info.form()
+    own = {field.name: field for field in form.of("tuned").fields}["ballSize"]
+    assert (own.label, own.kind, own.default, own.low, own.high) == ("Ball Size", "number", 0.5, 0.1, 0.9)
+    assert form.of("tuned").request({"generator": "tuned", "ballSize": 0.3}) == {"generator": "tuned", "ballSize": 0.3}
+    assert form.of("lift").request({"generator": "lift", "ballSize": 0.3}) == {}

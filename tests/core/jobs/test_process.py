@@ -3,9 +3,11 @@
 import io
 
 import numpy as np
+import plugins
 import pytest
 from PIL import Image
 
+from spherelinks.generators import registry
 from spherelinks.jobs.process import ChildProcess, Success
 from spherelinks.jobs.worker import PIPELINE
 from spherelinks.options import Options
@@ -39,3 +41,17 @@ def test_a_job_warns_of_steps_only_if_somebody_asked_for_them(child, png):
     assert not any("diffusionSteps" in warning for warning in made(child, png).report["warnings"])
     asked = made(child, png, diffusion_steps=20)
     assert sum("diffusionSteps" in warning for warning in asked.report["warnings"]) == 1
+
+
+def test_the_child_gives_a_generator_its_own_options(tmp_path, monkeypatch, png):
+    plugins.tuned(tmp_path, monkeypatch)
+    process = ChildProcess(PIPELINE, 8192)
+    stored = registry.card("tuned").options(generator="tuned", texture_size=512, ball_size=0.3)
+    try:
+        answer = process.run(
+            png, stored.model_dump(by_alias=True, mode="json"), limit_s=300, pulse=lambda stage, share: None
+        )
+    finally:
+        process.close()
+    assert isinstance(answer, Success), answer
+    assert "A ball of 0.3, matt." in answer.report["warnings"]

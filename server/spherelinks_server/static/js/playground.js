@@ -86,6 +86,7 @@ for (const radio of form.querySelectorAll("[data-options]")) {
   radio.addEventListener("change", () => {
     const chosen = JSON.parse(radio.dataset.options);
     for (const input of options) {
+      if (input.closest("[data-heeded-by]") && input.name.includes(".")) continue; // a generator's own
       if (input.type === "checkbox") input.checked = Boolean(chosen[input.name]);
       if (!("default" in input.dataset) || isApart(input)) continue;
       const value = chosen[input.name] ?? input.dataset.default;
