@@ -37,6 +37,7 @@ from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame
 from spherelinks.picture.matte import matte
 from spherelinks.pixels.visible import visible
+from spherelinks.report import Maker
 from spherelinks.shape import Camera, Frame, Volume
 from spherelinks.texture.projection import project
 
@@ -92,7 +93,7 @@ def measure(framed: Frame, generator: str, texture_size: int) -> dict[str, float
         options,
         source={},
         name="asset",
-        generator=card,
+        generator=Maker(name=card.name, version=card.version),
         progress=lambda share: None,
     )
     size = len(framed.rgb)

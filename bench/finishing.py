@@ -35,6 +35,7 @@ from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
+from spherelinks.report import Maker
 from spherelinks.shape import Camera, Frame, Volume
 
 FACES = 20_000
@@ -47,8 +48,7 @@ print(time.perf_counter() - start)
 """
 
 
-class Bench:
-    name, version = "bench", "1"
+BENCH = Maker(name="bench", version="1")
 
 
 def fractal(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -97,7 +97,7 @@ def measure(samples: int, runs: int) -> dict[str, Any]:
     def once(ratio: float) -> dict[str, Any]:
         options = Options(texture_size=1024, simplify_ratio=ratio)
         return finish(
-            volume, frame, options, source={}, name="bench", generator=Bench(), progress=lambda share: None
+            volume, frame, options, source={}, name="bench", generator=BENCH, progress=lambda share: None
         ).report
 
     ratio = 1 - FACES / once(0.9)["facesExtracted"]
@@ -181,7 +181,7 @@ def memory(samples: int, texture: int) -> dict[str, int]:
     options = Options(texture_size=texture)
     gc.collect()
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-    finish(volume, frame, options, source={}, name="bench", generator=Bench(), progress=lambda share: None)
+    finish(volume, frame, options, source={}, name="bench", generator=BENCH, progress=lambda share: None)
     status = Path("/proc/self/status").read_text()
     peak = int(next(row for row in status.splitlines() if row.startswith("VmHWM")).split()[1]) // 1024
     given = (volume.field.nbytes + volume.color.nbytes) // 2**20

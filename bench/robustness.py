@@ -27,6 +27,7 @@ from spherelinks.gltf.read import read as read_asset
 from spherelinks.mesh.distance import signed
 from spherelinks.mesh.topology import examine
 from spherelinks.options import Options
+from spherelinks.report import Maker
 from spherelinks.shape import Frame, Shape, Volume
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
@@ -36,8 +37,7 @@ OPTIONS = Options(texture_size=SIZE)
 FRAME = Frame(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32))
 
 
-class Bench:
-    name, version = "bench", "1"
+BENCH = Maker(name="bench", version="1")
 
 
 def field_of(path: Path, samples: int) -> Volume:
@@ -78,7 +78,7 @@ def judged(shape: Shape) -> dict[str, Any]:
             OPTIONS,
             source={},
             name="bench",
-            generator=Bench(),
+            generator=BENCH,
             progress=lambda _: None,
             most_faces=20_000,
         )

@@ -14,7 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-from finishing import FACES, Bench, noisy, picture
+from finishing import BENCH, FACES, noisy, picture
 
 from spherelinks.finishing import finish
 from spherelinks.gltf.read import read
@@ -45,7 +45,7 @@ def main() -> None:
         Options(texture_size=1024, target_faces=FACES),
         source={},
         name="bench",
-        generator=Bench(),
+        generator=BENCH,
         progress=lambda share: None,
     ).glb
     mesh = read(glb).mesh

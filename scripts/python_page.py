@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import spherelinks
-from spherelinks.options import Options
 
 PAGE = Path(__file__).resolve().parent.parent / "docs/python.md"
 HEAD = """# From Python
@@ -19,7 +18,7 @@ HEAD = """# From Python
 import spherelinks
 
 asset = spherelinks.generate("docs/samples/mug.jpg", texture_size=2048)
-print(asset)  # <Asset mug: 13688 faces, 1.00 × 0.86 × 0.91 m, 1.3 MB>
+print(asset)  # mug: 13700 faces, 1.00 × 0.86 × 0.91 m, 1.3 MB; a notebook shows a model to turn
 asset.save("mug.glb")  # or .usdz, .obj.zip, .ply, .stl, .png, .webp
 print(asset.report["faces"], asset.report["dimensions"])
 ```
@@ -52,8 +51,6 @@ def page() -> str:
         if isinstance(found, type) and issubclass(found, BaseException):
             continue
         parts.append(f"## {name}\n\n```text\n{_signature(name, found)}\n```\n\n{_prose(inspect.getdoc(found) or '')}\n")
-        if found is Options:
-            parts.append(_options())
         if found is spherelinks.Asset:
             parts.append(f"### Asset.save\n\n{_prose(inspect.getdoc(spherelinks.Asset.save) or '')}\n")
     parts.append(_errors())
@@ -88,14 +85,6 @@ def _prose(docstring: str) -> str:
             lines.append(line.replace("    ", "  ", 1) if line.startswith("    ") else line)
     text = re.sub(r":\w+:`~?([\w.]+)`", r"`\1`", "\n".join(lines))
     return re.sub(r"``([^`]+)``", r"`\1`", text)
-
-
-def _options() -> str:
-    rows = ["| option | default | |", "|---|---|---|"]
-    for name, field in Options.model_fields.items():
-        default = field.get_default(call_default_factory=True)
-        rows.append(f"| `{name}` | `{default!r}` | {field.description} |")
-    return "\n".join(rows) + "\n"
 
 
 def _errors() -> str:

@@ -23,7 +23,8 @@ import numpy as np
 import trimesh
 from PIL import Image
 
-from training.surface import parts, to_linear
+from spherelinks.pixels.srgb import to_linear
+from training.surface import parts
 
 LIST = "PluginFurnitureCatalog.properties"
 TEXELS = 512  # longest side of a texture

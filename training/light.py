@@ -9,7 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from training.surface import Floats, to_linear, to_srgb
+from spherelinks.pixels.srgb import to_linear
+from training.surface import Floats, to_srgb
 
 STEPS = 2048  # of the table from linear light to the picture's values; light beyond 1 is cut, as by a sensor
 _LINEAR: Floats = to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)

@@ -15,6 +15,8 @@ from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
 
+from spherelinks.pixels import srgb
+
 Floats = NDArray[np.float32]
 
 
@@ -144,11 +146,5 @@ class Rays:
 
 
 def to_srgb(linear: Floats) -> Floats:
-    linear = np.clip(linear, 0, 1)
-    srgb: Floats = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return srgb
-
-
-def to_linear(srgb: Floats) -> Floats:
-    linear: Floats = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    return linear
+    """sRGB values of light that is clipped to 0..1."""
+    return srgb.to_srgb(np.clip(linear, 0, 1))

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from spherelinks.generators.lift.layout import BIN, BINS, FILL, SIDE
-from training.surface import Floats, Rays, Surface, to_linear, to_srgb
+from spherelinks.pixels.srgb import to_linear
+from training.surface import Floats, Rays, Surface, to_srgb
 
 GRID = 96  # cells along the longest side of the grid that tells inside from outside
 BEHIND = 10.0  # depth from which rays look back: past every object

@@ -26,6 +26,7 @@ if _TYPE_CHECKING:
     from spherelinks.generators.registry import available as available_generators
     from spherelinks.options import Dimensions, Options
     from spherelinks.pipeline import Asset, finish, generate, warm_up
+    from spherelinks.report import Report
     from spherelinks.shape import Surface
 
 __version__ = _version("spherelinks")
@@ -33,6 +34,7 @@ __version__ = _version("spherelinks")
 _HOMES = {
     "spherelinks.pipeline": ("Asset", "finish", "generate", "warm_up"),
     "spherelinks.options": ("Dimensions", "Options"),
+    "spherelinks.report": ("Report",),
     "spherelinks.shape": ("Surface",),
     "spherelinks.formats.writing": ("convert",),
     "spherelinks.errors": (
@@ -56,6 +58,7 @@ __all__ = [  # noqa: RUF022 - in the order in which one meets them
     "available_generators",
     "warm_up",
     "Asset",
+    "Report",
     "Options",
     "Dimensions",
     "Surface",

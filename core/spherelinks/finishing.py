@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -38,16 +38,6 @@ from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
 from spherelinks.texture.tangents import tangents
 from spherelinks.texture.unwrap import unwrap
-
-
-class Named(Protocol):
-    """What finishing needs to know about a generator."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def version(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -91,18 +81,18 @@ _DONE = {
 
 def finish(
     shape: Shape,
-    frame: Frame,
+    frame: Frame | None,
     options: Options,
     *,
     source: dict[str, Any],
     name: str,
-    generator: Named,
+    generator: Maker,
     progress: Progress,
     most_faces: int | None = None,
 ) -> Finished:
     """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
-    frame : what the shape's camera saw; unused if the shape has no camera
+    frame : what the shape's camera saw; None if there is no picture
     source : JSON values about the picture, such as its sha256, stored in asset.extras
     name : as :func:`spherelinks.gltf.pack.pack` takes it
     most_faces : faces to keep if options give neither simplify_ratio nor target_faces
@@ -153,7 +143,7 @@ def finish(
         fans, normals = fan_normals(vertices, faces, twins(faces))
     if options.delight:
         with stage("delight"):
-            if shape.camera is None:
+            if shape.camera is None or frame is None:
                 warnings.append("The shape has no camera, so there was no picture to remove the lighting from.")
             else:
                 rgb = delit(frame.rgb, vertices, whole, faces, shape.camera, frame.matte)
@@ -194,7 +184,7 @@ def finish(
             positions, _ = apart(pose.place(vertices), faces)
             colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]
             extras = {
-                "generator": {"name": generator.name, "version": generator.version},
+                "generator": generator.model_dump(),
                 "engine": {"name": "spherelinks", "version": __version__},
                 "options": options.model_dump(by_alias=True, mode="json", exclude={"name"}),  # it is the scene's
                 "seed": options.seed,
@@ -223,7 +213,7 @@ def finish(
 
     width, height, depth = (float(side) for side in np.ptp(positions, axis=0))
     report = Report(
-        generator=Maker(name=generator.name, version=generator.version),
+        generator=generator,
         faces=len(faces),
         faces_extracted=extracted,
         deviation=round(away.largest * pose.scale, 6),
@@ -272,7 +262,7 @@ def _level(
     target: int,
     texture_size: int,
     shape: Shape,
-    frame: Frame,
+    frame: Frame | None,
     pose: Pose,
     known: Tree | None,
 ) -> Mesh:
@@ -320,12 +310,6 @@ def _missed(extracted: int, wanted: int, got: int) -> str:
     return f"The mesh has {got} faces instead of {wanted}: {least}."
 
 
-@dataclass(frozen=True)
-class _WarmUp:
-    name: str = "warm-up"
-    version: str = "0"
-
-
 def warm_up() -> None:
     """Load what every stage and option needs by finishing a small ball, as a volume and as a raw mesh with a hole.
 
@@ -344,6 +328,7 @@ def warm_up() -> None:
     surface = Surface(vertices, faces[1:], uv=uv, textures=(image,), camera=camera)
     plain = Options(texture_size=512, simplify_ratio=0.5, compression="meshopt")
     details = {"normal_map": True, "occlusion": True, "delight": True, "collider": "decomposed"}
+    maker = Maker(name="warm-up", version="0")
     for shape, options in ((volume, plain.model_copy(update=details)), (surface, plain)):
-        finish(shape, frame, options, source={}, name="ball", generator=_WarmUp(), progress=lambda _: None)
+        finish(shape, frame, options, source={}, name="ball", generator=maker, progress=lambda _: None)
     signed(vertices, faces, len(side))  # the path of a mesh that cannot be closed

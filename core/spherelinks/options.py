@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -22,6 +21,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from spherelinks.errors import InvalidOption, shortened
+from spherelinks.model import Model
 
 DEFAULT_GENERATOR = "lift"
 
@@ -57,7 +57,7 @@ def _one_measure(schema: dict[str, Any]) -> None:
     ]
 
 
-class Dimensions(BaseModel):
+class Dimensions(Model):
     """The real size of the object: exactly one measure, in ``unit``. The others follow; proportions are kept."""
 
     model_config = ConfigDict(
@@ -108,7 +108,7 @@ def _one_aim(schema: dict[str, Any]) -> None:
     }
 
 
-class Options(BaseModel):
+class Options(Model):
     """The options of one generation, immutable.
 
     Python names are snake_case; the API's camelCase names are accepted too. Nothing is clamped: an unknown name, a

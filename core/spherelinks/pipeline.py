@@ -25,7 +25,8 @@ from spherelinks.options import DEFAULT_GENERATOR, Options, OptionValues, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
-from spherelinks.report import Report
+from spherelinks.render import notebook
+from spherelinks.report import Maker, Report
 from spherelinks.shape import Frame, Shape, Surface
 
 MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
@@ -41,6 +42,8 @@ MESH_STAGES = {"read": 0.1, "finishing": 0.9}
 """The same of a mesh that is finished."""
 
 MESH_FACES = 20_000
+#: What the report calls the maker of a finished mesh.
+_MESH = Maker(name="mesh", version="1")
 """The most faces that a mesh keeps where the options do not say."""
 
 
@@ -60,12 +63,18 @@ class Asset:
     name: str = names.DEFAULT
 
     def __repr__(self) -> str:
+        return f"<Asset {self}>"
+
+    def __str__(self) -> str:
         size = self.report.dimensions
         sides = f"{size.width:.2f} × {size.height:.2f} × {size.depth:.2f} m"
-        return f"<Asset {self.name}: {self.report.faces} faces, {sides}, {len(self.glb) / 1e6:.1f} MB>"
+        return f"{self.name}: {self.report.faces} faces, {sides}, {len(self.glb) / 1e6:.1f} MB"
+
+    def _repr_html_(self) -> str:
+        return notebook.page(self.glb, str(self))  # what a notebook shows; the picture where it shows no HTML
 
     def _repr_png_(self) -> bytes:
-        return self.thumbnail  # what a notebook shows
+        return self.thumbnail
 
     def save(self, path: str | Path) -> Path:
         """Write the GLB to ``path``: whole or not at all, even when interrupted.
@@ -130,7 +139,7 @@ def generate(
             wanted,
             source={"sha256": decoded.sha256},
             name=name,
-            generator=card,
+            generator=Maker(name=card.name, version=card.version),
             progress=clock.within,
         )
 
@@ -176,11 +185,11 @@ def finish(
         with clock.stage("finishing"):
             finished = finishing.finish(
                 surface,
-                Frame(np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1), np.float32)),
-                wanted.model_copy(update={"generator": _Mesh.name}),
+                None,
+                wanted.model_copy(update={"generator": _MESH.name}),
                 source={"sha256": surface.sha256},
                 name=name,
-                generator=_Mesh(),
+                generator=_MESH,
                 progress=clock.within,
                 most_faces=MESH_FACES,
             )
@@ -201,13 +210,6 @@ def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str]
         "warnings": [*warnings, *finished.report.warnings],
     }
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
-
-
-class _Mesh:
-    """What the report calls the maker of a finished mesh."""
-
-    name = "mesh"
-    version = "1"
 
 
 def _surface(mesh: MeshInput) -> Surface:

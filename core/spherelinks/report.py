@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from spherelinks.model import Model
 
 
 def _absent(value: object) -> bool:
     return value is None
 
 
-class _Part(BaseModel):
+class _Part(Model):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
 
@@ -93,7 +95,7 @@ class Report(_Part, Mapping[str, Any]):
     parts: int = Field(description="Number of separate bodies.")
     parts_removed: int = Field(description="Floaters and inner shells that were taken away.")
     lods: list[Level] = Field(description="The coarser levels of detail, the finest first.")
-    collider: ColliderReport | None = Field(description="null without one.")
+    collider: ColliderReport | None = Field(description="Its collision bodies; null if it has none.")
     checks: Checks | None = Field(default=None, exclude_if=_absent)
     timings: dict[str, float | dict[str, float]] = Field(
         description="Milliseconds of each stage; those of `finishing` one by one."

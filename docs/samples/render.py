@@ -24,6 +24,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from spherelinks.pixels.srgb import to_linear, to_srgb
+
 Floats = NDArray[np.floating[Any]]
 Shape = Callable[[Floats], Floats]
 Paint = Callable[[Floats], Floats]
@@ -190,16 +192,7 @@ def noise(p: Floats) -> Floats:
 
 def rgb(code: str) -> Floats:
     """A CSS colour as linear RGB, (3, 1)."""
-    return linear(vector([int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)]))
-
-
-def linear(color: Floats) -> Floats:
-    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def encoded(color: Floats) -> Floats:
-    """Linear RGB as sRGB, both 0..1."""
-    return np.where(color <= 0.0031308, color * 12.92, 1.055 * np.maximum(color, 1e-9) ** (1 / 2.4) - 0.055)
+    return to_linear(vector([int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)])).astype(np.float32)
 
 
 def plain(code: str) -> Paint:
@@ -594,13 +587,13 @@ def shade(scene: Scene, p: Floats, rays: Floats) -> Floats:
 def tone(light: Floats) -> Floats:
     """Display value 0..1 of linear light: the ACES curve as fitted by Narkowicz (2015), sRGB encoded."""
     x = light * 0.72
-    return encoded(np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)).astype(np.float32)
+    return to_srgb(np.clip(x * (2.51 * x + 0.03) / (x * (2.43 * x + 0.59) + 0.14), 0, 1)).astype(np.float32)
 
 
 def backdrop(scene: Scene, origin: Floats, rays: Floats, u: Floats, v: Floats) -> Floats:
     """The display colour behind the object, darkened where the object shades the ground."""
     assert scene.backdrop
-    a, b = (encoded(rgb(code)) for code in scene.backdrop)
+    a, b = (to_srgb(rgb(code)) for code in scene.backdrop)
     far = v if scene.gradient else smoothstep(0.25, 0.85, np.hypot(u - 0.5, v - 0.5))
     color = mix(a, b, far)
     floor = np.flatnonzero(rays[1] < -0.02)

@@ -26,13 +26,13 @@ from spherelinks.finishing import Finished, finish, warm_up
 from spherelinks.formats.reading import read
 from spherelinks.mesh.distance import signed
 from spherelinks.options import Options
+from spherelinks.report import Maker
 from spherelinks.shape import Frame, Shape, Surface, Volume
 
 FRAME = checkerboard(256)
 
 
-class Made:
-    name, version = "made", "3"
+MADE = Maker(name="made", version="3")
 
 
 def finished(volume: Shape, frame: Frame = FRAME, **options: Any) -> Finished:
@@ -43,7 +43,7 @@ def finished(volume: Shape, frame: Frame = FRAME, **options: Any) -> Finished:
         Options(**options),
         source={"sha256": "00ff"},
         name="thing",
-        generator=Made(),
+        generator=MADE,
         progress=lambda share: None,
     )
 
@@ -426,7 +426,7 @@ def test_the_report_is_for_the_api() -> None:
 def test_progress_rises_to_one_and_may_cancel() -> None:
     shares: list[float] = []
     options = Options(texture_size=512)
-    finish(volume_of(ball()), FRAME, options, source={}, name="x", generator=Made(), progress=shares.append)
+    finish(volume_of(ball()), FRAME, options, source={}, name="x", generator=MADE, progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
 
@@ -434,7 +434,7 @@ def test_progress_rises_to_one_and_may_cancel() -> None:
         raise Cancelled("stop")
 
     with pytest.raises(Cancelled):
-        finish(volume_of(ball()), FRAME, options, source={}, name="x", generator=Made(), progress=stop)
+        finish(volume_of(ball()), FRAME, options, source={}, name="x", generator=MADE, progress=stop)
 
 
 def test_the_long_stages_can_be_left_in_their_midst() -> None:
@@ -448,7 +448,7 @@ def test_the_long_stages_can_be_left_in_their_midst() -> None:
     def work() -> None:
         options = Options(texture_size=512, target_faces=200, lods=[0.5, 0.25])
         surface = Surface(*NASTY_MESHES["open cloth"])
-        finish(surface, FRAME, options, source={}, name="x", generator=Made(), progress=listen)
+        finish(surface, FRAME, options, source={}, name="x", generator=MADE, progress=listen)
 
     stop_at = -1
     work()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import inspect
+import io
+import pydoc
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import spherelinks
 from spherelinks import errors, pipeline
 from spherelinks.options import Options, OptionValues
+from spherelinks.render import notebook
+from spherelinks.render.images import turned
 
 SAMPLES = Path(__file__).parent.parent.parent / "docs/samples"
 
@@ -97,6 +106,39 @@ def test_an_asset_is_told_in_a_line(asset: spherelinks.Asset) -> None:
     assert f"{asset.report['faces']} faces" in text
     assert len(text) < 100
     assert asset._repr_png_() == asset.thumbnail
+
+
+def test_a_notebook_shows_a_model_to_turn(asset: spherelinks.Asset) -> None:
+    """One strip of pictures that begins with the thumbnail's view; nothing is loaded, no text is taken for HTML."""
+    shown = replace(asset, name="<b>mug</b>")._repr_html_()
+    assert "<b>" not in shown
+    assert html.escape(str(replace(asset, name="<b>mug</b>"))) in shown
+    addresses = re.findall(r"url\((.*?)\)", shown)
+    assert len(addresses) == 1
+    kind, _, data = addresses[0].partition(",")
+    assert kind == "data:image/webp;base64"
+    strip = Image.open(io.BytesIO(base64.b64decode(data)))
+    assert strip.size == (notebook.FRAMES * notebook.SIZE, notebook.SIZE)
+    frames = np.stack(np.hsplit(np.asarray(strip.convert("RGBA"), float), notebook.FRAMES))
+    first = next(turned(asset.glb, notebook.SIZE, notebook.FRAMES))
+    covered = first[..., 3] == 255
+    assert np.abs(frames[0] - first)[covered].mean() < 4  # what lossy WebP makes of it
+    assert min(np.abs(frames[k] - first)[covered].mean() for k in range(1, notebook.FRAMES)) > 4
+
+
+def test_help_lists_the_options_and_nothing_of_pydantic() -> None:
+    for model in (spherelinks.Options, spherelinks.Dimensions, spherelinks.Report):
+        text = pydoc.render_doc(model, renderer=pydoc.plaintext)
+        for name in model.model_fields:
+            assert re.search(rf"^ \|  {name} : \w", text, re.MULTILINE), name
+            assert name in dir(model)
+        assert not re.search(r"model_(dump|fields|config|validate)|__pydantic|__init__", text)
+    text = inspect.getdoc(spherelinks.Options) or ""
+    assert "texture_size : Side of the square base colour texture, px. From 512 to 2048; defaults to 1024." in text
+    aliases = {field.alias for name, field in Options.model_fields.items() if field.alias != name}
+    assert not aliases & set(re.findall(r"\w+", text))
+    assert list(inspect.signature(Options).parameters) == list(Options.model_fields)
+    assert "Fields" not in Options.model_json_schema()["description"]
 
 
 def test_a_folder_that_is_missing_is_named(asset: spherelinks.Asset, tmp_path: Path) -> None:

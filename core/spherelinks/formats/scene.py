@@ -13,6 +13,7 @@ from PIL import Image
 
 from spherelinks.mesh.solid import MOST
 from spherelinks.picture.limits import MAX_PIXELS, MAX_SIDE
+from spherelinks.pixels.srgb import encoded
 from spherelinks.shape import Surface
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
@@ -114,7 +115,7 @@ class _Scene:
                 uv = uv * np.float32(moved.get("scale", (1, 1))) + np.float32(moved.get("offset", (0, 0)))
         self.places.append((points @ place[:3, :3].T + place[:3, 3]).astype(np.float32))
         self.faces.append((faces + self.vertices).astype(np.int32))
-        self.colors.append(_srgb(color))
+        self.colors.append(encoded(color))
         self.uvs.append(uv)
         self.which.append(np.full(len(faces), which, np.int32))
         self.vertices += count
@@ -202,9 +203,3 @@ def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
         faces[1::2] = faces[1::2, ::-1]
         return faces
     return np.stack([np.repeat(corners[:1], max(len(corners) - 2, 0)), corners[1:-1], corners[2:]], axis=1)
-
-
-def _srgb(linear: NDArray[np.float32]) -> NDArray[np.uint8]:
-    linear = linear.clip(0, 1)
-    value = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (value * 255 + 0.5).astype(np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -42,9 +43,7 @@ def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> b
 
     It begins with the thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
     """
-    mesh = read(glb).mesh
-    views = look(mesh.positions, [frame / frames for frame in range(frames)])
-    first, *others = (Image.fromarray(render(mesh, view, size)) for view in views)
+    first, *others = map(Image.fromarray, turned(glb, size, frames))
     buffer = io.BytesIO()
     first.save(
         buffer,
@@ -58,6 +57,15 @@ def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> b
         method=2,
     )
     return buffer.getvalue()
+
+
+def turned(glb: bytes, size: int, frames: int) -> Iterator[NDArray[np.uint8]]:
+    """One after the other, the (size, size, 4) uint8 sRGB pictures of one of our GLBs turning once; the first is the
+    thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
+    """
+    mesh = read(glb).mesh
+    for view in look(mesh.positions, [frame / frames for frame in range(frames)]):
+        yield render(mesh, view, size)
 
 
 def render(mesh: Mesh, view: View, size: int) -> NDArray[np.uint8]:

@@ -6,18 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.native import kernel
+from spherelinks.pixels.srgb import LIGHT, to_srgb
 
 #: Towards the key light, in the camera's axes: over the viewer's left shoulder.
 KEY = np.array((-0.48, 0.62, 0.62)) / np.linalg.norm((-0.48, 0.62, 0.62))
 
-_levels = np.arange(1025) / 1024
 #: Linear light of sRGB levels 0..255, and sRGB levels of linear light 0..1 in 1024 steps.
-LINEAR = np.where(
-    np.arange(256) <= 10.31, np.arange(256) / 255 / 12.92, ((np.arange(256) / 255 + 0.055) / 1.055) ** 2.4
-).astype(np.float32)
-ENCODED = (255 * np.where(_levels <= 0.0031308, _levels * 12.92, 1.055 * _levels ** (1 / 2.4) - 0.055)).astype(
-    np.float32
-)
+LINEAR = LIGHT.astype(np.float32)
+ENCODED = (255 * to_srgb(np.arange(1025) / 1024)).astype(np.float32)
 
 
 _shade = kernel(

@@ -79,17 +79,18 @@ def look(
     normals: NDArray[np.float32],
     faces: Faces,
     shape: Shape,
-    frame: Frame,
+    frame: Frame | None,
     known: Tree | None = None,
 ) -> Sight:
     """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3).
 
+    frame : None for a shape that is not to be coloured by a picture
     known : the tree of the shape, where it was made before
     """
     offset, camera = np.zeros((len(vertices), 3), np.float32), shape.camera
     if known is None and isinstance(shape, Surface):
         known = tree(shape.vertices, shape.faces)
-    if camera is None:
+    if camera is None or frame is None:
         nothing = np.zeros((1, 1), np.float32)
         return Sight(np.zeros((4, 4)), np.zeros(4), nothing, nothing[:0, :0], 0.0, 0.0, offset, known)
     if isinstance(shape, Surface):
@@ -114,7 +115,7 @@ def bake(
     atlas: Atlas,
     size: int,
     shape: Shape,
-    frame: Frame,
+    frame: Frame | None,
     sight: Sight | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Colour every texel that a triangle covers.
@@ -137,7 +138,8 @@ def bake(
         sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame)
     offset = sight.offset[atlas.source]
     traits = _traits(points, normals[atlas.fan], sight.matrix, sight.eye)
-    picture, strength = _scaled(frame.rgb, sight, _area(uv, atlas.faces))
+    shown = np.zeros((1, 1, 3), np.uint8) if frame is None else frame.rgb
+    picture, strength = _scaled(shown, sight, _area(uv, atlas.faces))
     if isinstance(shape, Surface):
         assert sight.tree is not None
         known = carry(points, atlas.uv, atlas.faces, size, shape, sight.tree)

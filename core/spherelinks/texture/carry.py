@@ -8,17 +8,15 @@ from numpy.typing import NDArray
 from spherelinks.mesh.nearest import Nearest, Tree, nearest
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
+from spherelinks.pixels.srgb import LIGHT, to_srgb
 from spherelinks.shape import Surface
 from spherelinks.texture.texels import blended, locate
 
 #: Where a mesh has neither colours nor textures: light grey, sRGB.
 PLAIN = 200
 
-_SRGB = np.arange(256) / 255
-#: Light of each sRGB byte, and the sRGB value of each of 4096 steps of light (IEC 61966-2-1).
-_LIGHT = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4)
-_STEPS = np.linspace(0, 1, 4096)
-_BYTE = np.where(_STEPS <= 0.0031308, _STEPS * 12.92, 1.055 * _STEPS ** (1 / 2.4) - 0.055) * 255 + 0.5
+#: The sRGB byte of each of 4096 steps of light.
+_BYTE = to_srgb(np.linspace(0, 1, 4096)) * 255 + 0.5
 
 
 _look_up = kernel("carry_looked_up", "image: u1[H,W,3]", "H", "W", "uv: f4[N,2]", "N", "out: u1[N,3]*")
@@ -52,7 +50,7 @@ def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
         here = which == number
         shown = _looked_up(np.ascontiguousarray(image), uv[here])
         if surface.color is not None and (color[here] != 255).any():
-            light = _LIGHT[shown] * _LIGHT[color[here]]
+            light = LIGHT[shown] * LIGHT[color[here]]
             shown = _BYTE[(light * (len(_BYTE) - 1)).astype(np.int32)].astype(np.uint8)
         color[here] = shown
     return color
