@@ -14,7 +14,7 @@ from .preferences import draw_server
 from .text import paragraph, tip, words
 
 STAGES = {
-    "queued": "Waiting in the queue",
+    "queued": "Waiting in line",
     "starting": "Starting",
     "decode": "Reading the picture",
     "matte": "Finding the object",
@@ -139,7 +139,7 @@ class Past(Sidebar):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        text = "Contacting the server" if history.now.asking else "Refresh"
+        text = "Asking the server" if history.now.asking else "Refresh"
         layout.operator("spherelinks.history_refresh", text=text, icon="FILE_REFRESH")
         if history.now.trouble is not None:
             tip(layout, history.now.trouble, context.region.width)

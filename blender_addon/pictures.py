@@ -53,7 +53,7 @@ def from_file(path: Path) -> Picture:
     """A picture file as it is; the server judges what is in it. Raises Failure."""
     try:
         if path.stat().st_size > MAX_PICTURE:
-            raise Failure("picture_too_large", words("{name} is larger than 10 MB.").format(name=path.name))
+            raise Failure("picture_too_large", words("{name} has more than 10 MB.").format(name=path.name))
         return Picture(path.stem, path.read_bytes())
     except OSError as error:
         raise Failure(

@@ -55,7 +55,7 @@ class Preferences(bpy.types.AddonPreferences):
     )
     key: StringProperty(
         name="API Key",
-        description="Stored in the system's keychain if there is one, else in Blender's preferences",
+        description="Kept in the system's keychain where there is one, else in Blender's preferences",
         subtype="PASSWORD",
         get=_get_key,
         set=_set_key,
@@ -64,12 +64,12 @@ class Preferences(bpy.types.AddonPreferences):
     keep_in_keychain: BoolProperty(options={"HIDDEN"})
     program: StringProperty(
         name="Program",
-        description="Path of the spherelinks program on this machine; leave empty to search the usual places",
+        description="Path of the spherelinks program on this machine; empty to look for it in the usual places",
         subtype="FILE_PATH",
     )
     minutes: IntProperty(
         name="Give Up After",
-        description="Minutes after which an unfinished job is given up",
+        description="Minutes after which a job that does not end is given up",
         default=30,
         min=1,
         max=1440,
@@ -94,9 +94,7 @@ class Preferences(bpy.types.AddonPreferences):
         if not bpy.app.online_access and not is_loopback(address):
             raise Failure(
                 "offline",
-                words("Blender is not allowed to go online, and {address} is not on this machine.").format(
-                    address=address
-                ),
+                words("Blender may not go online, and {address} is not on this machine.").format(address=address),
             )
         if not (os.environ.get(KEY_VARIABLE) or self.key):
             raise Failure("no_key", words("There is no API key for {address}.").format(address=address))
@@ -146,7 +144,7 @@ def draw_server(layout: bpy.types.UILayout, now: session.Session, width: int = 0
     if now.starting:
         layout.label(text="Starting the server: the first time takes a minute", icon="TIME")
     elif now.checking:
-        layout.label(text="Contacting the server", icon="TIME")
+        layout.label(text="Asking the server", icon="TIME")
     elif now.trouble is not None:
         tip(layout, now.trouble, width)
     elif now.info is not None:

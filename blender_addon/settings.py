@@ -33,7 +33,7 @@ SHADINGS = (
 )
 ARRANGEMENTS = (
     ("GRID", "Grid", "Side by side, in rows and columns"),
-    ("STACK", "Stacked", "All in one place, each in its own collection"),
+    ("STACK", "Stacked", "All in one place, each in a collection of its own"),
 )
 
 
@@ -70,16 +70,16 @@ class Settings(bpy.types.PropertyGroup):
     )
     height: FloatProperty(
         name="Real Height",
-        description="Height of the real object; 0 makes its longest side one metre",
+        description="Height of the real thing; 0 makes its longest side one metre",
         unit="LENGTH",
         min=0.0,
         soft_max=10.0,
         max=1000.0,
     )
     place: EnumProperty(name="Place", description="Where the object will stand", items=PLACES)
-    facing: EnumProperty(name="Facing", description="Which way its photographed side will face", items=FACINGS)
+    facing: EnumProperty(name="Facing", description="Where its photographed side will look", items=FACINGS)
     shading: EnumProperty(name="Shading", description="How its faces are shaded", items=SHADINGS)
-    own_collection: BoolProperty(name="Own Collection", description="Put each object into its own collection")
+    own_collection: BoolProperty(name="Own Collection", description="Put each object into a collection of its own")
     mark_asset: BoolProperty(
         name="Mark as Asset", description="Show the object in the asset browser, in the catalogue SphereLinks"
     )

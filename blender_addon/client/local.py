@@ -44,7 +44,7 @@ def find(given: str = "") -> Path:
     raise Failure(
         "no_program",
         f"The program {PROGRAM} is not on this machine's PATH.",
-        hint="Install SphereLinks (see its README: make serve), or enter the path of the program under Program.",
+        hint="Install SphereLinks (see its README: make serve), or enter the path of its program under Program.",
     )
 
 

@@ -24,10 +24,10 @@ class Asking(_Mixin):
     """What the operators have in common that ask for an object."""
 
     filepath: StringProperty(
-        name="Picture", description="Picture file; leave empty for the one in the panel", subtype="FILE_PATH"
+        name="Picture", description="Picture file; empty for the one the panel shows", subtype="FILE_PATH"
     )
     options: StringProperty(
-        name="Options", description="API options as a JSON object; leave empty for those in the panel"
+        name="Options", description="Options of the API as a JSON object; empty for those the panel shows"
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:

@@ -27,7 +27,7 @@ class _OnServer(_Mixin):
 
 
 class Refresh(bpy.types.Operator):
-    """List this account's jobs on the server"""
+    """List the jobs that the server has of this account"""
 
     bl_idname = "spherelinks.history_refresh"
     bl_label = "Refresh"
@@ -41,7 +41,7 @@ class Refresh(bpy.types.Operator):
 
 
 class Import(_OnServer, bpy.types.Operator):
-    """Import this object into the scene at no extra cost"""
+    """Bring this object into the scene, for no further credit"""
 
     bl_idname = "spherelinks.history_import"
     bl_label = "Import"
@@ -82,7 +82,7 @@ class Download(_OnServer, bpy.types.Operator):
 
 
 class Delete(_OnServer, bpy.types.Operator):
-    """Delete this job and its files on the server; a running job is cancelled and its credit returned"""
+    """Delete this job with its files on the server; one at work is cancelled and its credit comes back"""
 
     bl_idname = "spherelinks.history_delete"
     bl_label = "Delete on the Server"
@@ -115,7 +115,7 @@ class Open(_OnServer, bpy.types.Operator):
 
 
 class Again(_OnServer, bpy.types.Operator):
-    """Load this job's picture and settings into the panel"""
+    """Put this job's picture and settings into the panel, to generate from them again"""
 
     bl_idname = "spherelinks.history_again"
     bl_label = "Use Again"

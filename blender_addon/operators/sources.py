@@ -10,7 +10,7 @@ from .outcome import Outcome, refuse
 
 
 class Paste(bpy.types.Operator):
-    """Use the picture on the clipboard"""
+    """Take the picture that is on the clipboard"""
 
     bl_idname = "spherelinks.paste"
     bl_label = "Paste Picture"

@@ -1,6 +1,7 @@
-"""Logging, for every process of a server or a worker.
+"""What goes to the log, in every process of a server or a worker.
 
-Each line names its request or job, whichever part of the program wrote it: wrap the work in :func:`about`.
+Each line tells the request or the job it belongs to, whichever part of the program wrote it: wrap the work in
+:func:`about`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ _subject: ContextVar[dict[str, str]] = ContextVar("subject", default={})  # noqa
 
 
 def configure(style: str = "text") -> None:
-    """Log to standard error from INFO on, without the libraries' routine messages.
+    """Log to standard error from INFO on, without what the libraries say at every look and every job.
 
-    style : "text", a readable line; "json", one object per line with time, level, logger, message and subject
+    style : "text", a line to read; "json", one object a line with time, level, logger, message and what it is about
     """
     handler = logging.StreamHandler()
     handler.addFilter(_add_subject)
@@ -42,13 +43,13 @@ def configure(style: str = "text") -> None:
 
 
 def set_subject(**subject: str) -> None:
-    """From here on, this thread's log lines are about this, and nothing else."""
+    """From here on, what this thread logs is about this, and nothing else."""
     _subject.set(subject)
 
 
 @contextmanager
 def about(**subject: str) -> Iterator[None]:
-    """Context manager: this thread's log lines are about this, such as ``job_id="job_…"``."""
+    """While it lasts, what this thread logs is about this, such as ``job_id="job_…"``."""
     token = _subject.set(_subject.get() | subject)
     try:
         yield

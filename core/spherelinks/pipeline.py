@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks import finishing
-from spherelinks.errors import GeneratorFailed, InvalidRequest, PictureUnreadable
+from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, PictureUnreadable
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generators import registry
 from spherelinks.generators.card import Card
 from spherelinks.gltf import names
-from spherelinks.options import DEFAULT_GENERATOR, Options, OptionValues, chosen
+from spherelinks.mesh.pose import single
+from spherelinks.options import DEFAULT_GENERATOR, METRES, Dimensions, Options, OptionValues, Unit, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -155,14 +156,19 @@ def finish(
     mesh: MeshInput,
     options: OptionsInput = None,
     progress: Progress | None = None,
+    *,
+    up: reading.Up | None = None,
+    unit: Unit | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its colours baked into one texture.
 
     Parameters
     ----------
-    mesh : the path of a GLB, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`; glTF axes
-        (+Y up). It may be open, branching, doubled, inside out or in parts
+    mesh : the path of a GLB, glTF, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`;
+        docs/formats.md says what is read. It may be open, branching, doubled, inside out or in parts
+    up : the mesh's upward axis, "y" or "z"; None for what a file says or its format has as a rule (STL: z), else y
+    unit : "m", "cm", "mm", "in" or "ft": the asset is as large as the mesh in that unit. None for dimensions, or 1 m
     options, **values : as of :func:`generate`, the name too; generator, diffusion_steps and seed have no say. With
         neither simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
@@ -174,14 +180,16 @@ def finish(
 
     Raises
     ------
-    InvalidRequest : the mesh is of an unknown format, damaged, empty, too large or not finite
+    InvalidRequest : the mesh is of an unknown format, damaged, empty, too large or not finite; up is no axis
+    InvalidOption : as :func:`generate`; unit is none, or is given beside dimensions, or makes an asset out of range
     """
     wanted = chosen(options, values)
     name = _name(wanted, mesh)
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
-            surface = _surface(mesh)
+            surface = _surface(mesh, up)
+            wanted = _sized(wanted, surface, unit)
         with clock.stage("finishing"):
             finished = finishing.finish(
                 surface,
@@ -212,17 +220,41 @@ def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str]
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
 
-def _surface(mesh: MeshInput) -> Surface:
+def _surface(mesh: MeshInput, up: reading.Up | None) -> Surface:
+    if up not in (None, "y", "z"):
+        raise InvalidRequest(f"up is {up!r}.", hint='Give "y" or "z".', field="up")
     match mesh:
         case Surface():
-            return mesh
+            return reading.turned(mesh, up or "y")
         case str() | Path():
-            return reading.read(Path(mesh))
+            return reading.upright(reading.read(Path(mesh)), Path(mesh), up)
         case (vertices, faces):
-            return Surface(np.asarray(vertices, np.float32), np.asarray(faces, np.int32))
+            return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y")
     raise InvalidRequest(
         f"mesh is a {type(mesh).__name__}.", hint="Give a path, (vertices, faces) or a Surface.", field="mesh"
     )
+
+
+def _sized(options: Options, surface: Surface, unit: Unit | None) -> Options:
+    """The options with the real size of a mesh whose numbers are in a unit."""
+    if unit is None or not len(surface.vertices):
+        return options
+    if unit not in METRES:
+        raise InvalidOption(f"unit is {unit!r}.", hint=f"Give one of {', '.join(METRES)}.", field="unit")
+    if options.dimensions is not None:
+        raise InvalidOption(
+            f"unit is {unit!r} and dimensions are given: both set the size.", hint="Give one of the two.", field="unit"
+        )
+    longest = float(np.ptp(surface.vertices, axis=0).max())
+    try:
+        dimensions = Dimensions(longest=longest, unit=unit)
+    except InvalidOption as error:
+        raise InvalidOption(
+            f"The mesh is {longest:g} {unit} long: sizes range from 1 mm to 1000 m.",
+            hint="Give another unit, or dimensions.",
+            field="unit",
+        ) from error
+    return options.model_copy(update={"dimensions": dimensions})
 
 
 def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[float], None]) -> tuple[Card, Shape]:

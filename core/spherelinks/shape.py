@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,17 @@ class Volume:
     notes: tuple[str, ...] = ()
 
 
+Wrap = Literal["repeat", "mirror", "clamp"]
+
+
+class Sampler(NamedTuple):
+    """How a texture goes on past its border, in u and in v, and whether its texels have hard edges."""
+
+    u: Wrap = "repeat"
+    v: Wrap = "repeat"
+    nearest: bool = False
+
+
 @dataclass(frozen=True)
 class Surface:
     """A shape as triangles in any state, glTF axes: +Y up, the photographed side towards +Z, right-handed.
@@ -76,6 +88,7 @@ class Surface:
     texture_of : (F,) int32, each face's texture, -1 for none; None for the first everywhere
     camera : None if no picture should be projected
     notes : what the user should know, in plain words, for the report
+    samplers : how each texture is read; () for all repeated and bilinear
     """
 
     vertices: NDArray[np.float32]
@@ -86,6 +99,7 @@ class Surface:
     texture_of: NDArray[np.int32] | None = None
     camera: Camera | None = None
     notes: tuple[str, ...] = ()
+    samplers: tuple[Sampler, ...] = ()
 
     def __post_init__(self) -> None:
         for field, values, rows in (
@@ -104,6 +118,7 @@ class Surface:
         digest = hashlib.sha256()
         for values in (self.vertices, self.faces, self.color, self.uv, *self.textures, self.texture_of):
             digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+        digest.update(repr(self.samplers).encode() if self.samplers else b"")
         return digest.hexdigest()
 
 

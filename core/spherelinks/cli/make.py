@@ -46,8 +46,14 @@ def add(commands: Any) -> None:
     _add_finishing(make)
 
     rework = command(commands, "finish", _finish, "Turn any mesh into one closed, textured, game-ready GLB.")
-    rework.add_argument("mesh", metavar="MESH", type=Path, help="a GLB, OBJ, PLY or STL file; +Y is up")
+    rework.add_argument("mesh", metavar="MESH", type=Path, help="a GLB, glTF, OBJ, PLY or STL file")
     rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
+    rework.add_argument("--up", choices=("y", "z"), help="the mesh's upward axis. Default: z for STL, else y")
+    rework.add_argument(
+        "--unit",
+        choices=tuple(METRES),
+        help="the mesh's unit, which gives the asset its real size; instead of --height",
+    )
     _add_finishing(rework)
 
     change = command(
@@ -152,7 +158,7 @@ def _finish(arguments: argparse.Namespace) -> None:
         from spherelinks.pipeline import finish
 
         with _progress_bar() as progress:
-            asset = finish(arguments.mesh, options, progress)
+            asset = finish(arguments.mesh, options, progress, up=arguments.up, unit=arguments.unit)
     _deliver(asset, output, as_json=arguments.json)
 
 

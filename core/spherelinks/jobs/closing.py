@@ -1,4 +1,4 @@
-"""Closing an account: its users, keys, pictures and models are deleted; the ledger's amounts stay, without a name."""
+"""The end of an account: its people, keys, pictures and models go; the ledger's amounts stay, without a name."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from sqlalchemy import Engine, delete, func, select, update
 
 from spherelinks.accounts import sessions
 from spherelinks.accounts.worlds import World
-from spherelinks.database import Account, ApiKey, HostPause, IdempotencyKey, Job, User, Webhook, transaction
+from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, User, Webhook, transaction
 from spherelinks.errors import UnknownJob
 from spherelinks.jobs import deletion
 from spherelinks.storage import Storage
 
 
 def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None = None) -> None:
-    """Delete the account with its data. After an interruption, a second call finishes the work.
+    """Delete the account with its data. What an interruption leaves, a second call finishes.
 
-    First all access ends, except for the session with the digest ``kept``, which may have to call again; then jobs are
-    cancelled, their credits returned, and deleted with their files; then the rest is deleted at once.
+    First nobody gets in any more, but for the session with the digest ``kept``, which may have to call again; then
+    jobs are cancelled and deleted, each with its credit given back and its files; then the rest goes at once.
 
     Raises StorageUnavailable, DatabaseUnavailable.
     """
     with transaction(engine) as session:
-        # waits for submissions in progress; any later one sees the change (`submission.submit`)
+        # waits for the submissions under way, and any later one sees it (`submission.submit`)
         session.execute(
             update(Account)
             .where(Account.id == account_id)
@@ -39,7 +39,6 @@ def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None 
     with transaction(engine) as session:
         session.execute(delete(User).where(User.account_id == account_id))
         session.execute(delete(Webhook).where(Webhook.account_id == account_id))
-        session.execute(delete(HostPause).where(HostPause.account_id == account_id))
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.account_id == account_id))
         session.execute(update(Job).where(Job.account_id == account_id).values(deletion.FORGOTTEN))
         session.execute(update(Account).where(Account.id == account_id).values(name="Deleted account"))
@@ -54,7 +53,7 @@ def _jobs(engine: Engine, account_id: str) -> list[tuple[str, bool]]:
 
 
 def _delete(engine: Engine, storage: Storage, world: World, job_id: str) -> None:
-    """Delete a job; a running one is first cancelled."""
+    """Delete a job; one that was at work is first cancelled."""
     while True:
         try:
             if deletion.delete(engine, storage, world, job_id) == "deleted":

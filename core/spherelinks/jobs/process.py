@@ -1,4 +1,4 @@
-"""The worker's side of its child process: starting, requests, monitoring, killing, replacing."""
+"""The worker's end of its child process: started, asked, watched, killed, replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Message = tuple[dict[str, Any], bytes]
 
 @dataclass(frozen=True)
 class Success:
-    """The pipeline's result: the bytes of the GLB and of its thumbnail (PNG), and the report."""
+    """What the pipeline made: the GLB's bytes, its thumbnail's (PNG), and its report."""
 
     glb: bytes
     thumbnail: bytes
@@ -41,11 +41,11 @@ class Success:
 
 
 class ChildCrashed(Exception):
-    """The child exited without an answer; the text completes "Its process …"."""
+    """The child ended without an answer; the text completes "Its process …"."""
 
 
 class ChildProcess:
-    """A long-lived process that runs ``runner``, one job at a time; not thread-safe."""
+    """A lasting process that runs ``runner``. One job at a time; not for use by two threads at once."""
 
     def __init__(self, runner: str, memory_limit_mb: int) -> None:
         self._command = [sys.executable, "-m", "spherelinks.jobs.child", runner, str(memory_limit_mb)]
@@ -55,11 +55,11 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """The process id; None if the process is not running."""
+        """The number of the process; None if none runs."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process unless it is running, so that it loads before the first job."""
+        """Start the process unless it runs, so that it loads while there is nothing to do yet."""
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
@@ -77,9 +77,9 @@ class ChildProcess:
 
         picture : the file's bytes
         options : as :class:`spherelinks.options.Options` takes them
-        limit_s : seconds after which the child is killed and the job fails
-        pulse : called several times a second with the stage and the progress; an error it raises kills the child and
-            is propagated
+        limit_s : seconds after which the child is killed and the job has failed
+        pulse : called several times a second with the stage and the share of the whole that is done; an error it
+            raises kills the child and comes out of here
 
         Raises ChildCrashed.
         """
@@ -91,14 +91,14 @@ class ChildProcess:
             raise
 
     def close(self) -> None:
-        """Kill the process, if it is running, and its children."""
+        """Kill the process, if it runs, and whatever it has started."""
         process, self._process = self._process, None
         if process is None:
             return
         _kill(process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # unflushed data is lost
+                with suppress(OSError):  # what was not flushed cannot be any more
                     pipe.close()
 
     def _converse(
@@ -150,7 +150,7 @@ class ChildProcess:
 
 
 def _send(pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> None:
-    with suppress(OSError, ValueError):  # the end of its answers tells that a child is gone
+    with suppress(OSError, ValueError):  # a child that is gone is noticed by the end of its answers
         wire.write(pipe, {"options": options}, picture)
 
 
@@ -176,7 +176,7 @@ def _listen(
 
 
 def _ending(process: subprocess.Popen[bytes]) -> str:
-    """How a process ended, in words."""
+    """How a process whose answers ended came to its end, in words."""
     try:
         code = process.wait(5)
     except subprocess.TimeoutExpired:
@@ -187,7 +187,7 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Our environment without credentials: a picture that took over the child would find nothing."""
+    """Ours without what opens the database or the storage: a picture that took over the child would find nothing."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -196,7 +196,7 @@ def _environment() -> dict[str, str]:
 
 
 def _own_group() -> dict[str, Any]:
-    """Arguments for subprocess that shield the child from a terminal's Ctrl-C and let us kill its children, too."""
+    """Arguments for subprocess that keep a terminal's Ctrl-C from the child, and let us kill what it starts too."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

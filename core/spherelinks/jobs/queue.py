@@ -1,10 +1,10 @@
 """The queue: Procrastinate's tables in our database, reached only from here.
 
 A queue row is a wake-up call, never the truth. It names a job; the job's own row says whether it still wants to run
-(:mod:`spherelinks.jobs.attempts`). Each attempt at a job has its own queue row, inserted in the transaction that makes
-the job wait, so neither exists without the other; the transaction that begins the attempt deletes it. Procrastinate
-writes and announces the rows; its own worker is not used, because it takes the call, begins the job and ends the call
-in separate transactions where one suffices.
+(:mod:`spherelinks.jobs.attempts`). Each try of a job has its own queue row, made in the same transaction that makes
+the job wait, so neither exists without the other; the transaction that begins the try takes it off again. Procrastinate
+writes the rows and announces them; its own worker is not used, because it takes the call, begins the job and ends the
+call in transactions of their own, where one does.
 """
 
 from __future__ import annotations
@@ -32,19 +32,20 @@ WHERE id = (
     FOR UPDATE SKIP LOCKED)
 RETURNING id, args ->> 'job_id' AS job_id
 """
-"""Takes the next call off the queue: the oldest of the highest priority, skipping those being taken by others."""
+"""Takes the next call off the queue: the oldest of the highest priority that nobody else is just taking."""
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
-# Never opened: every row is written on the caller's own connection.
+# Opened by nobody: every row is written on the caller's own connection.
 _app = App(connector=SyncPsycopgConnector())
 
 
 def priority(submitted: datetime, head_start_s: int) -> int:
-    """The priority of a job's calls; the highest is fetched first.
+    """The priority of a job's calls; of those that wait, the highest is fetched first.
 
-    It falls by one per second of submission time, which ages all jobs without ever changing a row. A plan's head start
-    lifts its jobs above those submitted up to that many seconds earlier, and no others. So a job waits only for those
-    before it and those submitted within the longest head start after it; no later job overtakes it.
+    It falls by one a second, whoever submits: that is all the ageing it takes, and no row is ever changed. A plan's
+    head start lifts its jobs over those that were submitted up to so many seconds before them, and no others. So a job
+    waits for what was there before it and for what comes within the longest head start after it; nothing that comes
+    later passes it, however much it is.
     """
     return head_start_s - int((submitted - _BEGINNING).total_seconds())
 
@@ -55,7 +56,7 @@ def push(session: Session, job_id: str, priority: int) -> int:
         task = _app.configure_task(TASK, connection=database.driver(session.connection()), priority=priority)
         return task.defer(job_id=job_id)
     except ConnectorException as error:
-        raise (error.__cause__ or error) from None  # the driver's own exceptions, which all callers handle
+        raise (error.__cause__ or error) from None  # the driver's own, which everybody here understands
 
 
 def drop(session: Session, queue_id: int) -> None:
@@ -64,8 +65,8 @@ def drop(session: Session, queue_id: int) -> None:
 
 
 def withdraw(session: Session, queue_id: int) -> None:
-    """Remove a queue row unless a worker is taking it; that one learns from the job's row that it is stale."""
-    # skipped while being taken: waiting for that with the job's row locked would be a deadlock
+    """Remove a queue row that no worker has taken; one that does is told by the job's row that it is not wanted."""
+    # passed over where it is just taken: to wait for that, with the job's row locked, would be a deadlock
     session.execute(
         text(
             "DELETE FROM procrastinate_jobs WHERE id = "
@@ -76,7 +77,7 @@ def withdraw(session: Session, queue_id: int) -> None:
 
 
 def sweep(session: Session) -> int:
-    """Remove rows that a worker of the previous version left behind an hour ago; returns their number."""
+    """Remove the rows that a worker of the version before fetched and left, for an hour; how many."""
     swept = session.execute(
         text(
             "DELETE FROM procrastinate_jobs q USING jobs j "

@@ -13,14 +13,13 @@ import json
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
 
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts.worlds import World
-from spherelinks.database import Account, Delivery, HostPause, Job, Webhook, new_id
+from spherelinks.database import Account, Delivery, Job, Webhook, new_id
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import outbound
 from spherelinks.picture.fetch import Guard
@@ -29,12 +28,10 @@ EVENTS = ("job.completed", "job.failed")
 PUT = "output.put"
 LIMIT = 10
 """Webhooks an account may have, and as many again in its sandbox."""
-PENDING = 1000
-"""Deliveries of an account that may be pending; more are given up at once."""
 KEPT = timedelta(days=30)
 """How long a message that was delivered or given up is shown."""
 OVERLAP = timedelta(hours=24)
-"""How long the previous secret also signs after a rotation."""
+"""How long the secret before signs too, once it was rotated."""
 
 _PREFIX = "whsec_"
 
@@ -44,12 +41,12 @@ def create(
 ) -> Webhook:
     """A new webhook of the world; its ``secret`` verifies its messages.
 
-    Raises InvalidRequest for an invalid URL and for unknown or no events, TooManyWebhooks.
+    Raises InvalidRequest for an address that cannot be one, and unknown or no events, TooManyWebhooks.
     """
     url = outbound.check(url, guard or Guard(), "url")
     if not events or not set(events) <= set(EVENTS):
         raise InvalidRequest(f"events is {sorted(events)}.", hint=f"Give some of {', '.join(EVENTS)}.", field="events")
-    # concurrent calls are serialised, so each sees the webhooks created before it
+    # of several at once, each counts what the ones before it made
     session.execute(select(Account.id).where(Account.id == world.account_id).with_for_update())
     if len(list_webhooks(session, world)) >= LIMIT:
         raise TooManyWebhooks(f"The account already has {LIMIT} webhooks, the maximum.", hint="Delete one first.")
@@ -88,7 +85,7 @@ def delete(session: Session, world: World, webhook_id: str) -> None:
 
 
 def rotate(session: Session, world: World, webhook_id: str) -> Webhook:
-    """Give the webhook a new secret; for ``OVERLAP`` the previous one signs as well. Raises UnknownWebhook."""
+    """Give the webhook a new secret; for ``OVERLAP`` the one before signs beside it. Raises UnknownWebhook."""
     webhook = get(session, world, webhook_id)
     webhook.previous_secret, webhook.previous_until = webhook.secret, datetime.now(UTC) + OVERLAP
     webhook.secret = _new_secret()
@@ -99,7 +96,7 @@ def rotate(session: Session, world: World, webhook_id: str) -> Webhook:
 def deliveries(
     session: Session, world: World, webhook_id: str, *, before: str | None = None, limit: int = 50
 ) -> Sequence[Delivery]:
-    """The webhook's messages and their delivery, newest first. Raises UnknownWebhook."""
+    """The webhook's messages, newest first, with what became of them. Raises UnknownWebhook."""
     get(session, world, webhook_id)
     query = select(Delivery).where(Delivery.webhook_id == webhook_id)
     if before is not None:
@@ -108,8 +105,8 @@ def deliveries(
 
 
 def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str) -> Delivery:
-    """Send the same message again, with the same id, retried as often as a new one. Raises UnknownWebhook."""
-    webhook = get(session, world, webhook_id)
+    """Send the same message, with the same id, once more, and again as often as a new one. Raises UnknownWebhook."""
+    get(session, world, webhook_id)
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.webhook_id != webhook_id:
         raise UnknownWebhook(
@@ -118,69 +115,41 @@ def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str)
         )
     delivery.state, delivery.attempts, delivery.ended_at = "pending", 0, None
     delivery.next_at = func.now()
-    session.execute(
-        delete_rows(HostPause).where(HostPause.account_id == world.account_id, HostPause.host == host_of(webhook.url))
-    )
     session.flush()
     session.refresh(delivery)
     return delivery
 
 
 def announce(session: Session, job_id: str) -> None:
-    """Queue the notifications of the job's end, inside the transaction that ends it."""
-    wanted = session.execute(text(_WANTED), {"job": job_id}).all()
+    """Tell those who asked for it that the job has ended; inside the transaction that ends it."""
+    wanted = session.scalars(text(_WANTED), {"job": job_id}).all()
     if not wanted:
         return
     job = session.get_one(Job, job_id, populate_existing=True)
     event = f"job.{job.state}"
-    pending = session.scalars(text(_PENDING), {"account": job.account_id}).one()
-    for webhook_id, url in wanted:
-        delivery = Delivery(
-            id=new_id("msg"),
-            webhook_id=webhook_id,
-            job_id=job.id,
-            account_id=job.account_id,
-            host=host_of(url),
-            event=PUT if webhook_id is None else event,
-            payload=None if webhook_id is None else _payload(job, event),
-        )
-        if pending >= PENDING:
-            delivery.state, delivery.ended_at = "failed", datetime.now(UTC)
-            delivery.problem = f"{PENDING} deliveries of this account were pending already."
-        pending += 1
+    for webhook_id in wanted:
+        if webhook_id is None:
+            delivery = Delivery(id=new_id("msg"), job_id=job.id, event=PUT)
+        else:
+            payload = _payload(job, event)
+            delivery = Delivery(id=new_id("msg"), webhook_id=webhook_id, job_id=job.id, event=event, payload=payload)
         session.add(delivery)
     session.flush()
 
 
-def paused(session: Session, account_id: str) -> dict[str, datetime]:
-    """The hosts that the account's deliveries wait for because they hang, and until when."""
-    waiting = select(HostPause.host, HostPause.until)
-    found = session.execute(waiting.where(HostPause.account_id == account_id, HostPause.until > func.now()))
-    return {row.host: row.until for row in found}
-
-
-def host_of(url: str) -> str:
-    """The host and port of an address, by which deliveries are shared out."""
-    return urlsplit(url).netloc.rpartition("@")[2].lower()
-
-
-# The webhooks to notify of the job's end, and NULL for an asset to deliver. Nearly always nothing.
+# The webhooks that are told of the job's end, and NULL for an asset that is sent. Nearly always nothing.
 _WANTED = """
-(SELECT w.id, w.url
+(SELECT w.id
  FROM jobs j
  JOIN webhooks w ON (w.account_id, w.sandbox) = (j.account_id, j.sandbox) AND w.events @> ARRAY['job.' || j.state]
  WHERE j.id = :job ORDER BY w.id)
 UNION ALL
-SELECT NULL, output ->> 'putUrl' FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'
-"""
-_PENDING = f"""
-SELECT count(*) FROM (SELECT FROM deliveries WHERE account_id = :account AND state = 'pending' LIMIT {PENDING}) pending
+SELECT NULL FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'
 """
 
 
 def sweep(session: Session) -> int:
-    """Forget messages that have ended and were kept; how many. Forgets hosts that hung a day ago, too."""
-    session.execute(delete_rows(HostPause).where(HostPause.until < func.now() - timedelta(days=1)))
+    """Forget messages that have ended and were kept; how many."""
     ended = delete_rows(Delivery).where(Delivery.state != "pending", Delivery.ended_at < func.now() - KEPT)
     return len(session.scalars(ended.returning(Delivery.id)).all())
 

@@ -1,9 +1,9 @@
 """The worker: takes jobs off the queue, runs each in a child process, and settles them.
 
-Everything that decides a job's fate is in :mod:`spherelinks.jobs.attempts`. A job is taken only when a child is free
-for it, so none waits for a busy worker while another is idle. While its asset is stored and its credit settled, the
-child works on the next one. The worker may be killed at any moment: its child dies with it, its jobs lose their
-heartbeat, and another worker takes them over within seconds. It survives outages of the database.
+Everything that decides a job's fate is in :mod:`spherelinks.jobs.attempts`. A job is taken when a child is free for it,
+and not before, so that none waits for a busy worker while another is idle. While its asset is stored and its credit
+settled, the child works at the next one. The worker may be killed at any moment: its child dies with it, its jobs show
+no beat any more, and any other worker takes them over within seconds. It outlives outages of the database.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ logger = logging.getLogger(__name__)
 
 PIPELINE = "spherelinks.pipeline:generate"
 PROGRESS_S = 0.5  # how often progress is written while it changes
-PULSE_S = 0.2  # how often it is checked
-POLL_S = 2.0  # how often the queue is checked without notifications
-SETTLE_LIMIT_S = 120.0  # longest outage that a finished attempt waits out; after that the job runs again
+PULSE_S = 0.2  # how often it is looked at
+POLL_S = 2.0  # how often the queue is looked at when nothing was announced
+SETTLE_LIMIT_S = 120.0  # how long an outage a finished attempt waits out; after that the job is run again
 SWEEP_S = 3600.0
 DELIVER_S = 1.0
 
@@ -51,13 +51,13 @@ def run_worker(
     runner: str = PIPELINE,
     guard: Guard | None = None,
 ) -> None:
-    """Process jobs until told to stop; then let running jobs finish for ``drain_limit_s`` and requeue the rest.
+    """Work off jobs until told to stop; then let running jobs finish for ``drain_limit_s`` and requeue the rest.
 
     url : of a database with current tables (see :func:`spherelinks.database.migrate`)
-    concurrency : jobs at a time, each in its own child process; one per GPU
-    stop : set it to stop the worker; if None, SIGTERM or SIGINT stops it, a second one without waiting
+    concurrency : jobs at a time, each in a child process of its own; one per GPU
+    stop : told to stop by setting it; where None, by SIGTERM or SIGINT, and by a second one without waiting
     runner : what the children run, ``package.module:function`` with the signature of the pipeline's ``generate``
-    guard : which addresses webhooks and assets may be sent to; None is the public internet
+    guard : which addresses webhooks and assets may be sent to; the public internet where None
 
     Raises ConfigurationError. An outage of the database is waited out.
     """
@@ -71,7 +71,7 @@ def run_worker(
 
 
 class _Superseded(Exception):
-    """Another attempt has taken over the job."""
+    """Another attempt has taken the job over."""
 
 
 class _Stopped(Exception):
@@ -86,7 +86,7 @@ class _Worker:
         self._engine = connect(url)
         self._calls = Bell(self._engine, queue.CHANNEL)
         self._storage = open_storage(settings)
-        self._courier = courier.Courier(self._engine, self._storage, guard)
+        self._guard = guard
         self._hearts: set[_Heart] = set()
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
         for _ in range(concurrency):
@@ -101,10 +101,10 @@ class _Worker:
                 (PULSE_S, self._beat),
                 (RECOVER_S, self._recover),
                 (SWEEP_S, self._sweep),
-                (DELIVER_S, self._courier.begin_due),
+                (DELIVER_S, self._deliver),
             )
         ]
-        # two per child: one runs a job in it while the other settles the previous one
+        # two for each child: one runs a job in it, while the other settles the one before
         hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
         try:
             for child in children:
@@ -120,14 +120,13 @@ class _Worker:
                 for thread in threads:
                     if thread.ident is not None:
                         thread.join()
-                ended.set()  # not before the last attempt is settled: until then it needs its heartbeat
+                ended.set()  # not before the last attempt is settled: until then its heart beats
             for child in children:
                 child.close()
-            self._courier.close()
             self._engine.dispose()
 
     def _drain(self, hands: list[threading.Thread]) -> None:
-        """Wait for running jobs, which are requeued after ``drain_limit_s``."""
+        """Wait for what runs, which does not take forever: after ``drain_limit_s``, it is given back."""
         deadline = time.monotonic() + self._settings.drain_limit_s
         self._calls.ring()
         while any(hand.is_alive() for hand in hands):
@@ -143,14 +142,14 @@ class _Worker:
                 try:
                     self._attempt(stop, ring)
                 except DatabaseUnavailable as error:
-                    logger.warning("the database is unreachable, retrying: %s", error.__cause__ or error)
+                    logger.warning("the database is out of reach, trying again: %s", error.__cause__ or error)
                     stop.wait(0.5)
                 except Exception:
-                    logger.exception("an attempt broke")  # its job has no heartbeat any more, and is retried
+                    logger.exception("an attempt broke")  # its job shows no beat any more, and is tried again
                     stop.wait(0.5)
 
     def _attempt(self, stop: threading.Event, ring: threading.Event) -> None:
-        """Take one job and see it through; returns without one if told to stop."""
+        """Take one job and see it through; returns without one where told to stop."""
         limit = self._settings.job_max_attempts
         with ExitStack() as lasting, ExitStack() as using:
             child = using.enter_context(self._child())
@@ -198,7 +197,7 @@ class _Worker:
             self._hearts.discard(heart)
 
     def _next(self, stop: threading.Event, ring: threading.Event) -> Attempt | None:
-        """The next job, begun, once there is one; None if told to stop."""
+        """The next job, begun, once there is one; None where told to stop."""
         while not stop.is_set():
             ring.clear()
             attempt = attempts.start(self._engine)
@@ -208,7 +207,7 @@ class _Worker:
         return None
 
     def _made(self, attempt: Attempt, child: ChildProcess, heart: _Heart) -> Success | Failure:
-        """Run the job in the child. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
+        """What the child makes of the job. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
 
         def pulse(stage: str | None, share: float) -> None:
             heart.show(stage, share)
@@ -246,6 +245,9 @@ class _Worker:
     def _recover(self) -> None:
         attempts.recover(self._engine, self._settings.job_max_attempts)
 
+    def _deliver(self) -> None:
+        courier.deliver_due(self._engine, self._storage, self._guard)
+
     def _sweep(self) -> None:
         paths.sweep(self._engine, self._storage)
         with transaction(self._engine) as session:
@@ -255,7 +257,7 @@ class _Worker:
 
 
 class _Heart:
-    """An attempt's heartbeat and progress, written by a thread of the worker whatever the attempt is waiting for."""
+    """What an attempt has to show for itself. A thread of the worker's writes it, whatever the attempt waits for."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -265,13 +267,13 @@ class _Heart:
         self._superseded = False
 
     def show(self, stage: str | None, share: float) -> None:
-        """Schedule this progress for writing. Raises _Superseded if the attempt is no longer wanted."""
+        """Have this progress written soon. Raises _Superseded if the attempt is no longer wanted."""
         self._shown = (stage, share)
         if self._superseded:
             raise _Superseded
 
     def beat(self, engine: Engine) -> None:
-        """Write it if it is due. Raises DatabaseUnavailable."""
+        """Write it where it is due. Raises DatabaseUnavailable."""
         shown = self._shown
         if time.monotonic() - self._last < (BEAT_S if shown == self._written else PROGRESS_S):
             return
@@ -280,7 +282,7 @@ class _Heart:
 
 
 def _outlasting(settle: Callable[[], bool]) -> bool:
-    """Settle, retrying while the database is down. Retrying after a lost answer is safe: settling is fenced."""
+    """Settle, and try again while the database is away. Trying again after a lost answer is safe: it is fenced."""
     deadline = time.monotonic() + SETTLE_LIMIT_S
     while True:
         try:
@@ -307,7 +309,7 @@ def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
 
 
 def main() -> None:
-    """``spherelinks worker``: a worker with the environment's settings, on a migrated database."""
+    """``spherelinks worker``: a worker on the environment's settings, and on a database with current tables."""
     settings = Settings.from_env()
     logs.configure(settings.log_format)
     telemetry.report_errors()

@@ -10,6 +10,22 @@ from numpy.typing import NDArray
 from spherelinks.mesh.topology import Vertices
 from spherelinks.options import Measure, Pivot
 
+#: Points that lie so many times their box's longest side from the origin are brought to it: single precision would
+#: bend them by more than a millionth of that side.
+_FAR = 16
+
+
+def single(points: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(V, 3) points in single precision: as they are, or about their middle where they lie far from the origin.
+
+    Maps and scans have coordinates of millions; where a shape lies means nothing to an asset.
+    """
+    if len(points) and np.isfinite(points).all():
+        low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+        if np.abs((low, high)).max() > _FAR * (high - low).max():
+            points = points - (low + high) / 2
+    return points.astype(np.float32)
+
 
 @dataclass(frozen=True)
 class Pose:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import manifold3d
 import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.mesh.distance import HALF, SAMPLES, signed
+from spherelinks.mesh.polygon import flat
 from spherelinks.mesh.repair import separate
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, compact, examine, half_edges, parts
@@ -176,7 +176,7 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
         size = float(np.linalg.norm(np.ptp(points, axis=0)))
         if at != first or not (size < HOLE * longest or points[:, 1].max() < ground):
             continue
-        cap = _flat(points)
+        cap = flat(points)[:, ::-1]
         corners = points[cap]
         if np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])).sum() / 2 > (
             CAP * area[part]
@@ -185,20 +185,6 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
         added.append(np.array(ring, np.int32)[cap])
         count += 1
     return vertices, np.concatenate(added), count
-
-
-def _flat(ring: NDArray[np.float64]) -> NDArray[np.int64]:
-    """(N - 2, 3) triangles over N points of a rim, seen flat, that run against it."""
-    along = np.roll(ring, -1, axis=0)
-    normal = np.cross(ring, along).sum(axis=0)
-    u = np.cross(normal, np.eye(3)[np.abs(normal).argmin()])
-    v = np.cross(normal, u)
-    flat = np.stack([ring @ (u / max(np.linalg.norm(u), 1e-30)), ring @ (v / max(np.linalg.norm(v), 1e-30))], axis=1)
-    cap = np.asarray(manifold3d.triangulate([flat]), np.int64).reshape(-1, 3)[:, ::-1]
-    if len(cap) == len(ring) - 2 and len(np.unique(cap)) == len(ring):
-        return cap
-    rest = np.arange(1, len(ring) - 1)
-    return np.stack([np.zeros_like(rest), rest + 1, rest], axis=1)
 
 
 def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces] | None:

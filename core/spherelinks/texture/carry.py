@@ -9,7 +9,7 @@ from spherelinks.mesh.nearest import Nearest, Tree, nearest
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 from spherelinks.pixels.srgb import LIGHT, to_srgb
-from spherelinks.shape import Surface
+from spherelinks.shape import Sampler, Surface, Wrap
 from spherelinks.texture.texels import blended, locate
 
 #: Where a mesh has neither colours nor textures: light grey, sRGB.
@@ -48,7 +48,7 @@ def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
     which = np.zeros(len(corners), np.int32) if surface.texture_of is None else surface.texture_of[at.face]
     for number, image in enumerate(surface.textures):
         here = which == number
-        shown = _looked_up(np.ascontiguousarray(image), uv[here])
+        shown = look_up(image, uv[here], surface.samplers[number] if surface.samplers else Sampler())
         if surface.color is not None and (color[here] != 255).any():
             light = LIGHT[shown] * LIGHT[color[here]]
             shown = _BYTE[(light * (len(_BYTE) - 1)).astype(np.int32)].astype(np.uint8)
@@ -56,8 +56,21 @@ def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
     return color
 
 
-def _looked_up(image: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """(N, 3) uint8 colours of an (H, W, 3) image at (N, 2) places, bilinear, repeated past its border."""
+def look_up(image: NDArray[np.uint8], uv: NDArray[np.float32], sampler: Sampler) -> NDArray[np.uint8]:
+    """(N, 3) uint8 colours of an (H, W, 3) uint8 image at (N, 2) float32 places, v downwards."""
     out = np.empty((len(uv), 3), np.uint8)
-    _look_up(image, uv, out)
+    if sampler != Sampler():
+        sides = zip(uv.T, image.shape[1::-1], sampler[:2], strict=True)
+        uv = np.stack([_wrapped(*side, nearest=sampler.nearest) for side in sides], axis=1)
+    _look_up(np.ascontiguousarray(image), np.ascontiguousarray(uv, np.float32), out)
     return out
+
+
+def _wrapped(at: NDArray[np.float32], texels: int, wrap: Wrap, *, nearest: bool) -> NDArray[np.float64]:
+    """Places along one side of an image as those that a repeated, bilinear look-up sees alike."""
+    place = at.astype(np.float64)
+    if wrap == "mirror":
+        place = 1 - np.abs(1 - np.mod(place, 2))
+    if wrap != "repeat":
+        place = place.clip(0.5 / texels, 1 - 0.5 / texels)
+    return (np.floor(np.mod(place, 1) * texels) + 0.5) / texels if nearest else place

@@ -48,8 +48,10 @@ def test_reads_what_another_program_wrote(kind: str, tmp_path: Path) -> None:
 
 def test_faces_of_many_corners_are_cut(tmp_path: Path) -> None:
     obj = b"v 0 0 0\nv 1 0 0\nv 1 1 0 0.2 0.4 0.6\nv 0 1 0\nf -4/1/1 2//3 3 4\n"
-    with pytest.raises(InvalidRequest):
-        read(_written(tmp_path, "ragged.obj", obj))
+    # one vertex of four has a colour
+    shown = read(_written(tmp_path, "ragged.obj", obj)).color
+    assert shown is not None
+    assert shown.tolist() == [[255] * 3, [255] * 3, [51, 102, 153], [255] * 3]
     assert len(read(_written(tmp_path, "quad.obj", obj.replace(b" 0.2 0.4 0.6", b""))).faces) == 2
     ply = (
         b"ply\nformat binary_big_endian 1.0\nelement vertex 4\nproperty double x\nproperty double y\n"

@@ -1,4 +1,4 @@
-"""The networks' files, in this folder."""
+"""The networks' files beside this one."""
 
 from __future__ import annotations
 
