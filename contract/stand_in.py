@@ -97,7 +97,7 @@ class StandIn:
             act = self._acts[name]
             told = _told(name)
             answers = told["acts"][act].get("answers", {}) if "acts" in told else told.get("answers", {})
-            said = answers.get(operation) or [{"exchange": WELL.get(operation, "not-found")}]
+            said = answers.get(operation) or [_well(operation)]
             turn = self._counts[f"{name}/{act}", operation]
             self._counts[f"{name}/{act}", operation] += 1
             chosen: dict[str, Any] = said[min(turn, len(said) - 1)]
@@ -218,6 +218,14 @@ def _told(name: str) -> dict[str, Any]:
                 return {"answers": {_operation(request["method"], request["path"]): [{"exchange": stem}]}}
             return told
     return {}
+
+
+def _well(operation: str) -> dict[str, Any]:
+    """What answers an operation where all goes well."""
+    if operation == "GET /v1/generators":
+        offered = json.loads((HERE / "generators.json").read_text("utf-8"))
+        return {"status": HTTPStatus.OK, "headers": {"Content-Type": "application/json"}, "body": offered}
+    return {"exchange": WELL.get(operation, "not-found")}
 
 
 def _operation(method: str, path: str) -> str:

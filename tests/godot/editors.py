@@ -42,12 +42,12 @@ class Godot:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
         return kept | {"HOME": str(self.home), "LANG": "en_US.UTF-8"} | variables
 
-    def start(self, *arguments, prefix=(), **variables):
+    def start(self, *arguments, prefix=(), speaks=False, **variables):
         command = [*map(str, prefix), str(self.program), *map(str, arguments)]
         return subprocess.Popen(
             command,
             env=self.environment(**variables),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if speaks else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -31,7 +31,7 @@ def test_the_dock_shows_what_the_server_offers(whole):
 
 def test_the_object_stands_in_the_scene(whole):
     told, project, _ = whole
-    assert told["first"]["options"]["collider"] == "convex"
+    assert told["first"]["options"] == {"collider": "convex", "name": "robot", "textureSize": 512}
     assert told["first"]["resource"] == "res://models/robot/robot.glb"
     assert (project / "models" / "robot" / "robot.glb").exists()
     [robot] = told["placed"]["children"]
@@ -41,6 +41,7 @@ def test_the_object_stands_in_the_scene(whole):
     assert max(mesh["size"]) == pytest.approx(1, abs=1e-3)
     assert mesh["low"] == pytest.approx(0, abs=1e-3)
     [body] = [node for node in robot["children"] if node["class"] == "StaticBody3D"]
+    assert not body["name"].startswith("@")
     assert [node["class"] for node in body["children"]] == ["CollisionShape3D"]
     assert told["selected"] == ["robot"]
 

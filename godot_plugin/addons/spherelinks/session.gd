@@ -189,7 +189,7 @@ func generate(
 		var ready: Variant = Pictures.read(picture)
 		if ready is Failure:
 			return ready
-		return jobs.create(http.address, picture.name, picture.bytes, more)
+		return jobs.create(http.address, str(options.get("name", picture.name)), picture.bytes, more)
 	errands.run(
 		work,
 		func(job: Variant) -> void:

@@ -11,6 +11,7 @@ const JsonText := preload("addons/spherelinks/client/json_text.gd")
 const Keys := preload("addons/spherelinks/client/keys.gd")
 const Local := preload("addons/spherelinks/client/local.gd")
 const Runner := preload("addons/spherelinks/client/runner.gd")
+const Server := preload("addons/spherelinks/client/server.gd")
 const Stopper := preload("addons/spherelinks/client/stopper.gd")
 
 
@@ -57,6 +58,55 @@ func faults(asked: Dictionary) -> Dictionary:
 		}
 		jobs.close()
 	return told
+
+
+## What the client makes of each answer.
+func exchanges(asked: Dictionary) -> Dictionary:
+	var told := {}
+	for each: Dictionary in asked.asked:
+		var target := OS.get_user_data_dir().path_join("file")
+		var connection := Http.new(each.address, each.key, Stopper.new())
+		var answer: Variant = _asked(connection, each, asked.picture, target)
+		if answer is Failure:
+			told[each.name] = answer.problem().merged({"transient": answer.transient, "wait": answer.retry_after})
+		elif answer == null:
+			told[each.name] = {"file": Marshalls.raw_to_base64(FileAccess.get_file_as_bytes(target))}
+		else:
+			told[each.name] = {"answer": JsonText.plain(answer)}
+	return told
+
+
+func _asked(connection: Http, each: Dictionary, picture: String, target: String) -> Variant:
+	var parts: PackedStringArray = each.path.get_slice("?", 0).split("/").slice(2)
+	var job := parts[1] if parts.size() > 1 else ""
+	var sent: Variant = each.body
+	match [each.method, parts[0]]:
+		["POST", "generate"] when each.ours:
+			var bytes := FileAccess.get_file_as_bytes(picture)
+			return Server.generate(connection, bytes, sent.options, each.headers["Idempotency-Key"])
+		["GET", "status"]:
+			return Server.status(connection, job)
+		["GET", "download"]:
+			return Server.download(connection, job, target)
+		["GET", "jobs"] when parts.size() == 4 and parts[3] == "picture":
+			return Server.picture(connection, job, target)
+		["DELETE", "jobs"]:
+			return Server.delete(connection, job)
+	# what the client asks for nowhere, or not like that: the answer is understood all the same
+	var methods := {
+		"GET": HTTPClient.METHOD_GET,
+		"POST": HTTPClient.METHOD_POST,
+		"PUT": HTTPClient.METHOD_PUT,
+		"DELETE": HTTPClient.METHOD_DELETE,
+	}
+	var headers: PackedStringArray = []
+	for name: String in each.headers:
+		if name != "Content-Type":
+			headers.append("%s: %s" % [name, each.headers[name]])
+	var body := (
+		PackedByteArray() if sent == null else str(sent if sent is String else JsonText.write(sent)).to_utf8_buffer()
+	)
+	return connection.json(methods[each.method], each.path, body, headers)
 
 
 ## What the forms hold and what they send.

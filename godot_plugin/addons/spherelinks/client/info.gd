@@ -37,7 +37,7 @@ static func ask(connection: Http) -> Variant:
 		return offered
 	var told := {"address": connection.address, "account": account_told, "offered": offered}
 	var info: Variant = read(told)
-	return info if info != null else connection.strange("not as it describes itself")
+	return info if info != null else connection.strange("no account, or no generator that is ready")
 
 
 ## What was told; null where it is not of the form that it must have.

@@ -5,9 +5,10 @@ extends RefCounted
 const Failure := preload("failure.gd")
 
 const MAX_INTEGER := 2147483647
-## Options that are not shown: how small a file is that is read once, in forms that Godot does not read; the size and
-## the name, which have places of their own.
-const ELSEWHERE: PackedStringArray = ["compression", "dimensions", "name"]
+## Options that are not shown: how small a file is that is read once, in forms that Godot does not read; and the size,
+## which has a place of its own.
+const ELSEWHERE: PackedStringArray = ["compression", "dimensions"]
+const LONGEST_NAME := 64
 
 
 ## One option.
@@ -84,9 +85,8 @@ class Description:
 	var fields: Array[Field] = []
 	## The option that has no say once the other is given, by the other.
 	var excluded := {}
-	## Whether a real height can be asked for, and a name.
+	## Whether a real height can be asked for.
 	var sizes := false
-	var names := false
 
 	## The options to send for values by name: those that differ from the default. Or a Failure.
 	func request(values: Dictionary) -> Variant:
@@ -119,6 +119,16 @@ class Description:
 		return null
 
 
+## Options with the name that they give, or else with `otherwise`, a file's for instance. Older servers refuse it.
+static func named(sent: Dictionary, otherwise: String, description: Description) -> Dictionary:
+	var all := sent.duplicate()
+	var unprintable := RegEx.create_from_string("(?! )[\\p{C}\\p{Z}]")
+	var name := unprintable.sub(str(sent.get("name", otherwise)), "", true).left(LONGEST_NAME).strip_edges()
+	if name and description.field_of("name"):
+		all["name"] = name
+	return all
+
+
 ## What can be shown of a JSON Schema of options, without those that the generator ignores; forms that are not known
 ## here are left out. `generators` are what the option of that name chooses from.
 static func describe(schema: Dictionary, ignored: Array = [], generators: PackedStringArray = []) -> Description:
@@ -139,7 +149,6 @@ static func describe(schema: Dictionary, ignored: Array = [], generators: Packed
 	if both.size() == 2:
 		description.excluded = {both[1]: both[0]}
 	description.sizes = properties.has("dimensions")
-	description.names = properties.has("name")
 	return description
 
 

@@ -9,16 +9,18 @@ const Server := preload("server.gd")
 const Stopper := preload("stopper.gd")
 
 const AT_ONCE := 4
-## Seconds between two questions for a job's status; the server is asked to answer at once if the job ends earlier.
-const PAUSE_S := 1
 const TRIES := 3
 ## How long a server may be out of reach before a job that it has is given up, s.
 const PATIENCE_S := 120.0
 const LONGEST_PAUSE_S := 30.0
+## What is estimated beyond that means nothing, s.
+const LONGEST_ETA_S := 86400
 
 ## Seconds after which a job that does not end is given up.
 var limit_s := 1800.0
 var stopper := Stopper.new()
+## Seconds between two questions for a job's status; the server is asked to answer at once if the job ends earlier.
+var pause_s := 1.0
 ## Shortens the pauses between tries, for tests.
 var haste := 1.0
 
@@ -112,7 +114,7 @@ func _follow(job_id: String, theirs: String, connection: Http) -> Failure:
 		if asked - begun > limit_s * 1000:
 			var form := "The job has not ended within %d minutes."
 			return Failure.new("time_limit", form % (limit_s / 60))
-		var told: Variant = Server.status(connection, theirs, PAUSE_S)
+		var told: Variant = Server.status(connection, theirs, ceili(pause_s))
 		if told is Failure:
 			var lost := asked - heard > minf(PATIENCE_S, limit_s) * 1000
 			if not told.transient or lost:
@@ -130,7 +132,7 @@ func _follow(job_id: String, theirs: String, connection: Http) -> Failure:
 			return null
 		if done:
 			return _fetch(job_id, theirs, connection)
-		stopper.wait(PAUSE_S - (Time.get_ticks_msec() - asked) / 1000.0)  # of a server that does not wait
+		stopper.wait(pause_s - (Time.get_ticks_msec() - asked) / 1000.0)  # of a server that does not wait
 	return null
 
 
@@ -169,10 +171,15 @@ func _failed(told: Dictionary) -> Failure:
 	return Failure.new(words[0] if words[0] else "generator_failed", words[1], words[2], false, 0.0, true)
 
 
+## What to keep of a status; what means nothing is left out.
 func _progress(told: Dictionary) -> Dictionary:
 	return {
-		"progress": int(told.progress) if told.get("progress") is float else 0,
+		"progress": _within(told.get("progress"), 100, 0),
 		"stage": told.stage if told.get("stage") is String else "",
-		"eta": int(told.etaSeconds) if told.get("etaSeconds") is float else -1,
+		"eta": _within(told.get("etaSeconds"), LONGEST_ETA_S, -1),
 		"report": told.report if told.get("report") is Dictionary else {},
 	}
+
+
+func _within(value: Variant, high: int, otherwise: int) -> int:
+	return int(value) if value is float and value >= 0 and value <= high else otherwise

@@ -117,7 +117,7 @@ func generate_all(pictures: Array) -> void:
 		var how := Objects.placement(_instance.button_pressed)
 		if how.get("position"):
 			how.position = Objects.on_grid(how.position, index, pictures.size())
-		_session.generate(pictures[index], _named(options, pictures[index].name), how, batch, _on_asked)
+		_session.generate(pictures[index], options_box.named(options, pictures[index].name), how, batch, _on_asked)
 
 
 ## Generate from files of the project or outside.
@@ -138,7 +138,7 @@ func _start(replaced: Node) -> void:
 		return
 	var picture := picture_box.picture
 	var how := Objects.placement(_instance.button_pressed or replaced != null, replaced)
-	_session.generate(picture, _named(options, picture.name), how, "", _on_asked)
+	_session.generate(picture, options_box.named(options, picture.name), how, "", _on_asked)
 
 
 func _options() -> Variant:
@@ -146,13 +146,6 @@ func _options() -> Variant:
 	if options is Dictionary and _height.value > 0 and options_box.has_sizes():
 		options["dimensions"] = {"height": snappedf(_height.value, 0.001), "unit": "m"}
 	return options
-
-
-func _named(options: Dictionary, its_name: String) -> Dictionary:
-	var named := options.duplicate()
-	if options_box.has_names():
-		named["name"] = its_name
-	return named
 
 
 func _on_asked(outcome: Variant) -> void:

@@ -58,6 +58,11 @@ func request() -> Variant:
 	return _description().request(_values) if _info else {}
 
 
+## Options as they are sent for a picture of that name.
+func named(sent: Dictionary, its_name: String) -> Dictionary:
+	return Options.named(sent, its_name, _description()) if _info else sent
+
+
 ## Show options as an earlier job sent them.
 func fill(sent: Dictionary) -> void:
 	_generator = str(sent.get("generator", ""))
@@ -68,10 +73,6 @@ func fill(sent: Dictionary) -> void:
 
 func has_sizes() -> bool:
 	return _info != null and _description().sizes
-
-
-func has_names() -> bool:
-	return _info != null and _description().names
 
 
 func _description() -> Options.Description:

@@ -50,7 +50,9 @@ func until(what: String, condition: Callable, limit_s := 90.0) -> void:
 		if Time.get_ticks_msec() > deadline:
 			told["late"] = what
 			save()
-			push_error("SCRIPT ERROR: not within %d s: %s" % [limit_s, what])
+			push_error(
+				"SCRIPT ERROR: not within %d s: %s (%s)" % [limit_s, what, session().trouble if session() else ""]
+			)
 			get_tree().quit(1)
 			return
 		await get_tree().process_frame
