@@ -41,7 +41,7 @@ lock: | $(BIN)/python
 	$(BIN)/$(LOCK) --all-extras -o requirements/dev.txt
 	$(BIN)/$(LOCK) --extra server -c requirements/dev.txt -o requirements/server.txt
 
-contract: $(VENV)/installed-test
+contract: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python -m contract.placement
 	$(BIN)/python -m contract.record
 	$(BIN)/python scripts/godot_plugin.py --texts

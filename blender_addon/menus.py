@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import bpy
 
+from . import thumbnails
+
 _keymap_items: list[tuple[bpy.types.KeyMap, bpy.types.KeyMapItem]] = []
 
 
 def import_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.operator_context = "INVOKE_DEFAULT"
-    self.layout.operator("spherelinks.generate_files", text="Objects from Pictures (SphereLinks)")
+    text = "Objects from Pictures (SphereLinks)"
+    self.layout.operator("spherelinks.generate_files", text=text, icon_value=thumbnails.mark())
 
 
 def image_menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     self.layout.separator()
-    self.layout.operator("spherelinks.use_image", icon="MESH_MONKEY")
+    self.layout.operator("spherelinks.use_image", icon_value=thumbnails.mark())
 
 
 def register() -> None:

@@ -44,6 +44,9 @@ class Main(Sidebar):
     bl_idname = "SPHERELINKS_PT_main"
     bl_label = "SphereLinks"
 
+    def draw_header(self, context: bpy.types.Context) -> None:
+        self.layout.label(icon_value=thumbnails.mark())
+
     def draw(self, context: bpy.types.Context) -> None:
         layout, now = self.layout, session.current()
         width = context.region.width if context.region else 0

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import bpy.utils.previews
 
+from .shared import MARK
+
 _loaded: bpy.utils.previews.ImagePreviewCollection | None = None
 
 
@@ -17,6 +19,11 @@ def icon(path: Path) -> int:
     if name not in _loaded:
         _loaded.load(name, str(path), "IMAGE")
     return int(_loaded[name].icon_id)
+
+
+def mark() -> int:
+    """The icon of SphereLinks."""
+    return icon(MARK)
 
 
 def register() -> None:

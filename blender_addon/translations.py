@@ -1,20 +1,14 @@
-"""What the add-on says, in other languages: the rows of contract/strings.csv, of which the built zip has a copy.
-
-English, the key, is what the code says.
-"""
+"""What the add-on says, in other languages. English, the key, is what the code says."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
+
+from .shared import STRINGS
 
 LANGUAGES = {"de": "de_DE", "fr": "fr_FR", "es": "es", "ja": "ja_JP", "zh_CN": "zh_HANS"}
 """Blender's names for the languages, by the column."""
-HERE = Path(__file__).parent
-STRINGS = next(
-    folder / "strings.csv" for folder in (HERE, HERE.parent / "contract") if (folder / "strings.csv").exists()
-)
 
 
 def rows() -> Iterator[dict[str, str]]:

@@ -23,11 +23,15 @@ def files(folder: str = "") -> list[str]:
 
 
 def unplayed(played: Iterable[str]) -> list[str]:
-    """The files that are missing from `played`. Raises ValueError for a name that is no file of the contract."""
+    """The files that are missing from `played`; of an icon's formats one is enough.
+
+    Raises ValueError for a name that is no file of the contract.
+    """
     known, given = set(files()), set(played)
     if unknown := sorted(given - known):
         raise ValueError(f"contract/ has no {', '.join(unknown)}: give paths in contract/, such as {min(known)}.")
-    return sorted(known - given)
+    icons = {name.rpartition(".")[0] for name in given if name.startswith("icons/")}
+    return sorted(name for name in known - given if name.rpartition(".")[0] not in icons)
 
 
 class Contract:

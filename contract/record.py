@@ -26,6 +26,7 @@ from spherelinks.database import connect, migrate, transaction
 from spherelinks.jobs import attempts, paths
 from spherelinks.jobs.attempts import Failure
 from spherelinks.postgres import EmbeddedPostgres
+from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
 from spherelinks.storage import Storage, open_storage
 from spherelinks_server import create_app
 from spherelinks_server.errors import HTTP_CODES, MEANINGS, status_of
@@ -36,7 +37,28 @@ KEY = "sk_contract"
 REQUEST_ID = "req_contract"
 HEADERS = ("Allow", "Content-Type", "Content-Disposition", "Idempotent-Replayed", "Location", "Retry-After")
 """Headers of an answer that a client may go by."""
-REPORT = {"generator": "lift", "faces": 12, "warnings": []}
+REPORT = Report(
+    generator=Maker(name="lift", version="1"),
+    faces=48,
+    faces_extracted=48,
+    deviation=0.0,
+    vertices=96,
+    bytes=len((HERE / "files" / "asset.glb").read_bytes()),
+    texture_size=64,
+    textures=TextureSizes(base_color=64, normal=64, occlusion=32),
+    dimensions=Extent(width=1.25, height=0.5, depth=0.375, unit="m"),
+    watertight=True,
+    manifold=True,
+    genus=0,
+    parts=1,
+    parts_removed=0,
+    lods=[Level(faces=12, vertices=24, texture_size=64), Level(faces=4, vertices=12, texture_size=64)],
+    collider=ColliderReport(kind="convex", bodies=1, faces=12, vertices=8),
+    checks=Checks(passed=True, errors=[]),
+    timings={"generator": 1.0, "finishing": {"surface": 1.0}},
+    warnings=[],
+)
+"""Every field that a report may have."""
 FAILURES = {
     "no_object": Failure("no_object", "Nothing stands out in the picture.", "Photograph one thing on a plain table."),
     "generator_failed": Failure("generator_failed", "The generator broke.", "Try again with another picture."),
@@ -103,6 +125,10 @@ class Recorder:
             "body"
         ]
 
+    def document(self) -> Any:
+        """The application's description of itself."""
+        return self._app.test_client().get("/v1/openapi.json").get_json()
+
     def _account(self, given: dict[str, Any]) -> tuple[str, str]:
         with transaction(self._engine) as session:
             account = accounts.create(session, "Contract")
@@ -138,7 +164,7 @@ class Recorder:
             digest = sha256(data).hexdigest()
             path = paths.result(job, attempt.number, digest)
             self._storage.put(path, data)
-            attempts.complete(self._engine, attempt, path, digest, len(data), REPORT)
+            attempts.complete(self._engine, attempt, path, digest, len(data), dict(REPORT))
             if state == "expired":
                 with transaction(self._engine) as session:
                     session.execute(text("UPDATE jobs SET expires_at = '2026-01-01' WHERE id = :id"), {"id": job})

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "blender_addon"
 #: What all clients share, and the zip has a copy of.
-SHARED = (ROOT / "contract" / "strings.csv",)
+SHARED = (ROOT / "contract" / "strings.csv", ROOT / "contract" / "icons" / "mark.png")
 #: What an index repeats of the manifest.
 LISTED = (
     "schema_version",

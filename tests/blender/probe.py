@@ -5,7 +5,9 @@ python probe.py ZIP SERVER KEY STAND_IN SAMPLES OUT_DIR [SCENARIO ...]    with a
 
 import importlib
 import json
+import math
 import os
+import shutil
 import sys
 import threading
 import time
@@ -38,6 +40,7 @@ def main(archive, server, key, stand_in, samples, out, *chosen):
     for scenario in (
         placed,
         equipped,
+        agreed,
         replaced,
         batch,
         from_pixels,
@@ -172,6 +175,33 @@ def equipped(ours, samples, out):
         o.name: {"parent": o.parent and o.parent.name, "rendered": not o.hide_render, "shown": o.visible_get()}
         for o in bpy.data.objects
     }
+
+
+def agreed(ours, samples, out):
+    """The contract's asset at each of the contract's places."""
+    contract = Path(__file__).resolve().parents[2] / "contract"
+    told = json.loads((contract / "placement.json").read_text())
+    found = []
+    for place in told["engines"]["blender"]["places"]:
+        empty()
+        how = {"location": place["at"], "turn": math.radians(place["turn"])}
+        jobs = ours.session.current().jobs
+        job = jobs.new("http://127.0.0.1:1", "mug", b"", state="ready", placement=how)
+        shutil.copy(contract / told["file"], jobs.asset(job.id))
+        bpy.ops.spherelinks.place(job=job.id)
+        main = bpy.context.active_object
+        parts = [main, *main.children]
+        image = next(n.image for n in main.data.materials[0].node_tree.nodes if n.type == "TEX_IMAGE")
+        found.append(
+            {
+                "names": [o.name for o in parts],
+                "faces": [len(o.data.polygons) for o in parts],
+                "points": [[list(o.matrix_world @ vertex.co) for vertex in o.data.vertices] for o in parts],
+                "color": [round(255 * value) for value in image.pixels[:3]],
+                "alone": len(bpy.data.objects) == len(parts),
+            }
+        )
+    return found
 
 
 def replaced(ours, samples, out):

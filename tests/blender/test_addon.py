@@ -9,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 from long import LONG
 
@@ -21,7 +22,7 @@ HERE = Path(__file__).parent
 SAMPLES = HERE.parents[1] / "docs" / "samples"
 VERSIONS = ("4.2", "4.5", "5.0")
 FULL = VERSIONS if LONG else ("4.2", "5.0")
-SMOKE = ("placed", "equipped")
+SMOKE = ("placed", "equipped", "agreed")
 """The probe's scenarios in the other versions."""
 
 
@@ -39,6 +40,12 @@ def probed(engine, run, served, stand_in, archive, tmp_path_factory):
         return json.loads(printed.splitlines()[-1])
 
     return probe
+
+
+@pytest.fixture(scope="module")
+def placement(contract):
+    """Read before any Blender that may be missing."""
+    return contract.json("placement.json")
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
@@ -126,6 +133,22 @@ def test_levels_and_collider_are_hidden_children(seen):
         "mug_LOD1": {"parent": "mug", "rendered": False, "shown": False},
         "mug-convcolonly": {"parent": "mug", "rendered": False, "shown": True},
     }
+
+
+def test_the_contracts_asset_is_where_it_must_be(placement, seen):
+    engine = placement["engines"]["blender"]
+    wanted = [placement["faces"]["asset"], *placement["faces"]["lods"], placement["faces"]["collider"]]
+    for place, found in zip(engine["places"], seen["agreed"], strict=True):
+        assert found["alone"]
+        assert dict(zip(found["names"], found["faces"], strict=True)) == dict(
+            zip(placement["names"]["blender"], wanted, strict=True)
+        )
+        assert found["color"] == pytest.approx(placement["color"], abs=1)
+        for points in found["points"]:
+            assert np.abs(np.array(points) - place["corner"]).max(1).min() < 1e-5
+    for points in seen["agreed"][0]["points"]:  # the first stands at the origin
+        assert np.min(points, axis=0) == pytest.approx(engine["low"], abs=1e-6)
+        assert np.max(points, axis=0) == pytest.approx(engine["high"], abs=1e-6)
 
 
 def test_a_replacement_takes_the_place_of_the_old_object(used):

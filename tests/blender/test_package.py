@@ -38,6 +38,12 @@ def test_it_holds_what_blender_would_put_in(tool, builder, archive, tmp_path):
     assert contents[0] == contents[1]
 
 
+def test_it_has_what_all_editors_share(contract, archive):
+    with zipfile.ZipFile(archive) as opened:
+        for shared in ("strings.csv", "icons/mark.png"):
+            assert opened.read(Path(shared).name) == contract.path(shared).read_bytes()
+
+
 def test_the_index_is_blenders(tool, archive):
     index = archive.parent / "index.json"
     ours = json.loads(index.read_text())

@@ -24,6 +24,12 @@ def test_what_is_left_is_named():
         coverage.unplayed([*played, "faults/endles.json"])
 
 
+def test_of_an_icons_formats_one_is_enough():
+    left = set(coverage.unplayed(["icons/mark.png"]))
+    assert "icons/mark.svg" not in left
+    assert "icons/mark.svg" in coverage.unplayed([])
+
+
 def test_reading_is_playing():
     contract = coverage.Contract()
     assert contract.json("forms.json")["forms"]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from contract import placement, record
+from contract import record
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate
 from spherelinks.storage import open_storage
@@ -66,8 +66,53 @@ def test_every_operation_that_an_editor_asks_for_has_an_exchange() -> None:
     assert {name for key, name in offered.items() if key not in asked} == LEFT_OUT
 
 
-def test_the_asset_is_what_its_script_makes() -> None:
-    assert (record.HERE / "files" / "asset.glb").read_bytes() == placement.glb()
+def test_every_field_of_an_answer_is_in_an_exchange(recorder: record.Recorder) -> None:
+    document = recorder.document()
+    told: dict[tuple[str, str], set[str]] = {}
+    for each in EXCHANGES.values():
+        asked = each["request"]["method"].lower(), template(each["request"]["path"])
+        told.setdefault(asked, set()).update(fields_of(each["response"].get("body")))
+    missing = {
+        (path, method): left
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        for answer in operation["responses"].values()
+        for schema in [answer.get("content", {}).get("application/json", {}).get("schema", {})]
+        if (method, path) in told
+        and (left := set(fields_in(schema, document)) - told[method, path] - errors_of_others(told))
+    }
+    assert missing == {}
+
+
+def errors_of_others(told: dict[tuple[str, str], set[str]]) -> set[str]:
+    """Every operation fails alike: one exchange for all is enough."""
+    return {field for fields in told.values() for field in fields if field.partition(".")[0] == "error"}
+
+
+def fields_in(
+    schema: dict[str, Any], document: dict[str, Any], within: str = "", open_: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """The fields that an answer of this schema may have, by path, without those that no editor asks for."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if name in open_:
+            return
+        schema, open_ = document["components"]["schemas"][name], (*open_, name)
+    for name, part in schema.get("properties", {}).items():
+        yield within + name
+        if name != "output":
+            yield from fields_in(part, document, f"{within}{name}.", open_)
+    for part in (*schema.get("anyOf", ()), *schema.get("allOf", ()), *filter(None, [schema.get("items")])):
+        yield from fields_in(part, document, within, open_)
+
+
+def fields_of(body: Any, within: str = "") -> Iterator[str]:
+    """The fields that an answer has, by path."""
+    for name, part in body.items() if isinstance(body, dict) else ():
+        yield within + name
+        yield from fields_of(part, f"{within}{name}.")
+    for part in body if isinstance(body, list) else ():
+        yield from fields_of(part, within)
 
 
 def stored(name: str) -> Any:
