@@ -117,7 +117,7 @@ def placement() -> dict[str, Any]:
         "color": COLOR,
         "faces": {"asset": 48, "lods": [12, 4], "collider": len(convex(np.array(BOX, np.float32))[1])},
         "names": {
-            "file": ["asset_LOD0", "asset_LOD1", "asset_LOD2", "asset-convcolonly"],
+            "file": ["asset_LOD0", "asset_LOD1", "asset_LOD2", "asset_collider-convcolonly"],
             "blender": ["mug", "mug_LOD1", "mug_LOD2", "mug-convcolonly"],
         },
         "engines": {
