@@ -74,7 +74,7 @@ class Recorder:
     """
 
     def __init__(self, settings: Settings, engine: Engine, storage: Storage) -> None:
-        self._engine, self._storage = engine, storage
+        self._engine, self._work = engine, Work(engine, storage)
         self._app = create_app(settings, engine, storage, rate_limit=0, address_limit=0)
         self._strict = create_app(settings, engine, storage, rate_limit=1, address_limit=0)
 
@@ -147,14 +147,28 @@ class Recorder:
         body = {"imageBase64": "{picture}", "options": {}}
         posted = http.post("/v1/generate", headers={"X-API-Key": secret}, data=encoded(body), content_type=JSON)
         job: str = posted.get_json()["jobId"]
+        self._work.bring(account, job, state)
+        return job
+
+
+class Work:
+    """What a worker does to jobs, one after the other, by what a worker itself calls."""
+
+    def __init__(self, engine: Engine, storage: Storage) -> None:
+        self._engine, self._storage = engine, storage
+        self._attempts: dict[str, attempts.Attempt] = {}
+
+    def bring(self, account: str, job: str, state: str) -> None:
+        """Bring the one job in the queue, or one at work, to a state: as in an exchange's ``given``."""
         if state == "queued":
-            return job
+            return
         if state == "cancelled":
             attempts.cancel(self._engine, account, job)
-            return job
-        attempt = attempts.start(self._engine)
+            return
+        attempt = self._attempts.get(job) or attempts.start(self._engine)
         assert attempt is not None
         assert attempt.job_id == job, "somebody else's job is in the queue"
+        self._attempts[job] = attempt
         if state in FAILURES:
             attempts.fail(self._engine, attempt, FAILURES[state])
         elif state == "working":
@@ -168,7 +182,6 @@ class Recorder:
             if state == "expired":
                 with transaction(self._engine) as session:
                     session.execute(text("UPDATE jobs SET expires_at = '2026-01-01' WHERE id = :id"), {"id": job})
-        return job
 
 
 JSON = "application/json"

@@ -1,6 +1,6 @@
 """Plays the contract's scenarios as the user of an editor does; by itself it is an editor that can be killed.
 
-python -m player FOLDER ADDRESS KEY
+python -m player FOLDER ADDRESS KEY PICTURE
 """
 
 import json
@@ -63,7 +63,9 @@ class Player:
     def submit_elsewhere(self):
         """In an editor of its own, which can be killed."""
         self.close()
-        command = [sys.executable, "-m", "player", self.folder, self.address, self.key]
+        picture = self.folder / "picture"
+        picture.write_bytes(self.picture)
+        command = [sys.executable, "-m", "player", self.folder, self.address, self.key, picture]
         where = {"PYTHONPATH": os.pathsep.join((str(HERE.parents[1]), str(HERE)))}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | where)
         self.job_id = self.process.stdout.readline().strip()
@@ -110,8 +112,13 @@ class Player:
         self.jobs.close()
 
 
-def play(acts, player, turn, asked):
-    """Every act of a scenario; ``turn`` tells the server the number of each, ``asked`` how often it was asked."""
+def play(acts, player, turn, asked, begun=lambda number: None):
+    """Every act of a scenario.
+
+    turn : tells the server the number of each
+    begun : is told it once the user has done what they do in it
+    asked : says how often the server was asked for an operation
+    """
     for number, act in enumerate(acts):
         client = act.get("client")
         if client == "cancel":
@@ -126,6 +133,7 @@ def play(acts, player, turn, asked):
             player.start()
         if client == "again":
             player.again()
+        begun(number)
         player.until({name: value for name, value in act["until"].items() if name != "asked"})
         deadline = time.monotonic() + LIMIT_S
         while "asked" in act["until"] and not asked(act["until"]["asked"]):
@@ -134,8 +142,8 @@ def play(acts, player, turn, asked):
     player.rest()
 
 
-def main(folder, address, key):
-    player = Player(Path(folder), address, key)
+def main(folder, address, key, picture):
+    player = Player(Path(folder), address, key, Path(picture).read_bytes())
     player.submit()
     sys.stdout.write(player.job_id + "\n")
     sys.stdout.flush()
