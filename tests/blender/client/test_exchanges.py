@@ -48,7 +48,7 @@ def asking(contract, connection, request, target):
 
     match method, parts:
         case "POST", ["generate"] if is_ours(request):
-            picture, key = contract.path("files/picture.png").read_bytes(), request["headers"]["Idempotency-Key"]
+            picture, key = contract.path("files/picture.png").read_bytes(), request["headers"].get("Idempotency-Key", "0")
             return lambda: server.generate(connection, picture, body["options"], key)
         case "GET", ["status", _]:
             return lambda: server.status(connection, job)
@@ -69,8 +69,9 @@ def asking(contract, connection, request, target):
 
 
 def is_ours(request):
-    """Whether the client makes a request for a job like that."""
-    return "Idempotency-Key" in request["headers"] and "{picture}" in request["body"].values()
+    """Whether the client makes a request for a job like that: a picture's bytes, and options."""
+    body = request["body"]
+    return isinstance(body, dict) and body.get("imageBase64") == "{picture}" and set(body) == {"imageBase64", "options"}
 
 
 def answered(contract, request, response):
