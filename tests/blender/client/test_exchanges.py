@@ -48,7 +48,8 @@ def asking(contract, connection, request, target):
 
     match method, parts:
         case "POST", ["generate"] if is_ours(request):
-            picture, key = contract.path("files/picture.png").read_bytes(), request["headers"].get("Idempotency-Key", "0")
+            picture = contract.path("files/picture.png").read_bytes()
+            key = request["headers"].get("Idempotency-Key", "0")
             return lambda: server.generate(connection, picture, body["options"], key)
         case "GET", ["status", _]:
             return lambda: server.status(connection, job)
