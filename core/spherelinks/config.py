@@ -41,6 +41,8 @@ class Settings:
     min_free_mb : SPHERELINKS_MIN_FREE_MB, MiB that must stay free on the disks of the storage and the embedded database
         for anything to be taken in; what is under way may use them
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
+    generators : SPHERELINKS_GENERATORS, names of the generators that a worker offers, comma separated; all that are
+        installed if empty
     plans : SPHERELINKS_PLANS, a TOML file with plans, see :mod:`spherelinks.accounts.plans`; None is the built-in ones
     stripe_key : STRIPE_SECRET_KEY, of the account at Stripe that credits are sold through; None sells nothing
     stripe_webhook_secret : STRIPE_WEBHOOK_SECRET, of the endpoint that its events come to
@@ -63,6 +65,7 @@ class Settings:
     job_max_attempts: int = 3
     drain_limit_s: float = 30.0
     min_free_mb: int = 1024
+    generators: tuple[str, ...] = ()
     plans: Path | None = None
     stripe_key: str | None = field(default=None, repr=False)
     stripe_webhook_secret: str | None = field(default=None, repr=False)
@@ -94,6 +97,7 @@ class Settings:
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
             min_free_mb=read("SPHERELINKS_MIN_FREE_MB", _floor, cls.min_free_mb),
+            generators=read("SPHERELINKS_GENERATORS", _names, ()),
             plans=read("SPHERELINKS_PLANS", _file, None),
             stripe_key=read("STRIPE_SECRET_KEY", _secret, None),
             stripe_webhook_secret=read("STRIPE_WEBHOOK_SECRET", _secret, None),
@@ -142,6 +146,13 @@ def _file(variable: str, value: str) -> Path:
     if not path.is_file():
         raise ConfigurationError(f"{variable} is '{value}', which is not a file.", hint="Give the path of a file.")
     return path
+
+
+def _names(variable: str, value: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in value.split(","))
+    if not all(found):
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give names such as lift,inflate.")
+    return found
 
 
 def _secret(variable: str, value: str) -> str:

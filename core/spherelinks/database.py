@@ -336,6 +336,22 @@ class SignInLink(Base):
     expires_at: Mapped[datetime]
 
 
+class Offer(Base):
+    """A generator that a worker has, see :mod:`spherelinks.jobs.offers`.
+
+    card : as it is announced; None of a plug-in that is broken
+    problem : why it is not ready; None if it is
+    """
+
+    __tablename__ = "offers"
+
+    worker: Mapped[str] = mapped_column(primary_key=True)
+    generator: Mapped[str] = mapped_column(primary_key=True)
+    card: Mapped[dict[str, Any] | None]
+    problem: Mapped[str | None]
+    beat_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 # --- connections ----------------------------------------------------------------------------------------------------
 
 

@@ -11,9 +11,9 @@ from spherelinks import __version__
 from spherelinks.accounts import payments, plans
 from spherelinks.config import Settings
 from spherelinks.database import transaction
-from spherelinks.generators import registry
 from spherelinks.jobs import attempts
 from spherelinks.jobs.bell import Bell
+from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics, stripe
@@ -57,7 +57,6 @@ def create_app(
     if settings.plans is not None:
         with transaction(engine) as session:
             plans.apply(session, plans.read(settings.plans))
-    installed = registry.look()
     app = OpenAPI(
         "spherelinks_server",
         info=Info(title="SphereLinks API", version=__version__, description=_DESCRIPTION),
@@ -76,7 +75,7 @@ def create_app(
         rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
         address_limit=limits.RateLimit(address_limit),
         intake=Intake(guard or Guard(), turnstile.aside),
-        generators=installed,
+        offers=Offers(engine),
         settings=settings,
         turnstile=turnstile,
         waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
@@ -93,7 +92,7 @@ def create_app(
     app.register_api(api)
     app.register_blueprint(api, name="unversioned", url_prefix="")
     app.register_blueprint(stripe.pages)
-    app.register_blueprint(docs.blueprint(app, installed.cards))
+    app.register_blueprint(docs.blueprint(app))
     app.register_blueprint(health.blueprint(engine, storage))
     dashboard.register(app)
     return app

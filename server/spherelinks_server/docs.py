@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from spherelinks.generators.card import Card
 from spherelinks_server import headers
+from spherelinks_server.services import services
 from spherelinks_server.v1 import models
 from spherelinks_server.v1.api import SECURITY_SCHEME
 
@@ -39,10 +40,10 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def document(app: OpenAPI, installed: Mapping[str, Card]) -> dict[str, Any]:
+def document(app: OpenAPI, offered: Mapping[str, Card]) -> dict[str, Any]:
     """The OpenAPI 3.1 document: the framework's paths with pydantic's schemas; the framework's own lose keywords.
 
-    installed : the generators available here, by name
+    offered : the generators to choose from, by name
     """
     written: dict[str, Any] = app.api_doc
     used: list[tuple[type[BaseModel], JsonSchemaMode]] = [
@@ -54,9 +55,9 @@ def document(app: OpenAPI, installed: Mapping[str, Card]) -> dict[str, Any]:
     options = schemas["$defs"]["Options"]
     options["description"] = "The options. An unknown option or a value out of range is refused, never clamped."
     generator = options["properties"]["generator"]
-    generator["enum"] = list(installed)
+    generator["enum"] = list(offered)
     del generator["minLength"], generator["maxLength"]
-    for card in installed.values():
+    for card in offered.values():
         for name, declared in card.own.items():
             only = f"Only for {card.name}: {declared['description']}"
             options["properties"].setdefault(name, {**declared, "description": only})
@@ -65,7 +66,7 @@ def document(app: OpenAPI, installed: Mapping[str, Card]) -> dict[str, Any]:
             parameters = operation.get("parameters", [])
             # the framework assumes that everything is validated; an operation with only a path has nothing to validate
             if "requestBody" not in operation and all(parameter["in"] == "path" for parameter in parameters):
-                del operation["responses"]["400"]
+                operation["responses"].pop("400", None)
             for parameter in parameters:
                 parameter["schema"] = _without_null(parameter["schema"])
     generate = written["paths"]["/v1/generate"]["post"]
@@ -81,15 +82,20 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     return (kinds[0] if len(kinds) == 1 else {}) | rest | default
 
 
-def blueprint(app: OpenAPI, installed: Mapping[str, Card]) -> Blueprint:
+def blueprint(app: OpenAPI) -> Blueprint:
     """``/v1/openapi.json``, and ``/v1/docs`` to browse it."""
     pages = Blueprint("docs", __name__, static_folder=_SCALAR, static_url_path="/v1/docs/assets")
-    text = json.dumps(document(app, installed), indent=2)
+    written: dict[tuple[tuple[str, str], ...], str] = {}
 
     @pages.get("/v1/openapi.json")
     @pages.get("/openapi.json")
     def openapi() -> Response:
-        return Response(text, mimetype="application/json")
+        cards = services().generators.cards
+        key = tuple((card.name, card.version) for card in cards.values())
+        if key not in written:
+            written.clear()
+            written[key] = json.dumps(document(app, cards), indent=2)
+        return Response(written[key], mimetype="application/json")
 
     @pages.get("/v1/docs")
     @pages.get("/docs")

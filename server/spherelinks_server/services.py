@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from spherelinks.accounts.payments import Stripe
 from spherelinks.config import Settings
 from spherelinks.generators.registry import Installed
+from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
@@ -21,7 +22,7 @@ EXTENSION = "spherelinks"
 
 @dataclass(frozen=True)
 class Services:
-    """generators : the installed ones, looked up once; guard : which addresses may be reached;
+    """offers : what workers offer; guard : which addresses may be reached;
     stripe : the payment service, if credits are sold"""
 
     engine: Engine
@@ -29,12 +30,17 @@ class Services:
     rate_limit: RateLimit
     address_limit: RateLimit
     intake: Intake
-    generators: Installed
+    offers: Offers
     settings: Settings
     turnstile: Turnstile
     waiters: Waiters
     guard: Guard
     stripe: Stripe | None
+
+    @property
+    def generators(self) -> Installed:
+        """The generators that may be asked for now. Raises DatabaseUnavailable."""
+        return self.offers.look()
 
 
 def services() -> Services:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +13,20 @@ import plugins
 import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, text
 
 from spherelinks.accounts import keys, ledger
 from spherelinks.config import Settings
 from spherelinks.database import Job, transaction
+from spherelinks.generators.card import Card
+from spherelinks.generators.cards import LIFT
+from spherelinks.generators.registry import Installed
+from spherelinks.jobs import offers
 from spherelinks.jobs.attempts import Failure
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 from spherelinks_server.dashboard import fields
-from spherelinks_server.services import EXTENSION
+from spherelinks_server.services import EXTENSION, Services
 
 from .conftest import Caller, base64_of
 
@@ -115,9 +121,60 @@ def test_a_new_version_of_the_generator_makes_the_asset_anew(
     caller = make_caller(20)
     caller.finish(asked(caller, png).json["jobId"], b"glTF", storage)
     assert asked(caller, png).json["cache"] == "hit"
-    cards = app.extensions[EXTENSION].generators.cards
-    cards["tuned"] = replace(cards["tuned"], version="4")
-    assert asked(caller, png).json["cache"] == "miss"
+    services = app.extensions[EXTENSION]
+    newer = replace(services.generators.card("tuned"), version="4")
+    with offered(services, Installed({"tuned": newer})):
+        assert asked(caller, png).json["cache"] == "miss"
+
+
+@contextmanager
+def offered(services: Services, installed: Installed) -> Iterator[None]:
+    """A worker that offers just this, and is forgotten in the end."""
+    with transaction(services.engine) as session:
+        offers.announce(session, "worker_test", installed)
+    try:
+        until(lambda: set(services.generators.cards) == set(installed.cards))
+        yield
+    finally:
+        with transaction(services.engine) as session:
+            session.execute(text("DELETE FROM offers"))
+        until(lambda: "lift-flow" in services.generators.cards)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_what_workers_offer_decides_and_not_what_the_server_has(caller: Caller, app: Flask, png: bytes) -> None:
+    services = app.extensions[EXTENSION]
+    elsewhere = Card.of(services.generators.card("tuned").announced() | {"name": "elsewhere", "price": 2})
+    with offered(services, Installed({"elsewhere": elsewhere, "lift": LIFT}, {"lift": "It needs more memory."})):
+        shown = {each["name"]: each for each in caller.get("/v1/generators").json["generators"]}  # type: ignore[index]
+        assert {name: each["ready"] for name, each in shown.items()} == {"elsewhere": True, "lift": False}
+        assert shown["lift"]["problem"] == "It needs more memory."
+        assert shown["elsewhere"]["options"]["properties"]["ballSize"]["maximum"] == 0.9
+        document = caller.get("/v1/openapi.json").json
+        assert document is not None
+        assert "elsewhere" in document["components"]["schemas"]["Options"]["properties"]["generator"]["enum"]
+
+        def ask(**options: Any) -> Any:
+            return caller.generate(imageBase64=base64_of(png), options=options)
+
+        assert ask(generator="elsewhere", ballSize=0.3).status_code == 202
+        assert ledgered(caller, services.engine) == (8, 2)
+        for options, said in (
+            ({"generator": "elsewhere", "ballSize": 3}, "ballSize is 3"),
+            ({"generator": "inflate"}, "no worker offers it"),
+            ({}, "It needs more memory."),
+        ):
+            refused = ask(**options)
+            assert (refused.status_code, refused.json["error"]["code"]) == (400, "invalid_option")
+            assert said in refused.json["error"]["message"]
+        assert "Offered: elsewhere." in ask(generator="inflate").json["error"]["hint"]
+    assert ask(generator="inflate").status_code == 202
 
 
 def test_the_document_and_the_dashboards_form_have_them(caller: Caller, app: Flask) -> None:

@@ -31,6 +31,14 @@ def add(commands: Any) -> None:
         "worker", help="Run only a worker, which takes jobs from the database at DATABASE_URL."
     )
     worker.set_defaults(run=_worker, extra="server")
+    worker.add_argument(
+        "--generators",
+        metavar="NAMES",
+        default=(),
+        type=lambda text: text.split(","),
+        help="the generators whose jobs it takes, such as lift,inflate; defaults to SPHERELINKS_GENERATORS, else all "
+        "that are installed",
+    )
 
     accounts = commands.add_parser("accounts", help="Accounts and their credits.").add_subparsers(required=True)
     create = server_command(accounts, "create", _accounts_create, "Create an account on the free plan.")
@@ -98,7 +106,7 @@ def add(commands: Any) -> None:
 def _worker(arguments: argparse.Namespace) -> None:
     from spherelinks.jobs import worker
 
-    worker.main()
+    worker.main(arguments.generators)
 
 
 @contextmanager

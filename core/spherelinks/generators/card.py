@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model
 
 from spherelinks.errors import GeneratorFailed, SphereLinksError
 from spherelinks.generators import machine
@@ -128,6 +130,38 @@ class Card:
         """Shared options that make no difference to it."""
         return tuple(name for name in GENERATORS_OWN if name not in self.heeds)
 
+    def announced(self) -> dict[str, Any]:
+        """All of it as JSON values, for a machine on which it is not installed. Its own options' models stay behind."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "generator": self.generator,
+            "licence": self.licence,
+            "fallback": self.fallback,
+            "heeds": [*self.heeds],
+            "own": self.own,
+            "needs": {"memory_mb": self.needs.memory_mb, "gpu_memory_mb": self.needs.gpu_memory_mb},
+            "price": self.price,
+        }
+
+    @classmethod
+    def of(cls, announced: Mapping[str, Any]) -> Card:
+        """A card that was announced elsewhere: it describes and checks, but cannot be loaded here.
+
+        Raises KeyError, TypeError, ValueError for what is none.
+        """
+        return cls(
+            name=announced["name"],
+            version=announced["version"],
+            generator=announced["generator"],
+            licence=announced["licence"],
+            fallback=announced["fallback"],
+            heeds=tuple(announced["heeds"]),
+            options=_model(announced["own"]),
+            needs=Needs(memory_mb=announced["needs"]["memory_mb"], gpu_memory_mb=announced["needs"]["gpu_memory_mb"]),
+            price=announced["price"],
+        )
+
     def load(self) -> Generator:
         """A new instance of the generator. Raises GeneratorFailed if it cannot be had."""
         try:
@@ -142,6 +176,35 @@ class Card:
         return made
 
 
+def _model(own: Mapping[str, Mapping[str, Any]]) -> type[Options]:
+    """A model of options that has these besides the shared ones; the opposite of ``Card.own``."""
+    if not own:
+        return Options
+    fields: dict[str, Any] = {}
+    for name, declared in own.items():
+        kinds = declared.get("anyOf", [declared])
+        kind = next(each for each in kinds if each.get("type") != "null")
+        choices = kind.get("enum") or ([kind["const"]] if "const" in kind else None)
+        plain = Literal[tuple(choices)] if choices else _TYPES[kind["type"]]
+        limits = {_LIMITS[word]: value for word, value in kind.items() if word in _LIMITS}
+        plain = Annotated[plain, Field(**limits)] if limits else plain
+        told = Field(default=declared["default"], alias=name, description=declared["description"])
+        fields[name] = (plain | None if len(kinds) > 1 else plain, told)
+    made: type[Options] = create_model("Options", __base__=Options, **fields)
+    return made
+
+
+_TYPES: dict[str, Any] = {"integer": int, "number": float, "boolean": bool, "string": str}
+_LIMITS = {
+    "minimum": "ge",
+    "exclusiveMinimum": "gt",
+    "maximum": "le",
+    "exclusiveMaximum": "lt",
+    "multipleOf": "multiple_of",
+    "minLength": "min_length",
+    "maxLength": "max_length",
+    "pattern": "pattern",
+}
 _SHARED = frozenset(str(info.alias) for info in Options.model_fields.values())
 
 
@@ -157,7 +220,7 @@ def _check_own(name: str, declared: Mapping[str, Any]) -> None:
             return
         case "boolean":
             return
-        case "string" if "enum" in kind or "maxLength" in kind:
+        case "string" if {"enum", "const", "maxLength"} & kind.keys():
             return
     raise ValueError(
         f"options.{name} cannot be shown in a form: use a number with a lower and an upper limit, a bool, "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from spherelinks.errors import InvalidOption
+from spherelinks.errors import InvalidOption, shortened
 from spherelinks.generators.base import Generator
 from spherelinks.generators.card import Card
 
@@ -22,21 +22,30 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Installed:
-    """cards : of the generators that may be asked for; problems : why others may not; both by name, sorted"""
+    """Generators by name, sorted.
+
+    cards : of those whose cards can be read
+    problems : why one of them, or another, cannot be used
+    absent, label : what is said of one that there is not, and of those that there are
+    """
 
     cards: dict[str, Card] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    absent: str = "no such generator is installed."
+    label: str = "Installed"
 
     def card(self, name: str) -> Card:
-        """The card of that name. Raises InvalidOption for a generator that there is not, or that is broken."""
-        if name in self.cards:
-            return self.cards[name]
+        """The card of that name. Raises InvalidOption for a generator that there is not, or that cannot be used."""
         problem = self.problems.get(name)
-        known = f"Installed: {', '.join(self.cards)}."
+        if name in self.cards and problem is None:
+            return self.cards[name]
+        ready = [other for other in self.cards if other not in self.problems]
         raise InvalidOption(
-            f"options.generator is '{name}': "
-            + (f"it cannot be used. {problem}" if problem else "no such generator is installed."),
-            hint=known if self.cards else "Install the package again: its entry points are of another version.",
+            f"options.generator is '{shortened(name)}': "
+            + (f"it cannot be used. {problem}" if problem else self.absent),
+            hint=f"{self.label}: {', '.join(ready)}."
+            if self.cards
+            else "Install the package again: its entry points are of another version.",
             field="options.generator",
         )
 

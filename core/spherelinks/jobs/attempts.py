@@ -15,6 +15,7 @@ whatever else it finds. Every change that a client can see is announced on ``CHA
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -55,21 +56,25 @@ class Failure:
     hint: str = ""
 
 
-def start(engine: Engine) -> Attempt | None:
+def start(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | None:
     """Begin an attempt at the job that is next, and take its call off the queue; None if nothing waits.
+
+    generators : whose jobs are taken; all if None
 
     A call of a job that does not want it (it has ended, or waits for another call) is dropped. Raises
     DatabaseUnavailable.
     """
-    while (row := fetch_one(engine, _START, ())) is not None:
+    start, wanted = (_START, ()) if generators is None else (_START_OF, ([*generators],))
+    while (row := fetch_one(engine, start, wanted)) is not None:
         if row[0] is not None:
             return Attempt(*row[:4])
     return None
 
 
 # One statement, so one round trip between two jobs of a worker, and no wait for the disk: the child is idle meanwhile.
-_START: LiteralString = f"""
-WITH call AS ({queue.TAKE}), begun AS (
+def _start(take: LiteralString) -> LiteralString:
+    return f"""
+WITH call AS ({take}), begun AS (
     UPDATE jobs j
     SET state = 'running', attempt = attempt + 1, beat_at = now(), started_at = coalesce(started_at, now())
     FROM call
@@ -77,6 +82,9 @@ WITH call AS ({queue.TAKE}), begun AS (
     RETURNING j.id, j.account_id, j.attempt, j.options)
 SELECT begun.*, set_config('synchronous_commit', 'off', true) FROM call LEFT JOIN begun ON true
 """
+
+
+_START, _START_OF = _start(queue.TAKE), _start(queue.TAKE_OF)
 
 
 def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> bool:
@@ -167,10 +175,10 @@ def recover(engine: Engine, limit: int) -> int:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
             return 0
         lost = session.execute(text(_LOST), {"stale": STALE_S}).all()
-        for job_id, account_id, number, state, queue_id, priority in lost:
+        for job_id, account_id, number, state, queue_id, priority, generator in lost:
             queue.drop(session, queue_id)
             if state == "queued":
-                line.wake(session, job_id, priority)
+                line.wake(session, job_id, priority, generator)
             else:
                 logger.warning("%s: attempt %s gives no sign of life", job_id, number)
                 _crash(session, Attempt(job_id, account_id, number, {}), "gave no sign of life", limit)
@@ -179,7 +187,7 @@ def recover(engine: Engine, limit: int) -> int:
 
 
 _LOST = """
-SELECT j.id, j.account_id, j.attempt, j.state, j.queue_id, j.priority
+SELECT j.id, j.account_id, j.attempt, j.state, j.queue_id, j.priority, j.options ->> 'generator'
 FROM jobs j
 LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
 WHERE j.state IN ('queued', 'running')
@@ -214,7 +222,7 @@ def _requeue(session: Session, attempt: Attempt) -> bool:
     job = _change(session, attempt, _REQUEUE)
     if job is None:
         return False
-    line.wake(session, attempt.job_id, job.priority)
+    line.wake(session, attempt.job_id, job.priority, job.generator)
     return True
 
 
@@ -246,13 +254,13 @@ _CANCEL = (
 )
 
 
-def _changed(**values: object) -> ReturningUpdate[int, int]:
+def _changed(**values: object) -> ReturningUpdate[int, int, str | None]:
     """The change of these columns, and of those that it is given to run, by the attempt that runs the job."""
     return (
         update(_jobs)
         .where(_jobs.c.id == bindparam("job"), _jobs.c.attempt == bindparam("number"), _jobs.c.state == "running")
         .values(**values)
-        .returning(_jobs.c.crashes, _jobs.c.priority)
+        .returning(_jobs.c.crashes, _jobs.c.priority, _jobs.c.options["generator"].astext.label("generator"))
     )
 
 
@@ -264,7 +272,7 @@ _REQUEUE = _changed(state="queued", stage=None)
 
 
 def _change(
-    session: Session, attempt: Attempt, change: ReturningUpdate[int, int], **values: object
-) -> Row[int, int] | None:
-    """Make the change if this attempt still runs the job; ``crashes`` and ``priority`` as they are then."""
+    session: Session, attempt: Attempt, change: ReturningUpdate[int, int, str | None], **values: object
+) -> Row[int, int, str | None] | None:
+    """Make the change if this attempt still runs the job; crashes, priority and generator as they are then."""
     return session.execute(change, {"job": attempt.job_id, "number": attempt.number, **values}).one_or_none()

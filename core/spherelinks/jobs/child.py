@@ -1,9 +1,9 @@
 """The process that generates: lasts over many jobs, so that models load once; nothing lasting is entrusted to it.
 
-Run by :mod:`spherelinks.jobs.process` as ``python -m spherelinks.jobs.child RUNNER MEMORY_MB``. It knows no database,
-no storage and no credentials. Requests come in on standard input, answers go out on what was standard output; when
-standard input ends, the worker is gone, and so is this process, whatever it is doing; on Linux the system itself sees
-to that.
+Run by :mod:`spherelinks.jobs.process` as ``python -m spherelinks.jobs.child RUNNER MEMORY_MB FIRST``. It knows no
+database, no storage and no credentials. Requests come in on standard input, answers go out on what was standard output;
+when standard input ends, the worker is gone, and so is this process, whatever it is doing; on Linux the system itself
+sees to that.
 """
 
 from __future__ import annotations
@@ -31,10 +31,11 @@ _PR_SET_PDEATHSIG = 1
 Runner = Callable[[bytes, Options, Callable[[str, float], None]], Any]
 
 
-def main(runner: str, memory_limit_mb: int) -> None:
+def main(runner: str, memory_limit_mb: int, first: str) -> None:
     """Serve requests until standard input ends.
 
-    ``runner`` names a function, as ``package.module:function``; the module's ``warm_up``, if any, runs first.
+    ``runner`` names a function, as ``package.module:function``; the module's ``warm_up``, if any, is given the
+    generator that is to be loaded first, unless there is none.
     """
     _die_with_parent()
     # Whatever a library prints must not get between the messages: standard output becomes standard error.
@@ -49,13 +50,23 @@ def main(runner: str, memory_limit_mb: int) -> None:
     name, _, function = runner.partition(":")
     module = importlib.import_module(name)
     generate: Runner = getattr(module, function)
-    if hasattr(module, "warm_up"):
-        module.warm_up()  # the first job should not wait for models and kernels
+    if first and hasattr(module, "warm_up"):
+        _warm_up(module.warm_up, first)
     wire.write(answers, {"type": "ready"})
     while True:
         header, picture = requests.get()
         wire.write(answers, {"type": "taken"})
         wire.write(answers, *_answer(generate, header["options"], picture, answers))
+
+
+def _warm_up(warm_up: Callable[[str], None], first: str) -> None:
+    """Load what the first job should not wait for; what is wrong with it, the jobs that want it are told."""
+    try:
+        warm_up(first)
+    except MemoryError:
+        raise
+    except Exception:
+        logger.exception("the generator %s could not be loaded", first)
 
 
 def _receive(stream: BinaryIO, requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
@@ -104,4 +115,4 @@ def _limit_memory(mebibytes: int) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3])

@@ -12,14 +12,15 @@ from sqlalchemy.orm import Session
 
 from spherelinks.database import Job
 from spherelinks.jobs import queue
+from spherelinks.options import DEFAULT_GENERATOR
 
 NOT_QUEUED = 0
 
 
 def advance(session: Session, account_id: str) -> None:
     """Queue the first jobs of the account's line, as many as there is room for."""
-    for job_id, priority in session.execute(text(_NEXT), {"account": account_id}).all():
-        wake(session, job_id, priority)
+    for job_id, priority, generator in session.execute(text(_NEXT), {"account": account_id}).all():
+        wake(session, job_id, priority, generator)
 
 
 def advance_all(session: Session, stale_s: float) -> None:
@@ -28,15 +29,15 @@ def advance_all(session: Session, stale_s: float) -> None:
         advance(session, account_id)
 
 
-def wake(session: Session, job_id: str, priority: int) -> None:
-    """Give a waiting job a new wake-up call."""
-    queue_id = queue.push(session, job_id, priority)
+def wake(session: Session, job_id: str, priority: int, generator: str | None) -> None:
+    """Give a waiting job of that generator a new wake-up call."""
+    queue_id = queue.push(session, job_id, priority, generator or DEFAULT_GENERATOR)
     session.execute(update(Job).where(Job.id == job_id).values(queue_id=queue_id, beat_at=func.now()))
 
 
 # No limit where the plan has none: that is what LIMIT NULL means.
 _NEXT = """
-SELECT id, priority FROM jobs
+SELECT id, priority, options ->> 'generator' FROM jobs
 WHERE account_id = :account AND state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0
 ORDER BY id
 LIMIT (

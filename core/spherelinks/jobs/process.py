@@ -45,10 +45,13 @@ class ChildCrashed(Exception):
 
 
 class ChildProcess:
-    """A lasting process that runs ``runner``. One job at a time; not for use by two threads at once."""
+    """A lasting process that runs ``runner``. One job at a time; not for use by two threads at once.
 
-    def __init__(self, runner: str, memory_limit_mb: int) -> None:
-        self._command = [sys.executable, "-m", "spherelinks.jobs.child", runner, str(memory_limit_mb)]
+    first : the generator that it loads when it starts; the others are loaded when a job wants them
+    """
+
+    def __init__(self, runner: str, memory_limit_mb: int, first: str | None = None) -> None:
+        self._command = [sys.executable, "-m", "spherelinks.jobs.child", runner, str(memory_limit_mb), first or ""]
         self._process: subprocess.Popen[bytes] | None = None
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._ready = False

@@ -18,21 +18,30 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from spherelinks import database
+from spherelinks.options import DEFAULT_GENERATOR
 
 TASK = "spherelinks.generate"
 CHANNEL = "procrastinate_any_queue_v1"
 """Where PostgreSQL announces every new row."""
-TAKE: LiteralString = f"""
+
+
+def _take(which: LiteralString = "") -> LiteralString:
+    return f"""
 DELETE FROM procrastinate_jobs
 WHERE id = (
     SELECT id FROM procrastinate_jobs
-    WHERE status = 'todo' AND task_name = '{TASK}'
+    WHERE status = 'todo' AND task_name = '{TASK}'{which}
     ORDER BY priority DESC, id
     LIMIT 1
     FOR UPDATE SKIP LOCKED)
 RETURNING id, args ->> 'job_id' AS job_id
 """
+
+
+TAKE = _take()
 """Takes the next call off the queue: the oldest of the highest priority that nobody else is just taking."""
+TAKE_OF = _take(f" AND coalesce(args ->> 'generator', '{DEFAULT_GENERATOR}') = ANY(%s)")
+"""The same of the calls for a parameter's generators. A server of an earlier version names none: the default one's."""
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
 # Opened by nobody: every row is written on the caller's own connection.
@@ -50,11 +59,11 @@ def priority(submitted: datetime, head_start_s: int) -> int:
     return head_start_s - int((submitted - _BEGINNING).total_seconds())
 
 
-def push(session: Session, job_id: str, priority: int) -> int:
-    """Queue a wake-up call for the job inside the session's transaction, and return its id."""
+def push(session: Session, job_id: str, priority: int, generator: str = DEFAULT_GENERATOR) -> int:
+    """Queue a wake-up call for a job of that generator inside the session's transaction, and return its id."""
     try:
         task = _app.configure_task(TASK, connection=database.driver(session.connection()), priority=priority)
-        return task.defer(job_id=job_id)
+        return task.defer(job_id=job_id, generator=generator)
     except ConnectorException as error:
         raise (error.__cause__ or error) from None  # the driver's own, which everybody here understands
 

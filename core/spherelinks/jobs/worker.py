@@ -14,8 +14,9 @@ import queue as queues
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from types import FrameType
 
@@ -23,12 +24,14 @@ from sqlalchemy import Engine
 
 from spherelinks import logs, telemetry
 from spherelinks.config import Settings
-from spherelinks.database import connect, migrate, opened, transaction
-from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import attempts, courier, paths, queue, submission, webhooks
+from spherelinks.database import connect, migrate, new_id, opened, transaction
+from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
+from spherelinks.generators.registry import Installed
+from spherelinks.jobs import attempts, courier, offers, paths, queue, submission, webhooks
 from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, Attempt, Failure
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
+from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import open_storage
 
@@ -59,7 +62,8 @@ def run_worker(
     runner : what the children run, ``package.module:function`` with the signature of the pipeline's ``generate``
     guard : which addresses webhooks and assets may be sent to; the public internet where None
 
-    Raises ConfigurationError. An outage of the database is waited out.
+    Takes jobs of the generators that settings.generators names, or of all that are installed and can run here, and
+    announces them (:mod:`spherelinks.jobs.offers`). Raises ConfigurationError. An outage of the database is waited out.
     """
     worker = _Worker(settings, url, concurrency, runner, guard or Guard())
     if stop is not None:
@@ -88,9 +92,12 @@ class _Worker:
         self._storage = open_storage(settings)
         self._guard = guard
         self._hearts: set[_Heart] = set()
+        self._id = new_id("worker")
+        self._offered = self._offer()
+        first = next(iter(sorted(self._takes, key=lambda name: name != DEFAULT_GENERATOR)), None)
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
         for _ in range(concurrency):
-            self._children.put(ChildProcess(runner, settings.job_memory_limit_mb))
+            self._children.put(ChildProcess(runner, settings.job_memory_limit_mb, first))
 
     def run(self, stop: threading.Event) -> None:
         children = list(self._children.queue)
@@ -99,6 +106,7 @@ class _Worker:
             threading.Thread(target=self._repeat, args=(ended, seconds, action), name=action.__name__.strip("_"))
             for seconds, action in (
                 (PULSE_S, self._beat),
+                (offers.BEAT_S, self._announce),
                 (RECOVER_S, self._recover),
                 (SWEEP_S, self._sweep),
                 (DELIVER_S, self._deliver),
@@ -107,6 +115,8 @@ class _Worker:
         # two for each child: one runs a job in it, while the other settles the one before
         hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
         try:
+            if not self._takes:
+                logger.warning("no generator can run here, so no job is taken: %s", self._offered.problems)
             for child in children:
                 child.start()
             for thread in (*upkeep, *hands):
@@ -200,7 +210,7 @@ class _Worker:
         """The next job, begun, once there is one; None where told to stop."""
         while not stop.is_set():
             ring.clear()
-            attempt = attempts.start(self._engine)
+            attempt = attempts.start(self._engine, self._takes)
             if attempt is not None:
                 return attempt
             ring.wait(POLL_S)
@@ -242,6 +252,28 @@ class _Worker:
         for heart in self._hearts.copy():
             heart.beat(self._engine)
 
+    def _offer(self) -> Installed:
+        """What it offers now. Raises ConfigurationError for a generator that was asked for by name and cannot run."""
+        settings = self._settings
+        offered = offers.own(settings.generators, settings.job_memory_limit_mb)
+        for name in settings.generators:
+            if problem := offered.problems.get(name):
+                raise ConfigurationError(
+                    f"The generator '{name}' cannot run here. {problem}",
+                    hint="Install what it needs, or leave it out of SPHERELINKS_GENERATORS and --generators.",
+                )
+        return offered
+
+    @property
+    def _takes(self) -> list[str]:
+        """The generators whose jobs it takes."""
+        return [name for name in self._offered.cards if name not in self._offered.problems]
+
+    def _announce(self) -> None:
+        self._offered = self._offer()
+        with transaction(self._engine) as session:
+            offers.announce(session, self._id, self._offered)
+
     def _recover(self) -> None:
         attempts.recover(self._engine, self._settings.job_max_attempts)
 
@@ -253,6 +285,7 @@ class _Worker:
         with transaction(self._engine) as session:
             queue.sweep(session)
             submission.sweep_idempotency(session)
+            offers.sweep(session)
             webhooks.sweep(session)
 
 
@@ -308,9 +341,14 @@ def _signals(stop: threading.Event, hurry: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def main() -> None:
-    """``spherelinks worker``: a worker on the environment's settings, and on a database with current tables."""
+def main(generators: Sequence[str] = ()) -> None:
+    """``spherelinks worker``: a worker on the environment's settings, and on a database with current tables.
+
+    generators : that it offers, in place of those of the settings
+    """
     settings = Settings.from_env()
+    if generators:
+        settings = replace(settings, generators=tuple(generators))
     logs.configure(settings.log_format)
     telemetry.report_errors()
     with opened(settings) as url:

@@ -72,7 +72,9 @@ def _picture(origin: str) -> bytes:
 
 
 def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
-    controls = fields.fields([*services().generators.cards.values()], chosen)
+    offered = services().generators
+    ready = [card for name, card in offered.cards.items() if name not in offered.problems]
+    controls = fields.fields(ready, chosen)
     return render_template(
         "playground.html",
         origin=origin,
@@ -80,7 +82,7 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
         plain=[field for field in controls if field.name in _PLAIN],
         advanced=[field for field in controls if field.name not in _PLAIN],
         presets=PRESETS,
-        uniform=all(card.price == 1 for card in services().generators.cards.values()),
+        uniform=all(card.price == 1 for card in ready),
         problem=problem,
         limit=MAX_BYTES,
     )

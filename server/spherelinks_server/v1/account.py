@@ -14,9 +14,9 @@ from spherelinks.accounts import accounts, ledger, payments, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
-from spherelinks.generators.card import Card
+from spherelinks.generators.card import Card, Needs
 from spherelinks.jobs import usage
-from spherelinks.options import DEFAULT_GENERATOR
+from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.presets import PRESETS
 from spherelinks_server import access
 from spherelinks_server.errors import answers
@@ -146,18 +146,22 @@ def account() -> Response:
 @api.get(
     "/generators",
     tags=[TAG],
-    summary="The installed generators",
+    summary="The generators",
     operation_id="generators",
     responses={HTTPStatus.OK: Generators, **answers(*_ALL)},
 )
 def list_generators() -> Response:
-    """The installed generators, each with the JSON Schema of its options and those that it ignores: enough to build a
-    form.
+    """The generators that workers offer, each with the JSON Schema of its options and those that it ignores: enough to
+    build a form.
     """
     _reader()
+    offered = services().generators
     return answer(
         {
-            "generators": [_generator(card) for card in services().generators.cards.values()],
+            "generators": [
+                _generator(name, offered.cards.get(name), offered.problems.get(name))
+                for name in sorted({*offered.cards, *offered.problems})
+            ],
             "presets": [asdict(preset) for preset in PRESETS],
         }
     )
@@ -180,21 +184,21 @@ def _credits(buckets: Buckets) -> dict[str, Any]:
     }
 
 
-def _generator(card: Card) -> dict[str, Any]:
-    schema = card.options.model_json_schema()
+def _generator(name: str, card: Card | None, problem: str | None) -> dict[str, Any]:
+    schema = (card.options if card else Options).model_json_schema()
     named = schema["properties"]["generator"]
-    schema["properties"]["generator"] = {"const": card.name, "description": named["description"]}
-    problem = card.needs.missing()
+    schema["properties"]["generator"] = {"const": name, "description": named["description"]}
+    needs = card.needs if card else Needs()
     return {
-        "name": card.name,
-        "version": card.version,
-        "licence": card.licence,
-        "price": card.price,
-        "fallback": card.fallback,
-        "needs": {"memoryMb": card.needs.memory_mb, "gpuMemoryMb": card.needs.gpu_memory_mb},
+        "name": name,
+        "version": card.version if card else None,
+        "licence": card.licence if card else "",
+        "price": card.price if card else 1,
+        "fallback": card.fallback if card else None,
+        "needs": {"memoryMb": needs.memory_mb, "gpuMemoryMb": needs.gpu_memory_mb},
         "ready": problem is None,
-        "default": card.name == DEFAULT_GENERATOR,
+        "default": name == DEFAULT_GENERATOR,
         "problem": problem,
         "options": schema,
-        "ignores": [*card.ignores],
+        "ignores": [*card.ignores] if card else [],
     }

@@ -290,15 +290,15 @@ class Needs(_Camel):
 
 
 class Generator(_Camel):
-    """An installed generator."""
+    """A generator that workers offer, or would if they could."""
 
     name: str
-    version: str | None = Field(description="null if it cannot be loaded.")
+    version: str | None = Field(description="null if its plug-in is broken.")
     licence: str = Field(description="SPDX expression for its code and weights; empty if it is not stated.")
     price: int = Field(ge=1, description="Credits that a job costs.")
     fallback: str | None = Field(description="The generator that takes over, and is reported, if this one fails.")
     needs: Needs
-    ready: bool = Field(description="It can be loaded on this server.")
+    ready: bool = Field(description="Requests may ask for it now.")
     default: bool = Field(description="Used when a request names none.")
     problem: str | None = Field(description="Why it is not ready.")
     options: dict[str, Any] = Field(
