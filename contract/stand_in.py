@@ -77,7 +77,7 @@ class StandIn:
         secure.socket = tls.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
         self.port, self.other_port, self.tls_port = (each.server_port for each in self._listeners)
         for each in self._listeners:
-            threading.Thread(target=each.serve_forever, daemon=True).start()
+            threading.Thread(target=each.serve_forever, args=(0.05,), daemon=True).start()
 
     def address(self, name: str = "") -> str:
         """Of the server that goes wrong in that way; what follows ~ in a name only keeps two runs apart."""

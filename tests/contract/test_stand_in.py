@@ -26,7 +26,7 @@ def asked(method, url, **more):
             return error.code, error.read()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
     with stand_in() as running:
         yield running
@@ -73,7 +73,7 @@ def test_what_is_told_of_faults_and_scenarios_is_known(name):
 
 
 def test_acts_follow_each_other_and_requests_are_remembered(server):
-    address = server.address("success")
+    address = server.address("success~acts")
     asked("POST", f"{address}/v1/generate", data=b'{"options": {}}', headers={"X-API-Key": "sk"})
     told = [json.loads(asked("GET", f"{address}/v1/status/{JOB}")[1])["progress"]]
     for act in (1, 2):

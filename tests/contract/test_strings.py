@@ -10,6 +10,7 @@ import pytest
 CONTRACT = Path(__file__).resolve().parents[2] / "contract"
 LANGUAGES = ("en", "de", "fr", "es", "ja", "zh_CN")
 EDITORS = {"blender", "godot", "unity"}
+PRESETS = json.loads((CONTRACT / "generators.json").read_text("utf-8"))["presets"]
 with (CONTRACT / "strings.csv").open(encoding="utf-8", newline="") as file:
     ROWS = list(csv.DictReader(file))
 
@@ -40,6 +41,44 @@ def test_every_text_is_there(language):
         assert placeholders(text) == placeholders(row["en"]), row["key"]
 
 
+SOURCES = {"godot": "godot_plugin", "unity": "unity_bridge"}
+"""The folders of the editors that look texts up by key. Blender's is looked through by tests/blender."""
+
+
+def sources(editor):
+    """An editor's code as one text, empty where it is not here."""
+    paths = sorted((CONTRACT.parent / SOURCES[editor]).rglob("*"))
+    return "\n".join(path.read_text("utf-8") for path in paths if path.suffix in (".gd", ".tscn", ".cs", ".uxml"))
+
+
+def rows_of(editor):
+    return {row["key"] for row in ROWS if editor in (row["_editors"] or editor).split()}
+
+
+@pytest.mark.parametrize("editor", SOURCES)
+def test_every_key_that_is_looked_up_has_a_row(editor):
+    asked = set(re.findall(r"\b(?:words|Of)\(\s*\"([a-z0-9_]+)\"[,)]", sources(editor)))
+    known = rows_of(editor)
+    assert not {key for key in asked if key not in known and f"{key}_{editor}" not in known}
+
+
+def test_every_row_is_shown_by_an_editor():
+    texts = {editor: set(re.findall(r"\"([a-z0-9_]+)\"", sources(editor))) for editor in SOURCES}
+    blender = "".join(path.read_text("utf-8") for path in sorted((CONTRACT.parent / "blender_addon").rglob("*.py")))
+    said = {text for preset in PRESETS for text in (preset["name"], preset["purpose"])}
+    for row in ROWS:
+        editors = set(row["_editors"].split()) or EDITORS
+        in_blender = "blender" in editors and (row["en"] in said or row["en"] in blender)
+        assert in_blender or any(looked_up(row["key"], editor, texts[editor]) for editor in editors - {"blender"}), row
+
+
+def looked_up(key, editor, literals):
+    """Whether a key is among these, or is put together of one that ends with _ or goes with a tip."""
+    key = key.removesuffix(f"_{editor}")
+    stem = key.removesuffix("_tip")
+    return bool({key, stem} & literals) or any(each.endswith("_") and key.startswith(each) for each in literals)
+
+
 def test_placeholders_have_names():
     for row in ROWS:
         assert "{}" not in row["en"], row["key"]
@@ -57,6 +96,6 @@ def test_every_hint_has_its_text():
 
 def test_every_preset_has_its_texts():
     texts = {row["key"]: row["en"] for row in ROWS}
-    for preset in json.loads((CONTRACT / "generators.json").read_text("utf-8"))["presets"]:
+    for preset in PRESETS:
         assert texts[f"preset_{preset['key']}"] == preset["name"]
         assert texts[f"preset_{preset['key']}_tip"] == preset["purpose"]

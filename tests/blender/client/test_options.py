@@ -21,12 +21,6 @@ def test_every_option_of_the_server_has_a_field(description):
     assert description.sizes
 
 
-def test_labels_are_the_names_in_words(description):
-    labels = {field.name: field.label for field in description.fields}
-    assert labels["textureSize"] == "Texture Size"
-    assert labels["seed"] == "Seed"
-
-
 def test_defaults_are_not_sent(description):
     assert description.request({field.name: field.default for field in description.fields}) == {}
 
@@ -63,22 +57,6 @@ def test_each_generator_has_its_own_options():
     with pytest.raises(ValueError, match="Steps is 60: this generator takes 1 to 50"):
         form.of("plain").request(values)
     assert form.of("plain").request(values | {"steps": 2}) == {"steps": 2}
-
-
-def test_single_precision_does_not_make_a_new_value(description):
-    assert description.request({"simplifyRatio": 0.949999988079071}) == {}
-    assert description.request({"simplifyRatio": 0.800000011920929}) == {"simplifyRatio": 0.8}
-
-
-def test_of_two_that_exclude_each_other_one_is_sent(description):
-    assert description.request({"simplifyRatio": 0.5, "targetFaces": 800}) == {"targetFaces": 800}
-
-
-def test_numbers_are_read_from_text(description):
-    request = description.request({"lods": "0.5, 0.25"})
-    assert Options.from_json(request).lods == (0.5, 0.25)
-    with pytest.raises(ValueError, match="give numbers"):
-        description.request({"lods": "half"})
 
 
 def test_an_option_of_a_generators_own_is_in_its_form_alone_and_its_price_is_known():
