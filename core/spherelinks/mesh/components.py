@@ -75,9 +75,8 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     if keep.all():
         return vertices, faces, Removed()
     floaters = outward & ~large
-    removed = Removed(
-        int(floaters.sum()), int((~keep & ~floaters).sum()), float(area[floaters].sum() / area[keep | floaters].sum())
-    )
+    outside = area[keep | floaters].sum() or 1.0  # parts without an area have no share of it
+    removed = Removed(int(floaters.sum()), int((~keep & ~floaters).sum()), float(area[floaters].sum() / outside))
     return *compact(vertices, faces[keep[label]]), removed
 
 

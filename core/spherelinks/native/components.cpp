@@ -51,7 +51,7 @@ API i64 components_inside(const float (*vertices)[3], const Face* faces, i64 cou
             below += (bx * cx + by * cy + bz * cz) * la + (cx * ax + cy * ay + cz * az) * lb;
             total += atan2(above, below);
         }
-        if (total < M_PI) return 0;  // half a turn: once round is 2 pi in these halved angles
+        if (total < PI) return 0;  // half a turn: once round is 2 pi in these halved angles
     }
     return 1;
 }

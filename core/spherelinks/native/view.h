@@ -23,6 +23,7 @@ using Vec3 = double[3];
 using Face = i32[3];
 
 constexpr double INF = __builtin_inf();
+constexpr double PI = 3.141592653589793;  // M_PI is not in every math.h
 
 // Python's min and max: the first of equal ones, and of a NaN and a number the one that stands first.
 template <class T> inline T least(T a, T b) { return b < a ? b : a; }
