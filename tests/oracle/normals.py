@@ -23,9 +23,9 @@ def fan_normals(vertices, faces, opposite):
     """(F, 3) int32 the fan that each corner of a face belongs to, numbered from 0, and the (N, 3) float32 unit normals
     of the fans, as :func:`vertex_normals` weighs them.
 
-    opposite : (3F,) int64 twins. A fan holds the faces round a vertex that hang together across edges that are not
-    sharp, so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there, and
-    faces without area make none sharp.
+    opposite : (3F,) int64 twins. A fan is the faces around a vertex that are connected across edges that are not sharp,
+    so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there, and faces
+    without area make no edge sharp.
     """
     flat = np.empty((len(faces), 3))
     for f in range(len(faces)):

@@ -8,7 +8,7 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def _twins(faces, n_vertices):
-    """Each edge is looked up among those of its end that has the fewer faces, so that hubs cost nothing."""
+    """Each edge is looked up at the end with fewer faces, so that hubs cost nothing."""
     width = np.zeros(n_vertices, np.int32)
     for f in range(len(faces)):
         for k in range(3):

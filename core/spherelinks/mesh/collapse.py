@@ -1,12 +1,12 @@
-"""Edges of a closed manifold collapsed: the kernels of :mod:`spherelinks.mesh.simplify`.
+"""Edge collapses on a closed manifold: the kernels of :mod:`spherelinks.mesh.simplify`.
 
 Half-edge h = 4f + k runs from corner k of face f to the next one; 4f + 3 stands for nothing, so that a face's corners
 are found by bits. `start` (4F,) int32 holds the vertex that each half-edge starts at, `twin` the one that runs the
 other way. `points` (V, 3) float64 are measured in mean edges.
 
-`cost` (4F,) float32 holds, at the first half-edge of each edge, what its collapse costs; infinity for what is not to be
-tried. Edges are swept in the order in which they lie in memory, all those up to a limit that rises from sweep to sweep:
-nearly as good as the cheapest first, and several times as fast, as neighbours on the surface are neighbours in memory.
+`cost` (4F,) float32 holds, at the first half-edge of each edge, the cost of its collapse; infinity for edges not to be
+tried. Sweeps visit edges in memory order and collapse all below a limit that rises from sweep to sweep: nearly as good
+as cheapest first and several times as fast, since neighbours on the surface are neighbours in memory.
 """
 
 from __future__ import annotations

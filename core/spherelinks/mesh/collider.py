@@ -1,4 +1,4 @@
-"""Simple convex bodies that stand in for a shape where things collide."""
+"""Simple convex bodies that represent a shape in collisions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.options import Collider as Kind
 
-#: Engines take convex bodies of up to 255 corners and are quick with a quarter of that.
+#: Engines accept convex bodies of up to 255 corners and are fast with a quarter of that.
 MOST_CORNERS = 64
 #: Bodies of a decomposition: engines test each of them.
 MOST_BODIES = 16
@@ -44,10 +44,10 @@ def box(vertices: Vertices) -> tuple[Vertices, Faces]:
 def convex(vertices: Vertices) -> tuple[Vertices, Faces]:
     """The convex hull of (V, 3) float32 points, not all in one plane, or one of MOST_CORNERS corners within it.
 
-    Where the hull has more corners, those are kept that lie furthest out in MOST_CORNERS directions: the six of the
-    axes, so that the bounding box stays exact, and others spread evenly (González 2010, "Measurement of areas on a
-    sphere using Fibonacci and latitude–longitude lattices"), measured in units of the box so that long and flat shapes
-    fare as well as round ones. Returns (W, 3) float32, all from among the points, and (F, 3) int32, facing outward.
+    If the hull has more corners, the extreme ones in MOST_CORNERS directions are kept: the six of the axes, so that the
+    bounding box stays exact, and others spread evenly (González 2010, "Measurement of areas on a sphere using Fibonacci
+    and latitude–longitude lattices"), in units of the box, so that long and flat shapes fare as well as round ones.
+    Returns (W, 3) float32, a subset of the points, and (F, 3) int32, facing outward.
     """
     corners, faces = _hull(vertices)
     if len(corners) <= MOST_CORNERS:
@@ -59,11 +59,10 @@ def convex(vertices: Vertices) -> tuple[Vertices, Faces]:
 def decomposed(vertices: Vertices, faces: Faces) -> list[tuple[Vertices, Faces]]:
     """Up to MOST_BODIES convex bodies of up to MOST_CORNERS corners that together fill a closed manifold.
 
-    vertices (V, 3) float32, faces (F, 3) int32. The body whose hull holds the most emptiness is cut in two, across the
-    axis and at the place that leave the least of it in the hulls of both halves, until no hull's emptiness is worth a
-    cut or there are enough (in the manner of Lien & Amato 2007, "Approximate convex decomposition of polyhedra", with
-    volume for concavity). Parts and crumbs of less than CRUMB of the whole are left out. The largest first; the same
-    input gives the same bodies.
+    vertices (V, 3) float32, faces (F, 3) int32. The body whose hull has the most empty volume is cut in two, by the
+    plane that leaves the least of it in the hulls of both halves, until no cut is worthwhile or there are enough bodies
+    (after Lien & Amato 2007, "Approximate convex decomposition of polyhedra", with volume for concavity). Parts smaller
+    than CRUMB of the whole are left out. Largest first; the same input gives the same bodies.
     """
     coarse = simplify(vertices, faces, COARSE)
     whole = Manifold(ManifoldMesh(coarse[0], coarse[1].astype(np.uint32)))
@@ -87,7 +86,7 @@ def decomposed(vertices: Vertices, faces: Faces) -> list[tuple[Vertices, Faces]]
 
 
 class _Body:
-    """A part of the shape, its convex hull, and how much of that is not the part."""
+    """A part of the shape, its convex hull, and the hull's empty volume."""
 
     def __init__(self, solid: Manifold) -> None:
         self.solid = solid

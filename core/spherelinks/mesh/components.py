@@ -1,4 +1,4 @@
-"""Which bodies of a surface are the object, and which are noise."""
+"""Tells the parts of a surface that belong to the object from noise."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _wind_round = kernel(
 
 @dataclass(frozen=True)
 class Removed:
-    """What :func:`clean` took away.
+    """What :func:`clean` removed.
 
     floaters : small parts apart from the rest
     hidden : walls of cavities, and parts inside others
-    share : area of the floaters over that of the whole surface that could be seen
+    share : area of the floaters over that of the whole visible surface
     """
 
     floaters: int = 0
@@ -45,9 +45,9 @@ class Removed:
 def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[Vertices, Faces, Removed]:
     """Drop floaters, inner shells and what they enclose, from a closed mesh.
 
-    The main part is the one of largest volume. A part stays if it faces outward (an inward-facing one is the wall of
-    a cavity, which nobody can see), if its bounding box's diagonal is at least FLOATER times the main part's or, where
-    `touching` is set, it touches a part of that size, and if it does not lie inside another part.
+    The main part is the one with the largest volume. A part stays if it faces outward (an inward-facing one is the wall
+    of an invisible cavity), if its bounding box's diagonal is at least FLOATER times the main part's or, with
+    `touching`, it touches a part of that size, and if it is not inside another part.
     """
     label = parts(faces, len(vertices))
     count = int(label.max()) + 1

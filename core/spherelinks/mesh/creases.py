@@ -1,10 +1,10 @@
-"""Sharp edges and corners brought back to a surface whose triangles cut across them.
+"""Restores sharp edges and corners of a surface whose triangles cut across them.
 
-Marching cubes has no vertex on an edge of the shape: it bevels it. On either side of the bevel lie smooth faces, whose
-planes, carried on, meet where the edge is (Attene et al. 2005, "Sharpen & Bend: Recovering Curved Sharp Edges in
-Triangle Meshes Produced by Feature-Insensitive Sampling"). Here each vertex of the bevel takes the plane that it is
-nearest to; the edges of the mesh between vertices of two planes are cut where these meet, triangles of three planes
-also in their corner. All lengths are in samples of the grid.
+Marching cubes has no vertex on an edge of the shape: it bevels it. On either side of the bevel are smooth faces, whose
+planes, extended, meet at the edge (Attene et al. 2005, "Sharpen & Bend: Recovering Curved Sharp Edges in Triangle
+Meshes Produced by Feature-Insensitive Sampling"). Here each vertex of the bevel takes the plane that it is nearest to;
+mesh edges between vertices of two planes are cut where these meet, triangles of three planes also at their corner. All
+lengths are in samples of the grid.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from spherelinks.mesh.topology import Faces, Vertices, parts, twins
 from spherelinks.native import kernel
 
-#: Faces along an edge of the shape that make it one, some five to a sample; fewer are noise.
+#: Faces required along an edge of the shape, some five per sample; fewer are noise.
 _LEAST = 40
 _seek_sharp = kernel("creases_sharp", "points: f4[V,3]", "V", "faces: i4[F,3] < V", "F", "sharp: b1[V]*")
 _gather_round = kernel(
@@ -40,7 +40,7 @@ _cut_faces = kernel(
 
 
 def sharpened(points: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """The surface with its bevelled edges made sharp.
+    """The surface with its bevelled edges restored.
 
     points : (V, 3) float32, in samples of the grid that they come from, none below 0
     faces : (F, 3) int32, a closed manifold, counter-clockwise seen from outside

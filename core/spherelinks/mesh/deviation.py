@@ -1,4 +1,4 @@
-"""How far a simplified mesh lies from what it was made of."""
+"""The distance of a simplified mesh from the original."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.topology import Faces, Vertices
 
-#: Vertices that are looked at, spread over the surface.
+#: Vertices sampled, spread over the surface.
 LOOKED_AT = 8192
 
 
@@ -25,7 +25,7 @@ class Deviation:
 def deviation(original: Vertices, vertices: Vertices, faces: Faces) -> Deviation:
     """From up to LOOKED_AT of the original's vertices, (N, 3) float32, to the nearest point of a mesh made of it.
 
-    One-sided, as a part that is gone is far from what is left, and not the other way round.
+    One-sided, since a lost part is far from what is left, but not the other way round.
     """
     looked_at = original[:: -(-len(original) // LOOKED_AT)]
     distance = nearest(looked_at, tree(vertices, faces)).distance

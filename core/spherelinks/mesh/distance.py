@@ -1,4 +1,4 @@
-"""Any set of triangles as a signed distance field: outside is what can be reached from outside."""
+"""The signed distance field of any set of triangles: outside is what can be reached from outside."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SAMPLES = 256
 MARGIN, BAND = 3.63, 2.0
 #: Triangles measured between two calls of `progress`.
 AT_ONCE = 50_000
-#: Half the thickness, in samples, that a sheet with the outside on both sides gets. Above √2 / 2 no two samples across
-#: a face of the grid lie on either side of it with nothing between them, so that the plate has no holes.
+#: Half the thickness, in samples, given to a sheet with the outside on both sides. Above √2 / 2, no two samples across
+#: a grid face are on opposite sides of it with nothing in between, so the plate has no holes.
 HALF = 0.75
 
 
@@ -39,7 +39,7 @@ class Distance:
 
     field : (X, Y, Z) float32, distance to the surface, negative inside, in the mesh's unit
     origin, spacing : position of sample [0, 0, 0], and distance between samples, in the mesh's unit
-    thickened : share of the surface that had to be made thicker to hold together
+    thickened : share of the surface that had to be thickened to hold together
     """
 
     field: NDArray[np.float32]
@@ -56,11 +56,12 @@ def signed(
 ) -> Distance:
     """The signed distance to the outer surface of (V, 3) float32 vertices and (F, 3) int32 faces, within BAND samples.
 
-    Outside is what a flood from the grid's border reaches over samples further than half a cell from every triangle;
-    two neighbouring samples on either side of a triangle cannot both be so far, so it leaks through openings wider
-    than a cell only. Which way faces look does not count. Everything else is inside: cavities, overlaps and inner
-    walls are filled. Where both sides are outside, as with cloth, leaves and walls thinner than a cell, the surface
-    becomes a plate of 2 * HALF samples. `samples` lie along the longest side; `progress` hears the share done.
+    Outside is what a flood fill from the grid's border reaches over samples further than half a cell from every
+    triangle; two neighbouring samples on opposite sides of a triangle cannot both be that far, so it leaks only through
+    openings wider than a cell. The orientation of faces does not matter. Everything else is inside: cavities, overlaps
+    and inner walls are filled. Where both sides are outside, as with cloth, leaves and walls thinner than a cell, the
+    surface becomes a plate of 2 * HALF samples. `samples` is the number along the longest side; `progress` is called
+    with the share done.
     """
     low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
     spacing = float((high - low).max()) / (samples - 1) or 1.0

@@ -1,4 +1,4 @@
-"""The nearest point of a triangle mesh."""
+"""The nearest point on a triangle mesh."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def tree(vertices: Vertices, faces: Faces) -> Tree:
 
 
 def nearest(points: NDArray[np.float32], over: Tree) -> Nearest:
-    """What of a mesh is nearest to (N, 3) float32 points; quick where neighbours in the list lie near each other."""
+    """The nearest point on a mesh for each of (N, 3) float32 points; faster if consecutive points are close."""
     return Nearest(*_nearest(np.ascontiguousarray(points, np.float32), over.low, over.high, over.order, over.corners))
 
 
 def _spread(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ten bits with two zeros between each."""
+    """Ten bits, spread out with two zeros in between."""
     for shift, mask in ((16, 0x30000FF), (8, 0x300F00F), (4, 0x30C30C3), (2, 0x9249249)):
         values = (values | values << shift) & mask
     return values

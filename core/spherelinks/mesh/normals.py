@@ -1,4 +1,4 @@
-"""Normals: one for each vertex, or, where sharp edges meet there, one for each fan of faces between them."""
+"""Normals: one per vertex, or, if sharp edges meet there, one per fan of faces between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spherelinks.mesh.topology import Faces, Vertices, fans
 from spherelinks.native import kernel
 
-#: Cosine of two faces between which an edge is sharp: their normals are 50° apart or more.
+#: Cosine of the angle from which an edge counts as sharp: 50° between the faces' normals.
 CREASE = np.cos(np.radians(50.0))
 
 
@@ -34,9 +34,9 @@ def fan_normals(
     """(F, 3) int32 the fan that each corner of a face belongs to, numbered from 0, and the (N, 3) float32 unit normals
     of the fans, as :func:`vertex_normals` weighs them.
 
-    opposite : (3F,) int64 twins. A fan holds the faces round a vertex that hang together across edges that are not
-    sharp, so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there, and
-    faces without area make none sharp.
+    opposite : (3F,) int64 twins. A fan is the faces around a vertex that are connected across edges that are not sharp,
+    so that shading breaks where the shape does. A sharp edge that ends at a vertex does not break it there, and faces
+    without area make no edge sharp.
     """
     smooth = opposite.copy()
     _part(vertices, faces, CREASE, smooth)

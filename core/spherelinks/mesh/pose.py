@@ -1,4 +1,4 @@
-"""The common frame: where an asset stands and how large it is."""
+"""The common frame: an asset's position and size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def single(points: NDArray[np.floating]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Pose:
-    """A shift and a uniform scale into the asset's frame: ``origin`` (3,) float64 goes to 0, lengths times `scale`."""
+    """A shift and a uniform scale into the asset's frame: ``origin`` (3,) float64 maps to 0, lengths times `scale`."""
 
     origin: NDArray[np.float64]
     scale: float
@@ -43,9 +43,9 @@ class Pose:
 def stand(vertices: Vertices, measure: Measure = "longest", length: float = 1.0, *, pivot: Pivot = "base") -> Pose:
     """The pose of a shape whose box measures `length` metres and is centred on the origin, or stands on it.
 
-    vertices (V, 3) float32 in any unit, of a body with volume; measure says which side of the box `length` is. With
-    the pivot "base" the box has its base on y = 0 and is centred in x and z, with "center" it is centred in y too. The
-    shape keeps its directions and proportions.
+    vertices (V, 3) float32 in any unit, of a body with volume; measure says which side of the box has that length. With
+    the pivot "base" the box has its base on y = 0 and is centred in x and z, with "center" it is centred in y as well.
+    The shape keeps its orientation and proportions.
     """
     low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
     origin = (low + high) / 2

@@ -1,4 +1,4 @@
-"""Make a balanced mesh 2-manifold by taking apart what only touches."""
+"""Makes a balanced mesh 2-manifold by separating parts that only touch."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from numpy.typing import NDArray
 
 from spherelinks.mesh.topology import Faces, Vertices, compact, fans, half_edges, twins
 
-#: A vertex that is taken apart moves this share of the way to the middle of each fan's other corners, and at most this
-#: share of the mesh's longest side.
+#: A split vertex moves this share of the way to the middle of each fan's other corners, and at most this share of the
+#: mesh's longest side.
 APART, FURTHEST = 0.05, 0.002
 
 
 def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """Split edges and vertices where sheets touch, so that each sheet is a closed 2-manifold of its own.
+    """Split edges and vertices where sheets touch, so that each sheet becomes a closed 2-manifold.
 
     The mesh must be balanced: along each edge as many faces run one way as the other (the boundary of a solid, also
-    after any sequence of edge collapses). Round an edge of more than two faces, faces that bound the same wedge of
+    after any sequence of edge collapses). Around an edge of more than two faces, faces that bound the same wedge of
     solid are joined (Guéziec et al. 2001, "Cutting and Stitching", with matching by wedge). Copies of a split vertex
-    move a little into their own fan, so that they stay apart for programs that merge vertices by position. Pairs of
-    faces that lie back to back, and faces that use a vertex twice, enclose nothing and are dropped.
+    move slightly into their own fan, so that programs that merge vertices by position keep them apart. Back-to-back
+    faces, and faces that use a vertex twice, enclose nothing and are dropped.
 
-    Returns (V', 3) float32 and (F', 3) int32; possibly empty, if nothing but such faces was there.
+    Returns (V', 3) float32 and (F', 3) int32; empty if there were only such faces.
     """
     vertices, faces = compact(vertices, _drop_flat(faces))
     opposite = twins(faces)
@@ -45,9 +45,9 @@ def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
 
 
 def apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """With every vertex at a place that an earlier one has moved a little towards its neighbours.
+    """Move every vertex that coincides with an earlier one slightly towards its neighbours.
 
-    Programs merge vertices of one place and would make edges of four faces there. Collapses in a plane leave such
+    Programs merge coincident vertices, which would create edges of four faces. Collapses in a plane leave such
     vertices, and so does rounding to float32. (V, 3) float32 and (F, 3) int32, a closed manifold.
     """
     for _ in range(4):
@@ -65,7 +65,7 @@ def apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
 
 
 def again(vertices: Vertices) -> NDArray[np.bool_]:
-    """(V,) whether an earlier vertex has the same place."""
+    """(V,) whether an earlier vertex has the same position."""
     order = np.lexsort(vertices.T)
     same = np.zeros(len(vertices), np.bool_)
     same[order[1:]] = (vertices[order[1:]] == vertices[order[:-1]]).all(axis=1)
@@ -73,13 +73,13 @@ def again(vertices: Vertices) -> NDArray[np.bool_]:
 
 
 def _drop_flat(faces: Faces) -> Faces:
-    """Without faces that use a vertex twice and without pairs of faces that lie back to back."""
+    """Without faces that use a vertex twice and without back-to-back pairs of faces."""
     faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
     turned = np.sort(faces, axis=1)
     _, same, count = np.unique(turned, axis=0, return_inverse=True, return_counts=True)
     if (count == 1).all():
         return faces
-    # an even permutation of the sorted corners counts +1, an odd one -1; what cancels out goes
+    # an even permutation of the sorted corners counts +1, an odd one -1; faces that cancel out are dropped
     even = (faces[:, 0] < faces[:, 1]) ^ (faces[:, 1] < faces[:, 2]) ^ (faces[:, 0] < faces[:, 2])
     same = same.ravel()
     keep = np.ones(len(faces), bool)

@@ -1,4 +1,4 @@
-"""Fewer triangles for the same shape."""
+"""Simplifies a mesh: fewer triangles for the same shape."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ SMALLEST = 4
 TOLERANCE = 0.02
 #: A sweep collapses this share of the edges, the cheapest.
 _AT_ONCE = 0.15
-#: Meshes of so many faces are swept in two halves at the same time, until this share of their faces is left or this
-#: many times the target: past that, the faces between the halves, which stay, would count.
+#: Meshes with at least this many faces are swept in two halves in parallel, until this share of their faces or this
+#: multiple of the target is left: beyond that, the faces between the halves, which stay, would matter.
 _HALVED, _UNTIL, _ABOVE = 20_000, 0.2, 1.3
 
 
@@ -26,11 +26,10 @@ def simplify(
 ) -> tuple[Vertices, Faces]:
     """A closed manifold of `target` faces, or one fewer, by quadric edge collapses (Garland & Heckbert 1997).
 
-    vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold; bodies and handles stay. Returns the input
-    itself where it has no more faces than asked, and more faces than asked where fewer would turn faces over or would
-    not hold every body and handle (a body needs four). Nothing reaches beyond the input's bounding box.
-    `progress` is called with the share done after each sweep. The same input gives the same output, on any number of
-    processors.
+    vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold; bodies and handles are preserved. Returns
+    the input itself if it has no more faces than requested, and more faces than requested if fewer would flip faces or
+    lose a body or handle (a body needs four). Nothing extends beyond the input's bounding box. `progress` is called
+    with the share done after each sweep. The same input gives the same output, on any number of processors.
     """
     target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
     if len(faces) <= target:
@@ -76,9 +75,9 @@ def simplify(
 
 
 def _limit(cost: NDArray[np.float32], share: float) -> float | None:
-    """What the dearest edge may cost that is collapsed in the next sweep; None if none is left to try.
+    """The cost limit of the next sweep; None if no edge is left to try.
 
-    share : of the faces that must go yet; the fewer, the smaller the steps
+    share : of the faces still to be removed; the fewer, the smaller the steps
     """
     some = cost[:: 1 + len(cost) // 16384]
     some = some[some < np.inf]

@@ -1,4 +1,4 @@
-"""A raw mesh, in whatever state, as one closed, 2-manifold, outward-facing surface."""
+"""Turns any raw mesh into one closed, 2-manifold, outward-facing surface."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def solid(
 ) -> Solid:
     """Close, orient and untangle (V, 3) float32 vertices and (F, 3) integer faces.
 
-    Vertices at one place are merged, doubled faces dropped, small openings and those at the base closed, faces turned
-    to agree with their neighbours and each part turned outward. Where that makes a closed manifold, or one that only
-    touches itself, its triangles stay as they are, sharp edges and all. Everything else, open, branching, one-sided
-    (Klein's bottle) or without thickness, is made anew from its distance field of so many `samples` along the longest
-    side: see :mod:`spherelinks.mesh.distance`; `progress` hears the share of that. Raises GeneratorFailed for what is
-    no mesh, holds no triangle with an area, is larger than MOST, or has coordinates that are not finite.
+    Coincident vertices are merged, duplicate faces dropped, small openings and those at the base closed, faces oriented
+    consistently and each part turned outward. If the result is a closed manifold, or one that only touches itself, it
+    keeps its triangles, including sharp edges. Any other mesh (open, branching, one-sided like Klein's bottle, or
+    without thickness) is rebuilt from its distance field with `samples` along the longest side: see
+    :mod:`spherelinks.mesh.distance`; `progress` is called with the share of that. Raises GeneratorFailed if it is not a
+    mesh, has no triangle with an area, is larger than MOST, or has coordinates that are not finite.
     """
     _check(vertices, faces)
     vertices, faces = _welded(vertices, faces)
@@ -71,7 +71,7 @@ def solid(
         raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
     why = f"has {open_edges} edges where it is open or branches" if open_edges else "is not the boundary of a body"
     notes.append(
-        f"The mesh {why}; its outer surface was made anew, and details finer than {100 / samples:.1g} % of its"
+        f"The mesh {why}; its outer surface was rebuilt, and details finer than {100 / samples:.1g} % of its"
         " longest side are lost."
     )
     if distance.thickened > 0.001:
@@ -83,32 +83,33 @@ def solid(
     return Solid(made, triangles, tuple(notes))
 
 
-_HINT = "Open it in a modelling program and export it again; if a generator made it, that has a fault worth reporting."
+_HINT = "Open it in a modelling program and export it again; if a generator made it, please report it."
 
 
 def _check(vertices: Vertices, faces: Faces) -> None:
     if vertices.ndim != 2 or vertices.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
-        raise GeneratorFailed(f"Arrays of {vertices.shape} and {faces.shape} are no vertices and faces.", hint=_HINT)
+        raise GeneratorFailed(
+            f"Arrays of shape {vertices.shape} and {faces.shape} are not vertices and faces.", hint=_HINT
+        )
     if not len(faces):
         raise GeneratorFailed("The mesh is empty: it has no triangles.", hint=_HINT)
     if max(len(vertices), len(faces)) > MOST:
         raise GeneratorFailed(
             f"The mesh has {len(vertices)} vertices and {len(faces)} triangles; {MOST} of either is the limit.",
-            hint="Simplify it before.",
+            hint="Simplify it first.",
         )
     broken = len(vertices) - int(np.isfinite(vertices).all(axis=1).sum())
     if broken:
-        raise GeneratorFailed(
-            f"The place of {broken} of the mesh's {len(vertices)} vertices is NaN or infinite.", hint=_HINT
-        )
+        raise GeneratorFailed(f"{broken} of the mesh's {len(vertices)} vertices are NaN or infinite.", hint=_HINT)
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise GeneratorFailed(
-            f"The triangles name vertices from {faces.min()} to {faces.max()}; there are {len(vertices)}.", hint=_HINT
+            f"The triangles reference vertices {faces.min()} to {faces.max()}, but there are {len(vertices)}.",
+            hint=_HINT,
         )
 
 
 def _welded(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """One vertex at each place, one face over each three, and none that uses a vertex twice."""
+    """Merge coincident vertices, and drop duplicate faces and faces that use a vertex twice."""
     vertices, faces = compact(vertices.astype(np.float32), faces.astype(np.int32))
     low = vertices.min(axis=0).astype(np.float64)
     longest = float((vertices - low).max()) or 1.0
@@ -139,7 +140,7 @@ def _partners(faces: Faces) -> NDArray[np.int64]:
 
 
 def _agreeing(faces: Faces) -> tuple[Faces, bool]:
-    """The faces, turned to run along their common edges in opposite directions; False if that cannot be."""
+    """The faces, oriented so that neighbours run along common edges in opposite directions; False if impossible."""
     start, _ = half_edges(faces)
     turned, sided = _turned(start, _partners(faces))
     faces = faces.copy()
@@ -154,10 +155,10 @@ def _turned(start: NDArray[np.int64], partner: NDArray[np.int64]) -> tuple[NDArr
 
 
 def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces, int]:
-    """With its small openings and those at the base closed, and how many that were."""
+    """The mesh with its small openings and those at the base closed, and their number."""
     start, end = half_edges(faces)
     loose = np.flatnonzero(_partners(faces) < 0)
-    # only rims along which each vertex is met once can be followed
+    # only rims that visit each vertex once can be followed
     once = np.bincount(start[loose], minlength=len(vertices)) == 1
     once &= np.bincount(end[loose], minlength=len(vertices)) == 1
     following = {int(start[h]): int(h) for h in loose if once[start[h]] and once[end[h]]}
@@ -188,7 +189,7 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
 
 
 def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces] | None:
-    """The mesh itself, its parts turned outward, or None if it bounds no body."""
+    """The mesh itself, its parts turned outward, or None if it does not bound a body."""
     start, end = half_edges(faces)
     ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
     _, edge = np.unique(ways, return_inverse=True)

@@ -14,7 +14,7 @@ _TABLE = table()
 _AXIS = np.array([axis for axis, _ in EDGES], np.int64)
 _CORNER = np.array([corner for _, corner in EDGES], np.int64)
 
-#: Vertices keep this share of a grid edge away from its ends, so that no two of them coincide.
+#: Minimum distance of vertices from the ends of their grid edge, as a share of it, so that no two coincide.
 CLEARANCE = np.float32(1 / 64)
 
 _count = kernel(
@@ -37,12 +37,11 @@ def extract(
     origin, spacing : position of sample [0, 0, 0] and distance between samples, any unit
 
     Returns (V, 3) float32 vertices in that unit, (F, 3) int32 faces, counter-clockwise seen from outside, and whether
-    the shape ran into the grid's border, where it is then closed one cell further out. The mesh is closed and
-    2-manifold for every field; see :mod:`spherelinks.mesh.cases` for why. Of a grid face that is ambiguous the inside
-    corners are joined where the field is convex round it, so that thin edges of convex bodies stay whole, and separate
-    everywhere else. Vertices lie at the zeros of grid edges, but near sharp edges of the shape, see
-    :mod:`spherelinks.mesh.creases`.
-    Raises GeneratorFailed for a field that holds NaN or infinity, or that has no inside.
+    the shape reached the grid's border, where it is then closed one cell further out. The mesh is closed and 2-manifold
+    for every field; :mod:`spherelinks.mesh.cases` explains why. The inside corners of an ambiguous grid face are joined
+    if the field is convex around it, so that thin edges of convex bodies stay whole, and separate otherwise. Vertices
+    are at the zeros of grid edges, except near sharp edges of the shape, see :mod:`spherelinks.mesh.creases`.
+    Raises GeneratorFailed for a field that contains NaN or infinity, or has no inside.
     """
     if field.ndim != 3 or 0 in field.shape:
         raise GeneratorFailed(f"The shape is an array of {field.shape} samples, not a grid.", hint=_HINT)
@@ -56,12 +55,12 @@ def extract(
         raise GeneratorFailed(f"Of the shape's {field.size} samples, {broken} are NaN or infinite.", hint=_HINT)
     inside = _signs(field)
     if not inside.any():
-        raise GeneratorFailed("The shape is empty: no sample lies inside it.", hint=_HINT)
+        raise GeneratorFailed("The shape is empty: no sample is inside it.", hint=_HINT)
     points, faces = sharpened(*_march(field, inside, *_TABLE, _AXIS, _CORNER))
     return (points * spacing + origin).astype(np.float32), faces, cut
 
 
-_HINT = "Try another picture or seed; if it happens again, the generator has a fault worth reporting."
+_HINT = "Try another picture or seed; if it happens again, please report it."
 
 
 def _touches_border(field: NDArray[np.float32]) -> bool:

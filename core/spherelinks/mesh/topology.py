@@ -1,4 +1,4 @@
-"""How a mesh hangs together: half-edges, fans, parts, genus."""
+"""The topology of a mesh: half-edges, fans, parts, genus."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Topology:
     closed : every edge joins exactly two faces that run along it in opposite directions
     manifold : closed, and the faces round every vertex form one fan
     parts : connected bodies
-    genus : handles over all parts; -1 if the mesh is not manifold and the word means nothing
+    genus : handles over all parts; -1 if the mesh is not manifold
     volume, area : in the vertices' unit, cubed and squared; volume is positive for outward-facing faces
     """
 
@@ -63,7 +63,7 @@ def twins(faces: Faces) -> NDArray[np.int64]:
 
 
 def _twins(faces: Faces, n_vertices: int) -> NDArray[np.int64]:
-    """Each edge is looked up among those of its end that has the fewer faces, so that hubs cost nothing."""
+    """Each edge is looked up at the end with fewer faces, so that hubs cost nothing."""
     opposite = np.empty(faces.size, np.int64)
     _pair(faces, n_vertices, opposite)
     return opposite

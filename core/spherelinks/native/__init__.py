@@ -1,15 +1,15 @@
 """The loops, as one C-ABI library of the C++ sources beside this file, and checked calls of what is in it.
 
-Each source is named as the Python module that calls it, and each kernel after both and its function. A kernel is
-declared where it is called, its parameters in C's order:
+Each source is named after the Python module that calls it, and each kernel after both and its function. A kernel is
+declared where it is called, its parameters in the order of the C function:
 
     _spans = kernel("packing_spans -> int", "mask: u1[M]", "first: i8[K] < M", "size: i8[K,2]", "K", "runs: i4[R,3]*")
 
-An array gives its type as numpy abbreviates it and its shape, in which a capital letter stands for a length: the same
-in all of a call's arrays; 3F is three times F. A * marks those that are written. "< V" says that an array holds indices
-of what there are V of (or as many as the number of that name says), and "| -1" allows for none. A letter by itself
-passes that length on, "x: float" and "x: int" pass numbers. What differs from that in a call raises a TypeError or a
-ValueError before anything is read.
+An array is declared by numpy's abbreviation of its type and by its shape. Capital letters stand for lengths, which must
+agree among a call's arrays; 3F is three times F. A * marks arrays that are written. "< V" says that an array contains
+indices below V (a length, or the number of that name), and "| -1" also allows -1 for none. A letter by itself passes
+that length, "x: float" and "x: int" pass numbers. A call that does not match raises a TypeError or a ValueError before
+anything is read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"(\w+): (int|float)")
 def kernel(name: str, *parameters: str) -> Callable[..., Any]:
     """A function of the library that takes the declared arrays and numbers, without the lengths.
 
-    It returns an int where its name ends in "-> int", else None. The interpreter's lock is free while it runs.
+    It returns an int if its name ends in "-> int", else None. The GIL is released while it runs.
     """
     symbol, _, returned = name.partition(" -> ")
     declared = [_declared(text) for text in parameters]
@@ -83,7 +83,7 @@ class _Array:
     c_type = ctypes.c_void_p
 
     def checked(self, symbol: str, array: Any, lengths: dict[str, int]) -> int:
-        """The array's address; learns the lengths that its shape tells."""
+        """The array's address; records the lengths in its shape."""
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype or array.ndim != len(self.shape):
             found = f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             raise TypeError(f"{symbol}: {self.name} is {found}, not {self.dtype} with {len(self.shape)} axes")
@@ -93,7 +93,7 @@ class _Array:
             if length[-1].isalpha():
                 times = int(length[:-1] or 1)
                 if size != times * lengths.setdefault(length[-1], size // times):
-                    raise ValueError(f"{symbol}: {self.name} has {size} for {length}, where {lengths} are known")
+                    raise ValueError(f"{symbol}: {self.name} has {size} for {length}, but {lengths} are known")
             elif size != int(length):
                 raise ValueError(f"{symbol}: {self.name} has shape {array.shape}, not [{','.join(self.shape)}]")
         return int(array.__array_interface__["data"][0])
@@ -107,7 +107,7 @@ class _Array:
         low, high = int(array.min()), int(array.max())
         if low < least or high >= count:
             wrong = low if low < least else high
-            raise ValueError(f"{symbol}: {self.name} holds {wrong}, which is no index of {count}")
+            raise ValueError(f"{symbol}: {self.name} contains {wrong}, which is not an index below {count}")
 
 
 def _declared(text: str) -> _Length | _Number | _Array:
@@ -138,5 +138,5 @@ def _library() -> ctypes.CDLL:
     library = ctypes.CDLL(str(LIBRARY))
     library.sources_digest.restype = ctypes.c_char_p
     if sources() and library.sources_digest() != digest().encode():
-        raise ImportError(f"SphereLinks' native library was made of other sources than these. {how}")
+        raise ImportError(f"SphereLinks' native library was built from other sources. {how}")
     return library
