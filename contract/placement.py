@@ -36,7 +36,7 @@ class Engine(NamedTuple):
 
     up, front : where the file's +Y and its photographed side point
     into : where a point of the file is
-    ahead : number of the axis, and 1, or -1 where it points towards them
+    ahead : number of the axis, and 1, or -1 if it points towards them
     """
 
     up: str

@@ -99,7 +99,7 @@ class Form:
 
 
 def as_name(text: str) -> str:
-    """A file's name or another's as the option ``name`` takes it; empty where nothing is left."""
+    """A file's name or another's as the option ``name`` takes it; empty if nothing is left."""
     return "".join(each for each in text if each.isprintable())[:64].strip()
 
 

@@ -1,7 +1,6 @@
-"""What goes to the log, in every process of a server or a worker.
+"""Logging, for every process of a server or a worker.
 
-Each line tells the request or the job it belongs to, whichever part of the program wrote it: wrap the work in
-:func:`about`.
+Each line names its request or job, whichever part of the program wrote it: wrap the work in :func:`about`.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ _subject: ContextVar[dict[str, str]] = ContextVar("subject", default={})  # noqa
 
 
 def configure(style: str = "text") -> None:
-    """Log to standard error from INFO on, without what the libraries say at every look and every job.
+    """Log to standard error from INFO on, without the libraries' routine messages.
 
-    style : "text", a line to read; "json", one object a line with time, level, logger, message and what it is about
+    style : "text", a readable line; "json", one object per line with time, level, logger, message and subject
     """
     handler = logging.StreamHandler()
     handler.addFilter(_add_subject)
@@ -43,13 +42,13 @@ def configure(style: str = "text") -> None:
 
 
 def set_subject(**subject: str) -> None:
-    """From here on, what this thread logs is about this, and nothing else."""
+    """From here on, this thread's log lines are about this, and nothing else."""
     _subject.set(subject)
 
 
 @contextmanager
 def about(**subject: str) -> Iterator[None]:
-    """While it lasts, what this thread logs is about this, such as ``job_id="job_…"``."""
+    """Context manager: this thread's log lines are about this, such as ``job_id="job_…"``."""
     token = _subject.set(_subject.get() | subject)
     try:
         yield

@@ -58,8 +58,8 @@ def _sample(
 ):  # fmt: skip
     """Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
 
-    Along each ray the body is the front's skin, the back's skin, and what the profile calls solid between the two;
-    across the rays it is what the matte covers.
+    Along each ray the body is the front's skin, the back's skin, and what the profile calls solid in between; across
+    the rays it is what the matte covers.
     """
     near, far = np.zeros(3), np.zeros(3)
     for i in range(field.shape[0]):

@@ -10,9 +10,9 @@ from numba import njit
 def _solve(matte, relaxation, sweeps):
     """Laplace(u) = -1 inside the matte's 0.5 contour, u = 0 on it, by successive over-relaxation.
 
-    Where a cell's neighbour lies outside, the contour's place between the two sets the difference quotient (Gibou et
-    al. 2002), so the outline is exact to a fraction of a cell. Cells next to the contour get the negative value that a
-    straight line through it gives.
+    If a cell's neighbour is outside, the position of the contour between the two sets the difference quotient (Gibou et
+    al. 2002), so the outline is accurate to a fraction of a cell. Cells next to the contour get the negative value of
+    linear extrapolation.
     """
     height, width = matte.shape
     u = np.zeros((height, width))

@@ -10,7 +10,7 @@ CACHE = 16
 
 @njit(cache=True, nogil=True)
 def misses(faces, vertices, cache):
-    """How many of a mesh's corners a GPU must compute anew, with a first-in first-out cache of `cache` vertices.
+    """How many vertices a GPU must transform to draw a mesh, with a first-in first-out cache of `cache` vertices.
 
     faces : (F, 3) int32 of `vertices` vertices. Divided by F it is the ACMR: 3 at worst, about 0.5 at best.
     """
@@ -26,7 +26,7 @@ def misses(faces, vertices, cache):
 
 @njit(cache=True, nogil=True)
 def _walk(faces, vertices):
-    """(F,) int64, the order of the faces: the next is the one whose corners are worth most."""
+    """(F,) int64, the order of the faces: the next is the one whose corners score highest."""
     count = len(faces)
     # the faces at each vertex: those not yet drawn come first
     start = np.zeros(vertices + 1, np.int64)

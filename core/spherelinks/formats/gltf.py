@@ -84,7 +84,7 @@ class Document:
         return self._fetched(image["uri"], f"image {index}")
 
     def view(self, index: int) -> memoryview:
-        """A view's bytes, unpacked where they are compressed."""
+        """A view's bytes, decompressed if necessary."""
         if index not in self._views:
             view = self.json["bufferViews"][index]
             packed = _packed(view)

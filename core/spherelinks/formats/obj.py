@@ -136,7 +136,7 @@ def _check(count: int) -> None:
 
 
 def _painted(paints: list[tuple[float, ...]] | list[tuple[float, ...] | None]) -> NDArray[np.uint8] | None:
-    """(V, 3) uint8, or None where no vertex has a colour."""
+    """(V, 3) uint8, or None if no vertex has a colour."""
     known = [paint for paint in paints if paint is not None]
     if not known:
         return None

@@ -20,7 +20,7 @@ from spherelinks.shape import Surface
 MAX_BYTES = 512 * 1024 * 1024
 
 Beside = Callable[[str], "bytes | None"]
-"""The bytes of a file that the mesh's own names, or None where there is none."""
+"""The bytes of a file that the mesh's own names, or None if there is none."""
 
 
 def read(path: Path) -> Surface:

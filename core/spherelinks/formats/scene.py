@@ -60,7 +60,7 @@ NOTED = {
     "KHR_materials_transmission": "transmission",
     "KHR_materials_volume": "volume",
 }
-#: Pixels of all textures together, after each is shrunk to MAX_SIDE.
+#: Total pixels of all textures, each first shrunk to MAX_SIDE.
 MOST_TEXELS = 64_000_000
 _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
@@ -91,7 +91,7 @@ class _Scene:
         self.document = file.json
         for name in self.document.get("extensionsRequired", ()):
             if name not in HONOURED | HARMLESS | NOTED.keys():
-                raise ValueError(f"it needs the extension {name}, which is not known")
+                raise ValueError(f"it requires the extension {name}, which is not supported")
         self.notes: dict[str, None] = {}
         self.dropped: dict[str, None] = {}
         for name in self.document.get("extensionsUsed", ()):
@@ -392,7 +392,7 @@ def _moved(uv: NDArray[Any], transform: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _triangles(corners: NDArray[np.int64], mode: int) -> NDArray[np.int64]:
-    """(F, 3) of a list (4), a strip (5) or a fan (6)."""
+    """(F, 3) triangles of a list (4), a strip (5) or a fan (6)."""
     if mode == 4:
         return corners[: len(corners) // 3 * 3].reshape(-1, 3)
     if mode == 5:

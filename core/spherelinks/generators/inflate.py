@@ -42,7 +42,7 @@ class Inflate:
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The inflated silhouette, seen by an orthographic camera; the frame spans -0.5 to 0.5 in x and y.
 
-        Raises GeneratorFailed for a matte that covers too little to make a body of.
+        Raises GeneratorFailed if the matte covers too little to make a body.
         """
         cells = _resolution(frame.matte)
         matte, rgb = _shrunk(frame, cells)
@@ -91,7 +91,7 @@ def _shrunk(frame: Frame, cells: int) -> tuple[NDArray[np.float32], NDArray[np.u
     how = cv2.INTER_AREA if cells < len(frame.matte) else cv2.INTER_LINEAR
     matte = np.asarray(cv2.resize(frame.matte, (cells, cells), interpolation=how), np.float32)
     rgb = np.asarray(cv2.resize(frame.rgb, (cells, cells), interpolation=how), np.uint8)
-    # colours at the outline are mixed with the ground's: take those from a cell further in
+    # colours at the outline are mixed with the background's: take those one cell further in
     core = cv2.erode((matte > 0.9).astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) > 0
     rgb = fill(rgb, core) if core.any() else rgb
     return np.pad(matte, MARGIN), np.pad(rgb, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)), mode="edge")
@@ -111,9 +111,9 @@ def _box(matte: NDArray[np.float32]) -> tuple[int, int, int, int]:
 def _height_squared(matte: NDArray[np.float32]) -> NDArray[np.float64]:
     """(H, W) squared height of the body in cells², zero on the matte's 0.5 contour and negative outside it.
 
-    Poisson's equation alone makes a disc half as thick, for its width, as a band: blown up until discs are balls, arms
-    are flattened to ribbons standing on edge. So the solution is scaled, smoothly over the body, such that on the
-    outline's middle line it is as thick as it is wide.
+    Poisson's equation alone makes a disc half as thick, for its width, as a band: if discs become balls, arms become
+    ribbons standing on edge. So the solution is scaled, smoothly over the body, to be as thick as wide along the
+    outline's medial axis.
     """
     inside = matte > 0.5
     depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
@@ -133,9 +133,9 @@ def _height_squared(matte: NDArray[np.float32]) -> NDArray[np.float64]:
 def _solve(matte: NDArray[np.float32], relaxation: float, sweeps: int) -> NDArray[np.float64]:
     """Laplace(u) = -1 inside the matte's 0.5 contour, u = 0 on it, by successive over-relaxation.
 
-    Where a cell's neighbour lies outside, the contour's place between the two sets the difference quotient (Gibou et
-    al. 2002), so the outline is exact to a fraction of a cell. Cells next to the contour get the negative value that a
-    straight line through it gives.
+    If a cell's neighbour is outside, the position of the contour between the two sets the difference quotient (Gibou et
+    al. 2002), so the outline is accurate to a fraction of a cell. Cells next to the contour get the negative value of
+    linear extrapolation.
     """
     u = np.zeros(matte.shape)
     _relax(np.ascontiguousarray(matte), relaxation, sweeps, u)
@@ -152,10 +152,10 @@ def _distance(square: NDArray[np.floating], z: NDArray[np.floating], spacing: fl
 
 
 def _color(front: NDArray[np.uint8], square: NDArray[np.floating], z: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """(X, Y, Z, 3) colours: the picture in front; behind, what the outline shows, continued across.
+    """(X, Y, Z, 3) colours: the picture in front; behind, the outline's colours, continued across.
 
-    A mirror image would put a second face on the back of the head. What is seen at the outline's left and right, such
-    as hair, sleeves and trouser legs, goes on behind at the same height. It comes in with the distance behind the
+    A mirror image would put a second face on the back of the head. What is seen at the left and right outline, such as
+    hair, sleeves and trouser legs, continues behind at the same height. It is blended in with the distance behind the
     outline, so that no seam shows.
     """
     change = cv2.GaussianBlur(_across(front, square > 0, RIM), (0, 0), 2.0) - front

@@ -1,4 +1,4 @@
-"""Whether a GLB is what it says: our own reading of the file that is about to leave, not the Khronos validator."""
+"""Whether a GLB is valid: our own check of the finished file, not the Khronos validator."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def check(glb: bytes) -> list[str]:
     """What is wrong with one of our GLBs, in plain words; empty if nothing is.
 
     Read from the bytes alone, as any program would: lengths of file, chunks, buffers and views, alignment, references,
-    least and greatest positions, indices in range and corners apart, finite positions and texture coordinates, normals
-    and tangents of length 1, images that decode, extensions that are declared. Faces, not files, are judged elsewhere.
+    minimum and maximum positions, indices in range, distinct corners, finite positions and texture coordinates, normals
+    and tangents of length 1, images that decode, declared extensions. The mesh itself is checked elsewhere.
     """
     wrong: list[str] = []
     try:
@@ -29,7 +29,7 @@ def check(glb: bytes) -> list[str]:
         for look in (_structure, _geometry, _images):
             for finding in look(file):
                 wrong.append(finding)
-    except Exception as error:  # whatever a broken file does to its reader
+    except Exception as error:  # anything that a broken file may raise
         wrong.append(f"It cannot be read ({type(error).__name__}: {error}).")
     return wrong
 
@@ -37,13 +37,13 @@ def check(glb: bytes) -> list[str]:
 def _structure(file: GlbFile) -> Iterator[str]:
     document = file.document
     if document["buffers"][0]["byteLength"] != len(file.blob):
-        yield f"Buffer 0 is said to have {document['buffers'][0]['byteLength']} bytes and has {len(file.blob)}."
+        yield f"Buffer 0 is declared with {document['buffers'][0]['byteLength']} bytes but has {len(file.blob)}."
     ends: dict[int, int] = {}
     for number, view in enumerate(document["bufferViews"]):
         for layout in (view, *view.get("extensions", {}).values()):
             start, end = layout.get("byteOffset", 0), layout.get("byteOffset", 0) + layout["byteLength"]
             if start % 4 or layout["byteLength"] <= 0:
-                yield f"View {number} begins at byte {start} and has {layout['byteLength']}."
+                yield f"View {number} starts at byte {start} and has {layout['byteLength']} bytes."
             if end > document["buffers"][layout["buffer"]]["byteLength"]:
                 yield f"View {number} ends at byte {end}, beyond its buffer."
             if layout["buffer"] == 0:
@@ -65,7 +65,7 @@ def _structure(file: GlbFile) -> Iterator[str]:
 
 
 def _parts(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects of a JSON document, but those in extras."""
+    """All objects of a JSON document except those in extras."""
     if isinstance(value, dict):
         yield value
         for key, inner in value.items():
@@ -100,7 +100,7 @@ def _primitive(file: GlbFile, primitive: dict[str, Any]) -> Iterator[str]:
     position = document["accessors"][attributes["POSITION"]]
     low, high = values["POSITION"].min(axis=0), values["POSITION"].max(axis=0)
     if not (np.array_equal(low, _as(position["min"], low)) and np.array_equal(high, _as(position["max"], high))):
-        yield f"positions reach from {low} to {high}, and {position['min']} to {position['max']} is declared."
+        yield f"positions range from {low} to {high}, but {position['min']} to {position['max']} is declared."
     for name in ("NORMAL", "TANGENT"):
         if name in values and np.abs(np.linalg.norm(values[name][:, :3], axis=1) - 1).max() > UNIT:
             yield f"{name} is not of length 1."
@@ -108,11 +108,11 @@ def _primitive(file: GlbFile, primitive: dict[str, Any]) -> Iterator[str]:
         yield "the tangents' signs are not 1 or -1."
     faces = file.accessor(primitive["indices"]).reshape(-1, 3)
     if faces.max() >= counts.pop():
-        yield f"vertex {faces.max()} is asked for and is not there."
+        yield f"vertex {faces.max()} is referenced but does not exist."
     if np.any(faces == np.roll(faces, 1, axis=1)):
         yield "a face has the same vertex twice."
     if "material" in primitive and not 0 <= primitive["material"] < len(document["materials"]):
-        yield "its material is not there."
+        yield "its material does not exist."
 
 
 def _as(declared: list[float], like: NDArray[Any]) -> NDArray[Any]:
@@ -130,4 +130,4 @@ def _images(file: GlbFile) -> Iterator[str]:
     for material in document["materials"]:
         for part in _parts(material):
             if "index" in part and not 0 <= part["index"] < len(document["textures"]):
-                yield f"The material {material['name']} asks for a texture that is not there."
+                yield f"The material {material['name']} references a texture that does not exist."

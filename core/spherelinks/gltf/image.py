@@ -14,7 +14,7 @@ from spherelinks.options import TextureFormat
 
 JPEG_QUALITY = 92
 WEBP_QUALITY = 90
-#: Above it a PNG takes long and shrinks little.
+#: Higher levels take much longer and save little.
 PNG_LEVEL = 3
 
 
@@ -25,7 +25,8 @@ def encoded(texture: NDArray[np.uint8], texture_format: TextureFormat) -> bytes:
         Image.fromarray(texture).save(buffer, "WEBP", quality=WEBP_QUALITY, method=2)
         return buffer.getvalue()
     if texture_format == "jpeg":
-        # chroma at full resolution: charts meet in single texels, and halved chroma bleeds across their borders
+        # chroma at full resolution: neighbouring charts are texels apart, and subsampled chroma bleeds across their
+        # borders
         flags = [
             cv2.IMWRITE_JPEG_QUALITY,
             JPEG_QUALITY,

@@ -32,7 +32,7 @@ def encode_rows(rows: NDArray[np.uint8]) -> bytes:
 def decode_rows(data: bytes | memoryview, count: int, stride: int) -> NDArray[np.uint8]:
     """The (count, stride) bytes of an attribute stream.
 
-    Raises ValueError for a stream of another kind or another stride, IndexError for one that is broken.
+    Raises ValueError for another kind of stream or another stride, IndexError for a corrupt one.
     """
     _check(count, stride)
     stream = np.frombuffer(data, np.uint8)
@@ -47,10 +47,10 @@ def _check(count: int, stride: int) -> None:
 
 
 def encode_faces(faces: NDArray[np.int32]) -> bytes:
-    """(F, 3) int32 as a triangle stream; the corners of a face may come back turned, in the same sense of rotation."""
+    """(F, 3) int32 as a triangle stream; a face's corners may come back rotated, with the same orientation."""
     corners = np.ascontiguousarray(faces, np.int64)
     _, _, wanted = _pack_faces(corners, np.full(256, -1, np.int64))
-    # what most faces without a known edge begin with gets a short code
+    # the most common starts of faces without a known edge get short codes
     common = np.argsort(-wanted, kind="stable")[:14]
     common = common[wanted[common] > 0]
     codes = np.full(256, -1, np.int64)
@@ -64,7 +64,7 @@ def encode_faces(faces: NDArray[np.int32]) -> bytes:
 def decode_faces(data: bytes | memoryview, count: int) -> NDArray[np.int32]:
     """The (count, 3) faces of a triangle stream.
 
-    Raises ValueError for a stream of another kind, IndexError for one that is broken.
+    Raises ValueError for another kind of stream, IndexError for a corrupt one.
     """
     stream = np.frombuffer(data, np.uint8)
     if stream[0] != 0xE1:

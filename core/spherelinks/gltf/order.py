@@ -1,4 +1,4 @@
-"""The order of faces and vertices that GPUs draw fastest and codecs pack smallest."""
+"""Orders faces and vertices for fast drawing on GPUs and good compression."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from spherelinks.native import kernel
 
-#: Vertices that the cache of the model GPU holds, as in native/order.cpp; that of real ones is at least about as large.
+#: Vertices in the cache of the model GPU, as in native/order.cpp; real ones have at least about as many.
 CACHE = 16
 
 
@@ -20,9 +20,9 @@ def optimized(faces: NDArray[np.int32], vertices: int) -> tuple[NDArray[np.int32
 
     faces : (F, 3) int32 of `vertices` vertices
 
-    Returns (F, 3) int32 faces in a new order, each with its corners in theirs, and (W,) int32 indices of the vertices
-    in use by their first appearance: vertices[kept][faces] is what was there. Faces: the greedy walk of T. Forsyth,
-    "Linear-Speed Vertex Cache Optimisation" (2006). The same input gives the same order.
+    Returns (F, 3) int32 faces in a new order, each with its corners in the same order, and (W,) int32 indices `kept` of
+    the vertices in use, by first appearance: vertices[kept][faces] is the original mesh. Faces are ordered by the
+    greedy walk of T. Forsyth, "Linear-Speed Vertex Cache Optimisation" (2006). The same input gives the same order.
     """
     faces = np.ascontiguousarray(faces[_walk(np.ascontiguousarray(faces, np.int32), vertices)], np.int32)
     used, first = np.unique(faces, return_index=True)
@@ -33,7 +33,7 @@ def optimized(faces: NDArray[np.int32], vertices: int) -> tuple[NDArray[np.int32
 
 
 def misses(faces: NDArray[np.int32], vertices: int, cache: int) -> int:
-    """How many of a mesh's corners a GPU must compute anew, with a first-in first-out cache of `cache` vertices.
+    """How many vertices a GPU must transform to draw a mesh, with a first-in first-out cache of `cache` vertices.
 
     faces : (F, 3) int32 of `vertices` vertices. Divided by F it is the ACMR: 3 at worst, about 0.5 at best.
     """
@@ -41,7 +41,7 @@ def misses(faces: NDArray[np.int32], vertices: int, cache: int) -> int:
 
 
 def _walk(faces: NDArray[np.int32], vertices: int) -> NDArray[np.int64]:
-    """(F,) int64, the order of the faces: the next is the one whose corners are worth most."""
+    """(F,) int64, the order of the faces: the next is the one whose corners score highest."""
     order = np.empty(len(faces), np.int64)
     _order(faces, vertices, order)
     return order

@@ -1,4 +1,4 @@
-"""A textured mesh as the bytes of a GLB: core glTF 2.0, unless a smaller file is asked for."""
+"""A textured mesh as the bytes of a GLB: core glTF 2.0, unless a smaller file is requested."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spherelinks.gltf.image import encoded
 from spherelinks.gltf.order import optimized
 from spherelinks.options import Compression, TextureFormat
 
-#: Plain paint: nothing in one picture tells metal from its reflections, and a glossy guess looks wet.
+#: Plain paint: one picture cannot tell metal from its reflections, and a glossy guess looks wet.
 METALLIC, ROUGHNESS = 0.0, 0.8
 
 
@@ -27,9 +27,9 @@ class Mesh:
     positions : (V, 3) float32, metres; normals : (V, 3) float32, length 1; uv : (V, 2) float32, v downwards
     faces : (F, 3) int32, counter-clockwise seen from outside
     texture : (S, S, 3) uint8 sRGB base colour
-    tangents : (V, 4) float32, unit tangents and the bitangents' signs; with a normal map alone
+    tangents : (V, 4) float32, unit tangents and the bitangents' signs; only with a normal map
     normal_map : (S, S, 3) uint8, tangent space, green up
-    occlusion : (T, T) uint8, 255 where nothing is in the way of light
+    occlusion : (T, T) uint8, 255 is unoccluded
     """
 
     positions: NDArray[np.float32]
@@ -44,7 +44,7 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Collider:
-    """A convex body that stands in for the mesh in collisions.
+    """A convex body that represents the mesh in collisions.
 
     kind : "box", "convex", or "decomposed" for one of several
     positions : (V, 3) float32, metres; faces : (F, 3) int32, counter-clockwise seen from outside
@@ -55,7 +55,7 @@ class Collider:
     faces: NDArray[np.int32]
 
 
-#: What Unreal takes for a box or a convex hull, by the start of the mesh's name.
+#: Prefixes by which Unreal recognises a box or a convex hull.
 _UNREAL = {"box": "UBX_", "convex": "UCX_", "decomposed": "UCX_"}
 
 
@@ -73,7 +73,7 @@ def pack(
     """A scene called `name` with the node name_LOD0, whose mesh, metallic-roughness material and image are `name`.
 
     software goes to asset.generator, extras (JSON values) to asset.extras. The same input gives the same bytes.
-    Faces and vertices are written in the order that GPUs draw fastest.
+    Faces and vertices are ordered for fast drawing.
 
     name : as :func:`spherelinks.gltf.names.safe` gives it. No node has it for itself: Godot's root does, after the
         scene, and no two of its nodes may be called the same
@@ -121,7 +121,7 @@ def pack(
     return file.finished()
 
 
-#: The extensions that a program must know to show a file of this compression.
+#: The extensions required to read a file with this compression.
 _NEEDED: dict[Compression, list[str]] = {
     "none": [],
     "quantized": ["KHR_mesh_quantization"],
@@ -155,7 +155,7 @@ def _add_textured(file: _File, mesh: Mesh, node_name: str, name: str, texture_fo
         normal = _add_texture(file, mesh.normal_map, f"{name}_normal", exact)
         material.normalTexture = gl.NormalMaterialTexture(index=normal)
     if mesh.occlusion is not None:
-        # one texture for both, as engines read them: occlusion in red, roughness in green, metal in blue
+        # one texture for both, as engines expect: occlusion in red, roughness in green, metalness in blue
         packed = np.dstack([mesh.occlusion, np.full_like(mesh.occlusion, 255), np.zeros_like(mesh.occlusion)])
         orm = _add_texture(file, packed, f"{name}_orm", exact)
         material.occlusionTexture = gl.OcclusionTextureInfo(index=orm)
@@ -169,7 +169,7 @@ def _add_textured(file: _File, mesh: Mesh, node_name: str, name: str, texture_fo
 
 
 def _add_texture(file: _File, texture: NDArray[np.uint8], name: str, texture_format: TextureFormat) -> int:
-    """An image and the texture of it, both called `name`: the texture's number."""
+    """Add an image and its texture, both called `name`; returns the texture's index."""
     document = file.document
     view = file.view(encoded(texture, texture_format))
     document.images.append(gl.Image(name=name, bufferView=view, mimeType=f"image/{texture_format}"))
@@ -202,7 +202,7 @@ def _add_collider(file: _File, collider: Collider, name: str, mesh_name: str) ->
 
 
 class _File:
-    """A document and its binary chunk in the making; what adds an accessor returns its number."""
+    """A document and its binary chunk under construction; methods that add an accessor return its index."""
 
     def __init__(self, document: gl.GLTF2, compression: Compression) -> None:
         self.document = document
@@ -212,7 +212,7 @@ class _File:
         self._unpacked = 0
 
     def indices(self, faces: NDArray[np.int32], vertices: int) -> int:
-        """(F, 3) corners: 16-bit where they fit (65,535 means restart and is left out)."""
+        """(F, 3) corners: 16-bit if they fit (65,535 means primitive restart and is not used)."""
         small = vertices < 65_535
         rows = faces.astype("<u2" if small else "<u4").reshape(-1, 1)
         stream = meshopt.encode_faces(faces) if self._compressed else None
@@ -242,7 +242,7 @@ class _File:
         return self._attribute(steps, gl.UNSIGNED_SHORT, normalized=True)
 
     def vectors(self, rows: NDArray[np.float32], *, bounded: bool = False) -> int:
-        """(V, 2) or wider values as they are, with their least and greatest where `bounded`."""
+        """(V, 2) or wider values as they are, with minimum and maximum if `bounded`."""
         rows = np.ascontiguousarray(rows, "<f4")
         accessor = self._accessor(rows, gl.FLOAT, gl.ARRAY_BUFFER, None)
         return self._bounded(accessor, rows) if bounded else accessor
@@ -257,7 +257,7 @@ class _File:
     def finished(self) -> bytes:
         self.document.buffers = [gl.Buffer(byteLength=len(self._blob))]
         if self._unpacked:
-            # a buffer of no bytes, to say where those that are compressed would lie
+            # an empty buffer, which stands for the uncompressed bytes
             fallback = {"EXT_meshopt_compression": {"fallback": True}}
             self.document.buffers.append(gl.Buffer(byteLength=self._unpacked, extensions=fallback))
         # not pygltflib's own container, which would merge the two buffers
@@ -289,7 +289,7 @@ class _File:
         columns: int = 0,
         **layout: int,
     ) -> int:
-        """An accessor of rows, of which the first `columns` count, and its view: plain, or a meshopt stream."""
+        """An accessor of rows, of which the first `columns` are used, and its view: plain, or a meshopt stream."""
         data = rows.tobytes()
         if stream is None:
             view = self.view(data, target=target, **layout)

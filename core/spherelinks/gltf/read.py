@@ -20,7 +20,7 @@ _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126:
 
 
 class ImageFile(NamedTuple):
-    """An image as it lies in the GLB."""
+    """An image as stored in the GLB."""
 
     data: bytes
     media_type: str
@@ -30,9 +30,9 @@ class ImageFile(NamedTuple):
 class Model:
     """What a GLB shows.
 
-    name : of its mesh, as asked for
+    name : of its mesh, as requested
     mesh : the finest level of detail, in metres, its texture decoded
-    images : the files of its textures, by their roles: baseColor and, where it has them, normal and occlusion
+    images : the files of its textures by role: baseColor and, if present, normal and occlusion
     metallic, roughness : of the whole surface
     """
 
@@ -53,14 +53,14 @@ class GlbFile:
         size = struct.unpack_from("<I", glb, 12)[0]
         # text, and a multiple of four bytes, in both chunks
         if (glb[16:20], glb[24 + size : 28 + size]) != (b"JSON", b"BIN\0") or size % 4:
-            raise ValueError("its chunks are not a document and its buffer")
+            raise ValueError("its chunks are not a JSON document and a buffer")
         self.document: dict[str, Any] = json.loads(glb[20 : 20 + size])
         self.blob = memoryview(glb)[28 + size :]
         if struct.unpack_from("<I", glb, 20 + size)[0] != len(self.blob):
-            raise ValueError("its buffer is cut off")
+            raise ValueError("its buffer is truncated")
 
     def view(self, index: int) -> memoryview:
-        """A view's bytes, unpacked where they are compressed."""
+        """A view's bytes, decompressed if necessary."""
         view = self.document["bufferViews"][index]
         packed = view.get("extensions", {}).get("EXT_meshopt_compression")
         layout = packed or view
@@ -95,7 +95,7 @@ class GlbFile:
 def read(glb: bytes) -> Model:
     """The scene's first node, which is the asset itself: without coarser levels and colliders.
 
-    Raises InvalidRequest for what is not a GLB as :func:`spherelinks.gltf.pack.pack` writes it.
+    Raises InvalidRequest if it is not a GLB written by :func:`spherelinks.gltf.pack.pack`.
     """
     try:
         return _read(GlbFile(glb))
@@ -108,7 +108,7 @@ def read(glb: bytes) -> Model:
         MemoryError,
         struct.error,
         cv2.error,
-    ) as error:  # whatever a broken file does to its reader
+    ) as error:  # anything that a broken file may raise
         raise InvalidRequest(
             f"The file is not a GLB of ours: {error}.", hint="Give an asset that SphereLinks made, unchanged."
         ) from error
@@ -146,7 +146,7 @@ def _read(file: GlbFile) -> Model:
         decoded["occlusion"][..., 0] if "occlusion" in decoded else None,
     )
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.positions):
-        raise ValueError("a face asks for a vertex that is not there")
+        raise ValueError("a face references a vertex that does not exist")
     for rows in (mesh.positions, mesh.normals, mesh.uv, *([] if mesh.tangents is None else [mesh.tangents])):
         if len(rows) != len(mesh.positions) or not np.isfinite(rows).all():
             raise ValueError("a vertex is not finite, or lacks an attribute")

@@ -1,15 +1,15 @@
-"""The life of a job as transactions: start, beat, then complete, fail, cancel, crash or requeue; recovery of the lost.
+"""The life of a job as transactions: start, beat, then complete, fail, cancel, crash or requeue; recovery of lost jobs.
 
-The job's row is the truth. ``attempt`` counts starts and fences: a change made for attempt 1 touches nothing once
-attempt 2 has begun or the job has ended, so an attempt that was given up for dead and comes back can do no harm.
-Beginning an attempt is the one change that a crash of the database may undo, because its commit is not waited for: the
-job is queued again then, and may be started a second time by the same number, beside the first. Whichever settles
-first ends it, once, and what each makes lies under its own digest (:func:`spherelinks.jobs.files.result`). Every later
-change is durable, and with it all that was before.
+The job's row is the truth. ``attempt`` counts starts and fences: a change for attempt 1 has no effect once attempt 2
+has begun or the job has ended, so an attempt that was presumed dead and comes back can do no harm. Beginning an attempt
+is the only change that a crash of the database may undo, because its commit is not waited for: the job is then queued
+again, and may be started a second time with the same number, beside the first. Whichever settles first ends it, once,
+and each result is stored under its own digest (:func:`spherelinks.jobs.files.result`). Every later change is durable,
+and with it everything before.
 
-A job that has not ended waits in its account's line (:mod:`spherelinks.jobs.line`), or in the queue, and then has a
-queue row that will wake it, or it runs, and then its row shows a beat within the last seconds. :func:`recover` mends
-whatever else it finds. Every change that a client can see is announced on ``CHANNEL``, by a trigger, with the job's id.
+An unfinished job waits in its account's line (:mod:`spherelinks.jobs.line`), or waits in the queue and has a queue row
+that will wake it, or runs and has a heartbeat within the last seconds. :func:`recover` repairs anything else. A trigger
+announces every change that a client can see on ``CHANNEL``, with the job's id.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lo
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at running a job: which job, the how-manieth, and what was asked."""
+    """One attempt at running a job: the job, the attempt's number, and the options."""
 
     job_id: str
     account_id: str
@@ -71,7 +71,7 @@ def start(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | 
     return None
 
 
-# One statement, so one round trip between two jobs of a worker, and no wait for the disk: the child is idle meanwhile.
+# One statement, so one round trip between two jobs of a worker, and no wait for the disk: the child idles meanwhile.
 def _start(take: LiteralString) -> LiteralString:
     return f"""
 WITH call AS ({take}), begun AS (
@@ -88,9 +88,9 @@ _START, _START_OF = _start(queue.TAKE), _start(queue.TAKE_OF)
 
 
 def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> bool:
-    """Show a sign of life and the progress (share of the whole, 0..1); False if the attempt was superseded.
+    """Write a heartbeat and the progress (0..1 of the whole); False if the attempt was superseded.
 
-    A client never sees progress fall, not even over a retry, nor 100 before the asset is there.
+    Clients never see progress fall, not even across a retry, nor 100 before the asset exists.
     """
     with transaction(engine) as session:
         return _change(session, attempt, _BEAT, stage=stage, percent=min(int(100 * share), 99)) is not None
@@ -107,9 +107,9 @@ def complete(
     thumbnail: bool = False,
     beside: int = 0,
 ) -> bool:
-    """End the job with an asset that is durably stored, and capture its credit. False where superseded.
+    """End the job with a durably stored asset, and capture its credit. False if superseded.
 
-    thumbnail : whether a picture of the asset lies beside it, see :func:`spherelinks.jobs.files.beside`
+    thumbnail : whether a thumbnail is stored beside the asset, see :func:`spherelinks.jobs.files.beside`
     beside : bytes of what lies there
     """
     with transaction(engine) as session:
@@ -129,24 +129,24 @@ def complete(
 
 
 def fail(engine: Engine, attempt: Attempt, failure: Failure) -> bool:
-    """End the job without an asset, and release its credit. False where superseded."""
+    """End the job without an asset, and release its credit. False if superseded."""
     with transaction(engine) as session:
         return _fail(session, attempt, failure)
 
 
 def crash(engine: Engine, attempt: Attempt, reason: str, limit: int) -> bool:
-    """Count an attempt that ended without an answer, and queue the job again; the ``limit``-th fails it.
+    """Count an attempt that died without an answer, and queue the job again; the ``limit``-th crash fails it.
 
-    ``reason`` completes the sentence "Its process …". False where superseded.
+    ``reason`` completes the sentence "Its process …". False if superseded.
     """
     with transaction(engine) as session:
         return _crash(session, attempt, reason, limit)
 
 
 def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
-    """End a job that waits or runs, on its owner's wish, and release its credit; False if there is none such.
+    """Cancel a waiting or running job and release its credit; False if there is no such job.
 
-    An attempt at work is told by its next beat, within seconds; what it makes until then does not count.
+    A running attempt learns of it at its next beat, within seconds; its result is discarded.
     """
     with transaction(engine) as session:
         job = session.execute(_CANCEL, {"job": job_id, "account": account_id}).one_or_none()
@@ -159,17 +159,17 @@ def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
 
 
 def requeue(engine: Engine, attempt: Attempt) -> bool:
-    """Give the job back through no fault of its own: its worker is told to stop. False where superseded."""
+    """Requeue the job, which is not at fault: its worker was told to stop. False if superseded."""
     with transaction(engine) as session:
         return _requeue(session, attempt)
 
 
 def recover(engine: Engine, limit: int) -> int:
-    """Mend the jobs that nobody works on and nothing will wake; how many.
+    """Recover the jobs that nobody works on and nothing will wake; returns their number.
 
-    Running, without a beat for ``STALE_S``: counts as a crash. Waiting, without a queue row that is still to be
-    fetched (a worker of the version before took it and died at once): is queued again. A database that was away gives
-    every attempt time for a beat first. Call it every ``RECOVER_S`` from any number of processes; one at a time works.
+    A running job without a beat for ``STALE_S`` counts as crashed. A waiting job without a pending queue row (a worker
+    of the previous version took it and died at once) is queued again. After an outage of the database every attempt
+    first gets time for a beat. Call it every ``RECOVER_S`` from any number of processes; one at a time does the work.
     """
     with transaction(engine) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
@@ -180,8 +180,8 @@ def recover(engine: Engine, limit: int) -> int:
             if state == "queued":
                 line.wake(session, job_id, priority, generator)
             else:
-                logger.warning("%s: attempt %s gives no sign of life", job_id, number)
-                _crash(session, Attempt(job_id, account_id, number, {}), "gave no sign of life", limit)
+                logger.warning("%s: attempt %s has no heartbeat", job_id, number)
+                _crash(session, Attempt(job_id, account_id, number, {}), "stopped responding", limit)
         line.advance_all(session, STALE_S)
         return len(lost)
 
@@ -227,7 +227,7 @@ def _requeue(session: Session, attempt: Attempt) -> bool:
 
 
 def _after_the_end(session: Session, account_id: str, job_id: str) -> None:
-    """What every end of a job brings about, once its credit is settled."""
+    """What follows every end of a job, once its credit is settled."""
     line.advance(session, account_id)
     webhooks.announce(session, job_id)
 
@@ -255,7 +255,7 @@ _CANCEL = (
 
 
 def _changed(**values: object) -> ReturningUpdate[int, int, str | None]:
-    """The change of these columns, and of those that it is given to run, by the attempt that runs the job."""
+    """The update of these columns, and of those passed at run time, by the attempt that runs the job."""
     return (
         update(_jobs)
         .where(_jobs.c.id == bindparam("job"), _jobs.c.attempt == bindparam("number"), _jobs.c.state == "running")

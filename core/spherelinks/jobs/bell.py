@@ -20,10 +20,10 @@ _AGAIN_S = 0.5
 
 
 class Bell:
-    """Listens on one channel for all threads of a process that wait, on one connection.
+    """Listens on one channel for all waiting threads of a process, on one connection.
 
-    An announcement may be missed while that connection is made anew, and none crosses a connection pooler: a ring is a
-    reason to look, never the only one. Whoever waits does so with a limit, and looks then, too.
+    Notifications may be missed while that connection is re-established, and none passes a connection pooler: a ring is
+    a reason to look, never the only one. Waiting threads use a timeout, and look then, too.
     """
 
     def __init__(self, engine: Engine, channel: str) -> None:
@@ -35,9 +35,9 @@ class Bell:
 
     @contextmanager
     def heard(self, payload: str | None) -> Iterator[threading.Event]:
-        """An event that is set whenever ``payload``, or where None anything, is announced: wait, clear it, look.
+        """An event that is set whenever ``payload`` is announced (None: anything): wait, clear it, look.
 
-        It is also set from the start and whenever a connection stands, for what was announced before that was missed.
+        It is also set at the start and after every connect, since earlier notifications were missed.
         """
         ring = threading.Event()
         ring.set()
@@ -55,14 +55,14 @@ class Bell:
                     del self._rings[payload]
 
     def ring(self) -> None:
-        """Wake all who wait."""
+        """Wake all waiting threads."""
         with self._lock:
             for rings in self._rings.values():
                 for ring in rings:
                     ring.set()
 
     def _listen(self) -> None:
-        """Until nobody has waited for a while."""
+        """Listen until nobody has waited for a while."""
         deserted = time.monotonic() + _LINGER_S
         while True:
             try:
@@ -80,7 +80,7 @@ class Bell:
                     return
 
     def _is_wanted(self, deserted: float) -> bool:
-        """Whether somebody waits, or may come back until the moment ``deserted``."""
+        """Whether somebody waits, or may come back before ``deserted``."""
         with self._lock:
             self._listening = bool(self._rings) or time.monotonic() < deserted
             return self._listening

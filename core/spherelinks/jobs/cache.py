@@ -1,7 +1,7 @@
-"""Same request, same bytes, no second charge: the asset that an earlier job of the account has made.
+"""Same request, same bytes, no second charge: the asset of an earlier job of the account.
 
-Only the account's own jobs are looked at. An asset shared between accounts would tell one, by its speed and its price,
-that another has sent the same picture.
+Only the account's own jobs are used. Sharing assets between accounts would reveal, by speed and price, that another
+account has sent the same picture.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spherelinks.generators.card import Card
 from spherelinks.options import Options
 
 MARGIN = timedelta(minutes=10)
-"""An asset that expires this soon is not given out again: the sweep may be on its way to it."""
+"""An asset that expires this soon is not reused: the sweep may be about to delete it."""
 
 
 def content_key(picture: bytes, options: Options, card: Card) -> str:
@@ -35,7 +35,7 @@ def content_key(picture: bytes, options: Options, card: Card) -> str:
 
 
 def find(session: Session, account_id: str, key: str) -> Job | None:
-    """The account's newest job whose asset answers the same request; it cannot be deleted before this transaction ends.
+    """The account's newest job with the same request; it cannot be deleted before this transaction ends.
 
     For the API's and the dashboard's jobs; a sandbox job's asset is a sample.
     """

@@ -38,11 +38,11 @@ def main(runner: str, memory_limit_mb: int, first: str) -> None:
     generator that is to be loaded first, unless there is none.
     """
     _die_with_parent()
-    # Whatever a library prints must not get between the messages: standard output becomes standard error.
+    # Prints by libraries must not mix with the messages: standard output becomes standard error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
-    # a stream of our own: Python's would be flushed, and waited for, on the way out of a crash
+    # our own stream: Python would flush its own, and block on it, while exiting after a crash
     stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     threading.Thread(target=_receive, args=(stream, requests), daemon=True).start()
     _limit_memory(memory_limit_mb)
@@ -102,10 +102,10 @@ def _die_with_parent() -> None:
 
 
 def _limit_memory(mebibytes: int) -> None:
-    """Bound what this process may allocate, so that it fails by itself before the machine runs out.
+    """Limit the memory of this process, so that it fails by itself before the machine runs out.
 
-    RLIMIT_DATA rather than RLIMIT_AS: GPU libraries reserve far more addresses than they use. Elsewhere than on Linux
-    it does not cover what malloc maps, and nothing is bounded.
+    RLIMIT_DATA rather than RLIMIT_AS: GPU libraries reserve far more addresses than they use. Outside Linux it does not
+    cover what malloc maps, so nothing is limited.
     """
     if sys.platform == "linux":
         import resource

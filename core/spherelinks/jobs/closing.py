@@ -1,4 +1,4 @@
-"""The end of an account: its people, keys, pictures and models go; the ledger's amounts stay, without a name."""
+"""Closing an account: its users, keys, pictures and models are deleted; the ledger's amounts stay, without a name."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from spherelinks.storage import Storage
 
 
 def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None = None) -> None:
-    """Delete the account with its data. What an interruption leaves, a second call finishes.
+    """Delete the account with its data. After an interruption, a second call finishes the work.
 
-    First nobody gets in any more, but for the session with the digest ``kept``, which may have to call again; then
-    jobs are cancelled and deleted, each with its credit given back and its files; then the rest goes at once.
+    First all access ends, except for the session with the digest ``kept``, which may have to call again; then jobs are
+    cancelled, their credits returned, and deleted with their files; then the rest is deleted at once.
 
     Raises StorageUnavailable, DatabaseUnavailable.
     """
     with transaction(engine) as session:
-        # waits for the submissions under way, and any later one sees it (`submission.submit`)
+        # waits for submissions in progress; any later one sees the change (`submission.submit`)
         session.execute(
             update(Account)
             .where(Account.id == account_id)
@@ -53,7 +53,7 @@ def _jobs(engine: Engine, account_id: str) -> list[tuple[str, bool]]:
 
 
 def _delete(engine: Engine, storage: Storage, world: World, job_id: str) -> None:
-    """Delete a job; one that was at work is first cancelled."""
+    """Delete a job; a running one is first cancelled."""
     while True:
         try:
             if deletion.delete(engine, storage, world, job_id) == "deleted":

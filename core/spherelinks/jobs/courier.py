@@ -1,7 +1,7 @@
-"""Delivers what is due: messages to webhooks, assets to where their owners want them; again and again until it works.
+"""Makes deliveries that are due: messages to webhooks, assets to ``output.putUrl``; retried until they succeed.
 
-A delivery is claimed by moving its next try ahead by a lease, so any number of couriers share the work, and what one
-that is killed had in hand is tried again. Whoever receives may therefore get something twice, with the same id.
+A delivery is claimed by moving its next attempt ahead by a lease, so any number of couriers share the work, and the
+deliveries of a killed one are retried. Receivers may therefore get something twice, with the same id.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BACK_OFF = tuple(
     timedelta(seconds=seconds)
     for seconds in (5, 300, 1800, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600)
 )
-"""Pauses before the second try, the third, and so on: three days in all."""
+"""Delays before the second attempt, the third, and so on: three days in all."""
 
 _LEASE = timedelta(seconds=3 * outbound.DEADLINE_S)
 _AT_A_TIME = 32
@@ -31,7 +31,7 @@ _AT_A_TIME = 32
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one try. answer : the HTTP status, or None; problem : None if it was delivered; final : no use to go on"""
+    """The outcome of an attempt. answer : HTTP status or None; problem : None if delivered; final : do not retry"""
 
     answer: int | None
     problem: str | None
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def deliver_due(engine: Engine, storage: Storage, guard: Guard) -> int:
-    """Try each delivery whose time has come, some at a time; how many. Raises DatabaseUnavailable."""
+    """Attempt each delivery that is due, several in parallel; returns their number. Raises DatabaseUnavailable."""
     claimed = _claim(engine)
     if claimed:
         with ThreadPoolExecutor(len(claimed)) as pool:
@@ -76,7 +76,7 @@ def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> 
             values |= {"state": "failed", "ended_at": func.now()}
         else:
             values |= {"next_at": func.now() + BACK_OFF[delivery.attempts - 1]}
-        # an attempt more, or none, means that somebody asked for another delivery meanwhile
+        # any other number of attempts means that another delivery was requested meanwhile
         session.execute(
             update(Delivery)
             .where(Delivery.id == delivery.id, Delivery.attempts == delivery.attempts, Delivery.state == "pending")
@@ -103,7 +103,7 @@ def _asset(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -
         glb = storage.get(job.asset_path)
     except StorageUnavailable as error:
         return Outcome(None, error.message)
-    # what an address that was signed for a while refuses once, it refuses for good
+    # a presigned URL that refuses once will refuse for good
     headers = {"Content-Type": "model/gltf-binary"}
     return _sent("PUT", job.output["putUrl"], headers, glb, guard, final={400, 401, 403, 404, 405, 410, 411, 412, 413})
 

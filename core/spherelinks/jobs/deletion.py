@@ -1,4 +1,4 @@
-"""Ending what is no longer wanted: jobs at work are cancelled, those that have ended deleted with their files."""
+"""Cancelling unfinished jobs, and deleting finished ones with their files."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Outcome = Literal["cancelled", "deleted", "ended"]
 
 
 def delete(engine: Engine, storage: Storage, world: World, job_id: str) -> Outcome:
-    """Cancel the job if it waits or runs, giving its credit back; delete it with all its files if it has ended.
+    """Cancel the job if it waits or runs, returning its credit; delete it with all its files if it has ended.
 
-    A cancelled job is there as before, FAILED with the code ``cancelled``; a deleted one is unknown from now on, and
-    only the ledger remembers it. One that ends just as it should be cancelled is left as it is: ``ended``.
+    A cancelled job remains, FAILED with the code ``cancelled``; a deleted one is unknown from now on, and only the
+    ledger remembers it. One that ends just before it could be cancelled is left as it is: ``ended``.
 
     Raises UnknownJob, StorageUnavailable (then the files are deleted later), DatabaseUnavailable.
     """

@@ -1,4 +1,4 @@
-"""A job's files by kind: its picture, its asset, and what is made of the asset when somebody first asks for it."""
+"""A job's files by kind: its picture, its asset, and what is made from the asset on first request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PICTURES = {
     b"\x89PNG": ("image/png", ".png"),
     b"RIFF": ("image/webp", ".webp"),
 }
-_CONVERSIONS = threading.BoundedSemaphore(2)  # each may take all of a core and a few hundred MiB for seconds
+_CONVERSIONS = threading.BoundedSemaphore(2)  # each may take a whole core and a few hundred MiB for seconds
 _PATIENCE_S = 10
 
 
@@ -37,7 +37,7 @@ class File:
 
 
 def available(job: JobStatus) -> tuple[str, ...]:
-    """The kinds that :func:`find` has for the job as it stands."""
+    """The kinds that :func:`find` can return for the job now."""
     if is_expired(job):
         return ()
     picture = () if job.sandbox else ("picture",)
@@ -45,7 +45,7 @@ def available(job: JobStatus) -> tuple[str, ...]:
 
 
 def is_expired(job: JobStatus) -> bool:
-    """Whether the job's files were kept as long as they should."""
+    """Whether the retention period of the job's files is over."""
     return job.expires_at is not None and job.expires_at <= datetime.now(UTC)
 
 

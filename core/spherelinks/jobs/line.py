@@ -1,8 +1,8 @@
-"""An account's own line: of its jobs, as many as its plan allows are in the queue or at work, the others wait here.
+"""An account's own line: as many of its jobs as its plan allows are queued or running, the others wait here.
 
-A job in the line has no queue row (``queue_id`` is 0). Whatever makes room, a job that ends or a better plan, moves
-the first in line up, in the same transaction. The account's balance row, locked by the hold or settlement that comes
-before, orders them; a job that another transaction is just cancelling is passed over.
+A job in the line has no queue row (``queue_id`` is 0). Whatever makes room, a job that ends or a better plan, moves up
+the first in line, in the same transaction. The account's balance row, locked by the preceding hold or settlement,
+serialises them; a job that another transaction is cancelling is skipped.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ NOT_QUEUED = 0
 
 
 def advance(session: Session, account_id: str) -> None:
-    """Queue the first jobs of the account's line, as many as there is room for."""
+    """Queue the first jobs of the account's line, as many as the plan has room for."""
     for job_id, priority, generator in session.execute(text(_NEXT), {"account": account_id}).all():
         wake(session, job_id, priority, generator)
 
 
 def advance_all(session: Session, stale_s: float) -> None:
-    """The same for every account with a job that has waited ``stale_s``: a plan may allow more than it did."""
+    """The same for every account with a job that has waited ``stale_s``: its plan may now allow more."""
     for account_id in session.scalars(text(_WAITING), {"stale": stale_s}).all():
         advance(session, account_id)
 
@@ -35,7 +35,7 @@ def wake(session: Session, job_id: str, priority: int, generator: str | None) ->
     session.execute(update(Job).where(Job.id == job_id).values(queue_id=queue_id, beat_at=func.now()))
 
 
-# No limit where the plan has none: that is what LIMIT NULL means.
+# No limit if the plan has none: LIMIT NULL.
 _NEXT = """
 SELECT id, priority, options ->> 'generator' FROM jobs
 WHERE account_id = :account AND state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0

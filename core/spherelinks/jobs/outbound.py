@@ -1,7 +1,7 @@
-"""Sending to addresses that strangers chose: webhooks, and assets to where their owners want them.
+"""Sending to URLs chosen by strangers: webhooks, and assets for ``output.putUrl``.
 
-Through the same guard as pictures are fetched: the host is resolved once, every address it has must be allowed, and one
-of those is connected to. Redirects are not followed, and of the answer nothing but the status is looked at.
+The same guard as for fetching pictures: the host is resolved once, all its addresses must be allowed, and one of them
+is connected to. Redirects are not followed, and only the status of the answer is read.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _HEADERS = [(b"User-Agent", b"SphereLinks"), (b"Connection", b"close")]
 
 
 class Undelivered(Exception):
-    """Nothing was delivered, or nobody knows; the text says why."""
+    """Not delivered, as far as we know; the text says why."""
 
 
 def check(url: str, guard: Guard, field: str) -> str:
-    """The address without the space around it, if it can be one to send to.
+    """The stripped URL, if it can be sent to.
 
-    Its host is not looked up yet: that is done, and judged, each time something is sent. Raises InvalidRequest.
+    Its host is not resolved yet: that is done, and checked, at each delivery. Raises InvalidRequest.
     """
     try:
         host = fetch.parse(url.strip(), guard).host.strip("[]")

@@ -1,9 +1,9 @@
-"""Where a job's files lie in the storage, and the sweep of those that belong to no job.
+"""The paths of a job's files in the storage, and the sweep of those that belong to no job.
 
-A picture is kept under its job's id rather than under its content's digest: no two jobs share one, so the sweep cannot
-take a picture from under a job that is just being accepted. An asset may be that of several jobs of one account
-(:mod:`spherelinks.jobs.cache`); what was made of it (its thumbnail, other formats) lies beside it, under its name with
-another suffix, and goes when it goes.
+A picture is stored under its job's id rather than its content's digest: no two jobs share one, so the sweep cannot
+delete the picture of a job that is just being accepted. Several jobs of an account may share an asset
+(:mod:`spherelinks.jobs.cache`); files made from it (thumbnail, other formats) are stored beside it, under its name with
+another suffix, and are deleted with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PICTURES = "pictures"
 RESULTS = "results"
 
 SWEEP_AGE = timedelta(hours=1)
-"""A file this old whose job is not known, or has another result, will never be wanted."""
+"""A file this old whose job is unknown, or has another result, will never be needed."""
 
 _BATCH = 1000
 
@@ -33,23 +33,23 @@ def picture(job_id: str) -> str:
 
 
 def result(job_id: str, attempt: int, sha256: str) -> str:
-    """The path of the GLB of that digest (hex) that one attempt made; the job's row says which attempt's counts.
+    """The path of the GLB with that digest (hex), made by one attempt; the job's row says whose counts.
 
-    Where a crash of the database had it forget a start, two attempts have the same number: the digest keeps either
-    from changing what the other was paid for.
+    If a crash of the database made it forget a start, two attempts have the same number: the digest keeps each from
+    overwriting the other's result.
     """
     return f"{RESULTS}/{job_id}/{attempt}-{sha256[:16]}.glb"
 
 
 def beside(asset_path: str, suffix: str) -> str:
-    """The path of what was made of an asset, by its suffix, such as ``png`` for the thumbnail."""
+    """The path of a file made from an asset, by its suffix, such as ``png`` for the thumbnail."""
     return f"{asset_path.removesuffix('.glb')}.{suffix}"
 
 
 def delete(engine: Engine, storage: Storage, job_id: str, asset_path: str | None) -> None:
-    """Delete the files of a job that is marked as deleted, as far as no other job needs them.
+    """Delete the files of a job that is marked as deleted, unless another job needs them.
 
-    What this leaves behind, because it is killed or another job is just deleted too, is swept.
+    What this leaves behind, after a kill or a concurrent deletion, is swept later.
     Raises StorageUnavailable, DatabaseUnavailable.
     """
     storage.delete(picture(job_id))
@@ -63,16 +63,16 @@ def delete(engine: Engine, storage: Storage, job_id: str, asset_path: str | None
 
 
 def _wanted(column: InstrumentedAttribute[Any]) -> Select[Any]:
-    """Of the jobs whose files are kept."""
+    """The ids of jobs whose files are kept."""
     return select(column).where(Job.deleted_at.is_(None), or_(Job.expires_at.is_(None), Job.expires_at > func.now()))
 
 
 def sweep(engine: Engine, storage: Storage, older_than: timedelta = SWEEP_AGE) -> int:
-    """Delete what no job needs: pictures of jobs that were never accepted, results of attempts that did not count,
-    and the files of jobs that are deleted or have been kept as long as their plan says; how many.
+    """Delete what no job needs: pictures of jobs that were never accepted, results of superseded attempts, and the
+    files of deleted or expired jobs; returns their number.
 
-    Only files older than ``older_than`` are looked at: younger ones may belong to a job on its way in or out.
-    Raises StorageUnavailable, DatabaseUnavailable.
+    Only files older than ``older_than`` are considered: younger ones may belong to a job that is just starting or
+    ending. Raises StorageUnavailable, DatabaseUnavailable.
     """
     before = datetime.now(UTC) - older_than
     deleted = 0
@@ -92,7 +92,7 @@ def _last_part(path: str) -> str:
 
 
 def _asset_beside(path: str) -> str:
-    """The path of the asset that a file lies beside, or is."""
+    """The path of the asset that a file belongs to, or is."""
     folder, _, name = path.rpartition("/")
     return f"{folder}/{name.partition('.')[0]}.glb"
 

@@ -1,4 +1,4 @@
-"""The worker's end of its child process: started, asked, watched, killed, replaced."""
+"""The worker's side of its child process: starting, requests, monitoring, killing, replacing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Message = tuple[dict[str, Any], bytes]
 
 @dataclass(frozen=True)
 class Success:
-    """What the pipeline made: the GLB's bytes, its thumbnail's (PNG), and its report."""
+    """The pipeline's result: the bytes of the GLB and of its thumbnail (PNG), and the report."""
 
     glb: bytes
     thumbnail: bytes
@@ -41,7 +41,7 @@ class Success:
 
 
 class ChildCrashed(Exception):
-    """The child ended without an answer; the text completes "Its process …"."""
+    """The child exited without an answer; the text completes "Its process …"."""
 
 
 class ChildProcess:
@@ -58,11 +58,11 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """The number of the process; None if none runs."""
+        """The process id; None if the process is not running."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process unless it runs, so that it loads while there is nothing to do yet."""
+        """Start the process unless it is running, so that it loads before the first job."""
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
@@ -80,9 +80,9 @@ class ChildProcess:
 
         picture : the file's bytes
         options : as :class:`spherelinks.options.Options` takes them
-        limit_s : seconds after which the child is killed and the job has failed
-        pulse : called several times a second with the stage and the share of the whole that is done; an error it
-            raises kills the child and comes out of here
+        limit_s : seconds after which the child is killed and the job fails
+        pulse : called several times a second with the stage and the progress; an error it raises kills the child and
+            is propagated
 
         Raises ChildCrashed.
         """
@@ -94,14 +94,14 @@ class ChildProcess:
             raise
 
     def close(self) -> None:
-        """Kill the process, if it runs, and whatever it has started."""
+        """Kill the process, if it is running, and its children."""
         process, self._process = self._process, None
         if process is None:
             return
         _kill(process)
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                with suppress(OSError):  # what was not flushed cannot be any more
+                with suppress(OSError):  # unflushed data is lost
                     pipe.close()
 
     def _converse(
@@ -153,7 +153,7 @@ class ChildProcess:
 
 
 def _send(pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> None:
-    with suppress(OSError, ValueError):  # a child that is gone is noticed by the end of its answers
+    with suppress(OSError, ValueError):  # the end of its answers tells that a child is gone
         wire.write(pipe, {"options": options}, picture)
 
 
@@ -179,7 +179,7 @@ def _listen(
 
 
 def _ending(process: subprocess.Popen[bytes]) -> str:
-    """How a process whose answers ended came to its end, in words."""
+    """How a process ended, in words."""
     try:
         code = process.wait(5)
     except subprocess.TimeoutExpired:
@@ -190,7 +190,7 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what opens the database or the storage: a picture that took over the child would find nothing."""
+    """Our environment without credentials: a picture that took over the child would find nothing."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -199,7 +199,7 @@ def _environment() -> dict[str, str]:
 
 
 def _own_group() -> dict[str, Any]:
-    """Arguments for subprocess that keep a terminal's Ctrl-C from the child, and let us kill what it starts too."""
+    """Arguments for subprocess that shield the child from a terminal's Ctrl-C and let us kill its children, too."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

@@ -1,10 +1,10 @@
 """The queue: Procrastinate's tables in our database, reached only from here.
 
 A queue row is a wake-up call, never the truth. It names a job; the job's own row says whether it still wants to run
-(:mod:`spherelinks.jobs.attempts`). Each try of a job has its own queue row, made in the same transaction that makes
-the job wait, so neither exists without the other; the transaction that begins the try takes it off again. Procrastinate
-writes the rows and announces them; its own worker is not used, because it takes the call, begins the job and ends the
-call in transactions of their own, where one does.
+(:mod:`spherelinks.jobs.attempts`). Each attempt at a job has its own queue row, inserted in the transaction that makes
+the job wait, so neither exists without the other; the transaction that begins the attempt deletes it. Procrastinate
+writes and announces the rows; its own worker is not used, because it takes the call, begins the job and ends the call
+in separate transactions where one suffices.
 """
 
 from __future__ import annotations
@@ -39,22 +39,21 @@ RETURNING id, args ->> 'job_id' AS job_id
 
 
 TAKE = _take()
-"""Takes the next call off the queue: the oldest of the highest priority that nobody else is just taking."""
+"""Takes the next call off the queue: the oldest of the highest priority, skipping those being taken by others."""
 TAKE_OF = _take(f" AND coalesce(args ->> 'generator', '{DEFAULT_GENERATOR}') = ANY(%s)")
 """The same of the calls for a parameter's generators. A server of an earlier version names none: the default one's."""
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
-# Opened by nobody: every row is written on the caller's own connection.
+# Never opened: every row is written on the caller's own connection.
 _app = App(connector=SyncPsycopgConnector())
 
 
 def priority(submitted: datetime, head_start_s: int) -> int:
-    """The priority of a job's calls; of those that wait, the highest is fetched first.
+    """The priority of a job's calls; the highest is fetched first.
 
-    It falls by one a second, whoever submits: that is all the ageing it takes, and no row is ever changed. A plan's
-    head start lifts its jobs over those that were submitted up to so many seconds before them, and no others. So a job
-    waits for what was there before it and for what comes within the longest head start after it; nothing that comes
-    later passes it, however much it is.
+    It falls by one per second of submission time, which ages all jobs without ever changing a row. A plan's head start
+    lifts its jobs above those submitted up to that many seconds earlier, and no others. So a job waits only for those
+    before it and those submitted within the longest head start after it; no later job overtakes it.
     """
     return head_start_s - int((submitted - _BEGINNING).total_seconds())
 
@@ -65,7 +64,7 @@ def push(session: Session, job_id: str, priority: int, generator: str = DEFAULT_
         task = _app.configure_task(TASK, connection=database.driver(session.connection()), priority=priority)
         return task.defer(job_id=job_id, generator=generator)
     except ConnectorException as error:
-        raise (error.__cause__ or error) from None  # the driver's own, which everybody here understands
+        raise (error.__cause__ or error) from None  # the driver's own exceptions, which all callers handle
 
 
 def drop(session: Session, queue_id: int) -> None:
@@ -74,8 +73,8 @@ def drop(session: Session, queue_id: int) -> None:
 
 
 def withdraw(session: Session, queue_id: int) -> None:
-    """Remove a queue row that no worker has taken; one that does is told by the job's row that it is not wanted."""
-    # passed over where it is just taken: to wait for that, with the job's row locked, would be a deadlock
+    """Remove a queue row that no worker has taken; a worker that takes it learns from the job's row that it is stale."""
+    # skipped while being taken: waiting for that with the job's row locked would be a deadlock
     session.execute(
         text(
             "DELETE FROM procrastinate_jobs WHERE id = "
@@ -86,7 +85,7 @@ def withdraw(session: Session, queue_id: int) -> None:
 
 
 def sweep(session: Session) -> int:
-    """Remove the rows that a worker of the version before fetched and left, for an hour; how many."""
+    """Remove rows that a worker of the previous version left behind an hour ago; returns their number."""
     swept = session.execute(
         text(
             "DELETE FROM procrastinate_jobs q USING jobs j "

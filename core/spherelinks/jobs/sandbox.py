@@ -1,4 +1,4 @@
-"""What a sandbox key gets: a fixed sample, at once, for nothing, through the same routes."""
+"""What a sandbox key gets: a fixed sample, at once, free, through the same routes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FOLDER = files("spherelinks.jobs") / "sample"
 
 @dataclass(frozen=True)
 class Sample:
-    """The sample's place in the storage, digest, size and report."""
+    """The sample's path in the storage, digest, size and report."""
 
     path: str
     sha256: str
@@ -27,7 +27,7 @@ class Sample:
     report: dict[str, Any]
 
     def complete(self, job: Job) -> None:
-        """End the job, which is being made, with the sample."""
+        """Complete the job, which is being created, with the sample."""
         job.state, job.progress, job.credits, job.thumbnail = "completed", 100, 0, True
         job.started_at = job.finished_at = datetime.now(UTC)
         job.expires_at = datetime.now(UTC) + KEPT
@@ -36,7 +36,7 @@ class Sample:
 
 
 def sample(storage: Storage) -> Sample:
-    """The sample, put into the storage where it is not there yet. Raises StorageUnavailable."""
+    """The sample, stored on first use. Raises StorageUnavailable."""
     glb = (_FOLDER / "asset.glb").read_bytes()
     sha256 = hashlib.sha256(glb).hexdigest()
     path = f"samples/{sha256}.glb"

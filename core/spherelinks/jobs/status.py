@@ -1,4 +1,4 @@
-"""What an account may know of its jobs, read by the shortest way."""
+"""What an account may know about its jobs, read the fastest way."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _DOING = {
     "finishing": "Finishing mesh and texture.",
 }
 
-# Ahead of a waiting job are the calls in the queue of a higher priority, and its account's jobs before it in line.
+# Ahead of a waiting job are queued calls of higher priority, and its account's jobs before it in line.
 _COLUMNS: LiteralString = """
        j.id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report, j.credits,
        j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
@@ -128,15 +128,15 @@ class JobStatus:
     progress : 0 to 100; 100 exactly when completed
     description : one sentence for people
     stage : ``queued``, the pipeline's stage, ``completed`` or ``failed``
-    queue_position : 1 for the next to start, roughly counted above 1000; None unless queued
-    credits_charged : 0 until the job has succeeded, and for one that cost nothing
+    queue_position : 1 for the next to start, approximate above 1000; None unless queued
+    credits_charged : 0 until the job has succeeded, and for a free one
     expires_at : when its files are, or were, deleted; None is never, or not known before it ends
-    asset_* : None until the job has succeeded; ``asset_sha256`` (hex) suits as a strong ETag
-    thumbnail : a picture of the asset can be had
+    asset_* : None until the job has succeeded; ``asset_sha256`` (hex) can serve as a strong ETag
+    thumbnail : a thumbnail is available
     cache_hit : the asset is that of an earlier job
-    sandbox : asked for with a sandbox key
-    options : as they were asked for, all of them, by their API names
-    output : where else the asset is sent, ``{"putUrl": …}``, or None
+    sandbox : submitted with a sandbox key
+    options : all options of the request, by their API names
+    output : where the asset is delivered, ``{"putUrl": …}``, or None
     output_state : ``pending``, ``delivered`` or ``failed``; None if there is no output, or nothing to send yet
     """
 
@@ -181,7 +181,7 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class Page:
-    """Some of an account's jobs, newest first. ``next_cursor`` gets the older ones; None if there are no more."""
+    """Some of an account's jobs, newest first. ``next_cursor`` leads to older ones; None if there are no more."""
 
     jobs: Sequence[JobStatus]
     next_cursor: str | None
@@ -193,7 +193,7 @@ def read(engine: Engine, key_digest: bytes, job_id: str) -> JobStatus:
     Raises InvalidKey for a key that does not work, MissingScope for one that may not read; UnknownJob for a malformed
     or unknown id and for another account's job, which cannot be told apart; DatabaseUnavailable.
     """
-    # an id of another form still goes to the database, which must judge the key before the job
+    # a malformed id still goes to the database, which must check the key before the job
     row = fetch_one(engine, _BY_KEY, (_sane(job_id), key_digest))
     if row is None:
         raise unknown_key()
@@ -223,8 +223,8 @@ def page(
     """Some of the world's jobs, newest first.
 
     status : only those; None is all
-    cursor : the ``next_cursor`` of the page before; None is the first page
-    limit : jobs a page, 1 or more
+    cursor : the ``next_cursor`` of the previous page; None is the first page
+    limit : jobs per page, 1 or more
 
     Raises DatabaseUnavailable.
     """
@@ -240,7 +240,7 @@ def is_job_id(text: str) -> bool:
 
 
 def unknown_job(job_id: str) -> UnknownJob:
-    """The one answer to a job that the account does not have, whatever the reason."""
+    """The same error for every job that the account does not have, whatever the reason."""
     return UnknownJob(
         f"There is no job '{job_id[:64]}' in this account.", hint="Use a jobId that /v1/generate returned."
     )

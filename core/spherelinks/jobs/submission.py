@@ -34,7 +34,7 @@ from spherelinks.storage import Storage
 class Accepted:
     """The answer to a submission.
 
-    hit : the asset is that of an earlier job, or a sandbox's sample: the job has completed, and cost nothing
+    hit : the asset is that of an earlier job, or the sandbox's sample: the job is complete and free
     replayed : the job was accepted before, with the same Idempotency-Key
     """
 
@@ -45,7 +45,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Idempotency:
-    """A client's name for one request, 1 to 255 characters, and the SHA-256 of what it asks, 32 bytes."""
+    """A client's name for one request, 1 to 255 characters, and the SHA-256 of its body, 32 bytes."""
 
     key: str
     request_sha256: bytes
@@ -63,10 +63,10 @@ def submit(
     output: dict[str, Any] | None = None,
     card: Card | None = None,
 ) -> Accepted:
-    """Accept a job, its id ``job_`` and 26 characters. Once this returns, the job will finish or fail.
+    """Accept a job; its id is ``job_`` and 26 characters. Once this returns, the job will complete or fail.
 
-    The picture is durable before the transaction begins, so that no accepted job lacks it. It is deleted again where
-    the job is refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
+    The picture is durable before the transaction begins, so that no accepted job lacks it. It is deleted if the job is
+    refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
 
     bypass_cache : make the asset anew, though an earlier job of the account has made the same
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
@@ -81,7 +81,7 @@ def submit(
     storage.check_space(len(picture))
     job_id = new_id("job")
     sample = sandbox.sample(storage) if principal.sandbox else None
-    if sample is None:  # nobody ever looks at a sandbox job's picture
+    if sample is None:  # a sandbox job's picture is never used
         storage.put(paths.picture(job_id), picture)
     try:
         accepted = _accept(
@@ -89,7 +89,7 @@ def submit(
             idempotency=idempotency, output=output,
         )  # fmt: skip
     except DatabaseUnavailable:
-        raise  # it may have been accepted all the same; where it was not, the sweep takes the picture
+        raise  # it may still have been accepted; if not, the sweep deletes the picture
     except SphereLinksError:
         _drop_picture(storage, job_id)
         raise
@@ -99,7 +99,7 @@ def submit(
 
 
 def _drop_picture(storage: Storage, job_id: str) -> None:
-    with suppress(StorageUnavailable):  # then the sweep takes it
+    with suppress(StorageUnavailable):  # then the sweep deletes it
         storage.delete(paths.picture(job_id))
 
 
@@ -167,7 +167,7 @@ def _accept(
 
 
 def replay(engine: Engine, principal: Principal, idempotency: Idempotency) -> Accepted | None:
-    """The answer that the same request was given before, if it was. Raises IdempotencyMismatch, DatabaseUnavailable."""
+    """The earlier answer to the same request, if any. Raises IdempotencyMismatch, DatabaseUnavailable."""
     with transaction(engine) as session:
         return _known(session, principal, idempotency)
 
@@ -178,7 +178,7 @@ def sweep_idempotency(session: Session) -> None:
 
 
 def _claimed(session: Session, principal: Principal, idempotency: Idempotency) -> Accepted | None:
-    """Take the name for this transaction; the answer where it was used before. Raises RequestInFlight."""
+    """Reserve the name for this transaction; returns the earlier answer if it was used. Raises RequestInFlight."""
     name = f"{principal.account_id} {principal.sandbox} {idempotency.key}"
     taken = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     if not session.scalar(taken, {"name": name}):
@@ -244,5 +244,5 @@ def _check_cap(session: Session, principal: Principal, price: int) -> None:
         raise KeyCapReached(
             f"This key's jobs have cost {spent - price} of the {cap} credits that are its monthly cap; this job costs "
             f"{price}.",
-            hint="Use another key, or wait for the next month; the owner can make a key with a higher cap.",
+            hint="Use another key, or wait for the next month; the owner can create a key with a higher cap.",
         )

@@ -26,7 +26,7 @@ def stored(session: Session, account_id: str) -> int:
 
 
 def check(session: Session, account_id: str, plan: Plan) -> None:
-    """Raises StorageQuotaReached where the account's files take more than its plan gives.
+    """Raises StorageQuotaReached if the account's files take more than its plan gives.
 
     Once the account's row is locked, and the job that is being accepted has its own: then the count is a true one.
     """

@@ -31,7 +31,7 @@ LIMIT = 10
 KEPT = timedelta(days=30)
 """How long a message that was delivered or given up is shown."""
 OVERLAP = timedelta(hours=24)
-"""How long the secret before signs too, once it was rotated."""
+"""How long the previous secret also signs after a rotation."""
 
 _PREFIX = "whsec_"
 
@@ -41,12 +41,12 @@ def create(
 ) -> Webhook:
     """A new webhook of the world; its ``secret`` verifies its messages.
 
-    Raises InvalidRequest for an address that cannot be one, and unknown or no events, TooManyWebhooks.
+    Raises InvalidRequest for an invalid URL and for unknown or no events, TooManyWebhooks.
     """
     url = outbound.check(url, guard or Guard(), "url")
     if not events or not set(events) <= set(EVENTS):
         raise InvalidRequest(f"events is {sorted(events)}.", hint=f"Give some of {', '.join(EVENTS)}.", field="events")
-    # of several at once, each counts what the ones before it made
+    # concurrent calls are serialised, so each sees the webhooks created before it
     session.execute(select(Account.id).where(Account.id == world.account_id).with_for_update())
     if len(list_webhooks(session, world)) >= LIMIT:
         raise TooManyWebhooks(f"The account already has {LIMIT} webhooks, the maximum.", hint="Delete one first.")
@@ -85,7 +85,7 @@ def delete(session: Session, world: World, webhook_id: str) -> None:
 
 
 def rotate(session: Session, world: World, webhook_id: str) -> Webhook:
-    """Give the webhook a new secret; for ``OVERLAP`` the one before signs beside it. Raises UnknownWebhook."""
+    """Give the webhook a new secret; for ``OVERLAP`` the previous one signs as well. Raises UnknownWebhook."""
     webhook = get(session, world, webhook_id)
     webhook.previous_secret, webhook.previous_until = webhook.secret, datetime.now(UTC) + OVERLAP
     webhook.secret = _new_secret()
@@ -96,7 +96,7 @@ def rotate(session: Session, world: World, webhook_id: str) -> Webhook:
 def deliveries(
     session: Session, world: World, webhook_id: str, *, before: str | None = None, limit: int = 50
 ) -> Sequence[Delivery]:
-    """The webhook's messages, newest first, with what became of them. Raises UnknownWebhook."""
+    """The webhook's messages and their delivery, newest first. Raises UnknownWebhook."""
     get(session, world, webhook_id)
     query = select(Delivery).where(Delivery.webhook_id == webhook_id)
     if before is not None:
@@ -105,7 +105,7 @@ def deliveries(
 
 
 def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str) -> Delivery:
-    """Send the same message, with the same id, once more, and again as often as a new one. Raises UnknownWebhook."""
+    """Send the same message again, with the same id, retried as often as a new one. Raises UnknownWebhook."""
     get(session, world, webhook_id)
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.webhook_id != webhook_id:
@@ -121,7 +121,7 @@ def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str)
 
 
 def announce(session: Session, job_id: str) -> None:
-    """Tell those who asked for it that the job has ended; inside the transaction that ends it."""
+    """Queue the notifications of the job's end, inside the transaction that ends it."""
     wanted = session.scalars(text(_WANTED), {"job": job_id}).all()
     if not wanted:
         return
@@ -137,7 +137,7 @@ def announce(session: Session, job_id: str) -> None:
     session.flush()
 
 
-# The webhooks that are told of the job's end, and NULL for an asset that is sent. Nearly always nothing.
+# The webhooks to notify of the job's end, and NULL for an asset to deliver. Nearly always nothing.
 _WANTED = """
 (SELECT w.id
  FROM jobs j

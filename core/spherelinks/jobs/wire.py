@@ -10,7 +10,7 @@ _LENGTHS = struct.Struct(">IQ")
 
 
 def write(stream: IO[bytes], header: dict[str, Any], payload: bytes = b"") -> None:
-    """Send one message. Raises OSError if the other end is gone."""
+    """Send one message. Raises OSError if the other side is gone."""
     encoded = json.dumps(header).encode()
     stream.write(_LENGTHS.pack(len(encoded), len(payload)) + encoded)
     stream.write(payload)
@@ -18,7 +18,7 @@ def write(stream: IO[bytes], header: dict[str, Any], payload: bytes = b"") -> No
 
 
 def read(stream: IO[bytes]) -> tuple[dict[str, Any], bytes] | None:
-    """The next message, header and payload; None if the other end is gone, also in the middle of a message."""
+    """The next message, header and payload; None if the other side is gone, even in the middle of a message."""
     lengths = stream.read(_LENGTHS.size)
     if len(lengths) < _LENGTHS.size:
         return None

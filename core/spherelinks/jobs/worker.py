@@ -1,9 +1,9 @@
 """The worker: takes jobs off the queue, runs each in a child process, and settles them.
 
-Everything that decides a job's fate is in :mod:`spherelinks.jobs.attempts`. A job is taken when a child is free for it,
-and not before, so that none waits for a busy worker while another is idle. While its asset is stored and its credit
-settled, the child works at the next one. The worker may be killed at any moment: its child dies with it, its jobs show
-no beat any more, and any other worker takes them over within seconds. It outlives outages of the database.
+Everything that decides a job's fate is in :mod:`spherelinks.jobs.attempts`. A job is taken only when a child is free
+for it, so none waits for a busy worker while another is idle. While its asset is stored and its credit settled, the
+child works on the next one. The worker may be killed at any moment: its child dies with it, its jobs lose their
+heartbeat, and another worker takes them over within seconds. It survives outages of the database.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ logger = logging.getLogger(__name__)
 
 PIPELINE = "spherelinks.pipeline:generate"
 PROGRESS_S = 0.5  # how often progress is written while it changes
-PULSE_S = 0.2  # how often it is looked at
-POLL_S = 2.0  # how often the queue is looked at when nothing was announced
-SETTLE_LIMIT_S = 120.0  # how long an outage a finished attempt waits out; after that the job is run again
+PULSE_S = 0.2  # how often it is checked
+POLL_S = 2.0  # how often the queue is checked without notifications
+SETTLE_LIMIT_S = 120.0  # longest outage that a finished attempt waits out; after that the job runs again
 SWEEP_S = 3600.0
 DELIVER_S = 1.0
 
@@ -54,13 +54,13 @@ def run_worker(
     runner: str = PIPELINE,
     guard: Guard | None = None,
 ) -> None:
-    """Work off jobs until told to stop; then let running jobs finish for ``drain_limit_s`` and requeue the rest.
+    """Process jobs until told to stop; then let running jobs finish for ``drain_limit_s`` and requeue the rest.
 
     url : of a database with current tables (see :func:`spherelinks.database.migrate`)
-    concurrency : jobs at a time, each in a child process of its own; one per GPU
-    stop : told to stop by setting it; where None, by SIGTERM or SIGINT, and by a second one without waiting
+    concurrency : jobs at a time, each in its own child process; one per GPU
+    stop : set it to stop the worker; if None, SIGTERM or SIGINT stops it, a second one without waiting
     runner : what the children run, ``package.module:function`` with the signature of the pipeline's ``generate``
-    guard : which addresses webhooks and assets may be sent to; the public internet where None
+    guard : which addresses webhooks and assets may be sent to; None is the public internet
 
     Takes jobs of the generators that settings.generators names, or of all that are installed and can run here, and
     announces them (:mod:`spherelinks.jobs.offers`). Raises ConfigurationError. An outage of the database is waited out.
@@ -75,7 +75,7 @@ def run_worker(
 
 
 class _Superseded(Exception):
-    """Another attempt has taken the job over."""
+    """Another attempt has taken over the job."""
 
 
 class _Stopped(Exception):
@@ -112,7 +112,7 @@ class _Worker:
                 (DELIVER_S, self._deliver),
             )
         ]
-        # two for each child: one runs a job in it, while the other settles the one before
+        # two per child: one runs a job in it while the other settles the previous one
         hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
         try:
             if not self._takes:
@@ -130,13 +130,13 @@ class _Worker:
                 for thread in threads:
                     if thread.ident is not None:
                         thread.join()
-                ended.set()  # not before the last attempt is settled: until then its heart beats
+                ended.set()  # not before the last attempt is settled: until then it needs its heartbeat
             for child in children:
                 child.close()
             self._engine.dispose()
 
     def _drain(self, hands: list[threading.Thread]) -> None:
-        """Wait for what runs, which does not take forever: after ``drain_limit_s``, it is given back."""
+        """Wait for running jobs, which are requeued after ``drain_limit_s``."""
         deadline = time.monotonic() + self._settings.drain_limit_s
         self._calls.ring()
         while any(hand.is_alive() for hand in hands):
@@ -152,14 +152,14 @@ class _Worker:
                 try:
                     self._attempt(stop, ring)
                 except DatabaseUnavailable as error:
-                    logger.warning("the database is out of reach, trying again: %s", error.__cause__ or error)
+                    logger.warning("the database is unreachable, retrying: %s", error.__cause__ or error)
                     stop.wait(0.5)
                 except Exception:
-                    logger.exception("an attempt broke")  # its job shows no beat any more, and is tried again
+                    logger.exception("an attempt broke")  # its job has no heartbeat any more, and is retried
                     stop.wait(0.5)
 
     def _attempt(self, stop: threading.Event, ring: threading.Event) -> None:
-        """Take one job and see it through; returns without one where told to stop."""
+        """Take one job and see it through; returns without one if told to stop."""
         limit = self._settings.job_max_attempts
         with ExitStack() as lasting, ExitStack() as using:
             child = using.enter_context(self._child())
@@ -207,7 +207,7 @@ class _Worker:
             self._hearts.discard(heart)
 
     def _next(self, stop: threading.Event, ring: threading.Event) -> Attempt | None:
-        """The next job, begun, once there is one; None where told to stop."""
+        """The next job, begun, once there is one; None if told to stop."""
         while not stop.is_set():
             ring.clear()
             attempt = attempts.start(self._engine, self._takes)
@@ -217,7 +217,7 @@ class _Worker:
         return None
 
     def _made(self, attempt: Attempt, child: ChildProcess, heart: _Heart) -> Success | Failure:
-        """What the child makes of the job. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
+        """Run the job in the child. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
 
         def pulse(stage: str | None, share: float) -> None:
             heart.show(stage, share)
@@ -290,7 +290,7 @@ class _Worker:
 
 
 class _Heart:
-    """What an attempt has to show for itself. A thread of the worker's writes it, whatever the attempt waits for."""
+    """An attempt's heartbeat and progress, written by a thread of the worker whatever the attempt is waiting for."""
 
     def __init__(self, attempt: Attempt) -> None:
         self._attempt = attempt
@@ -300,13 +300,13 @@ class _Heart:
         self._superseded = False
 
     def show(self, stage: str | None, share: float) -> None:
-        """Have this progress written soon. Raises _Superseded if the attempt is no longer wanted."""
+        """Schedule this progress for writing. Raises _Superseded if the attempt is no longer wanted."""
         self._shown = (stage, share)
         if self._superseded:
             raise _Superseded
 
     def beat(self, engine: Engine) -> None:
-        """Write it where it is due. Raises DatabaseUnavailable."""
+        """Write it if it is due. Raises DatabaseUnavailable."""
         shown = self._shown
         if time.monotonic() - self._last < (BEAT_S if shown == self._written else PROGRESS_S):
             return
@@ -315,7 +315,7 @@ class _Heart:
 
 
 def _outlasting(settle: Callable[[], bool]) -> bool:
-    """Settle, and try again while the database is away. Trying again after a lost answer is safe: it is fenced."""
+    """Settle, retrying while the database is down. Retrying after a lost answer is safe: settling is fenced."""
     deadline = time.monotonic() + SETTLE_LIMIT_S
     while True:
         try:

@@ -1,4 +1,4 @@
-"""From what the network says of a frame to a shape that stands upright: unprojection, the signed field, the colours.
+"""From the network's output for a frame to an upright shape: unprojection, the signed field, the colours.
 
 Two frames of reference, in the unit of `layout`: the *view*, (x, y, d) with d away from the viewer, and the *upright*
 one, glTF's axes with the photographed side towards +Z, which is the view turned about x by the camera's elevation.
@@ -23,19 +23,19 @@ Floats = NDArray[np.float32]
 SAMPLES, MOST = 128**3, 224
 #: Samples of margin round the shape.
 MARGIN = 3
-#: The least that lies behind any visible point, and before any last exit: walls thinner than this would tear.
+#: The minimum thickness behind any visible point, and before any last exit: thinner walls would tear.
 SKIN = 0.045
 #: Distances are kept within this many samples of the surface.
 BAND = 4.0
 #: Side of the matte that cuts the silhouette.
 OUTLINE = 256
-#: Shares of the way from front to back over which the picture's colour gives way to the far side's.
+#: Range of the way from front to back over which the picture's colour blends into the far side's.
 FADE = (0.25, 0.65)
 #: How near (of 255) the far side's colour must come to the picture's on the same ray for the picture's, which is sharp,
 #: to show there too: on views of known objects this brings detail back at no cost in accuracy.
 AGREE = 25.0
-#: The far side's colours are medians of what they may be, and so greyer than any of it: they get the picture's
-#: saturation, by this factor at most.
+#: The far side's colours are medians of the plausible ones, and so greyer than any of them: they are scaled to the
+#: picture's saturation, by at most this factor.
 VIVID = 1.8
 
 
@@ -49,7 +49,7 @@ _fill = kernel(
 
 @dataclass(frozen=True)
 class Guess:
-    """What the network says of a frame.
+    """The network's output for a frame.
 
     front, thickness : (N, N), depth of the visible surface and from there to the last exit
     profile : (M, M, BINS), log odds that the middle of each stretch of BIN behind the visible surface is solid
@@ -66,7 +66,7 @@ class Guess:
 
 
 def assemble(guess: Guess, frame: Frame) -> Volume:
-    """The shape, upright. Raises GeneratorFailed if the guess or the matte holds none."""
+    """The shape, upright. Raises GeneratorFailed if the guess or the matte contains none."""
     maps = (guess.front, guess.thickness, guess.profile, guess.back)
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
@@ -121,7 +121,7 @@ def _outline(matte: Floats) -> Floats:
 
 
 def _spread(values: Floats, known: NDArray[np.bool_]) -> Floats:
-    """The same map with its unknown pixels as the nearest known one's."""
+    """The same map, its unknown pixels filled with the nearest known one."""
     _, label = cv2.distanceTransformWithLabels(
         (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
@@ -180,8 +180,8 @@ def _sample(
 ) -> None:
     """Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
 
-    Along each ray the body is the front's skin, the back's skin, and what the profile calls solid between the two;
-    across the rays it is what the matte covers.
+    Along each ray the body is the front's skin, the back's skin, and what the profile calls solid in between; across
+    the rays it is what the matte covers.
     """
     _fill(
         field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width, sharpness,

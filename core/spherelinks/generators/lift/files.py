@@ -1,4 +1,4 @@
-"""The networks' files beside this one."""
+"""The networks' files, in this folder."""
 
 from __future__ import annotations
 

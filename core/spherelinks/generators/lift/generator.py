@@ -1,7 +1,7 @@
 """The generators: our own networks, run by ONNX Runtime.
 
-`lift` gives the one answer that its network was taught to expect. `lift-flow` samples the far side: what the picture
-does not show has many plausible answers, and the seed picks one.
+`lift` gives the single answer that its network expects. `lift-flow` samples the far side: what the picture does not
+show has many plausible answers, and the seed picks one.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ class Lift:
         self._side: int = self._session.get_inputs()[0].shape[-1]
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
-        """The object in the frame, sides and back included, stood upright by the camera's estimated elevation.
+        """The object in the frame, including sides and back, set upright by the camera's estimated elevation.
 
-        Raises GeneratorFailed if the networks' result holds no shape.
+        Raises GeneratorFailed if the networks' result contains no shape.
         """
         guess = self.guess(frame, options, progress)
         volume = assemble(guess, frame)
@@ -50,19 +50,19 @@ class Lift:
         return volume
 
     def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
-        """What the network says of the frame."""
+        """The network's output for the frame."""
         maps = self._maps(frame)
         progress(0.5)
         return _guess(maps)
 
     def _maps(self, frame: Frame) -> Maps:
-        """LIFT's input of the frame, and its outputs: what it says of the frame and of its mirror image, on average."""
+        """LIFT's input for the frame, and its outputs, averaged over the frame and its mirror image."""
         rgb, matte = (
             np.asarray(cv2.resize(field, (2 * self._side, 2 * self._side), interpolation=cv2.INTER_AREA), np.float32)
             for field in (frame.rgb, frame.matte)
         )
         rgb = rgb / np.float32(255)
-        # not `mirrored`: the balloon's last digits depend on the side that it was begun from
+        # not `mirrored`: the balloon's last digits depend on the side it was started from
         x = np.stack([channels(rgb, matte), channels(rgb[:, ::-1], matte[:, ::-1])])
         said = zip(LIFT.outputs, self._session.run(list(LIFT.outputs), {"x": x}), strict=True)
         maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in said}
@@ -70,9 +70,9 @@ class Lift:
 
 
 class LiftFlow(Lift):
-    """`lift` with the far side sampled: as many Euler steps as diffusionSteps says, from the noise that the seed says.
+    """`lift` with the far side sampled: diffusionSteps Euler steps, from noise determined by the seed.
 
-    One step is the mean of all answers, a fast preview; more steps come closer to one of them.
+    One step is the mean of all answers, a fast preview; more steps converge to one of them.
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -81,7 +81,7 @@ class LiftFlow(Lift):
         self._flow = session(FLOW, folder)
 
     def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
-        """What the network says of the frame, its far side replaced by the sample."""
+        """The network's output for the frame, its far side replaced by the sample."""
         maps = self._maps(frame)
         given = {name: maps[name][None] for name in FLOW.inputs[2:]}
         # counter-based, so the same numbers on every machine
@@ -104,7 +104,7 @@ class LiftFlow(Lift):
 
 
 def _guess(maps: Maps) -> Guess:
-    """The network's maps as what assembly wants."""
+    """The network's maps in the form that assembly expects."""
     elevation, tangent = np.split(maps["camera"], [ELEVATIONS[2]])
     return Guess(
         maps["front"],

@@ -1,8 +1,8 @@
 """What training, network and inference must agree on: sizes, units, the input's channels.
 
 Lengths along and across the view are in half widths of the frame at the reference depth, the mean depth of the visible
-surface. A point at depth d from there, away from the viewer, seen at (x, y) of the frame (both in -1..1, y up), stands
-at (x (1 + d t), y (1 + d t), d), t being the tangent of half the field of view.
+surface. A point at depth d from there, away from the viewer, seen at (x, y) of the frame (both in -1..1, y up), is at
+(x (1 + d t), y (1 + d t), d), t being the tangent of half the field of view.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from spherelinks.native import kernel
 
-SIDE = 64  # of the network's input and its fine outputs, pixels, unless told otherwise; the coarse ones have half of
-# it, and the picture that goes in twice as many
+SIDE = 64  # side of the network's input and fine outputs, pixels, by default; coarse outputs have half of it, the picture twice
+# as many
 FILL = 0.85  # share of the frame that the object's longer side takes
 BINS = 48  # stretches of the occupancy profile behind the visible surface
 BIN = 0.05  # length of one
