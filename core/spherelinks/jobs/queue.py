@@ -73,7 +73,7 @@ def drop(session: Session, queue_id: int) -> None:
 
 
 def withdraw(session: Session, queue_id: int) -> None:
-    """Remove a queue row that no worker has taken; a worker that takes it learns from the job's row that it is stale."""
+    """Remove a queue row unless a worker is taking it; that one learns from the job's row that it is stale."""
     # skipped while being taken: waiting for that with the job's row locked would be a deadlock
     session.execute(
         text(

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from spherelinks.native import kernel
 
-SIDE = 64  # side of the network's input and fine outputs, pixels, by default; coarse outputs have half of it, the picture twice
-# as many
+# default side of the network's input and fine outputs, pixels; coarse outputs have half of it, the picture
+# twice as many
+SIDE = 64
 FILL = 0.85  # share of the frame that the object's longer side takes
 BINS = 48  # stretches of the occupancy profile behind the visible surface
 BIN = 0.05  # length of one
