@@ -46,7 +46,7 @@ SOURCES = {"godot": "godot_plugin", "unity": "unity_bridge"}
 
 
 def sources(editor):
-    """An editor's code as one text, empty where it is not here."""
+    """An editor's code as one text, empty if it is not here."""
     paths = sorted((CONTRACT.parent / SOURCES[editor]).rglob("*"))
     return "\n".join(path.read_text("utf-8") for path in paths if path.suffix in (".gd", ".tscn", ".cs", ".uxml"))
 
