@@ -89,6 +89,7 @@ def finish(
     generator: Maker,
     progress: Progress,
     most_faces: int | None = None,
+    longest: float | None = None,
 ) -> Finished:
     """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
@@ -96,6 +97,7 @@ def finish(
     source : JSON values about the picture, such as its sha256, stored in asset.extras
     name : as :func:`spherelinks.gltf.pack.pack` takes it
     most_faces : faces to keep if options give neither simplify_ratio nor target_faces
+    longest : the asset's longest side, m, if options give no dimensions; 1 if None
     progress : called after each stage, and within long ones, with the share done; an exception it raises, such as
         Cancelled, ends the work
 
@@ -168,7 +170,7 @@ def finish(
     if options.occlusion:
         with stage("occlusion"):
             shade = occlusion(vertices, normals, faces, atlas, options.texture_size // 2)
-    pose = stand(vertices, *_size(options), pivot=options.pivot)
+    pose = stand(vertices, *_size(options, longest or 1.0), pivot=options.pivot)
     lods = []
     if options.lods:
         with stage("lods") as within:
@@ -251,9 +253,9 @@ def _bodies(kind: ColliderKind, colliders: Sequence[Collider]) -> ColliderReport
     )
 
 
-def _size(options: Options) -> tuple[Measure, float]:
+def _size(options: Options, longest: float) -> tuple[Measure, float]:
     """The side of the asset's box that is given, and its length in metres."""
-    return options.dimensions.measure if options.dimensions else ("longest", 1.0)
+    return options.dimensions.measure if options.dimensions else ("longest", longest)
 
 
 def _level(

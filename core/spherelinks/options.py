@@ -25,6 +25,9 @@ from spherelinks.model import Model
 
 DEFAULT_GENERATOR = "lift"
 
+MESH_FACES = 20_000
+"""Faces that :func:`spherelinks.finish` keeps at most where nothing else is asked for."""
+
 Measure = Literal["height", "width", "depth", "longest"]
 MEASURES: tuple[Measure, ...] = ("height", "width", "depth", "longest")
 

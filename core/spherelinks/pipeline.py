@@ -22,7 +22,7 @@ from spherelinks.generators import registry
 from spherelinks.generators.card import Card
 from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
-from spherelinks.options import DEFAULT_GENERATOR, METRES, Dimensions, Options, OptionValues, Unit, chosen
+from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -42,10 +42,8 @@ STAGES = {"decode": 0.02, "matte": 0.10, "frame": 0.03, "generator": 0.45, "fini
 MESH_STAGES = {"read": 0.1, "finishing": 0.9}
 """The same of a mesh that is finished."""
 
-MESH_FACES = 20_000
 #: What the report calls the maker of a finished mesh.
 _MESH = Maker(name="mesh", version="1")
-"""The most faces that a mesh keeps where the options do not say."""
 
 
 @dataclass(frozen=True)
@@ -168,15 +166,16 @@ def finish(
     mesh : the path of a GLB, glTF, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`;
         docs/formats.md says what is read. It may be open, branching, doubled, inside out or in parts
     up : the mesh's upward axis, "y" or "z"; None for what a file says or its format has as a rule (STL: z), else y
-    unit : "m", "cm", "mm", "in" or "ft": the asset is as large as the mesh in that unit. None for dimensions, or 1 m
+    unit : "m", "cm", "mm", "in" or "ft": the mesh's. None for what its format has as a rule: mm for STL, else m
     options, **values : as of :func:`generate`, the name too; generator, diffusion_steps and seed have no say. With
-        neither simplify_ratio nor target_faces the mesh keeps at most MESH_FACES faces
+        neither simplify_ratio nor target_faces the mesh keeps at most 20,000 faces
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
 
     Returns
     -------
-    The asset, standing as :func:`generate` says. A closed mesh keeps its edges; any other is made anew from a distance
-    field, see :func:`spherelinks.mesh.solid.solid`; the report's warnings say which, and what was lost.
+    The asset, standing as :func:`generate` says, as large as the mesh unless ``dimensions`` say otherwise. A closed
+    mesh keeps its edges; any other is made anew from a distance field, see :func:`spherelinks.mesh.solid.solid`; the
+    report's warnings say which, and what was lost.
 
     Raises
     ------
@@ -200,6 +199,7 @@ def finish(
                 generator=_MESH,
                 progress=clock.within,
                 most_faces=MESH_FACES,
+                longest=_longest(surface, unit or _unit(mesh)),
             )
     except GeneratorFailed as error:
         raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
@@ -218,6 +218,19 @@ def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str]
         "warnings": [*warnings, *finished.report.warnings],
     }
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
+
+
+def _unit(mesh: MeshInput) -> Unit:
+    return reading.unit_of(Path(mesh)) if isinstance(mesh, str | Path) else "m"
+
+
+def _longest(surface: Surface, unit: Unit) -> float | None:
+    """The longest side, m, of what the faces of a mesh span; None for a mesh that finishing will refuse."""
+    try:
+        side = float(np.ptp(surface.vertices[surface.faces.ravel()], axis=0).max()) * METRES[unit]
+    except (IndexError, ValueError):
+        return None
+    return side if np.isfinite(side) and side > 0 else None
 
 
 def _surface(mesh: MeshInput, up: reading.Up | None) -> Surface:

@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from urllib.parse import urlsplit
 
-from spherelinks import database, logs
+from spherelinks import database, local, logs
 from spherelinks.accounts import users
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable
@@ -48,11 +49,12 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
             Child("worker", ["worker"], environment, settings.drain_limit_s + 15),
         ]
         try:
-            announced = False
-            while not signals.stop.wait(_LOOK_S):
-                for child in children:
-                    child.keep_alive()
-                announced = announced or _announce(host, port, url if settings.database_url is None else None)
+            address, announced = f"http://{_shown(host)}:{port}", False
+            with local.announced(settings.home, address):
+                while not signals.stop.wait(_LOOK_S):
+                    for child in children:
+                        child.keep_alive()
+                    announced = announced or _announce(address, url if settings.database_url is None else None)
         finally:
             for child in children:
                 child.ask_to_stop()
@@ -179,15 +181,18 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def _announce(host: str, port: int, embedded: str | None) -> bool:
+def _shown(host: str) -> str:
+    """What one opens to reach a server that listens on this host."""
+    return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+
+
+def _announce(address: str, embedded: str | None) -> bool:
     """Print the address and return True once the server answers.
 
     embedded : URL of the embedded database, if it is used: then whoever sees this output is the owner and gets a
         one-time sign-in link
     """
-    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    connection = http.client.HTTPConnection(shown.strip("[]"), port, timeout=2)
-    address = f"http://{shown}:{port}"
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=2)
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()

@@ -20,6 +20,7 @@ from PIL import Image
 from spherelinks import extras
 from spherelinks.cli.failing import EXIT_CODES
 from spherelinks.formats.writing import KINDS
+from spherelinks.model import terms
 from spherelinks.options import MEASURES, Options
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -133,11 +134,106 @@ def test_bad_pictures_have_their_exit_codes(tmp_path):
     Image.new("RGB", (200, 200), "white").save(blank)
     for path, code, error in (
         (page, 3, "picture_unreadable"),
-        (tmp_path / "missing.png", 3, "picture_unreadable"),
         (blank, 4, "no_object"),
     ):
         done = spherelinks("generate", path, "-o", tmp_path / "x.glb", "--json")
         assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (code, error)
+
+
+@pytest.mark.parametrize("command", ["generate", "finish", "convert"])
+def test_a_file_that_is_missing_has_one_exit_code_and_is_named(tmp_path, command):
+    missing = tmp_path / "missing.png"
+    done = spherelinks(command, missing, "-o", tmp_path / "x.glb", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (7, "file_error")
+    assert error["message"] == f"{missing}: No such file or directory."
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_to_is_named_by_the_file_asked_for(picture, tmp_path):
+    tmp_path.chmod(0o500)
+    done = spherelinks("generate", picture, "-o", tmp_path / "x.glb", "--texture-size", 512)
+    assert done.returncode == 7
+    assert f"{tmp_path / 'x.glb'}: Permission denied." in done.stderr
+
+
+def test_an_output_that_is_a_folder_is_named_without_the_file_in_between(picture, tmp_path):
+    glb, folder = tmp_path / "x.glb", tmp_path / "x.stl"
+    assert spherelinks("generate", picture, "-o", glb, "--texture-size", 512, "--generator", "inflate").returncode == 0
+    folder.mkdir()
+    done = spherelinks("convert", glb, "-o", folder)
+    assert done.returncode == 7
+    assert done.stderr.startswith(f"spherelinks: {folder}: Is a directory.")
+    assert list(folder.iterdir()) == []
+
+
+def test_several_pictures_go_into_a_folder_and_one_that_fails_stops_no_other(picture, tmp_path):
+    other = tmp_path / "other.png"
+    shutil.copy(picture, other)
+    page = tmp_path / "page.jpg"
+    page.write_text("not a picture")
+    out = tmp_path / "out"
+    arguments = [picture, page, other, "-o", out, "--generator", "inflate", "--texture-size", 512]
+    done = spherelinks("generate", *arguments)
+    assert done.returncode == 2
+    assert "no folder" in done.stderr
+    out.mkdir()
+    done = spherelinks("generate", *arguments, "--json")
+    assert done.returncode == 3
+    first, second, third = json.loads(done.stdout)
+    assert (first["input"], first["path"]) == (str(picture), str(out / "disc.glb"))
+    assert second["error"]["code"] == "picture_unreadable"
+    assert third["report"]["textureSize"] == 512
+    assert sorted(path.name for path in out.iterdir()) == ["disc.glb", "other.glb"]
+    (tmp_path / "disc.png").write_bytes(picture.read_bytes())
+    done = spherelinks("generate", picture, tmp_path / "disc.png", "-o", out)
+    assert done.returncode == 2
+    assert "disc.glb" in done.stderr
+    assert spherelinks("generate", picture, other, "-o", out, "--name", "twin").returncode == 2
+
+
+def test_a_summary_says_how_large_the_asset_is(picture, tmp_path):
+    done = spherelinks("generate", picture, "-o", tmp_path / "x.glb", "--generator", "inflate", "--height", "9.5")
+    assert re.search(r" × 9\.5 × [\d.]+ m, ", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["generat", "x"], "there is no command 'generat'. Did you mean generate?"),
+        (["keys", "lst"], "keys: there is no command 'lst'. Did you mean list?"),
+        (["keys"], "keys: give one of create, rotate, revoke, list."),
+        (
+            ["generate", "x", "-o", "y.glb", "--texture-sise", "5"],
+            "--texture-sise is not known. Did you mean --texture-size?",
+        ),
+        (["generate"], "generate: PICTURE, -o/--output missing."),
+        (["generate", "x", "-o", "y.glb", "--texture-size", "9x"], "--texture-size: invalid int value: '9x'."),
+        (["generate", "x", "-o", "y.glb", "--texture-size", "9"], "--texture-size is 9: "),
+        (["generate", "x", "-o", "y.glb", "--depth", "2km"], "--depth: '2km' is not a length"),
+        (["generate", "x", "-o", "y.glb", "--depth", "2000m"], "--depth is 2000 m: "),
+        (["generate", "x", "-o", "y.glb", "--pivot", "top"], "--pivot is 'top': "),
+        (["generate", "x", "-o", "y.obj"], "Name it y.obj.zip."),
+        ([], "COMMAND missing."),
+    ],
+)
+def test_a_usage_error_is_one_line_that_names_the_flag_and_json_if_that_is_wanted(arguments, said):
+    done = spherelinks(*arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert said in done.stderr
+    done = spherelinks(*arguments, "--json")
+    assert (done.returncode, done.stderr) == (2, "")
+    error = json.loads(done.stdout)["error"]
+    assert said in f"{error['message']} {error['hint']}"
+
+
+def test_help_gives_every_range_default_and_generator():
+    shown = " ".join(spherelinks("generate", "--help").stdout.split())
+    for field in ("texture_size", "simplify_ratio", "diffusion_steps", "seed", "collider", "texture_format"):
+        assert terms(Options.model_fields[field]) in shown
+    assert "Installed: inflate, lift, lift-flow." in shown
+    assert not re.search(r"[a-z][A-Z][a-z]+Ratio|simplifyRatio", shown)
+    assert "at most 20000 faces are kept" in " ".join(spherelinks("finish", "--help").stdout.split())
 
 
 def test_an_output_folder_that_is_missing_is_named_before_any_work(picture, tmp_path):
@@ -261,6 +357,9 @@ def test_keys_and_accounts_live_through_their_whole_life(open_home):
     assert re.fullmatch(r"http://127\.0\.0\.1:8000/welcome/\S{43}", user["link"])
     assert run("users", "link", "ada@example.com", "--address", "https://x.example/")["link"].startswith("https://x.ex")
     owner = run("users", "link")
+    shown = spherelinks("keys", "list", SPHERELINKS_HOME=str(home), DATABASE_URL="").stdout
+    assert "never used" in shown
+    assert "None" not in shown
     assert {user["id"]: user["email"] for user in run("users", "list")} == {
         user["id"]: "ada@example.com",
         owner["id"]: None,

@@ -230,7 +230,7 @@ def test_save_makes_the_file_that_the_ending_asks_for(asset, tmp_path):
 
 def test_the_public_names_are_these():
     functions = {"available_generators", "convert", "finish", "generate", "warm_up"}
-    nouns = {"Asset", "Dimensions", "Options", "Surface", "__version__"}
+    nouns = {"Asset", "Dimensions", "Options", "Report", "Surface", "__version__"}
     errors = {"Cancelled", "GenerationError", "GeneratorFailed", "InvalidOption", "InvalidRequest", "NoObject"}
     errors |= {"PictureError", "PictureTooLarge", "PictureUnreadable", "SphereLinksError"}
     assert set(spherelinks.__all__) == functions | nouns | errors
@@ -244,7 +244,7 @@ def test_finish_takes_files_arrays_and_surfaces(tmp_path):
     path = tmp_path / "pair.stl"
     path.write_bytes(trimesh.Trimesh(vertices, faces, process=False).export(file_type="stl"))
     seen = []
-    asset = spherelinks.finish(path, Options(texture_size=512), lambda *at: seen.append(at))
+    asset = spherelinks.finish(path, Options(texture_size=512), lambda *at: seen.append(at), unit="m")
     assert_spotless(asset.glb)
     assert (asset.report["faces"], asset.report["parts"], asset.report["warnings"]) == (24, 2, [])
     assert asset.report["generator"] == {"name": "mesh", "version": "1"}
@@ -258,6 +258,28 @@ def test_finish_takes_files_arrays_and_surfaces(tmp_path):
         spherelinks.finish(spherelinks.Surface(vertices, faces), Options(texture_size=512), name="pair").glb
         == again.glb
     )
+
+
+def _exported(vertices, faces, suffix):
+    data = trimesh.Trimesh(vertices, faces, process=False).export(file_type=suffix[1:])
+    return data.encode() if isinstance(data, str) else data
+
+
+def test_finish_keeps_the_size_of_a_mesh_unless_asked(tmp_path):
+    vertices, faces = mesh_of(torus(48))
+    vertices = vertices * np.float32(2.5 / np.ptp(vertices, axis=0).max())
+    sides = np.ptp(vertices, axis=0)
+    spare = np.array([[90, 90, 90]], np.float32)  # no face's
+    for given in (vertices, np.concatenate([vertices, spare])):
+        size = spherelinks.finish((given, faces), texture_size=512).report.dimensions
+        assert (size.width, size.height, size.depth) == pytest.approx(tuple(sides), rel=0.01)
+    for suffix, metres in ((".stl", 0.0025), (".obj", 2.5)):
+        path = tmp_path / f"ring{suffix}"
+        path.write_bytes(_exported(vertices, faces, suffix))
+        size = spherelinks.finish(path, texture_size=512).report.dimensions
+        assert max(size.width, size.height, size.depth) == pytest.approx(metres, rel=0.01)
+    asked = spherelinks.finish((vertices, faces), texture_size=512, dimensions={"longest": 40, "unit": "cm"})
+    assert max(asked.report.dimensions.width, asked.report.dimensions.depth) == pytest.approx(0.4, abs=1e-5)
 
 
 def test_finish_brings_a_mesh_to_twenty_thousand_faces_unless_told():

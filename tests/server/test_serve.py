@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from serving import Running, cli, free_port, living, stop, wait_for
 
+from spherelinks import local
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError
 from spherelinks_server import serve
@@ -23,6 +24,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="looks at processes w
 
 def test_from_a_picture_to_a_glb_and_a_clean_end(running: Running) -> None:
     key = running.command("keys", "create")["key"]
+    link = running.command("users", "link")["link"]
+    assert link.startswith(f"http://127.0.0.1:{running.port}/welcome/")
     picture = Path(__file__).parents[2] / "docs" / "samples" / "mug.jpg"
 
     body = {"imageBase64": base64.b64encode(picture.read_bytes()).decode(), "options": {"textureSize": 512}}
@@ -45,6 +48,7 @@ def test_from_a_picture_to_a_glb_and_a_clean_end(running: Running) -> None:
     assert f"http://127.0.0.1:{running.port}" in running.said()
     stop(running)
     assert "Traceback" not in running.said()
+    assert local.address(Path(running.environment["SPHERELINKS_HOME"])) is None
 
 
 def test_what_dies_comes_back(running: Running) -> None:

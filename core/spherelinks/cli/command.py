@@ -16,7 +16,7 @@ def command(
     extra : the package extra that it needs, see :mod:`spherelinks.extras`
     """
     added = group.add_parser(name, help=text, description=text)
-    added.set_defaults(run=run, extra=extra)
+    added.set_defaults(run=run, extra=extra, parser=added)
     added.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     return added
 

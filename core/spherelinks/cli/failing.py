@@ -23,19 +23,27 @@ EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
 
 def failed(error: BaseException, *, as_json: bool) -> int:
     """Report the error, as JSON on stdout or as a line on stderr, and return its exit code."""
-    code = next(code for code, kind, _ in EXIT_CODES if isinstance(error, kind))
-    if isinstance(error, errors.SphereLinksError):
-        body = {"code": error.code, "message": error.message, "hint": error.hint}
-    elif isinstance(error, KeyboardInterrupt):
-        body = {"code": "interrupted", "message": "Interrupted.", "hint": ""}
-    elif isinstance(error, OSError):
-        body = {"code": "file_error", "message": str(error), "hint": "Check the path and its permissions."}
-    else:
-        body = {"code": "internal_error", "message": f"{type(error).__name__}: {error}", "hint": "Please report this."}
-        if os.environ.get("SPHERELINKS_DEBUG"):
-            raise error
+    body = described(error)
     if as_json:
         print(json.dumps({"error": body}))
     else:
         print(f"spherelinks: {body['message']} {body['hint']}".rstrip(), file=sys.stderr)
-    return code
+    return exit_code(error)
+
+
+def exit_code(error: BaseException) -> int:
+    return next(code for code, kind, _ in EXIT_CODES if isinstance(error, kind))
+
+
+def described(error: BaseException) -> dict[str, str]:
+    """The error as JSON: its code, message and hint. Raises the error itself if it is unexpected and one debugs."""
+    if isinstance(error, errors.SphereLinksError):
+        return {"code": error.code, "message": error.message, "hint": error.hint}
+    if isinstance(error, KeyboardInterrupt):
+        return {"code": "interrupted", "message": "Interrupted.", "hint": ""}
+    if isinstance(error, OSError):
+        text = str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
+        return {"code": "file_error", "message": f"{text}.", "hint": "Check the path and its permissions."}
+    if os.environ.get("SPHERELINKS_DEBUG"):
+        raise error
+    return {"code": "internal_error", "message": f"{type(error).__name__}: {error}", "hint": "Please report this."}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
+import sys
 from importlib.metadata import entry_points
 from typing import NoReturn
 
 from spherelinks import __version__, extras
 from spherelinks.cli import make, operate
 from spherelinks.cli.failing import failed
+from spherelinks.cli.parsing import Parser
+from spherelinks.errors import InvalidRequest
 
 GROUP = "spherelinks.commands"
 """Entry points of commands in other packages: functions that add their parsers to the group they are given."""
@@ -17,7 +19,11 @@ GROUP = "spherelinks.commands"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = parser().parse_args(argv)
+    as_json = "--json" in (sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = parser().parse_args(argv)
+    except InvalidRequest as error:
+        return failed(error, as_json=as_json)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
@@ -29,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         return code
     except (Exception, KeyboardInterrupt) as error:
         interrupted = signal.getsignal(signal.SIGINT) is _interrupted  # C code may have turned it into another error
-        return failed(KeyboardInterrupt() if interrupted else error, as_json=getattr(arguments, "json", False))
+        return failed(KeyboardInterrupt() if interrupted else error, as_json=as_json)
 
 
 def _interrupt(signum: int, frame: object) -> NoReturn:
@@ -43,11 +49,9 @@ def _interrupted(signum: int, frame: object) -> None:
     pass
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The parser of every command, including those of other installed packages."""
-    parser = argparse.ArgumentParser(
-        prog="spherelinks", description="One picture in, one textured, game-ready GLB out."
-    )
+    parser = Parser(prog="spherelinks", description="One picture in, one textured, game-ready GLB out.")
     parser.add_argument("--version", action="version", version=f"spherelinks {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     make.add(commands)

@@ -8,32 +8,38 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from spherelinks.cli.command import command, show
-from spherelinks.cli.failing import failed
+from spherelinks.cli.failing import described, exit_code, failed
+from spherelinks.errors import InvalidOption, InvalidRequest
 from spherelinks.formats import writing
-from spherelinks.options import DEFAULT_GENERATOR, MEASURES, METRES, Options
+from spherelinks.generators import registry
+from spherelinks.model import terms
+from spherelinks.options import DEFAULT_GENERATOR, MEASURES, MESH_FACES, METRES, Options
 
 if TYPE_CHECKING:
-    from spherelinks.pipeline import Asset
+    from spherelinks.pipeline import Asset, Progress
 
 _SHARED = {name for field, info in Options.model_fields.items() for name in (field, info.alias)}
 _OUTPUT = f"the extension sets the format: {writing.ENDINGS}"
+_SEVERAL = f"{_OUTPUT}; for several inputs a folder, which gets a GLB for each"
 
 
 def add(commands: Any) -> None:
     """Add the commands that make files."""
-    make = command(commands, "generate", _generate, "Turn one picture into one GLB.")
-    make.add_argument("picture", metavar="PICTURE", type=Path, help="a JPEG, PNG or WebP file")
-    make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
+    make = command(commands, "generate", _generate, "Turn each picture into one GLB.")
+    make.add_argument("inputs", metavar="PICTURE", nargs="+", type=Path, help="a JPEG, PNG or WebP file")
+    make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
     for field in ("diffusion_steps", "seed"):
-        make.add_argument(f"--{field.replace('_', '-')}", type=int, help=_describe(field))
-    make.add_argument("--generator", help=_describe("generator"))
+        make.add_argument(_flag(field), metavar="N", type=int, help=_describe(field))
+    names = ", ".join(sorted(point.name for point in entry_points(group=registry.GROUP)))
+    make.add_argument("--generator", metavar="NAME", help=f"{_describe('generator')} Installed: {names}.")
     make.add_argument(
         "--option",
         dest="own",
@@ -43,18 +49,17 @@ def add(commands: Any) -> None:
         type=_own_option,
         help="an option of the generator's own, such as guidance=7.5; can be given several times",
     )
-    _add_finishing(make)
+    _add_finishing(make, faces=_describe("simplify_ratio"), size="--longest 1m")
 
     rework = command(commands, "finish", _finish, "Turn any mesh into one closed, textured, game-ready GLB.")
-    rework.add_argument("mesh", metavar="MESH", type=Path, help="a GLB, glTF, OBJ, PLY or STL file")
-    rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_OUTPUT)
-    rework.add_argument("--up", choices=("y", "z"), help="the mesh's upward axis. Default: z for STL, else y")
+    rework.add_argument("inputs", metavar="MESH", nargs="+", type=Path, help="a GLB, glTF, OBJ, PLY or STL file")
+    rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
+    rework.add_argument("--up", choices=("y", "z"), help="The mesh's upward axis. Defaults to z for STL, else y.")
     rework.add_argument(
-        "--unit",
-        choices=tuple(METRES),
-        help="the mesh's unit, which gives the asset its real size; instead of --height",
+        "--unit", choices=tuple(METRES), help="The mesh's unit, instead of --height. Defaults to mm for STL, else m."
     )
-    _add_finishing(rework)
+    faces = f"{Options.model_fields['simplify_ratio'].description} From 0 to 0.99; without it and --target-faces at "
+    _add_finishing(rework, faces=f"{faces}most {MESH_FACES} faces are kept.", size="the size of the mesh")
 
     change = command(
         commands, "convert", _convert, "Convert an asset to another format: a picture, USDZ, OBJ, PLY or STL."
@@ -63,40 +68,50 @@ def add(commands: Any) -> None:
     change.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help=_OUTPUT)
 
 
-def _add_finishing(make: argparse.ArgumentParser) -> None:
-    """The options of every command that makes an asset."""
-    make.add_argument("--name", help=f"{_describe('name')} Default: the file's name.")
-    for field, kind in (("texture_size", int), ("simplify_ratio", float), ("target_faces", int)):
-        make.add_argument(f"--{field.replace('_', '-')}", type=kind, help=_describe(field))
-    size = make.add_mutually_exclusive_group()
+def _add_finishing(make: argparse.ArgumentParser, *, faces: str, size: str) -> None:
+    """The options of every command that makes an asset; what becomes of faces and size without them."""
+    make.add_argument("--name", metavar="NAME", help=f"{_describe('name')} Defaults to the file's name.")
+    make.add_argument("--texture-size", metavar="PX", type=int, help=_describe("texture_size"))
+    make.add_argument("--simplify-ratio", metavar="R", type=float, help=faces)
+    make.add_argument("--target-faces", metavar="N", type=int, help=_describe("target_faces"))
+    sizes = make.add_mutually_exclusive_group()
     for measure in MEASURES:
-        size.add_argument(
+        sizes.add_argument(
             f"--{measure}",
             dest="dimensions",
             metavar="LENGTH",
             type=partial(_length, measure),
-            help=f"the object's real size by its {measure}{' side' * (measure == 'longest')}: a number with a unit"
-            f" ({', '.join(METRES)}), such as 31cm; default: --longest 1m",
+            help=f"The object's real size by its {measure}{' side' * (measure == 'longest')}: a number with a unit"
+            f" ({', '.join(METRES)}), such as 31cm, from 1 mm to 1000 m. Defaults to {size}.",
         )
-    make.add_argument(
-        "--lods",
-        metavar="RATIOS",
-        type=ratios,
-        help="coarser levels of detail, as fractions of the asset's faces, such as 0.5,0.25",
-    )
+    make.add_argument("--lods", metavar="RATIOS", type=ratios, help=f"{_describe('lods')} Such as 0.5,0.25.")
     make.add_argument("--pivot", metavar="{base,center}", help=_describe("pivot"))
     make.add_argument("--collider", metavar="{none,box,convex,decomposed}", help=_describe("collider"))
     make.add_argument("--texture-format", metavar="{jpeg,png,webp}", help=_describe("texture_format"))
     make.add_argument("--compression", metavar="{none,quantized,meshopt}", help=_describe("compression"))
-    for flag in ("normal_map", "occlusion", "delight"):
-        text = Options.model_fields[flag].description
-        make.add_argument(f"--{flag.replace('_', '-')}", action="store_const", const=True, help=text)
+    for field in ("normal_map", "occlusion", "delight"):
+        text = Options.model_fields[field].description
+        make.add_argument(_flag(field), action="store_const", const=True, help=text)
+
+
+def _flag(field: str) -> str:
+    return f"--{field.replace('_', '-')}"
 
 
 def _describe(field: str) -> str:
     info = Options.model_fields[field]
-    default = "" if info.default is None else f" Default: {info.default}."
-    return f"{info.description}{default}".replace("%", "%%")  # argparse treats % in help texts as a format
+    text = f"{in_flags(info.description or '')} {terms(info)}".rstrip()
+    return text.replace("%", "%%")  # argparse treats % in help texts as a format
+
+
+def in_flags(text: str) -> str:
+    """A message of the library or the API with the names of the options as they are on the command line."""
+    flags = {name: _flag(field) for field, info in Options.model_fields.items() for name in (field, info.alias)}
+    flags |= {f"dimensions.{measure}": f"--{measure}" for measure in MEASURES}
+    several = [name for name in flags if name and re.search("[A-Z_.]", name)]  # those that are no words of English
+    text = re.sub(r"\boptions\.([a-zA-Z_]+(?:\.[a-z]+)?)", lambda found: flags.get(found[1], found[0]), text)
+    text = re.sub(rf"(?<![-\w])({'|'.join(several)})\b", lambda found: flags[found[1]], text)
+    return re.sub(rf"^({'|'.join(name for name in flags if name)})(?= is )", lambda found: flags[found[1]], text)
 
 
 def _own_option(text: str) -> tuple[str, Any]:
@@ -142,24 +157,76 @@ def _nothing_to_clean_up(*, as_json: bool) -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def _generate(arguments: argparse.Namespace) -> None:
-    options, output = _options(arguments), _output(arguments)
-    with _nothing_to_clean_up(as_json=arguments.json):
+def _generate(arguments: argparse.Namespace) -> int:
+    def work(picture: Path, options: Options, progress: Progress | None) -> Asset:
         from spherelinks.pipeline import generate
 
-        with _progress_bar() as progress:
-            asset = generate(arguments.picture, options, progress)
-    _deliver(asset, output, as_json=arguments.json)
+        return generate(picture, options, progress)
+
+    return _make(arguments, work)
 
 
-def _finish(arguments: argparse.Namespace) -> None:
-    options, output = _options(arguments), _output(arguments)
-    with _nothing_to_clean_up(as_json=arguments.json):
+def _finish(arguments: argparse.Namespace) -> int:
+    def work(mesh: Path, options: Options, progress: Progress | None) -> Asset:
         from spherelinks.pipeline import finish
 
-        with _progress_bar() as progress:
-            asset = finish(arguments.mesh, options, progress, up=arguments.up, unit=arguments.unit)
-    _deliver(asset, output, as_json=arguments.json)
+        return finish(mesh, options, progress, up=arguments.up, unit=arguments.unit)
+
+    return _make(arguments, work)
+
+
+def _make(arguments: argparse.Namespace, work: Callable[[Path, Options, Progress | None], Asset]) -> int:
+    """One asset, or several into a folder, where what is wrong with one does not keep the others from being made."""
+    with _told_in_flags():
+        options = _options(arguments)
+    folder: Path = arguments.output
+    if len(arguments.inputs) == 1 and not folder.is_dir():
+        _deliver(arguments, arguments.inputs[0], _output(folder), options, work)
+        return 0
+    outputs = _outputs(arguments.inputs, folder)
+    if options.name is not None and len(outputs) > 1:
+        raise InvalidRequest(
+            f"--name is '{options.name}', one name for {len(outputs)} assets.",
+            hint="Leave it out: each has its file's.",
+        )
+    code, records = 0, []
+    for path, output in outputs.items():
+        try:
+            records.append(_deliver(arguments, path, output, options, work, alone=False))
+        except Exception as error:
+            code = code or exit_code(error)
+            records.append({"input": str(path), "error": described(error)})
+            if not arguments.json:
+                failed(error, as_json=False)
+    if arguments.json:
+        print(json.dumps(records))
+    return code
+
+
+def _outputs(inputs: Sequence[Path], folder: Path) -> dict[Path, Path]:
+    """Each input's file in the folder. Raises InvalidRequest for two that would get the same one."""
+    if not folder.is_dir():
+        raise InvalidRequest(
+            f"--output is '{folder}', which is no folder: {len(inputs)} files go into one.",
+            hint=f"Make it first, with: mkdir {folder}",
+        )
+    outputs: dict[Path, Path] = {}
+    for path in inputs:
+        output = folder / f"{path.stem}.glb"
+        for earlier, taken in outputs.items():
+            if taken == output:
+                raise InvalidRequest(f"{earlier} and {path} would both become {output}.", hint="Rename one of them.")
+        outputs[path] = output
+    return outputs
+
+
+@contextmanager
+def _told_in_flags() -> Iterator[None]:
+    """What is wrong with an option is said of the flag that gave it."""
+    try:
+        yield
+    except InvalidOption as error:
+        raise InvalidOption(in_flags(error.message), hint=in_flags(error.hint), field=error.field) from error
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -168,25 +235,45 @@ def _options(arguments: argparse.Namespace) -> Options:
     own = dict(values.get("own", ()))
     if not own:
         return Options(**given)
-    from spherelinks.generators import registry
-
     return registry.card(given.get("generator", DEFAULT_GENERATOR)).options(**given, **own)
 
 
-def _deliver(asset: Asset, output: Path, *, as_json: bool) -> None:
+def _deliver(
+    arguments: argparse.Namespace,
+    path: Path,
+    output: Path,
+    options: Options,
+    work: Callable[[Path, Options, Progress | None], Asset],
+    *,
+    alone: bool = True,
+) -> dict[str, Any]:
+    """Make one asset and say so, as JSON where it is the only one and that is wanted. Returns its record."""
+    _check_input(path)
+    with _nothing_to_clean_up(as_json=arguments.json), _told_in_flags(), _progress_bar() as progress:
+        asset = work(path, options, progress)
     asset.save(output)
     report = asset.report
-    if as_json:
-        print(json.dumps({"path": str(output), "report": dict(report)}))
-        return
-    print(f"{output}: {report.faces} faces, {report.texture_size} px texture, {_megabytes(output)}")
+    record = {"path": str(output), "report": dict(report)}
+    if arguments.json:
+        if alone:
+            print(json.dumps(record))
+        return {"input": str(path), **record}
+    size = report.dimensions
+    sides = f"{size.width:.3g} × {size.height:.3g} × {size.depth:.3g} m"
+    print(f"{output}: {report.faces} faces, {sides}, {report.texture_size} px texture, {_megabytes(output)}")
     for warning in report.warnings:
-        print(f"note: {warning}", file=sys.stderr)
+        print(f"note: {in_flags(warning)}", file=sys.stderr)
+    return record
 
 
-def _output(arguments: argparse.Namespace) -> Path:
+def _check_input(path: Path) -> None:
+    """Raises OSError for a file that cannot be read, whatever the command."""
+    with path.open("rb"):
+        pass
+
+
+def _output(output: Path) -> Path:
     """The output path, checked before any work."""
-    output: Path = arguments.output
     writing.kind_of(output)
     writing.check_folder(output)
     return output
@@ -197,7 +284,7 @@ def _megabytes(path: Path) -> str:
 
 
 def _convert(arguments: argparse.Namespace) -> None:
-    output = _output(arguments)
+    output = _output(arguments.output)
     glb = arguments.asset.read_bytes()
     with _nothing_to_clean_up(as_json=arguments.json):
         data = writing.convert(glb, writing.kind_of(output))

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from spherelinks.database import ApiKey, User
     from spherelinks.storage import Storage
 
-_ADDRESS = "the server's address; defaults to SPHERELINKS_PUBLIC_URL, else http://127.0.0.1:8000"
+_ADDRESS = (
+    "the server's address; defaults to SPHERELINKS_PUBLIC_URL, else that of the running server, else "
+    "http://127.0.0.1:8000"
+)
 
 
 def add(commands: Any) -> None:
@@ -231,7 +234,12 @@ def _keys_list(arguments: argparse.Namespace) -> None:
             }
             for key in keys.list_keys(session, account)
         ]
-    show(records, as_json=arguments.json, line="{id}  {name}  {hint}  {state}  last used: {lastUsedAt}")
+    if not arguments.json:
+        for record in records:
+            record["lastUsedAt"] = (
+                f"last used {used:%Y-%m-%d %H:%M} UTC" if (used := record["lastUsedAt"]) else "never used"
+            )
+    show(records, as_json=arguments.json, line="{id}  {name}  {hint}  {state}  {lastUsedAt}")
 
 
 @contextmanager
@@ -294,13 +302,17 @@ def _users_list(arguments: argparse.Namespace) -> None:
             {"id": user.id, "account": user.account_id, "email": user.email, "createdAt": user.created_at}
             for user in users.list_users(session)
         ]
+    if not arguments.json:
+        records = [{**record, "email": record["email"] or "(the local owner)"} for record in records]
     show(records, as_json=arguments.json, line="{id}  {account}  {email}")
 
 
 def _print_link(user: User, token: str, arguments: argparse.Namespace) -> None:
+    from spherelinks import local
     from spherelinks.config import Settings
 
-    address = arguments.address or Settings.from_env().public_url or "http://127.0.0.1:8000"
+    settings = Settings.from_env()
+    address = arguments.address or settings.public_url or local.address(settings.home) or "http://127.0.0.1:8000"
     record = {"id": user.id, "email": user.email, "link": f"{address.rstrip('/')}/welcome/{token}"}
     show(record, as_json=arguments.json, line="{link}\nSigns in once, valid for one day.")
 

@@ -14,6 +14,7 @@ import numpy as np
 from spherelinks.errors import InvalidRequest
 from spherelinks.formats import obj, ply, stl
 from spherelinks.formats.scene import read_scene
+from spherelinks.options import Unit
 from spherelinks.shape import Surface
 
 #: Larger files are refused before they are read.
@@ -73,6 +74,11 @@ Up = Literal["y", "z"]
 _UP: dict[str, Up] = {".stl": "z"}
 #: Formats that say it themselves, or that nearly every program writes alike.
 _SAID = (".glb", ".gltf", ".obj")
+
+
+def unit_of(path: Path) -> Unit:
+    """The unit that a file's format has, or that programs take it to have: ours for STL, too."""
+    return "mm" if path.suffix.lower() == ".stl" else "m"
 
 
 def upright(surface: Surface, path: Path, up: Up | None = None) -> Surface:

@@ -97,6 +97,10 @@ def kind_of(path: Path) -> str:
     for kind, each in KINDS.items():
         if path.name.lower().endswith(each.suffix):
             return kind
+    if path.name.lower().endswith(".obj"):
+        raise InvalidRequest(
+            f"{path}: an OBJ comes with its MTL and texture, in a ZIP.", hint=f"Name it {path.name}.zip."
+        )
     raise InvalidRequest(f"{path} has an extension that is not supported.", hint=f"Use one of {ENDINGS}.")
 
 
@@ -113,5 +117,7 @@ def save(data: bytes, path: Path) -> None:
     try:
         part.write_bytes(data)
         part.replace(path)
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(path)) from error  # nobody asked for the other file
     finally:
         part.unlink(missing_ok=True)

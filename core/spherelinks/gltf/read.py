@@ -49,7 +49,7 @@ class GlbFile:
     def __init__(self, glb: bytes) -> None:
         magic, version, length = struct.unpack_from("<4sII", glb)
         if (magic, version, length) != (b"glTF", 2, len(glb)):
-            raise ValueError(f"its header is {glb[:12]!r}")
+            raise ValueError("it does not begin as a GLB of glTF 2.0 does")
         size = struct.unpack_from("<I", glb, 12)[0]
         # text, and a multiple of four bytes, in both chunks
         if (glb[16:20], glb[24 + size : 28 + size]) != (b"JSON", b"BIN\0") or size % 4:

@@ -329,7 +329,7 @@ def test_stl_as_text_in_any_case(tmp_path):
 
 def test_files_stand_as_their_format_has_it(tmp_path):
     """SIZE is 3 × 5 × 1.5: with +Z up it is 1.5 high and 5 deep."""
-    plain = {"texture_size": 512}
+    plain = {"texture_size": 512, "dimensions": {"longest": 1}}
     lying, standing = (0.6, 0.3, 1.0), (0.6, 1.0, 0.3)
 
     def made(path, **more):
