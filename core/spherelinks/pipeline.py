@@ -125,8 +125,9 @@ def generate(
     with clock.stage("decode"):
         data = _encoded(picture)
         decoded = decode(data)
+        notes = [*decoded.notes]
     with clock.stage("matte"):
-        alpha = matte(decoded)
+        alpha = matte(decoded, notes.append)
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
     with clock.stage("generator"):
@@ -147,7 +148,7 @@ def generate(
         if touches_border(alpha)
         else []
     )
-    return _asset(finished, clock, name, [*first, *_ignored(card, wanted)])
+    return _asset(finished, clock, name, [*notes, *first, *_ignored(card, wanted)])
 
 
 def finish(

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from spherelinks.errors import PictureError, PictureTooLarge, PictureUnreadable
+from spherelinks.picture import color, png
 from spherelinks.picture.limits import MAX_BYTES, MAX_PIXELS, MAX_SIDE
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-_JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
 _SEND = "Send a JPEG, PNG or WebP picture."
 _ORIENTATION_TAG = 0x0112
 
@@ -42,19 +43,22 @@ class Picture:
     alpha : (H, W) uint8, or None where every pixel is opaque
     format : "JPEG", "PNG" or "WEBP", by content
     sha256 : hex digest of the file's bytes
+    notes : what the user should know, in plain words
     """
 
     rgb: NDArray[np.uint8]
     alpha: NDArray[np.uint8] | None
     format: str
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def decode(data: bytes) -> Picture:
     """A picture from the bytes of a JPEG, PNG or WebP file; the kind is told by content, never by name.
 
     EXIF orientation is applied, an embedded colour profile (also CMYK and grey ones) is converted to sRGB, 16-bit
-    samples are scaled to 8 bits, palettes are looked up. Sides above ``MAX_SIDE`` are averaged down, so that all
+    samples are scaled to 8 bits, palettes are looked up. A PNG's cICP goes before its iCCP, that before sRGB, and that
+    before gAMA and cHRM, as its specification has it. Sides above ``MAX_SIDE`` are averaged down, so that all
     later stages are bounded; a broken colour profile or EXIF block is ignored.
 
     Raises PictureTooLarge above ``MAX_BYTES`` and PictureUnreadable for everything else that is wrong: another
@@ -87,6 +91,13 @@ def decode(data: bytes) -> Picture:
 
 
 def _decode(data: bytes) -> Picture:
+    sha256 = hashlib.sha256(data).hexdigest()
+    said = png.chunks(data) if data.startswith(png.SIGNATURE) else None
+    data = data if said is None else said.pixels
+    notes = [] if said is None else said.notes
+    if data.startswith(_JPEG) and not data.rstrip(b"\0").endswith(_END):
+        data, ended = _ended(data)
+        notes += ended
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_many_pixels(*image.size)
         # A phone's multi-picture JPEG (MPO) is a still whose first picture counts.
@@ -105,13 +116,19 @@ def _decode(data: bytes) -> Picture:
             image.draft(None, (MAX_SIDE, MAX_SIDE))  # a huge JPEG is decoded at a half, a quarter, an eighth
         profile = image.info.get("icc_profile")
         image.load()
+        if said is not None and said.transparent is not None and said.kind in (0, 2):
+            image.info["transparency"] = _clear(image, said)
         turn = _TURNS.get(_orientation(image))
         pixels = _bounded(_plain(image))
     alpha = None
     if pixels.mode in ("LA", "RGBA"):
         alpha = pixels.getchannel("A")
         pixels = pixels.convert(pixels.mode[:-1])
-    pixels = _to_srgb(pixels, profile)
+    if said is not None:
+        pixels, more = color.by_chunks(pixels, said)
+        notes += more
+    else:
+        pixels = (color.by_profile(pixels, profile) if profile else None) or pixels.convert("RGB")
     if turn is not None:
         pixels = pixels.transpose(turn)
         alpha = alpha.transpose(turn) if alpha else None
@@ -120,7 +137,45 @@ def _decode(data: bytes) -> Picture:
         rgb=np.array(pixels, dtype=np.uint8),
         alpha=None if opaque else np.array(alpha, dtype=np.uint8),
         format=kind,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=sha256,
+        notes=tuple(notes),
+    )
+
+
+def _clear(image: Image.Image, said: png.Chunks) -> int | tuple[int, ...]:
+    """The transparent samples of a grey or RGB PNG, scaled as Pillow has the picture's own."""
+    assert said.transparent is not None
+    if image.mode.startswith("I"):
+        return said.transparent[0]
+    scaled = [value >> 8 if said.depth == 16 else value * 255 // ((1 << said.depth) - 1) for value in said.transparent]
+    return scaled[0] if len(scaled) == 1 else tuple(scaled)
+
+
+_END = b"\xff\xd9"
+#: What cannot belong to a picture: bytes that decode to something wherever rows are missing, between restart markers.
+_ODD = b"".join(bytes((0x5A, 0xA5, 0x3C)) * 400 + bytes((0xFF, 0xD0 + number % 8)) for number in range(64))
+
+
+def _ended(data: bytes) -> tuple[bytes, list[str]]:
+    """A JPEG that lacks its end, with it; it is whole if whatever stands before the end changes no pixel.
+
+    Raises PictureUnreadable, with how much is there, where rows are missing.
+    """
+    seen = []
+    for end in (_END, _ODD + _END):
+        with Image.open(io.BytesIO(data + end), formats=FORMATS) as image:
+            if data.count(b"\xff\xda") * image.width * image.height > _MAX_SCANNED_PIXELS:
+                return data, []  # the check that follows refuses it
+            _refuse_many_pixels(*image.size)
+            image.draft(None, (MAX_SIDE, MAX_SIDE))
+            seen.append(np.asarray(image.convert("L")))
+    same = (seen[0] == seen[1]).all(axis=1)
+    if same.all():
+        return data + _END, ["The file lacks its end, but the picture is whole."]
+    there = int(same.argmin())
+    raise PictureUnreadable(
+        f"The picture is cut short: {100 * there // len(same)} % of its rows are there.",
+        hint="Send the whole file; the transfer may have been interrupted.",
     )
 
 
@@ -149,27 +204,6 @@ def _bounded(image: Image.Image) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BOX)
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """An L, RGB or CMYK image as RGB in sRGB, by its colour profile where that is sound."""
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if not ImageCms.getProfileDescription(source).startswith("sRGB"):
-                converted = ImageCms.profileToProfile(
-                    image,
-                    source,
-                    ImageCms.createProfile("sRGB"),
-                    renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                    outputMode="RGB",
-                    flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-                )
-                if converted is not None:
-                    return converted
-        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass  # the profile is broken, or belongs to another kind of pixel: the picture is still worth having
-    return image.convert("RGB")
-
-
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
@@ -188,7 +222,7 @@ def _refuse_many_pixels(width: int, height: int) -> None:
 def _canvas(data: bytes) -> tuple[int, int] | None:
     """Width and height by the header of a PNG or a WebP (RFC 9649), or None if it names none."""
     head = data[:30].ljust(30, b"\0")
-    if head.startswith(_PNG):
+    if head.startswith(png.SIGNATURE):
         width, height = struct.unpack_from(">II", head, 16)
         return width, height
     if not _is_webp(head):
@@ -229,7 +263,7 @@ _BRANDS |= {b"mif1": "a HEIC", b"msf1": "a HEIC", b"heim": "a HEIC", b"heis": "a
 
 def _refuse_foreign(data: bytes) -> None:
     """Raises PictureUnreadable, with the kind's name where it is known, unless the data begin as one of FORMATS."""
-    if data.startswith((_JPEG, _PNG)) or _is_webp(data):
+    if data.startswith((_JPEG, png.SIGNATURE)) or _is_webp(data):
         return
     if not data:
         raise PictureUnreadable("The picture is empty: 0 bytes.", hint=_SEND)

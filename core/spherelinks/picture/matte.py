@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar, cast
 
 import cv2
@@ -9,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
-from spherelinks.picture import background, outline
+from spherelinks.picture import background, cutout, outline
 from spherelinks.picture.decode import Picture
 from spherelinks.picture.guided import guided_filter
 
@@ -17,12 +19,14 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Image = TypeVar("Image", Bytes, Floats)
 
-_TRANSPARENT, _OPAQUE = 8, 128  # alpha below, and from, which a pixel counts as one
 _MIN_TRANSPARENT = 0.01  # share of the picture; rounded corners alone are no cut-out
 _MIN_OPAQUE = 0.0005  # shares of the picture below which there is only a speck
 _MIN_FOUND = 0.005
 _MAX_OUTLINE = 0.35  # share of the border that an object may cover; nor may it touch all four sides
 _MIN_SIDE = 16
+_FAINTEST = 24  # greatest alpha of a picture that still shows something
+_INNER = 0.05  # least share of a picture within a frame that its object covers
+_NOISE, _FAINT, _SHARP = 0.3, 1.2, 0.9  # Lab units: of a ground without noise, of what stands out from it; of its rim
 _WORK = 256  # GrabCut is slow beyond; the guided filter brings back the detail
 _REFINE = 512
 _PAD = 0.2
@@ -36,8 +40,8 @@ _PINHOLE = 0.0015
 _ADVICE = "Use a picture of one object, shown whole, on a plain or transparent background."
 
 
-def matte(picture: Picture) -> Floats:
-    """The foreground alpha, (H, W) float32 in 0..1.
+def matte(picture: Picture, say: Callable[[str], None] = lambda note: None) -> Floats:
+    """The foreground alpha, (H, W) float32 in 0..1. `say` is called with what the user should know.
 
     A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Else
     the ground is modelled from the border (``ground``), what stands out is refined by two rounds of GrabCut (Rother,
@@ -48,14 +52,119 @@ def matte(picture: Picture) -> Floats:
     edges, specks, a picture of a few pixels.
     """
     if picture.alpha is not None:
-        opaque = float((picture.alpha >= _OPAQUE).mean())
+        alpha = picture.alpha
+        most = int(alpha.max())
+        if _FAINTEST <= most < cutout.SOLID and float((alpha < cutout.CLEAR).mean()) >= _MIN_TRANSPARENT:
+            say(f"The picture is nowhere more than {100 * most // 255} % opaque: what is most so was made solid.")
+            solid = np.where(alpha >= most // 2, 255, alpha.astype(np.uint16) * 255 // most).astype(np.uint8)
+            return matte(replace(picture, alpha=solid), say)
+        opaque = float((alpha >= cutout.SOLID).mean())
         if opaque == 0:
             raise NoObject("The picture is transparent everywhere.", hint=_ADVICE)
-        if float((picture.alpha < _TRANSPARENT).mean()) >= _MIN_TRANSPARENT:
+        if float((picture.alpha < cutout.CLEAR).mean()) >= _MIN_TRANSPARENT:
             if opaque < _MIN_OPAQUE:
                 raise NoObject("The picture is transparent except for specks.", hint=_ADVICE)
-            return np.asarray(picture.alpha / np.float32(255), np.float32)
-    return _stands_out(picture.rgb)
+            return _cut_out(picture, picture.alpha, say)
+    return _found(picture.rgb, say)
+
+
+def _found(rgb: Bytes, say: Callable[[str], None]) -> Floats:
+    """The object of an opaque picture: on the whole picture, or within its frame or bars."""
+    try:
+        found = _stands_out(rgb)
+    except NoObject:
+        bars = _bars(rgb)
+        if bars is not None and (inner := _within(rgb, bars)) is not None:
+            say("The picture has plain bars at its sides: the object was looked for between them.")
+            return inner
+        if min(rgb.shape[:2]) >= _MIN_SIDE and (faint := _faint(rgb)) is not None:
+            say("The object hardly differs from its background: check its outline.")
+            return faint
+        raise
+    box = cutout.framed(found > 0.5)
+    if box is not None and (inner := _within(rgb, box)) is not None:
+        say("The picture is a photo in a plain frame: the object was looked for within it.")
+        return inner
+    return found
+
+
+def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> Floats:
+    """A picture's own alpha that cuts something out, as the object it means."""
+    box = cutout.framed(alpha >= cutout.SOLID)
+    if box is not None and (found := _within(picture.rgb, box)) is not None:
+        say("The picture is a photo with transparent padding: the object was looked for within it.")
+        return found
+    if (solid := cutout.filled(alpha)) is not None:
+        say("What an opaque rim encloses is half transparent, and was made solid.")
+        alpha = solid
+    if (bare := cutout.unshadowed(picture.rgb, alpha)) is not None:
+        say("A soft shadow at the object's foot was left out.")
+        alpha = bare
+    return np.asarray(alpha / np.float32(255), np.float32)
+
+
+def _within(rgb: Bytes, box: cutout.Box) -> Floats | None:
+    """The matte of the picture in a box of another, or None where it shows no object before a ground."""
+    left, top, right, bottom = box
+    inset = max(2, round(0.01 * min(right - left, bottom - top)))
+    place = np.s_[top + inset : bottom - inset, left + inset : right - inset]
+    inside = np.ascontiguousarray(rgb[place])
+    try:
+        if min(inside.shape[:2]) < _MIN_SIDE or background.fit(_lab(_shrunk(inside, _WORK))).scatter > _BUSY:
+            return None
+        found = _stands_out(inside)
+    except NoObject:
+        return None
+    share = float((found > 0.5).mean())
+    if not _INNER < share < _MOST or cutout.framed(found > 0.5) is not None:
+        return None
+    out = np.zeros(rgb.shape[:2], np.float32)
+    out[place] = found
+    return out
+
+
+def _bars(rgb: Bytes) -> cutout.Box | None:
+    """What lies between plain bars at two opposite sides of a picture, or None."""
+    height, width = rgb.shape[:2]
+    plain = [np.ptp(rgb.astype(np.int16), axis=axis).max(axis=1) <= 4 for axis in (1, 0)]
+    (top, bottom), (left, right) = (_run(each) for each in plain)
+    if (top + bottom > 0.05 * height) == (left + right > 0.05 * width):
+        return None
+    return (0, top, width, height - bottom) if top + bottom > 0.05 * height else (left, 0, width - right, height)
+
+
+def _run(plain: NDArray[np.bool_]) -> tuple[int, int]:
+    """How many are plain at the start and at the end; none where all are."""
+    other = np.flatnonzero(~plain)
+    return (int(other[0]), len(plain) - 1 - int(other[-1])) if len(other) else (0, 0)
+
+
+def _faint(rgb: Bytes) -> Floats | None:
+    """The object where a picture without any noise shows it a little off its ground, with a sharp edge; else None."""
+    work = _shrunk(rgb, _REFINE)
+    lab = _lab(work)
+    ring = np.concatenate(
+        [lab[:3].reshape(-1, 3), lab[-3:].reshape(-1, 3), lab[:, :3].reshape(-1, 3), lab[:, -3:].reshape(-1, 3)]
+    )
+    ground = np.median(ring, axis=0)
+    if np.abs(ring - ground).max() > _NOISE:
+        return None
+    away = np.linalg.norm(lab - ground, axis=2)
+    mask = _opened(away > _FAINT)
+    _, outside, _, _ = cv2.connectedComponentsWithStats(1 - mask, connectivity=4)
+    reached = np.unique(np.concatenate([outside[0], outside[-1], outside[:, 0], outside[:, -1]]))
+    solid = (~np.isin(outside, reached[reached > 0])).astype(np.uint8)
+    labels, _ = _parts(solid)
+    solid = (labels > 0).astype(np.uint8)
+    share = float(solid.mean())
+    if not _MIN_FOUND < share < _MOST:
+        return None
+    kernel = np.ones((3, 3), np.uint8)
+    rim = (solid > 0) & (cv2.erode(solid, kernel, iterations=2) == 0)
+    if float(np.median(away[rim])) < _FAINT or float((away[rim] > _FAINT).mean()) < _SHARP:
+        return None
+    found = _refined(rgb, solid)
+    return None if _is_cropped(found) else found
 
 
 def _stands_out(rgb: Bytes) -> Floats:

@@ -25,6 +25,7 @@ from PIL import Image, ImageCms
 from spherelinks.errors import PictureError, PictureTooLarge, PictureUnreadable
 from spherelinks.picture.decode import decode
 from spherelinks.picture.limits import MAX_BYTES, MAX_SIDE
+from spherelinks.pixels.srgb import to_linear, to_srgb
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -369,3 +370,169 @@ def test_threads_do_not_disturb_each_other() -> None:
     with ThreadPoolExecutor(8) as pool:
         for result, wanted in zip(pool.map(decode, SEEDS * 20), itertools.cycle(expected), strict=False):
             assert (result.rgb == wanted).all()
+
+
+def png_of(pixels: NDArray[np.uint8] | NDArray[np.uint16], *chunks: bytes) -> bytes:
+    """An opaque RGB PNG of 8 or 16 bits with these chunks before its pixels."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.astype(f">u{pixels.itemsize}").tobytes() for row in pixels)
+    parts = (*chunks, png_chunk(b"IDAT", zlib.compress(rows)), png_chunk(b"IEND", b""))
+    return png_header(width, height, 8 * pixels.itemsize) + b"".join(parts)
+
+
+def encoded_as(power: float) -> NDArray[np.uint8]:
+    """The chart's light, encoded with another exponent than sRGB's."""
+    light = to_linear(chart() / 255)
+    return np.asarray((light**power * 255).round(), np.uint8)
+
+
+def gamma(value: float) -> bytes:
+    return png_chunk(b"gAMA", struct.pack(">I", round(value * 100_000)))
+
+
+def places(*values: float) -> bytes:
+    return png_chunk(b"cHRM", struct.pack(">8I", *(round(value * 100_000) for value in values)))
+
+
+SRGB = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+P3 = (0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+ORANGE = (200, 100, 50)
+#: The same in Display P3, by the published matrix from linear sRGB.
+TO_P3 = ((0.82246, 0.17754, 0), (0.03319, 0.96681, 0), (0.01708, 0.07240, 0.91052))
+P3_ORANGE = (to_srgb(np.array(TO_P3) @ to_linear(np.array(ORANGE) / 255)) * 255).round()
+
+
+def near(data: bytes, expected: NDArray[np.uint8], tolerance: int) -> None:
+    assert np.abs(decode(data).rgb.astype(int) - expected).max() <= tolerance
+
+
+@pytest.mark.parametrize("power", [1.0, 1 / 1.8, 1 / 2.6])
+def test_gamma_is_honoured_where_nothing_better_is_said(power: float) -> None:
+    bright = np.maximum(chart(), 60)  # a linear byte says little of the dark
+    light = np.asarray((to_linear(bright / 255) ** power * 255).round(), np.uint8)
+    near(png_of(light, gamma(power)), bright, 4)
+    near(png_of(light, gamma(power), png_chunk(b"sRGB", b"\0")), light, 0)
+    near(png_of(light, gamma(power), png_chunk(b"cICP", bytes((1, 13, 0, 1)))), light, 0)
+
+
+def test_what_amounts_to_srgb_changes_nothing() -> None:
+    for said in (
+        (gamma(0.45455),),
+        (gamma(0.45455), places(*SRGB)),
+        (places(*SRGB),),
+        (gamma(0),),
+        (places(*[0.0] * 8),),
+    ):
+        near(png_of(chart(), *said), chart(), 0)
+
+
+def test_code_points_go_before_a_profile_and_chromaticities_before_none() -> None:
+    color = np.full((4, 4, 3), P3_ORANGE, np.uint8)
+    srgb = png_chunk(
+        b"iCCP", b"p\0\0" + zlib.compress(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    )
+    expected = np.full((4, 4, 3), ORANGE, np.uint8)
+    near(png_of(color, png_chunk(b"cICP", bytes((12, 13, 0, 1))), srgb), expected, 2)
+    near(png_of(color, places(*P3)), expected, 2)
+    near(png_of(color, srgb, places(*P3)), color, 0)
+    unknown = decode(png_of(color, png_chunk(b"cICP", bytes((2, 2, 0, 1))), srgb))
+    assert (unknown.rgb == color).all()
+    assert "2, 2, 0, 1" in unknown.notes[0]
+
+
+@pytest.mark.parametrize(("transfer", "white"), [(16, 148), (18, 191)])
+def test_high_dynamic_range_is_toned_down_to_what_is_seen(transfer: int, white: int) -> None:
+    """Diffuse white, 203 nits of PQ and 75 % of HLG, comes out light but not clipped, and brighter is brighter."""
+    steps = np.repeat(np.array([[40, white // 2, white, (white + 255) // 2, 255]], np.uint8), 3, axis=0)
+    picture = decode(png_of(np.dstack([steps] * 3), png_chunk(b"cICP", bytes((1, transfer, 0, 1)))))
+    shown = picture.rgb[0, :, 0].astype(int)
+    assert (np.diff(shown) >= 0).all()
+    assert shown[0] < 60
+    assert 200 < shown[2] < 250
+    assert "HDR" in picture.notes[0]
+
+
+def test_a_profile_counts_by_its_curves_and_not_by_its_name() -> None:
+    """A linear profile that calls itself sRGB, as made from one of Pillow's by its curves alone."""
+    light = np.asarray((to_linear(np.maximum(chart(), 60) / 255) * 255).round(), np.uint8)
+    profile = linear_profile(b"sRGB linear")
+    data = png_of(light, png_chunk(b"iCCP", b"p\0\0" + zlib.compress(profile)))
+    near(data, np.maximum(chart(), 60), 5)
+    near(encoded(Image.fromarray(light), "WEBP", lossless=True, icc_profile=profile), np.maximum(chart(), 60), 5)
+
+
+def linear_profile(name: bytes) -> bytes:
+    """An ICC profile, version 2, with sRGB's primaries and light as it is."""
+    whole = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    count = struct.unpack_from(">I", whole, 128)[0]
+    entries = [struct.unpack_from(">4sII", whole, 132 + 12 * i) for i in range(count)]
+    tags = {tag: whole[start : start + size] for tag, start, size in entries}
+    for tag in (b"rTRC", b"gTRC", b"bTRC"):
+        tags[tag] = b"curv" + bytes(8)
+    tags[b"desc"] = (
+        b"mluc"
+        + struct.pack(">IIIHHII", 0, 1, 12, 0x656E, 0x5553, 2 * len(name), 28)
+        + name.decode().encode("utf-16-be")
+    )
+    table, body = b"", b""
+    for tag, content in tags.items():
+        table += struct.pack(">4sII", tag, 132 + 12 * len(tags) + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    size = 132 + len(table) + len(body)
+    return struct.pack(">I", size) + whole[4:128] + struct.pack(">I", len(tags)) + table + body
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_grey_level_is_transparent_at_every_depth(depth: int) -> None:
+    most = (1 << depth) - 1
+    levels = np.array([[0, most, most // 2 + 1, 0, most, 0, 0, most]] * 4)
+    bits = "".join(f"{level:0{depth}b}" for level in levels[0])
+    row = b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    chunks = png_chunk(b"tRNS", struct.pack(">H", most)) + png_chunk(b"IDAT", zlib.compress(row * 4))
+    picture = decode(png_header(8, 4, depth, 0) + chunks + png_chunk(b"IEND", b""))
+    assert picture.alpha is not None
+    assert (picture.alpha == np.where(levels == most, 0, 255)).all()
+
+
+@pytest.mark.parametrize("size", [np.uint8, np.uint16])
+def test_a_colour_is_transparent_at_every_depth(size: type[np.uint8]) -> None:
+    scale = 257 if size is np.uint16 else 1
+    pixels = (chart().astype(np.uint32) * scale).astype(size)
+    clear = struct.pack(">3H", *(int(value) for value in pixels[3, 5]))
+    picture = decode(png_of(pixels, png_chunk(b"tRNS", clear)))
+    assert picture.alpha is not None
+    assert np.argwhere(picture.alpha == 0).tolist() == [[3, 5]]
+
+
+def test_large_profiles_and_texts_are_no_reason_to_refuse_a_picture() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, 1_500_000, np.uint8).tobytes()
+    for chunk in (
+        png_chunk(b"iCCP", b"p\0\0" + zlib.compress(noise)),
+        png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(noise)),
+        png_chunk(b"tEXt", b"Comment\0" + noise),
+        png_chunk(b"iTXt", b"XML\0\1\0\0\0" + zlib.compress(noise)),
+    ):
+        near(png_of(chart(), chunk), chart(), 0)
+    broken = decode(png_of(chart(), png_chunk(b"iCCP", b"p\0\0" + zlib.compress(noise)[:1000])))
+    assert "colour profile is damaged" in broken.notes[0]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}], ids=str)
+def test_a_jpeg_that_lacks_but_its_end_is_whole(options: dict[str, Any]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG", **options)
+    whole, bare = decode(data), decode(data[:-2])
+    assert (whole.rgb == bare.rgb).all()
+    assert (whole.notes, len(bare.notes)) == ((), 1)
+
+
+@pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 12}], ids=str)
+def test_a_jpeg_that_lacks_rows_is_refused_with_how_many_there_are(options: dict[str, Any]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (128, 96, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG", **options)
+    start = data.rindex(b"\xff\xda")
+    for share in (0.3, 0.5, 0.9):
+        with pytest.raises(PictureUnreadable, match=r"cut short: \d+ %") as caught:
+            decode(data[: start + int((len(data) - start) * share)])
+        there = int(caught.value.message.split(": ")[1].split(" ")[0])
+        assert there == pytest.approx(100 * share, abs=14)

@@ -176,3 +176,87 @@ def test_a_transparent_picture_is_refused() -> None:
     speck[5, 5] = 255
     with pytest.raises(NoObject, match="specks"):
         matte(picture(GROUNDS["white"], speck))
+
+
+BALL = np.hypot(X - 0.5, Y - 0.5) < 0.3
+
+
+def said(subject: Picture) -> tuple[NDArray[np.float32], list[str]]:
+    notes: list[str] = []
+    return matte(subject, notes.append), notes
+
+
+@pytest.mark.parametrize("kind", ["bars", "frame", "rounded"])
+def test_a_photo_in_transparent_padding_is_no_cut_out(kind: str) -> None:
+    alpha = np.full((SIDE, SIDE), 255, np.uint8)
+    if kind == "bars":
+        alpha[:, : SIDE // 10] = alpha[:, -SIDE // 10 :] = 0
+    elif kind == "frame":
+        alpha[: SIDE // 12] = alpha[-SIDE // 12 :] = 0
+        alpha[:, : SIDE // 12] = alpha[:, -SIDE // 12 :] = 0
+    else:
+        out = np.hypot(np.maximum(np.abs(X - 0.5) - 0.35, 0), np.maximum(np.abs(Y - 0.5) - 0.35, 0)) > 0.15
+        alpha[out] = 0
+    found, notes = said(picture(painted(GROUNDS["white"], BALL), alpha))
+    assert overlap(found, BALL) >= 0.9
+    assert "padding" in notes[0]
+
+
+def test_a_cut_out_that_is_a_rectangle_stays_one() -> None:
+    alpha = np.zeros((SIDE, SIDE), np.uint8)
+    alpha[SIDE // 4 : -SIDE // 8, SIDE // 3 : -SIDE // 3] = 255
+    found, notes = said(picture(painted(GROUNDS["white"], BALL), alpha))
+    assert (found == alpha / 255).all()
+    assert notes == []
+    # and so does one that reaches its picture's border and shows no object before a ground
+    alpha[:, SIDE // 3 : -SIDE // 3] = 255
+    found, notes = said(picture(flat(90, 120, 60), alpha))
+    assert (found == alpha / 255).all()
+    assert notes == []
+
+
+def test_a_photo_in_a_plain_frame_is_matted_within() -> None:
+    inside = painted(flat(150, 155, 160), BALL)
+    edge = SIDE // 12
+    framed = np.pad(inside, ((edge, edge), (edge, edge), (0, 0)), constant_values=255)
+    found, notes = said(picture(framed))
+    assert overlap(found, np.pad(BALL, edge)) >= 0.9
+    assert "frame" in notes[0]
+
+
+def test_glass_is_made_of_its_relative_alpha() -> None:
+    found, notes = said(picture(painted(GROUNDS["white"], BALL), (110 * BALL).astype(np.uint8)))
+    assert overlap(found, BALL) >= 0.99
+    assert "43 %" in notes[0]
+
+
+def test_what_an_opaque_rim_encloses_is_solid_if_it_is_glass_and_open_if_it_is_air() -> None:
+    rim = BALL & (np.hypot(X - 0.5, Y - 0.5) > 0.27)
+    glass = np.where(rim, 255, 90 * BALL).astype(np.uint8)
+    found, notes = said(picture(painted(GROUNDS["white"], BALL), glass))
+    assert overlap(found, BALL) >= 0.99
+    assert "rim" in notes[0]
+    found, notes = said(picture(painted(GROUNDS["white"], BALL), np.where(rim, 255, 0).astype(np.uint8)))
+    assert overlap(found, rim) >= 0.99
+    assert notes == []
+
+
+def test_a_soft_shadow_in_alpha_is_left_out_and_dark_glass_is_not() -> None:
+    shade = 150 * np.exp(-(((X - 0.6) / 0.2) ** 2) - ((Y - 0.8) / 0.03) ** 2)
+    alpha = np.where(BALL, 255, shade).astype(np.uint8)
+    rgb = np.where(BALL[..., None], painted(GROUNDS["white"], BALL), 5.0)
+    found, notes = said(picture(rgb, alpha))
+    assert overlap(found, BALL) >= 0.99
+    assert "shadow" in notes[0]
+    pane = (np.abs(X - 0.5) < 0.2) & (np.abs(Y - 0.88) < 0.09) & ~BALL
+    alpha = np.where(BALL, 255, 140 * pane).astype(np.uint8)
+    found, notes = said(picture(rgb, alpha))
+    assert overlap(found, BALL | pane) >= 0.95
+    assert notes == []
+
+
+@pytest.mark.parametrize("level", [250, 245, 236, 225])
+def test_a_pale_object_on_white_is_found_if_its_edge_is_sharp(level: int) -> None:
+    rgb = np.where(BALL[..., None], flat(level, level, level - 1), 255.0)
+    found, _ = said(picture(rgb, noise=0.0))
+    assert overlap(found, BALL) >= 0.95
