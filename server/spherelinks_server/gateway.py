@@ -248,4 +248,8 @@ def _environ(scope: Scope) -> dict[str, Any]:
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = f"HTTP_{key}"
         environ[key] = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}" if key in environ else value
+    for name in scope.headers.keys():  # noqa: SIM118 - the mapping has no iterator of its own
+        # RSGI keeps no value with a byte above 127; to call it absent would make a retry with such a key a new request
+        key = name.upper().replace("-", "_")
+        environ.setdefault(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "(not ASCII)")
     return environ

@@ -84,6 +84,17 @@ def test_a_request_arrives_as_it_was_sent(echo: Echo) -> None:
     }
 
 
+def test_a_header_beyond_ascii_is_not_taken_for_absent(echo: Echo) -> None:
+    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=20)
+    head = "GET /a HTTP/1.1\r\nHost: x\r\nX-Twice: café\r\nX-Forwarded-For: café\r\nConnection: close\r\n\r\n"
+    connection.sendall(head.encode("latin-1"))
+    answer = b""
+    while piece := connection.recv(4096):
+        answer += piece
+    seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert seen["headers"][0] == "(not ASCII)"
+
+
 @pytest.mark.parametrize("size", [0, 1, 70_000, 1_000_000])
 def test_bodies_of_every_size(echo: Echo, size: int) -> None:
     status, answer = echo.ask("POST", "/size", bytes(size))
