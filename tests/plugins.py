@@ -51,10 +51,15 @@ def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, source: 
     """A package of one module with these entry points; the paths of this process and of its children lead to it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{module}.py").write_text(source)
-    info = folder / f"{module}-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module.replace('_', '-')}\nVersion: 1\n")
-    lines = "".join(f"{name} = {value}\n" for name, value in points.items())
-    (info / "entry_points.txt").write_text(f"[spherelinks.generators]\n{lines}")
+    describe(folder, module.replace("_", "-"), points)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=":")
+
+
+def describe(folder: Path, package: str, points: dict[str, str], version: str = "1") -> None:
+    """Write down what pip notes about an installed package: its name, version and generators."""
+    info = folder / f"{package.replace('-', '_')}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
+    lines = "".join(f"{name} = {value}\n" for name, value in points.items())
+    (info / "entry_points.txt").write_text(f"[spherelinks.generators]\n{lines}")
