@@ -1,4 +1,4 @@
-"""Locks between processes, on files."""
+"""File locks between processes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 class FileLock:
-    """A lock between processes on a file; it falls when its holder ends, however that ends.
+    """A lock between processes on a file; released when its holder exits, however it exits.
 
-    Its file's folder must exist. Two locks on one file exclude each other within a process, too.
+    The file's folder must exist. Two locks on one file exclude each other within a process, too.
     """
 
     def __init__(self, path: Path) -> None:
@@ -19,7 +19,7 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock if it is free; whether we have it."""
+        """Take the lock if it is free; returns whether we have it."""
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if sys.platform == "win32":
@@ -30,7 +30,7 @@ class FileLock:
                 import fcntl
 
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # somebody may have removed the file between its opening and its locking
+            # another process may have removed the file between opening and locking
             if not os.path.samestat(os.fstat(descriptor), self.path.stat()):
                 raise FileNotFoundError
         except OSError:
@@ -40,16 +40,16 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Let go of the lock; harmless where we do not have it."""
+        """Release the lock; does nothing if we do not have it."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def remove(self) -> None:
-        """Let go of the lock and delete its file, where we have it."""
+        """Release the lock and delete its file, if we have it."""
         if self._descriptor is None:
             return
-        if sys.platform == "win32":  # where a file that is open cannot be deleted
+        if sys.platform == "win32":  # Windows cannot delete an open file
             self.release()
         with suppress(OSError):
             self.path.unlink()

@@ -22,7 +22,7 @@ _FIELDS = "\n\nFields\n------\n"
 
 
 class _Shown(ModelMetaclass):
-    """Leaves what pydantic adds out of dir(), which is where help() and completion look."""
+    """Hides what pydantic adds from dir(), which help() and completion use."""
 
     def __dir__(cls) -> list[str]:
         own = (base for base in cls.__mro__ if base not in (Model, *BaseModel.__mro__))
@@ -31,7 +31,7 @@ class _Shown(ModelMetaclass):
 
 
 class Model(BaseModel, metaclass=_Shown):
-    """Fields are listed below the docstring of a subclass, and its signature has their Python names."""
+    """Lists the fields below a subclass's docstring, and gives its signature their Python names."""
 
     def __dir__(self) -> list[str]:
         return dir(type(self))
@@ -61,7 +61,7 @@ class Model(BaseModel, metaclass=_Shown):
 
 
 def terms(field: FieldInfo) -> str:
-    """What a field may be, and its default: ``From 512 to 2048; defaults to 1024.``"""
+    """A field's range and default: ``From 512 to 2048; defaults to 1024.``"""
     parts = [text for text in (_range(field), _choice(field)) if text]
     if not field.is_required() and (default := field.get_default()) not in (None, ()):
         parts.append(f"defaults to {default}")
@@ -70,7 +70,7 @@ def terms(field: FieldInfo) -> str:
 
 
 def _told(name: str, field: FieldInfo, fields: Mapping[str, FieldInfo]) -> str:
-    """A field's lines in its model's docstring; other fields that they name have their Python names, too."""
+    """A field's lines in its model's docstring, in which other fields have their Python names, too."""
     aliases = {other.alias: name for name, other in fields.items() if other.alias}
     text = f"{name} : {field.description or _purpose(field)} {terms(field)}".rstrip()
     if aliases:
@@ -99,7 +99,7 @@ def _choice(field: FieldInfo) -> str:
 
 
 def _purpose(field: FieldInfo) -> str:
-    """The first line of what the model that a field holds says of itself, else the field's type."""
+    """The first line of the docstring of a field's model, else the field's type."""
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, Model):
             return (kind.__doc__ or "").partition("\n")[0]

@@ -23,25 +23,25 @@ class Files:
 
 
 def session(files: Files, folder: Path) -> Any:
-    """An ONNX Runtime session over the files in the folder; on a GPU where ONNX Runtime has one.
+    """An ONNX Runtime session over the files in the folder; on a GPU if ONNX Runtime supports one.
 
-    The graph's file holds no weights: they are kept as float16 in safetensors and put in here as float32.
+    The graph's file contains no weights: they are stored as float16 in safetensors and added here as float32.
     """
-    import onnxruntime  # a tenth of a second, and not every request wants it
+    import onnxruntime  # importing takes a tenth of a second, and not every request needs it
     from safetensors.numpy import load_file
 
     for name in (files.graph, files.weights):
         if not (folder / name).is_file():
             raise GeneratorFailed(
                 f"The network's {name} is missing from the installation.",
-                hint="Install the package again, or train the network: training/README.md.",
+                hint="Reinstall the package, or train the network: training/README.md.",
             )
     weights = {name: value.astype(np.float32) for name, value in load_file(folder / files.weights).items()}
     options = onnxruntime.SessionOptions()
     options.add_external_initializers(
         list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
     )
-    options.log_severity_level = 3  # it warns of constants that it cannot fold, about which nobody can do anything
+    options.log_severity_level = 3  # it warns of constants that it cannot fold, which nobody can change
     options.intra_op_num_threads = min(4, os.cpu_count() or 1)
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [p for p in wanted if p in onnxruntime.get_available_providers()]

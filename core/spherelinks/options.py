@@ -44,7 +44,7 @@ SIZE_LIMITS: dict[Unit, tuple[float, float]] = {
 
 
 def _one_measure(schema: dict[str, Any]) -> None:
-    """Say in JSON Schema what ``Dimensions`` checks: exactly one measure, with limits that depend on the unit."""
+    """State in JSON Schema what ``Dimensions`` checks: exactly one measure, with limits that depend on the unit."""
     schema["allOf"] = [
         {"oneOf": [{"required": [name], "properties": {name: {"type": "number"}}} for name in MEASURES]},
         {
@@ -94,17 +94,17 @@ class Dimensions(Model):
 
     @property
     def measure(self) -> tuple[Measure, float]:
-        """Which measure is given, and what it shall be in metres."""
+        """The given measure, and its length in metres."""
         name = next(name for name in MEASURES if getattr(self, name) is not None)
         return name, getattr(self, name) * METRES[self.unit]
 
 
 _READABLE = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
-"""A line of text with something to see on it."""
+"""A single line of text with at least one visible character."""
 
 
 def _one_aim(schema: dict[str, Any]) -> None:
-    """Say in JSON Schema that ``simplifyRatio`` and ``targetFaces`` exclude each other."""
+    """State in JSON Schema that ``simplifyRatio`` and ``targetFaces`` exclude each other."""
     schema["not"] = {
         "required": ["simplifyRatio", "targetFaces"],
         "properties": {"targetFaces": {"type": "integer"}},
@@ -132,7 +132,7 @@ class Options(Model):
         default=None,
         min_length=1,
         max_length=64,
-        description="What the asset is called, in its file and in lists. What an engine would take for an instruction "
+        description="Name of the asset, in its file and in lists. A name that an engine would take for an instruction "
         "is changed: car_wheel becomes car_wheel_asset.",
         examples=["blue mug"],
         json_schema_extra={"pattern": _READABLE},
@@ -146,8 +146,8 @@ class Options(Model):
         default=12,
         ge=1,
         le=50,
-        description="Sampling steps, for generators that use them (lift-flow); with others the report says that they "
-        "changed nothing.",
+        description="Sampling steps, for generators that use them (lift-flow); for others the report says that they "
+        "had no effect.",
     )
     seed: int = Field(
         default=0,
@@ -184,13 +184,13 @@ class Options(Model):
     texture_format: TextureFormat = Field(
         default="jpeg",
         description="File format of the textures. png is lossless and some eight times larger; webp takes half of "
-        "jpeg's bytes, for programs that know EXT_texture_webp.",
+        "jpeg's bytes, for programs that support EXT_texture_webp.",
     )
     compression: Compression = Field(
         default="none",
-        description="How the mesh is written: none is read everywhere; quantized, for programs that know "
-        "KHR_mesh_quantization, takes two thirds of the bytes; meshopt, for those that know EXT_meshopt_compression, "
-        "a third.",
+        description="How the mesh is written: none is read everywhere; quantized, for programs that support "
+        "KHR_mesh_quantization, takes two thirds of the bytes; meshopt, for those that support "
+        "EXT_meshopt_compression, a third.",
     )
 
     normal_map: bool = Field(
@@ -215,8 +215,8 @@ class Options(Model):
     def _on_one_line(cls, name: str | None) -> str | None:
         if name is not None and not re.search(_READABLE, name):
             raise InvalidOption(
-                f"options.name is {shortened(repr(name))}: it has a control character, or nothing to see.",
-                hint="Give a name of one line, such as 'blue mug'.",
+                f"options.name is {shortened(repr(name))}: it has a control character, or no visible one.",
+                hint="Give one line of text, such as 'blue mug'.",
                 field="options.name",
             )
         return name
@@ -245,14 +245,14 @@ class Options(Model):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # simplifyRatio has no say beside targetFaces, and what is written must be good to read; few assets have a name
+        # simplifyRatio has no effect beside targetFaces, and the result must validate again; few assets have a name
         idle = {"simplify_ratio", "simplifyRatio"} if self.target_faces is not None else set()
         idle |= {"name"} if self.name is None else set()
         return {name: value for name, value in handler(self).items() if name not in idle}
 
     @classmethod
     def from_json(cls, values: Mapping[str, object]) -> Options:
-        """Options as the API takes them: camelCase names only, and 1024.0 is an integer as in any JSON."""
+        """Options as the API accepts them: only camelCase names, and 1024.0 is an integer, as in JSON."""
         for name, field in cls.model_fields.items():
             if name in values and name != field.alias:
                 raise _unknown_option(cls, name)
@@ -285,7 +285,7 @@ def chosen(
     values: Mapping[str, object],
     model_of: Callable[[str], type[Options]] = lambda generator: Options,
 ) -> Options:
-    """Options given to a function in Python: a model or a mapping, and keywords that win over it.
+    """Options given to a function in Python: a model or a mapping, and keywords that override it.
 
     model_of : the model of a generator's options, by its name
 
@@ -320,13 +320,13 @@ def chosen(
 
 
 def _in_python(model: type[Options], text: str) -> str:
-    """A message with the API's names of the options replaced by those of Python."""
+    """A message with the options' API names replaced by their Python names."""
     names = {field.alias or name: name for name, field in model.model_fields.items()}
     return re.sub(rf"(?:\boptions\.)?\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
 
 
 def _invalid_option(model: type[Options], detail: ErrorDetails) -> InvalidOption:
-    """The first of pydantic's complaints as an error that names the option, its value and the remedy."""
+    """The first of pydantic's errors as one that names the option, its value and the remedy."""
     path = [step if isinstance(step, int) else to_camel(step) for step in detail["loc"]]
     if detail["type"] == "extra_forbidden":
         return _unknown_option(model, str(detail["loc"][-1]), path[:-1])
@@ -346,12 +346,12 @@ def _unknown_option(model: type[Options], name: str, parent: Sequence[str | int]
 
 
 def _written(path: Sequence[str | int]) -> str:
-    """An option as a client finds it in its request, such as options.dimensions.height."""
+    """An option as it appears in a request, such as options.dimensions.height."""
     return "options" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
 
 
 def _schema(model: type[Options], path: Sequence[str | int]) -> dict[str, Any]:
-    """The JSON Schema of the option at a path, with the default that stands beside it."""
+    """The JSON Schema of the option at a path, with its default."""
     root = model.model_json_schema()
     node: dict[str, Any] = root
     for step in path:

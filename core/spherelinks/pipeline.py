@@ -35,12 +35,12 @@ PictureInput = str | Path | bytes | Image.Image | NDArray[np.uint8]
 OptionsInput = Options | Mapping[str, object] | None
 
 Progress = Callable[[str, float], None]
-"""Called with the stage's name and the share of the whole that is done, 0 to 1. To cancel, raise ``Cancelled``."""
+"""Called with the stage's name and the overall progress, 0 to 1. To cancel, raise ``Cancelled``."""
 
 STAGES = {"decode": 0.02, "matte": 0.10, "frame": 0.03, "generator": 0.45, "finishing": 0.40}
 """The stages in order, with each one's usual share of the time."""
 MESH_STAGES = {"read": 0.1, "finishing": 0.9}
-"""The same of a mesh that is finished."""
+"""The same for finishing a mesh."""
 
 #: What the report calls the maker of a finished mesh.
 _MESH = Maker(name="mesh", version="1")
@@ -70,17 +70,16 @@ class Asset:
         return f"{self.name}: {self.report.faces} faces, {sides}, {len(self.glb) / 1e6:.1f} MB"
 
     def _repr_html_(self) -> str:
-        return notebook.page(self.glb, str(self))  # what a notebook shows; the picture where it shows no HTML
+        return notebook.page(self.glb, str(self))  # shown by notebooks; the picture if they show no HTML
 
     def _repr_png_(self) -> bytes:
         return self.thumbnail
 
     def save(self, path: str | Path) -> Path:
-        """Write the GLB to ``path``: whole or not at all, even when interrupted.
+        """Write the GLB to ``path`` atomically, even when interrupted.
 
-        Another ending than .glb, such as .usdz, .stl or .png, asks for another of the asset's files; docs/cli.md
-        lists them. Raises InvalidRequest for an ending that is not known, FileNotFoundError for a folder that does not
-        exist.
+        Another extension than .glb, such as .usdz, .stl or .png, selects another of the asset's files; docs/cli.md
+        lists them. Raises InvalidRequest for an unknown extension, FileNotFoundError if the folder does not exist.
         """
         target = Path(path)
         writing.save(writing.convert(self.glb, writing.kind_of(target)), target)
@@ -93,16 +92,16 @@ def generate(
     progress: Progress | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
-    """Turn one picture of a thing into a textured, game-ready GLB.
+    """Turn one picture of an object into a textured, game-ready GLB.
 
     Parameters
     ----------
     picture : a path, the bytes of a JPEG, PNG or WebP file, a Pillow image, or an (H, W), (H, W, 3) or (H, W, 4)
         uint8 sRGB array
-    options : see :class:`Options`, or a mapping with its names; the defaults where None
-    progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
-    **values : options by name, such as ``texture_size=2048``; they win over those in ``options``. Without a ``name``
-        the asset is called after the picture's file, or "asset" where it comes from none
+    options : an :class:`Options`, or a mapping with its names; None is the defaults
+    progress : called with (stage, overall progress); raise ``Cancelled`` in it to stop between stages
+    **values : options by name, such as ``texture_size=2048``; they override those in ``options``. The ``name`` of the
+        asset defaults to that of the picture's file, or "asset" without a file
 
     Returns
     -------
@@ -111,10 +110,10 @@ def generate(
 
     Raises
     ------
-    InvalidRequest : the picture is of a type that is not accepted
+    InvalidRequest : the picture has an unsupported type
     InvalidOption : an option is unknown, of the wrong type or out of range, or there is no such generator
     PictureError : the picture cannot be read
-    NoObject : no object could be told from the picture's background
+    NoObject : no object could be separated from the picture's background
     GeneratorFailed : no shape could be made
     """
     wanted = chosen(options, values, lambda generator: registry.card(generator).options)
@@ -180,8 +179,8 @@ def finish(
 
     Raises
     ------
-    InvalidRequest : the mesh is of an unknown format, damaged, empty, too large or not finite; up is no axis
-    InvalidOption : as :func:`generate`; unit is none, or is given beside dimensions, or makes an asset out of range
+    InvalidRequest : the mesh has an unknown format, or is damaged, empty, too large or not finite; up is not an axis
+    InvalidOption : as for :func:`generate`; unit is unknown, given with dimensions, or makes an asset out of range
     """
     wanted = chosen(options, values)
     name = _name(wanted, mesh)
@@ -208,12 +207,12 @@ def finish(
 
 
 def _name(options: Options, source: object) -> str:
-    """What the asset is called: as asked for, else as the file it is made of."""
+    """The asset's name: as requested, else that of its source file."""
     return names.safe(options.name or (Path(source).stem if isinstance(source, str | Path) else names.DEFAULT))
 
 
 def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = ()) -> Asset:
-    """What finishing made, with all stages' timings in the report, and these warnings before its own."""
+    """The finished asset, with all stages' timings in the report, and these warnings before its own."""
     told = {
         "timings": clock.milliseconds | {"finishing": finished.report.timings},
         "warnings": [*warnings, *finished.report.warnings],
@@ -250,7 +249,7 @@ def _surface(mesh: MeshInput, up: reading.Up | None) -> Surface:
 
 
 def _sized(options: Options, surface: Surface, unit: Unit | None) -> Options:
-    """The options with the real size of a mesh whose numbers are in a unit."""
+    """The options with the real size of a mesh whose coordinates are in a unit."""
     if unit is None or not len(surface.vertices):
         return options
     if unit not in METRES:
@@ -272,7 +271,7 @@ def _sized(options: Options, surface: Surface, unit: Unit | None) -> Options:
 
 
 def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[float], None]) -> tuple[Card, Shape]:
-    """The shape, and which generator made it: the one asked for, or the one that stands in for it."""
+    """The shape, and the generator that made it: the requested one or its fallback."""
     try:
         return card, registry.load(card.name).generate(framed, options, progress)
     except GeneratorFailed as error:
@@ -287,17 +286,17 @@ def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[floa
 
 
 def _ignored(card: Card, options: Options) -> Iterator[str]:
-    """Options for in vain: shared options away from their defaults that make no difference to the generator."""
+    """Warnings about shared options, set to other than their defaults, that have no effect on the generator."""
     for name, info in Options.model_fields.items():
         value = getattr(options, name)
         if info.alias in card.ignores and value != info.default:
-            yield f"{card.name} does not use {info.alias}: {value} changed nothing."
+            yield f"{card.name} does not use {info.alias}: {value} had no effect."
 
 
 def warm_up(generator: str = DEFAULT_GENERATOR) -> None:
     """Load a generator, the default one unless named, and every library by generating from a picture of a disc.
 
-    Worth a call when a long-running process starts, so that its first request is not the slow one.
+    Call it when a long-running process starts, so that its first request is not slow.
     """
     x, y = np.meshgrid(*2 * [np.linspace(-1, 1, 64, dtype=np.float32)])
     disc = np.full((64, 64, 4), 128, np.uint8)
@@ -306,7 +305,7 @@ def warm_up(generator: str = DEFAULT_GENERATOR) -> None:
 
 
 class _Clock:
-    """Times the stages and reports the share of the whole that is done."""
+    """Times the stages and reports the overall progress."""
 
     def __init__(self, progress: Progress | None, stages: dict[str, float] = STAGES) -> None:
         self.milliseconds: dict[str, Any] = {}
@@ -327,14 +326,14 @@ class _Clock:
         self._before += self._stages[name]
 
     def within(self, share: float) -> None:
-        # a generator's stand-in begins anew: what was shown once is not taken back
+        # a fallback generator starts again at 0: never report less than before
         self._shown = max(self._shown, min(self._before + self._stages[self._stage] * share, 1.0))
         if self._progress:
             self._progress(self._stage, self._shown)
 
 
 def _encoded(picture: PictureInput) -> bytes:
-    """Any kind of picture as a file's bytes, so that every one goes through the same gate and has a source hash."""
+    """Any kind of picture as a file's bytes, so that all pass the same checks and have a source hash."""
     match picture:
         case bytes():
             return picture

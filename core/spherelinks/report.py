@@ -1,4 +1,4 @@
-"""What is known of a finished asset: one model for the library, the stored jobs and the API's document."""
+"""The report of a finished asset: one model for the library, stored jobs and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Maker(_Part):
 
 
 class TextureSizes(_Part):
-    """Side of each texture of the asset itself, px; what was not asked for is left out."""
+    """Side of each texture of the asset itself, px; those not requested are left out."""
 
     base_color: int
     normal: int | None = Field(default=None, exclude_if=_absent)
@@ -61,7 +61,7 @@ class ColliderReport(_Part):
 
 
 class Checks(_Part):
-    """Our own reading of the finished file. An asset that fails it is an error and never an answer."""
+    """Our own check of the finished file. An asset that fails it is an error, never an answer."""
 
     passed: bool
     errors: list[str]
@@ -70,35 +70,35 @@ class Checks(_Part):
 class Report(_Part, Mapping[str, Any]):
     """What was made and how.
 
-    Attributes have Python's names (``report.texture_size``). As a mapping it is the JSON object that the API answers
-    with, of plain values under camelCase names: ``report["textureSize"]``, ``dict(report)``. docs/report.md explains
-    each field. ``deviation``, ``textures`` and ``checks`` are None, and absent from the JSON, only in reports that
-    versions before 0.2 stored; :func:`spherelinks.generate` always gives them.
+    Attributes have Python names (``report.texture_size``). As a mapping it is the API's JSON object, plain values under
+    camelCase names: ``report["textureSize"]``, ``dict(report)``. docs/report.md explains each field. ``deviation``,
+    ``textures`` and ``checks`` are None, and absent from the JSON, only in reports stored by versions before 0.2;
+    :func:`spherelinks.generate` always sets them.
     """
 
-    generator: Maker = Field(description="What made the shape; the stand-in where the generator asked for failed.")
+    generator: Maker = Field(description="What made the shape; the fallback if the requested generator failed.")
     faces: int = Field(description="Triangles in the file.")
     faces_extracted: int = Field(description="Triangles of the generator's surface, before simplification.")
     deviation: float | None = Field(
         default=None,
         exclude_if=_absent,
-        description="How far, in m, the full surface lies at most from the simplified one.",
+        description="Maximum distance, in m, of the full surface from the simplified one.",
     )
-    vertices: int = Field(description="Vertices in the file; one on a seam counts once for each side.")
+    vertices: int = Field(description="Vertices in the file; those on a seam count once for each side.")
     bytes: int = Field(description="Size of the GLB.")
     texture_size: int = Field(description="Side of the square base colour texture, px.")
     textures: TextureSizes | None = Field(default=None, exclude_if=_absent)
     dimensions: Extent
     watertight: bool = Field(description="Whether every edge has two faces.")
-    manifold: bool = Field(description="Whether the faces at every vertex form one fan.")
+    manifold: bool = Field(description="Whether the faces around every vertex form one fan.")
     genus: int = Field(description="Number of handles.")
     parts: int = Field(description="Number of separate bodies.")
-    parts_removed: int = Field(description="Floaters and inner shells that were taken away.")
-    lods: list[Level] = Field(description="The coarser levels of detail, the finest first.")
+    parts_removed: int = Field(description="Floaters and inner shells that were removed.")
+    lods: list[Level] = Field(description="The coarser levels of detail, finest first.")
     collider: ColliderReport | None = Field(description="Its collision bodies; null if it has none.")
     checks: Checks | None = Field(default=None, exclude_if=_absent)
     timings: dict[str, float | dict[str, float]] = Field(
-        description="Milliseconds of each stage; those of `finishing` one by one."
+        description="Milliseconds of each stage, and of each step of `finishing`."
     )
     warnings: list[str] = Field(description="What the user should know, in plain words.")
 

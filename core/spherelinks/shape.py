@@ -1,4 +1,4 @@
-"""The nouns: what a generator is given, and what it returns."""
+"""The nouns: what a generator receives, and what it returns."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from spherelinks.errors import GeneratorFailed
 
 Progress = Callable[[float], None]
-"""Called with the share of the stage that is done, 0 to 1; may raise ``Cancelled``."""
+"""Called with the progress of the stage, 0 to 1; may raise ``Cancelled``."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """Picture and matte cropped square round the object: the only thing a generator sees.
+    """Picture and matte cropped to a square around the object: the only thing a generator sees.
 
-    rgb : (S, S, 3) uint8, sRGB, straight (not premultiplied); colours reach past the matte's border
+    rgb : (S, S, 3) uint8, sRGB, straight (not premultiplied); colours extend past the matte's border
     matte : (S, S) float32 in 0..1, the foreground alpha
     """
 
@@ -49,7 +49,7 @@ class Volume:
     field : (X, Y, Z) float32, signed distance (negative inside), in the same unit as ``spacing``; zero is the surface
     origin : (3,) float64, position of sample [0, 0, 0]
     spacing : distance between neighbouring samples
-    color : (X, Y, Z, 3) uint8, sRGB: the generator's colour, read where the picture does not show the surface
+    color : (X, Y, Z, 3) uint8, sRGB: the generator's colour, used where the picture does not show the surface
     camera : None if the picture should not be projected
     notes : what the user should know, in plain words, for the report
     """
@@ -66,7 +66,7 @@ Wrap = Literal["repeat", "mirror", "clamp"]
 
 
 class Sampler(NamedTuple):
-    """How a texture goes on past its border, in u and in v, and whether its texels have hard edges."""
+    """How a texture continues past its border, in u and in v, and whether its texels have hard edges."""
 
     u: Wrap = "repeat"
     v: Wrap = "repeat"
@@ -77,15 +77,15 @@ class Sampler(NamedTuple):
 class Surface:
     """A shape as triangles in any state, glTF axes: +Y up, the photographed side towards +Z, right-handed.
 
-    It may be open, branching, doubled, inside out or in parts: finishing makes one closed surface of it, on which the
-    colours come from the nearest point of this one. No colour and no texture is a light grey.
+    It may be open, branching, doubled, inside out or in parts: finishing turns it into one closed surface, coloured
+    from the nearest point of this one. Without colour and texture it is light grey.
 
     vertices : (V, 3) float32, any unit
     faces : (F, 3) int32
-    color : (V, 3) uint8, sRGB, of the vertices; multiplied with the texture where there are both
-    uv : (V, 2) float32, glTF's: u to the right, v downwards, repeated past 0..1
+    color : (V, 3) uint8, sRGB, of the vertices; multiplied with the texture if there are both
+    uv : (V, 2) float32, as in glTF: u to the right, v downwards, repeated outside 0..1
     textures : (H, W, 3) uint8 each, sRGB
-    texture_of : (F,) int32, each face's texture, -1 for none; None for the first everywhere
+    texture_of : (F,) int32, each face's texture, -1 for none; None is the first for all
     camera : None if no picture should be projected
     notes : what the user should know, in plain words, for the report
     samplers : how each texture is read; () for all repeated and bilinear

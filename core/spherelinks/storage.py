@@ -1,7 +1,7 @@
 """Files by path, on a disk or in a bucket: pictures, results.
 
-obstore reaches both. On a disk it writes a temporary file and renames it, which makes a file whole or absent, but it
-does not flush: :meth:`Storage.put` flushes file and folders before it returns, so that what the database then promises
+obstore accesses both. On a disk it writes a temporary file and renames it, so a file is whole or absent, but it does
+not flush: :meth:`Storage.put` flushes file and folders before it returns, so that what the database then promises
 survives a power cut.
 """
 
@@ -25,7 +25,7 @@ from spherelinks.errors import ConfigurationError, StorageFull, StorageUnavailab
 
 @dataclass(frozen=True)
 class Head:
-    """What is known of a file without reading it. ``etag`` is the storage's own, and empty if it has none."""
+    """What is known about a file without reading it. ``etag`` is the storage's own, empty if it has none."""
 
     path: str
     size: int
@@ -38,7 +38,7 @@ class Storage:
 
     disks, floor : see :meth:`check_space`; a folder that there is not counts for nothing
 
-    Every method raises StorageUnavailable where the storage fails or the file is missing.
+    Every method raises StorageUnavailable if the storage fails or the file is missing.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Storage:
                 free = shutil.disk_usage(disk).free
                 if free - size < self._floor:
                     raise StorageFull(
-                        f"The server has {free >> 20} MiB of free space left, and takes nothing in below "
+                        f"The server has {free >> 20} MiB of free space left, and accepts nothing below "
                         f"{self._floor >> 20}.",
                         hint="Try again later. The operator can make room, or set SPHERELINKS_MIN_FREE_MB.",
                     )
@@ -69,7 +69,7 @@ class Storage:
         self.put_all({path: data})
 
     def put_all(self, files: Mapping[str, bytes]) -> None:
-        """The same for several files, each by itself, whose folders are flushed but once."""
+        """The same for several files, each by itself, flushing their folders only once."""
         for path, data in files.items():
             with _failing("written", path):
                 self.local_path(path)
@@ -93,9 +93,9 @@ class Storage:
             return self._store.get_range(path, start=start, end=end).to_bytes()
 
     def local_path(self, path: str) -> Path | None:
-        """Where the file lies on this machine's disk; None in a bucket. Raises ValueError for a path out of it."""
+        """The file's path on the local disk; None in a bucket. Raises ValueError for a path outside the storage."""
         if any(part in ("", ".", "..") for part in path.split("/")):
-            raise ValueError(f"'{path}' is no path inside a storage")
+            raise ValueError(f"'{path}' is not a path inside a storage")
         return None if self._root is None else self._root / path
 
     def list(self, prefix: str) -> Iterator[Head]:
@@ -122,11 +122,11 @@ class Storage:
 
 
 def open_storage(settings: Settings) -> Storage:
-    """The storage of these settings: ``storage_url``, else the folder ``home/storage``, made where it is missing.
+    """The storage of these settings: ``storage_url``, else the folder ``home/storage``, created if missing.
 
     Credentials, region and endpoint of a bucket come from the AWS_* variables (AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL; AWS_ALLOW_HTTP=true for an endpoint without TLS).
-    It takes nothing in while its own disk, or the embedded database's, has less than ``min_free_mb`` left.
+    It accepts nothing while its own disk, or the embedded database's, has less than ``min_free_mb`` left.
 
     Raises ConfigurationError.
     """

@@ -1,6 +1,6 @@
-"""Errors to Sentry, where the operator sets SENTRY_DSN; else nothing at all.
+"""Reports errors to Sentry if the operator sets SENTRY_DSN.
 
-What is logged as an error is reported, in every process; no request's body, headers with keys, or variables are sent.
+Everything logged as an error is reported, in every process, without request bodies, headers with keys, or variables.
 """
 
 from __future__ import annotations
@@ -32,6 +32,6 @@ def report_errors() -> None:
 def missing(variable: str) -> ConfigurationError:
     """The error for a variable whose packages are not installed."""
     return ConfigurationError(
-        f"{variable} is set, but what it needs is not installed.",
+        f"{variable} is set, but the packages it needs are not installed.",
         hint="Install it with: pip install 'spherelinks[telemetry]', or unset the variable.",
     )

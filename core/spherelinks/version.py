@@ -1,5 +1,5 @@
-"""Versions of the stages that decide an asset's bytes for every generator. A generator's own is on its card."""
+"""Versions of the stages that determine every asset's bytes. A generator's own version is on its card."""
 
 STAGES = {"matte": "1", "finishing": "2"}
-"""Raise a stage's version with every change after which the same request may give other bytes: assets that were made
-before are not given out for it any more (:mod:`spherelinks.jobs.cache`)."""
+"""Raise a stage's version with every change that may give other bytes for the same request: older assets are then no
+longer reused (:mod:`spherelinks.jobs.cache`)."""

@@ -47,10 +47,10 @@ def grow(points, faces, opposite, normal, area, most, bend, cone):
     most : (F,) int64, the largest number of faces that a chart with this face may have
     bend, cone : BEND, CONE, or stricter
 
-    Every face starts as a chart. In each round, of all charts that may be joined, those are that are each other's
-    best neighbour (as Borůvka builds trees; hierarchical face clustering: Garland, Willmott & Heckbert 2001). The cost
-    is, as in D-Charts (Julius, Kraevoy & Sheffer 2005), the product of how far the normals are from those of a
-    developable surface and of how far the outline is from a circle.
+    Every face starts as a chart. Each round joins all pairs of charts that may be joined and are each other's best
+    neighbour (as in Borůvka's algorithm; hierarchical face clustering: Garland, Willmott & Heckbert 2001). As in
+    D-Charts (Julius, Kraevoy & Sheffer 2005), the cost is the product of the normals' distance from those of a
+    developable surface and the outline's distance from a circle.
     """
     n = len(faces)
     label = np.arange(n)

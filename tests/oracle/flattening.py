@@ -66,7 +66,7 @@ def lay(points, faces, normal, area, order, first, place, places, joined, corner
 
     points (V, 3) float64, faces (F, 3), normal (F, 3), area (F,); the following from :func:`cut`
     corners : (F, 3, 2) float64, filled: y upwards, seen from outside, in the points' unit
-    good : (count,) bool, filled: whether the chart has kept its shape, no face lies on another, and all lie face up
+    good : (count,) bool, filled: whether the chart has little distortion, no face overlaps another, and all face up
     """
     for k in range(begin, end):
         own = order[first[k] : first[k + 1]]

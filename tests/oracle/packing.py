@@ -47,10 +47,10 @@ def _boxes(corners, chart, count, angles):
 
 @njit(cache=True, nogil=True)
 def _trim(corners, chart, opposite):
-    """Give faces that stick out into another chart to that chart, whose notch they fill; in place.
+    """Move faces that protrude into another chart to that chart, whose notch they fill; in place.
 
-    Such a face has two edges there, so that all its corners have a place there. It must keep its area and its third
-    edge's length there, roughly, and no other corner of that chart may lie in the notch.
+    Such a face shares two edges with it, so all its corners have a position there. It must roughly keep its area and
+    the length of its third edge, and no other corner of that chart may lie in the notch.
     """
     doubled = np.empty(len(chart))
     for f in range(len(chart)):
@@ -145,7 +145,7 @@ def _pieces(label, opposite):
 
 @njit(cache=True, nogil=True)
 def _laid(corners, chart, turn, low, angles):
-    """The corners, each chart turned by the angle of its number, its smallest box beginning at 0."""
+    """The corners, each chart rotated by its angle, its smallest box starting at 0."""
     cosine, sine, out = np.cos(angles), np.sin(angles), np.empty_like(corners)
     for f in range(len(corners)):
         k = chart[f]

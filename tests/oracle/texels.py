@@ -13,7 +13,7 @@ def locate(uv, faces, size):
     uv : (W, 2) float32 in 0..1; faces : (F, 3) int32 into it; size : the texture's side, px
 
     Returns (N,) int64 texels, counted row by row, in rising order of their faces, (N,) int32 faces, and (N, 3) float32
-    barycentric weights of the faces' corners at the texels' centres. A texel that two faces share comes once.
+    barycentric weights of the faces' corners at the texels' centres. A texel that two faces share is listed once.
     """
     seen = np.zeros(size * size, np.bool_)
     texel, face = np.empty(size * size, np.int64), np.empty(size * size, np.int32)

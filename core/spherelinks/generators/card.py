@@ -1,7 +1,7 @@
-"""Cards: what is known of a generator before anything heavy is loaded.
+"""Cards: what is known about a generator before anything heavy is loaded.
 
 An entry point of the group ``spherelinks.generators`` names a card. Reading it imports no network and no GPU library,
-so that a server can list generators, check requests and tell prices without having any of them in memory.
+so a server can list generators, check requests and show prices without loading any of them.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ MAX_PRICE = 1000
 class Needs:
     """What a generator needs to run.
 
-    modules : that must be installed, by the names they are imported under
-    files : that must be there, such as weights; nothing is downloaded at run time
-    memory_mb, gpu_memory_mb : MiB of main memory and of a GPU's; 0 if any machine has enough, or no GPU is needed
+    modules : import names of modules that must be installed
+    files : files that must exist, such as weights; nothing is downloaded at run time
+    memory_mb, gpu_memory_mb : MiB of main and GPU memory; 0 if any machine has enough, or no GPU is needed
     """
 
     modules: tuple[str, ...] = ()
@@ -41,7 +41,7 @@ class Needs:
     def missing(self, memory_limit_mb: int | None = None) -> str | None:
         """What this machine lacks, as a sentence; None if nothing is missing.
 
-        memory_limit_mb : MiB that the process may take; the machine's memory where None
+        memory_limit_mb : MiB that the process may use; None is the machine's memory
         """
         for module in self.modules:
             if not _installed(module):
@@ -74,14 +74,14 @@ class Card:
     generator : where the :class:`spherelinks.generators.base.Generator` is, as ``package.module:Class``; called
         without arguments, once a process, when the first job needs it
     licence : of its code and weights, as an SPDX expression
-    fallback : name of the generator that stands in, and is reported, where this one fails; None for no other
-    heeds : which of the shared options diffusionSteps and seed make a difference to it
+    fallback : name of the generator that takes over, and is reported, if this one fails; None for no other
+    heeds : which of the shared options diffusionSteps and seed it uses
     options : :class:`spherelinks.options.Options`, or a model derived from it with options of its own, each a number
         with a range, a flag, a choice or a text of limited length, with a default and a description
     needs : what it needs to run
     price : credits that a job costs, 1 to 1000
 
-    Raises ValueError for a card that cannot be.
+    Raises ValueError for an invalid card.
     """
 
     name: str
@@ -112,13 +112,13 @@ class Card:
         shared, schema = Options.model_json_schema()["properties"], self.options.model_json_schema()["properties"]
         for name in shared:
             if schema.get(name) != shared[name]:
-                raise ValueError(f"options.{name} is declared anew: it is the same for all generators")
+                raise ValueError(f"options.{name} is declared again: it is the same for all generators")
         for name, declared in self.own.items():
             _check_own(name, declared)
 
     @property
     def own(self) -> dict[str, dict[str, Any]]:
-        """The JSON Schema of each option of its own, by its name in the API."""
+        """The JSON Schema of each of its own options, by API name."""
         return {
             name: declared
             for name, declared in self.options.model_json_schema()["properties"].items()
@@ -127,11 +127,11 @@ class Card:
 
     @property
     def ignores(self) -> tuple[str, ...]:
-        """Shared options that make no difference to it."""
+        """Shared options that have no effect on it."""
         return tuple(name for name in GENERATORS_OWN if name not in self.heeds)
 
     def announced(self) -> dict[str, Any]:
-        """All of it as JSON values, for a machine on which it is not installed. Its own options' models stay behind."""
+        """The card as JSON values, for a machine without the generator; models of its own options are left out."""
         return {
             "name": self.name,
             "version": self.version,
@@ -146,9 +146,9 @@ class Card:
 
     @classmethod
     def of(cls, announced: Mapping[str, Any]) -> Card:
-        """A card that was announced elsewhere: it describes and checks, but cannot be loaded here.
+        """A card announced elsewhere: it describes and checks, but its generator cannot be loaded here.
 
-        Raises KeyError, TypeError, ValueError for what is none.
+        Raises KeyError, TypeError, ValueError for an invalid one.
         """
         return cls(
             name=announced["name"],
@@ -163,7 +163,7 @@ class Card:
         )
 
     def load(self) -> Generator:
-        """A new instance of the generator. Raises GeneratorFailed if it cannot be had."""
+        """A new instance of the generator. Raises GeneratorFailed if it cannot be loaded."""
         try:
             made: Generator = pkgutil.resolve_name(self.generator)()
         except SphereLinksError:
@@ -177,7 +177,7 @@ class Card:
 
 
 def _model(own: Mapping[str, Mapping[str, Any]]) -> type[Options]:
-    """A model of options that has these besides the shared ones; the opposite of ``Card.own``."""
+    """A model of options that adds these to the shared ones; the inverse of ``Card.own``."""
     if not own:
         return Options
     fields: dict[str, Any] = {}
@@ -209,7 +209,7 @@ _SHARED = frozenset(str(info.alias) for info in Options.model_fields.values())
 
 
 def _check_own(name: str, declared: Mapping[str, Any]) -> None:
-    """Raises ValueError for an option that a form could not show."""
+    """Raises ValueError for an option that cannot be shown in a form."""
     kinds = [kind for kind in declared.get("anyOf", [declared]) if kind.get("type") != "null"]
     kind = kinds[0] if len(kinds) == 1 else {}
     if "default" not in declared or not declared.get("description"):

@@ -1,4 +1,4 @@
-"""The cards of the generators that come with SphereLinks."""
+"""The cards of the built-in generators."""
 
 from __future__ import annotations
 

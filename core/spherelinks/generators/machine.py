@@ -1,4 +1,4 @@
-"""What this machine has, found without loading a GPU's libraries."""
+"""This machine's resources, found without loading GPU libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LIMIT_S = 10
 
 
 def memory_mb() -> int | None:
-    """MiB of main memory; None if the system does not say."""
+    """MiB of main memory; None if unknown."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
     except (AttributeError, ValueError, OSError):

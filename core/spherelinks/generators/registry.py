@@ -1,4 +1,4 @@
-"""The installed generators, by name: their cards first, themselves when they are needed."""
+"""The installed generators, by name: first their cards, the generators themselves on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spherelinks.generators.card import Card
 
 GROUP = "spherelinks.generators"
 PATIENCE_S = 5.0
-"""How long a card may take to be read. One that takes longer is left out, and noticed once it is there."""
+"""Seconds that reading a card may take. One that takes longer is left out until it is ready."""
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +24,9 @@ logger = logging.getLogger(__name__)
 class Installed:
     """Generators by name, sorted.
 
-    cards : of those whose cards can be read
-    problems : why one of them, or another, cannot be used
-    absent, label : what is said of one that there is not, and of those that there are
+    cards : of the generators whose cards can be read
+    problems : why a generator cannot be used, by name
+    absent, label : what messages say of one that is missing, and of those available
     """
 
     cards: dict[str, Card] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Installed:
     label: str = "Installed"
 
     def card(self, name: str) -> Card:
-        """The card of that name. Raises InvalidOption for a generator that there is not, or that cannot be used."""
+        """The card with that name. Raises InvalidOption for a generator that is missing or cannot be used."""
         problem = self.problems.get(name)
         if name in self.cards and problem is None:
             return self.cards[name]
@@ -45,13 +45,13 @@ class Installed:
             + (f"it cannot be used. {problem}" if problem else self.absent),
             hint=f"{self.label}: {', '.join(ready)}."
             if self.cards
-            else "Install the package again: its entry points are of another version.",
+            else "Reinstall the package: its entry points are those of another version.",
             field="options.generator",
         )
 
 
 def look() -> Installed:
-    """All installed generators. A plug-in that is broken or slow is among the problems and hides no other."""
+    """All installed generators. A broken or slow plug-in is listed under problems and hides no other."""
     points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, not _is_ours(point)))
     readings = [(point, _reading(point)) for point in points]
     found = Installed()
@@ -74,13 +74,13 @@ def available() -> tuple[str, ...]:
 
 
 def card(name: str) -> Card:
-    """The card of that name. Raises InvalidOption for a generator that there is not, or that is broken."""
+    """The card with that name. Raises InvalidOption for a generator that is missing or broken."""
     return look().card(name)
 
 
 def load(name: str) -> Generator:
-    """The generator of that name, made once for the process. Raises InvalidOption, and GeneratorFailed where it
-    cannot be loaded.
+    """The generator with that name, created once per process. Raises InvalidOption, and GeneratorFailed if it cannot
+    be loaded.
     """
     return _loaded(card(name))
 
@@ -91,7 +91,7 @@ def _loaded(card: Card) -> Generator:
 
 
 class _Reading(threading.Thread):
-    """Reads a card in a thread of its own, for what is imported there is not in our hands."""
+    """Reads a card in its own thread, since its imports are beyond our control."""
 
     def __init__(self, point: EntryPoint) -> None:
         super().__init__(name=f"card-{point.name}", daemon=True)
@@ -108,7 +108,7 @@ class _Reading(threading.Thread):
             if found.name != self._point.name:
                 raise ValueError(f"its card is named '{found.name}', its entry point '{self._point.name}'")
             self.card = found
-        except BaseException as error:  # whatever a plug-in raises is its own failure
+        except BaseException as error:  # whatever a plug-in raises counts as its failure
             self.problem = f"{type(error).__name__}: {error}"
             logger.warning("the generator %s cannot be used: %s", self._point.name, self.problem)
 
@@ -118,7 +118,7 @@ _lock = threading.Lock()
 
 
 def _reading(point: EntryPoint) -> _Reading:
-    """The reading of the entry point's card, begun at the first call."""
+    """The reader of the entry point's card, started by the first call."""
     with _lock:
         key = point.name, point.value
         if key not in _readings:

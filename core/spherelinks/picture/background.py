@@ -15,25 +15,25 @@ Box = tuple[float, float, float, float]
 
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
-_RING = 0.04  # width of the border that is taken for ground, as a share of the longest side
+_RING = 0.04  # width of the border that is taken for background, as a share of the longest side
 _STEPS = 4
 _RIDGE = 1e-6 * np.eye(6)  # keeps the fit solvable where the ring is no more than two lines
-_CORE = 0.6  # share of the ring that is ground at least
+_CORE = 0.6  # minimum share of the ring that is background
 _TIGHTER = 0.25  # how much tighter a fit must be to leave out a side of the picture
-_SUPPORT = 0.75  # share of the ring that a ground of one kind explains
+_SUPPORT = 0.75  # share of the ring explained by a uniform background
 _CORE_SCALE = 1.43  # of a normal distribution's deviation to that of its innermost 60 %, in three dimensions
 _OUTLIER = 3.0
-_FLOOR = np.eye(3)  # variance that sensor noise and JPEG leave on a flat ground, Lab units squared
+_FLOOR = np.eye(3)  # variance that sensor noise and JPEG leave on a flat background, Lab units squared
 _DARKEST_SHADOW = 0.45
 _SHADOW_TINT = 4.0
 _SOFT_EDGE = 3.0
 _NEAR = 1.5  # distance that noise keeps to
-_PIECE = 0.01  # share of the picture that makes an enclosed patch of ground's colour a view through the object
+_PIECE = 0.01  # share of the picture from which an enclosed patch of background colour is a view through the object
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Lab colour of the ground as a quadratic over the picture, and its scatter.
+    """Lab colour of the background as a quadratic over the picture, and its scatter.
 
     coefficients : (6, 3) float64, for the terms 1, x, y, x², xy, y² with x, y in -1..1 over the whole picture
     covariance : (3, 3) float64, of the residuals in Lab
@@ -44,17 +44,17 @@ class Ground:
 
     @property
     def scatter(self) -> float:
-        """The mean deviation of the ground from its model, Lab units: 1 on a flat one, 2 on wood, 8 and more where
-        things stand about."""
+        """The mean deviation of the background from its model, Lab units: 1 if flat, 2 on wood, 8 and more if it shows
+        other objects."""
         return float(np.linalg.det(self.covariance) ** (1 / 6))
 
     def compare(self, lab: Floats, box: Box = WHOLE) -> tuple[Floats, Mask]:
-        """How far each pixel is from the ground, and which of those that are far may be shadow.
+        """How far each pixel is from the background, and which of the far ones may be shadow.
 
-        lab : (H, W, 3) float32, the part of the picture that ``box`` names
-        distance : (H, W) float32, Mahalanobis distance to the ground's colour at that place
-        shadow : (H, W) bool: darker than the ground at about its tint, and connected to the ground by soft edges
-            only. A shaded side of the object is as dark, but lies behind the object's sharp outline.
+        lab : (H, W, 3) float32, the part of the picture inside ``box``
+        distance : (H, W) float32, Mahalanobis distance to the background's colour at that position
+        shadow : (H, W) bool: darker than the background at about the same tint, and connected to it only by soft
+            edges. A shaded side of the object is as dark, but behind the object's sharp outline.
         """
         expected = _terms(lab.shape[0], lab.shape[1], box) @ self.coefficients
         residual = lab - expected
@@ -77,12 +77,12 @@ class Ground:
 
 
 def fit(lab: Floats) -> Ground:
-    """The ground of a whole picture, (H, W, 3) float32 in Lab, from a ring along its border.
+    """The background of a whole picture, (H, W, 3) float32 in Lab, from a ring along its border.
 
     Least trimmed squares by concentration (Rousseeuw, Van Driessen 1999): from the whole ring, and from the ring
-    without one of its sides, each step fits what the last one explained best; the tightest end result counts and is
-    widened to all that is no outlier. So an object cut by the border is not taken for ground. Where that leaves too
-    little of the ring, as with a table before a wall, all of it is ground, of the wider scatter that this implies.
+    without one of its sides, each step fits what the last one explained best; the tightest result is used and extended
+    to all inliers. So an object cut by the border is not taken for background. If that leaves too little of the ring,
+    as with a table in front of a wall, the whole ring is background, with the wider scatter that this implies.
     """
     height, width = lab.shape[:2]
     depth = max(2, round(_RING * max(height, width)))
@@ -113,7 +113,7 @@ def fit(lab: Floats) -> Ground:
 def _regressed(
     terms: NDArray[np.float64], colours: NDArray[np.float64], kept: Mask
 ) -> tuple[Ground, NDArray[np.float64]]:
-    """The ground that fits the kept ones of (N, 6) terms and (N, 3) colours, and the distance of all N to it."""
+    """The background that fits the kept ones of (N, 6) terms and (N, 3) colours, and the distance of all N to it."""
     chosen = terms[kept]
     coefficients = np.linalg.solve(chosen.T @ chosen + _RIDGE, chosen.T @ colours[kept])
     residual = colours - terms @ coefficients
@@ -132,7 +132,7 @@ def _terms(height: int, width: int, box: Box) -> NDArray[np.float64]:
 
 
 def _reached(passable: Mask, ground: Mask) -> Mask:
-    """The passable pixels that a path of such pixels, by edges, joins to the border or to a good piece of ground."""
+    """The passable pixels that are 4-connected to the border or to a large piece of background."""
     framed = np.pad(passable, 1, constant_values=True).astype(np.uint8)
     count, labels = cv2.connectedComponents(framed, connectivity=4)
     seeds = np.bincount(labels[1:-1, 1:-1][passable & ground], minlength=count) > _PIECE * passable.size

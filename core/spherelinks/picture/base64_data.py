@@ -16,7 +16,7 @@ _HINT = "Send the bytes of a JPEG, PNG or WebP file as base64, bare or as data:i
 
 
 def is_data_uri(text: str) -> bool:
-    """Whether the text is a data URI rather than an address to fetch."""
+    """Whether the text is a data URI rather than a URL to fetch."""
     return text.lstrip()[:5].lower() == "data:"
 
 
@@ -24,11 +24,11 @@ def parse(text: str, *, field: str = "imageBase64") -> bytes:
     """The bytes behind base64 text or a ``data:…;base64,`` URI.
 
     White space, the URL-safe alphabet (RFC 4648 §5), missing padding and, in a data URI, percent-encoding are
-    accepted; the media type is ignored, for the content decides. The size is checked before anything is decoded.
+    accepted; the media type is ignored, since the content decides. The size is checked before decoding.
 
     Raises InvalidRequest for anything that is not base64, PictureTooLarge above ``MAX_BYTES``; both carry ``field``.
     """
-    # Room for line breaks and percent-encoding; whatever is longer is not worth a look.
+    # Room for line breaks and percent-encoding; anything longer is refused unread.
     if len(text) > 3 * MAX_BYTES:
         raise _too_large(field)
     payload = _payload(text, field) if is_data_uri(text) else text
@@ -41,7 +41,7 @@ def parse(text: str, *, field: str = "imageBase64") -> bytes:
     if foreign := _FOREIGN.search(digits):
         found = f"{foreign.group()!r} at character {foreign.start()}"
         looks_like_url = re.match(r"https?:", digits, re.IGNORECASE)
-        hint = "Send an address as imageUrl." if looks_like_url else _HINT
+        hint = "Send a URL as imageUrl." if looks_like_url else _HINT
         raise InvalidRequest(f"{field} is not base64: {found} is not in its alphabet.", hint=hint, field=field)
     try:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
@@ -58,7 +58,7 @@ def _payload(uri: str, field: str) -> str:
 
 def _too_large(field: str) -> PictureTooLarge:
     return PictureTooLarge(
-        f"{field} holds more than 10 MB ({MAX_BYTES} bytes).",
+        f"{field} is larger than 10 MB ({MAX_BYTES} bytes).",
         hint="Send a smaller picture; 2048 px per side is enough.",
         field=field,
     )

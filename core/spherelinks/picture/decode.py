@@ -1,4 +1,4 @@
-"""From the bytes of a file to sRGB pixels, whatever the bytes are."""
+"""From the bytes of an untrusted file to sRGB pixels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _JPEG = b"\xff\xd8\xff"
 _SEND = "Send a JPEG, PNG or WebP picture."
 _ORIENTATION_TAG = 0x0112
 
-# A progressive JPEG may hold thousands of scans of a few bytes, each of which walks over all its pixels.
+# A progressive JPEG may contain thousands of tiny scans, each of which visits all its pixels.
 _MAX_SCANNED_PIXELS = 2_000_000_000
 
 _TURNS = {
@@ -40,7 +40,7 @@ class Picture:
     """The user's picture, decoded.
 
     rgb : (H, W, 3) uint8, sRGB, straight (not premultiplied); row 0 is the top; at most ``MAX_SIDE`` px a side
-    alpha : (H, W) uint8, or None where every pixel is opaque
+    alpha : (H, W) uint8, or None if every pixel is opaque
     format : "JPEG", "PNG" or "WEBP", by content
     sha256 : hex digest of the file's bytes
     notes : what the user should know, in plain words
@@ -54,23 +54,23 @@ class Picture:
 
 
 def decode(data: bytes) -> Picture:
-    """A picture from the bytes of a JPEG, PNG or WebP file; the kind is told by content, never by name.
+    """A picture from the bytes of a JPEG, PNG or WebP file, recognised by content, never by name.
 
     EXIF orientation is applied, an embedded colour profile (also CMYK and grey ones) is converted to sRGB, 16-bit
     samples are scaled to 8 bits, palettes are looked up. A PNG's cICP goes before its iCCP, that before sRGB, and that
     before gAMA and cHRM, as its specification has it. Sides above ``MAX_SIDE`` are averaged down, so that all
     later stages are bounded; a broken colour profile or EXIF block is ignored.
 
-    Raises PictureTooLarge above ``MAX_BYTES`` and PictureUnreadable for everything else that is wrong: another
-    format, an animation, damage, more than ``MAX_PIXELS`` by the header (checked before pixels are allocated).
+    Raises PictureTooLarge above ``MAX_BYTES`` and PictureUnreadable for any other fault: another format, an animation,
+    damage, more than ``MAX_PIXELS`` by the header (checked before pixels are allocated).
     """
     if len(data) > MAX_BYTES:
         raise PictureTooLarge(
-            f"The picture holds {len(data)} bytes; 10 MB ({MAX_BYTES} bytes) is the limit.",
+            f"The picture has {len(data)} bytes; the limit is 10 MB ({MAX_BYTES} bytes).",
             hint=f"Send a smaller picture; {MAX_SIDE} px per side is enough.",
         )
     _refuse_foreign(data)
-    # Pillow's WebP decoder allocates its canvas on opening, and its own limits begin with a warning to everybody.
+    # Pillow's WebP decoder allocates its canvas on opening, and Pillow's own limit only warns at first.
     if (canvas := _canvas(data)) is not None:
         _refuse_many_pixels(*canvas)
     try:
@@ -81,11 +81,11 @@ def decode(data: bytes) -> Picture:
         raise PictureUnreadable(
             f"The picture has more than {MAX_PIXELS // 10**6} million pixels.", hint="Send a smaller picture."
         ) from error
-    except Exception as error:  # Pillow's parsers raise nearly anything on damaged data
-        unknown = isinstance(error, UnidentifiedImageError)  # its message only says where the bytes lie in memory
-        reason = "its header makes no sense" if unknown else str(error) or type(error).__name__
+    except Exception as error:  # Pillow's parsers may raise nearly anything on damaged data
+        unknown = isinstance(error, UnidentifiedImageError)  # its message only contains a memory address
+        reason = "its header is invalid" if unknown else str(error) or type(error).__name__
         raise PictureUnreadable(
-            f"The picture is damaged or cut short: {reason}.",
+            f"The picture is damaged or truncated: {reason}.",
             hint="Open and save it again in a picture editor, then send that file.",
         ) from error
 
@@ -100,7 +100,7 @@ def _decode(data: bytes) -> Picture:
         notes += ended
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         _refuse_many_pixels(*image.size)
-        # A phone's multi-picture JPEG (MPO) is a still whose first picture counts.
+        # A phone's multi-picture JPEG (MPO) is a still: its first picture is used.
         kind = "JPEG" if image.format == "MPO" else str(image.format)
         if kind != "JPEG" and getattr(image, "is_animated", False):
             raise PictureUnreadable(
@@ -207,14 +207,14 @@ def _bounded(image: Image.Image) -> Image.Image:
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a damaged EXIF block raises nearly anything, and is no reason to refuse a picture
+    except Exception:  # a damaged EXIF block may raise nearly anything, and is no reason to refuse a picture
         return 1
 
 
 def _refuse_many_pixels(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise PictureUnreadable(
-            f"The picture has {width} × {height} pixels; {MAX_PIXELS // 10**6} million is the limit.",
+            f"The picture has {width} × {height} pixels; the limit is {MAX_PIXELS // 10**6} million.",
             hint=f"Send a smaller picture; {MAX_SIDE} px per side is enough.",
         )
 

@@ -1,4 +1,4 @@
-"""Fetching a picture from an address that a stranger chose, without becoming the stranger's hand in our network."""
+"""Fetching a picture from a URL chosen by a stranger, safe from server-side request forgery."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _HEADERS = [
     (b"Accept-Encoding", b"identity"),
     (b"Connection", b"close"),
 ]
-_UPLOAD = "Give a public http or https address, or send the picture itself as imageBase64."
+_UPLOAD = "Give a public http or https URL, or send the picture itself as imageBase64."
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-# Global by the registries' letter, and yet not the public internet.
+# Formally global, but not the public internet.
 _NEVER: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -56,7 +56,7 @@ _ISATAP = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet, and to nothing that merely looks like it.
+    """Whether an address belongs to the public internet, without exceptions in disguise.
 
     IPv4 inside IPv6 (mapped, NAT64) is judged as the IPv4 address it leads to; other tunnels (6to4, Teredo, ISATAP,
     IPv4-compatible) are refused outright, as is all that is private, loopback, link-local, shared, multicast,
@@ -76,10 +76,10 @@ def is_public(address: Address) -> bool:
 
 @dataclass(frozen=True)
 class Guard:
-    """What may be connected to. The default allows the public internet on the two web ports.
+    """Which addresses may be connected to; by default the public internet on the two web ports.
 
-    ports : TCP ports that may be connected to
-    trusted : networks that are allowed although they are not public, such as an intranet's picture server
+    ports : allowed TCP ports
+    trusted : networks allowed although they are not public, such as an intranet's picture server
     """
 
     ports: frozenset[int] = frozenset({80, 443})
@@ -90,7 +90,7 @@ class Guard:
 
 
 def fetch(url: str, *, guard: Guard | None = None, seconds: float = DEADLINE) -> bytes:
-    """The bytes at an http(s) address, or in a data URI. What they are is for ``decode`` to say.
+    """The bytes at an http(s) URL, or in a data URI; ``decode`` checks what they are.
 
     The host is resolved once; every address it has must be allowed by the guard (default: strict), and one of them is
     connected to, while TLS and the Host header keep the name. Redirects, at most ``MAX_REDIRECTS``, go through the
@@ -122,7 +122,7 @@ def fetch(url: str, *, guard: Guard | None = None, seconds: float = DEADLINE) ->
 
 
 def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
-    """One request: the body, or where it redirects to."""
+    """Make one request; returns the body, or the URL it redirects to."""
     url = httpcore2.URL(
         scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path or b"/"
     )
@@ -147,22 +147,22 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
 
 
 def parse(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.URL:
-    """An address, taken relative to ``base`` where it is a redirect's, that may be asked for.
+    """A URL that may be requested, resolved against ``base`` for a redirect.
 
     Raises PictureUnreachable, whose message begins with ``REFUSED``.
     """
     if len(text) > MAX_URL:
-        raise _unreachable(f"the address is longer than {MAX_URL} characters")
+        raise _unreachable(f"the URL is longer than {MAX_URL} characters")
     try:
         url = base.join(text) if base else httpx2.URL(text)
     except (httpx2.InvalidURL, ValueError) as error:
-        raise _unreachable(f"not a valid address: {error}") from error
+        raise _unreachable(f"not a valid URL: {error}") from error
     if url.scheme not in ("http", "https"):
         raise _unreachable(f"'{url.scheme}:' is not http or https" if url.scheme else "it does not start with http")
     if not url.host:
-        raise _unreachable("the address has no host")
+        raise _unreachable("the URL has no host")
     if url.userinfo:
-        raise _unreachable("the address holds a user name or password")
+        raise _unreachable("the URL contains a user name or password")
     port = url.port or (443 if url.scheme == "https" else 80)
     if port not in guard.ports:
         raise _unreachable(f"port {port} is not allowed (allowed: {', '.join(map(str, sorted(guard.ports)))})")
@@ -170,7 +170,7 @@ def parse(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.URL
 
 
 class GuardedBackend(httpcore2.NetworkBackend):
-    """Connects only where the guard allows, and lets nothing outlast the deadline (on ``time.monotonic``)."""
+    """Connects only where the guard allows, and enforces the deadline (``time.monotonic``) on everything."""
 
     def __init__(self, guard: Guard, deadline: float) -> None:
         self._guard = guard
@@ -187,11 +187,11 @@ class GuardedBackend(httpcore2.NetworkBackend):
     ) -> httpcore2.NetworkStream:
         addresses = resolve(host, port, self._deadline)
         if not all(map(self._guard.allows, addresses)):
-            # Which address it was stays unsaid: a private network's layout is nobody's business.
+            # The address itself is not named: it would reveal the layout of a private network.
             raise _unreachable(f"{host} is not on the public internet")
         failure: httpcore2.NetworkError | httpcore2.TimeoutException | None = None
         for tried, address in enumerate(addresses):
-            # An address that swallows packets leaves time for those after it.
+            # An address that drops packets must leave time for the next ones.
             share = _left(self._deadline) / (len(addresses) - tried)
             try:
                 stream = self._sockets.connect_tcp(str(address), port, share, local_address, socket_options)
@@ -203,10 +203,10 @@ class GuardedBackend(httpcore2.NetworkBackend):
 
 
 class _DeadlineStream(httpcore2.NetworkStream):
-    """A stream whose every operation gets the time that is left, instead of a timeout of its own.
+    """A stream on which every operation has the remaining time as timeout.
 
-    A server that sends a byte now and then never trips a timeout per operation. Python's own handshake, recv and
-    send treat theirs as a total, so the sum stays bounded.
+    A server that sends a byte now and then never hits a timeout per operation. Python's own handshake, recv and send
+    treat theirs as a total, so the sum is bounded.
     """
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
@@ -235,9 +235,9 @@ class _DeadlineStream(httpcore2.NetworkStream):
 def resolve(host: str, port: int, deadline: float) -> list[Address]:
     """All addresses of a host, in the system's order of preference, each once.
 
-    The system's resolver also reads the octal, hexadecimal and short forms of IPv4, so that they are judged as what
-    they would be connected to. It knows no timeout; hence the thread, given up at the deadline. Raises
-    PictureUnreachable where the name has no address, httpcore2.ConnectTimeout at the deadline.
+    The system's resolver also parses the octal, hexadecimal and short forms of IPv4, so they are checked as the address
+    that would be connected to. It has no timeout; hence the thread, abandoned at the deadline. Raises
+    PictureUnreachable if the name has no address, httpcore2.ConnectTimeout at the deadline.
     """
     answers: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
 
@@ -271,7 +271,7 @@ def _unreachable(reason: str) -> PictureUnreachable:
 
 def _too_large() -> PictureTooLarge:
     return PictureTooLarge(
-        f"{FIELD} leads to more than 10 MB ({MAX_BYTES} bytes).",
+        f"The picture at {FIELD} is larger than 10 MB ({MAX_BYTES} bytes).",
         hint=f"Use a smaller picture; {MAX_SIDE} px per side is enough.",
         field=FIELD,
     )

@@ -1,4 +1,4 @@
-"""The frame: picture and matte cropped square round the object, at a size generators and texture can use."""
+"""The frame: picture and matte cropped to a square around the object, at a size for generators and texture."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Floats = NDArray[np.float32]
 FILL = 0.85  # of the frame's side, by the object's longest side
 MIN_SIDE, MAX_SIDE, STEP = 512, 1024, 64
 
-_SOLID = 0.95  # matte from which a pixel shows the object alone
-# Trust in a pixel's colour: on the edge, where some ground has often leaked in, and where ground shines through. The
-# latter decides only for objects that are nowhere solid.
+_SOLID = 0.95  # matte from which a pixel shows only the object
+# Trust in a pixel's colour: on the edge, where some background has often leaked in, and where background shines
+# through. The latter decides only for objects that are nowhere solid.
 _EDGE, _FAINT = 0.25, 1e-3
 _CUT = 0.1
 
@@ -28,9 +28,9 @@ def frame(picture: Picture, matte: Floats) -> Frame:
     matte : (H, W) float32 in 0..1, of the picture's size
 
     The frame's side follows the object's own resolution, a multiple of ``STEP`` from ``MIN_SIDE`` to ``MAX_SIDE``.
-    Colours come from pixels that are all object and are continued past the matte's border, so that the ground's
-    colour appears nowhere, not even as a fringe. Whatever lies outside the picture, and the frame's outermost ring
-    of pixels, has matte 0. Raises NoObject if the matte is nowhere above 0.5.
+    Colours come from pixels that show only the object and are extended past the matte's border, so the background's
+    colour appears nowhere, not even as a fringe. Pixels outside the picture, and the frame's outermost ring of pixels,
+    have matte 0. Raises NoObject if the matte is nowhere above 0.5.
     """
     left, top, crop = _square(matte)
     side = int(np.clip(STEP * np.ceil(crop / STEP), MIN_SIDE, MAX_SIDE))
@@ -52,10 +52,10 @@ def frame(picture: Picture, matte: Floats) -> Frame:
 
 
 def touches_border(matte: Floats) -> bool:
-    """Whether the object seems cut by the picture's border: matte > 0.5 along a good part of one side.
+    """Whether the object seems cut by the picture's border: matte > 0.5 along much of one side.
 
-    A part, measured against the object's extent along that side, for a cut-out trimmed to its object touches too, but
-    at points.
+    Relative to the object's extent along that side, since a cut-out trimmed to its object also touches, but only at
+    points.
     """
     solid = matte > 0.5
     for lines, along in ((solid[[0, -1]], 0), (solid[:, [0, -1]].T, 1)):
@@ -66,7 +66,7 @@ def touches_border(matte: Floats) -> bool:
 
 
 def _square(matte: Floats) -> tuple[int, int, int]:
-    """Left, top and side, px, of the square round the object; it may reach beyond the picture."""
+    """Left, top and side, px, of the square around the object; it may extend beyond the picture."""
     solid = matte > 0.5
     rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
     if not len(rows):
@@ -79,7 +79,7 @@ def _square(matte: Floats) -> tuple[int, int, int]:
 
 
 def _cropped(values: Floats, left: int, top: int, side: int) -> Floats:
-    """A square part of (H, W) or (H, W, C) values, zero where it reaches beyond them."""
+    """A square part of (H, W) or (H, W, C) values, zero outside them."""
     height, width = values.shape[:2]
     part = np.zeros((side, side, *values.shape[2:]), np.float32)
     rows = slice(max(0, top), min(height, top + side))
@@ -89,7 +89,7 @@ def _cropped(values: Floats, left: int, top: int, side: int) -> Floats:
 
 
 def _continued(weighted: Floats) -> Floats:
-    """Colours everywhere from colours where they can be trusted, smoothly, the nearest first.
+    """Extend trusted colours smoothly over the whole picture, the nearest first.
 
     weighted : (H, W, 4) float32, colours times trust, and the trust in 0..1. Returns (H, W, 3) float32.
 

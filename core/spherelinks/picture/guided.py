@@ -17,7 +17,7 @@ def guided_filter(guide: Floats, mask: Floats, *, radius: int, epsilon: float, o
     radius : of the boxes, px of the guide
     epsilon : variance of colour below which an edge is smoothed over rather than followed
     onto : (H', W', 3) float32, the same picture at another resolution, on which the fitted function is evaluated;
-        the guide itself where None
+        None is the guide itself
 
     Returns (H', W') float32, not clipped. He, Sun, Tang: "Guided Image Filtering" (2010), §3.4 for colour guides;
     He, Sun: "Fast Guided Filter" (2015) for fitting at low resolution.

@@ -1,4 +1,4 @@
-"""How much a picture may weigh, before and after it is decoded."""
+"""Size limits of a picture, before and after decoding."""
 
 from __future__ import annotations
 

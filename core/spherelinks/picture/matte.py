@@ -30,10 +30,10 @@ _NOISE, _FAINT, _SHARP = 0.3, 1.2, 0.9  # Lab units: of a ground without noise, 
 _WORK = 256  # GrabCut is slow beyond; the guided filter brings back the detail
 _REFINE = 512
 _PAD = 0.2
-_NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: surely ground; likely object; surely object
-_BUSY = 4.0  # scatter of the ground above which no model of it is trusted
+_NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: certainly background; probably object; certainly object
+_BUSY = 4.0  # scatter of the background above which no model of it is trusted
 _CERTAIN, _CONFIDENT = 0.9, 0.75  # of the network: a pixel's likelihood to be settled; of its object, on average
-_MOST = 0.7  # share of the picture beyond which what the network says is no object before a ground
+_MOST = 0.7  # share of the picture above which the network's object is not plausible
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
 
@@ -43,13 +43,13 @@ _ADVICE = "Use a picture of one object, shown whole, on a plain or transparent b
 def matte(picture: Picture, say: Callable[[str], None] = lambda note: None) -> Floats:
     """The foreground alpha, (H, W) float32 in 0..1. `say` is called with what the user should know.
 
-    A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Else
-    the ground is modelled from the border (``ground``), what stands out is refined by two rounds of GrabCut (Rother,
-    Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. Where the ground is too
-    busy for a model, our own network (``outline``) says what the object is, if it is sure. Deterministic.
+    A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Otherwise
+    the background is modelled from the border (``background``), what differs is refined by two rounds of GrabCut
+    (Rother, Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. If the background
+    is too busy for a model, our own network (``outline``) finds the object, if it is confident. Deterministic.
 
-    Raises NoObject if there is nothing to find: an even, noisy or textured picture, one that is object up to its
-    edges, specks, a picture of a few pixels.
+    Raises NoObject if there is nothing to find: a uniform, noisy or textured picture, an object that fills the picture,
+    specks, a picture of a few pixels.
     """
     if picture.alpha is not None:
         alpha = picture.alpha
@@ -195,7 +195,7 @@ def _stands_out(rgb: Bytes) -> Floats:
 
 
 def _recognised(rgb: Bytes) -> Floats | None:
-    """What the network takes for the object, its border moved onto the picture's edges; None if it is not sure."""
+    """The object found by the network, its border moved onto the picture's edges; None if it is not confident."""
     work = _shrunk(rgb, _WORK)
     size = (work.shape[1], work.shape[0])
     likely = np.asarray(cv2.resize(outline.likely(rgb), size, interpolation=cv2.INTER_LINEAR), np.float32)
@@ -213,7 +213,7 @@ def _recognised(rgb: Bytes) -> Floats | None:
 
 
 def _is_cropped(found: Floats) -> bool:
-    """Whether the picture shows no ground round what was found."""
+    """Whether the picture shows no background around what was found."""
     sides = [float((side > 0.5).mean()) for side in (found[0], found[-1], found[:, 0], found[:, -1])]
     return float(np.mean(sides)) > _MAX_OUTLINE or min(sides) > 0
 
@@ -234,7 +234,7 @@ def _surroundings(distance: Floats, shadow: background.Mask, width: int, height:
 
 
 def _grab_cut(rgb: Bytes, distance: Floats, shadow: background.Mask) -> Bytes:
-    """(H, W) uint8 0 or 1: graph cut between the colours of what is near the ground and of what is far from it."""
+    """(H, W) uint8 0 or 1: graph cut between colours near the background's and colours far from it."""
     likely = _opened((distance > _FAR) & ~shadow) > 0
     state = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     state[distance < _NEAR] = cv2.GC_BGD
@@ -247,13 +247,13 @@ def _grab_cut(rgb: Bytes, distance: Floats, shadow: background.Mask) -> Bytes:
 def _cut(rgb: Bytes, state: Bytes) -> Bytes:
     """(H, W) uint8 0 or 1: two rounds of GrabCut from such a state of each pixel."""
     models = np.zeros((2, 1, 65))
-    cv2.setRNGSeed(0)  # the clustering of colours starts at random; the generator is the thread's own
+    cv2.setRNGSeed(0)  # the colour clustering starts at random, from a generator per thread
     cv2.grabCut(rgb[..., ::-1].copy(), state, (0, 0, 1, 1), models[0], models[1], 2, cv2.GC_INIT_WITH_MASK)
     return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
 
 
 def _cleaned(mask: Bytes, distance: Floats) -> Bytes:
-    """The mask without small parts and without holes that are not as clearly ground as their rims are object."""
+    """The mask without small parts, and without holes that are less clearly background than their rims are object."""
     labels, _ = _parts(mask)
     mask = (labels > 0).astype(np.uint8)
     area = int(mask.sum())

@@ -1,4 +1,4 @@
-"""Where the object of a picture is, by our own network; for backgrounds that no simple model fits."""
+"""Finds the object in a picture with our own network, for backgrounds that no simple model fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spherelinks.onnx import Files, session
 
-SIDE = 128  # of the picture as the network sees it, whatever its shape
+SIDE = 128  # of the picture as the network sees it, whatever its aspect ratio
 CHANNELS = 5
 OUTLINE = Files("outline.onnx", "outline.safetensors", ("x",), ("odds",))
 FOLDER = Path(__file__).parent
@@ -28,7 +28,7 @@ def channels(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
 def likely(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(SIDE, SIDE) in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object.
 
-    The mean of what the network says of the picture and of its mirror image.
+    The mean of the network's outputs for the picture and its mirror image.
     """
     small = np.asarray(cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
     x = np.stack([channels(small), channels(small[:, ::-1])])

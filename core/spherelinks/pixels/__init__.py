@@ -1,1 +1,1 @@
-"""Tools on pixels: depth and visibility buffers, padding, the sRGB curve."""
+"""Pixel tools: depth and visibility buffers, padding, the sRGB curve."""

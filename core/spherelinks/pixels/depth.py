@@ -1,4 +1,4 @@
-"""What the camera sees: the depth of the nearest surface at each of its pixels."""
+"""Depth buffer: the depth of the nearest surface at each pixel of the camera."""
 
 from __future__ import annotations
 

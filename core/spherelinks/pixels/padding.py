@@ -1,4 +1,4 @@
-"""Colour for the texels between charts, so that no seam shows, at any mipmap level."""
+"""Fills the texels between charts, so that no seam shows at any mipmap level."""
 
 from __future__ import annotations
 

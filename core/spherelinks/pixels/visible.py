@@ -1,4 +1,4 @@
-"""Which triangle each sample of a picture shows."""
+"""Visibility buffer: the triangle shown by each sample of a picture."""
 
 from __future__ import annotations
 

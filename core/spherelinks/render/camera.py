@@ -1,4 +1,4 @@
-"""Where a picture of an asset is taken from: one camera for the thumbnail and the turntable."""
+"""The camera of the thumbnail and the turntable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 AZIMUTH, ELEVATION = 30.0, 18.0
 #: A long lens, as for a still life: tangent of half the angle of view.
 SLOPE = float(np.tan(np.radians(12.0)))
-#: Share of the picture's side that stays free on each side of the object.
+#: Margin on each side of the object, as a share of the picture's side.
 MARGIN = 0.05
 
 
@@ -21,7 +21,7 @@ class View:
     """A camera with a square picture.
 
     axes : (3, 3) float64, rows: the picture's right, its up, and backwards, towards the viewer
-    eye : (3,) float64, where the camera stands
+    eye : (3,) float64, the camera's position
     """
 
     axes: NDArray[np.float64]
@@ -36,12 +36,13 @@ class View:
 
 
 def look(points: NDArray[np.floating], turns: Sequence[float] = (0.0,)) -> list[View]:
-    """Views of an object turned about the vertical axis, from as near as shows it whole in every one of them.
+    """Views of an object turned about the vertical axis, from the nearest distance that shows it whole in all of them.
 
     points : (V, 3) of the object, +Y up, its front towards +Z
-    turns : shares of a full turn, counter-clockwise seen from above, one view for each
+    turns : fractions of a full turn, counter-clockwise seen from above, one per view
 
-    The fit is exact and closed: each side of the frustum bounds the camera's shift and distance by one inequality.
+    The fit is exact and in closed form: each side of the frustum bounds the camera's shift and distance by one
+    inequality.
     """
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     slope = SLOPE * (1 - 2 * MARGIN)

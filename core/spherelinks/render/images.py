@@ -33,13 +33,13 @@ def thumbnail(glb: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
 
 
 def portrait(mesh: Mesh, size: int = THUMBNAIL_SIZE) -> bytes:
-    """The thumbnail of a mesh that is at hand: a PNG as :func:`thumbnail` makes."""
+    """The thumbnail of a mesh in memory: a PNG as from :func:`thumbnail`."""
     (view,) = look(mesh.positions)
     return _png(render(mesh, view, size))
 
 
 def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> bytes:
-    """An animated WebP, size x size px with transparent background, of one of our GLBs turning once, without end.
+    """An animated WebP, size x size px with transparent background, of one of our GLBs turning once, looped.
 
     It begins with the thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
     """
@@ -60,8 +60,8 @@ def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> b
 
 
 def turned(glb: bytes, size: int, frames: int) -> Iterator[NDArray[np.uint8]]:
-    """One after the other, the (size, size, 4) uint8 sRGB pictures of one of our GLBs turning once; the first is the
-    thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
+    """Yield the (size, size, 4) uint8 sRGB pictures of one of our GLBs turning once; the first is the thumbnail's view.
+    Raises InvalidRequest for a file that is not one of ours.
     """
     mesh = read(glb).mesh
     for view in look(mesh.positions, [frame / frames for frame in range(frames)]):

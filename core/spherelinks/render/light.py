@@ -1,4 +1,4 @@
-"""A soft studio: a large key light, a sky that fills, a paler floor; lights stand still beside the camera."""
+"""A soft studio: a large key light, a sky as fill light, a paler floor; the lights are fixed to the camera."""
 
 from __future__ import annotations
 

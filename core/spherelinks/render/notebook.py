@@ -1,4 +1,4 @@
-"""What a notebook shows of an asset: a model to be turned by dragging, without a script file and without WebGL."""
+"""An asset in a notebook: a model that turns by dragging, without a script file and without WebGL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TURN = (
 )
 _PAGE = f"""\
 <figure style="margin:0;width:{SIZE}px;font:13px system-ui,sans-serif">
-<div role="img" tabindex="0" aria-label="{{label}}" title="Drag to turn, or use the arrow keys"
+<div role="img" tabindex="0" aria-label="{{label}}" title="Drag to rotate, or use the arrow keys"
  style="width:{SIZE}px;height:{SIZE}px;cursor:grab;touch-action:pan-y;background:url({{url}}) 0 0 no-repeat"
  onpointerdown="this.setPointerCapture(event.pointerId)"
  onpointermove="if(event.buttons&1){{{{const by=event.movementX/{STEP};{_TURN}}}}}"

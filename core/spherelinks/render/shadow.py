@@ -1,4 +1,4 @@
-"""The soft shadow where an object touches the ground."""
+"""The soft shadow of an object on the ground."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def contact_shadow(
 ) -> NDArray[np.float32]:
     """(size, size) float32 in 0..1, how dark each pixel of the ground is.
 
-    The ground, at the object's lowest point, is darkened by what hangs over it, the less the higher, and blurred:
-    narrowly for the contact and widely for the room's light that the object keeps away.
+    The ground, at the object's lowest point, is darkened by what is above it, the less the higher, and blurred:
+    narrowly for the contact shadow and widely for the ambient light that the object blocks.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     extent = float((high - low).max())

@@ -1,4 +1,4 @@
-"""The base colour: the picture on what it shows, the generator's colours elsewhere."""
+"""The base colour: the picture where it shows the surface, the generator's colours elsewhere."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from spherelinks.texture.projection import project
 from spherelinks.texture.unwrap import Atlas
 
 DEPTH_SIZE = 1024
-#: Side of the picture when it is compared with the shape's own colours, px: about the finest that those hold.
+#: Side of the picture when it is compared with the shape's own colours, px: about their resolution.
 SOFT = 128
 #: Share of the object's longest side by which a point may lie behind the visible surface and still count as seen.
 DEPTH_BIAS = 0.004
 #: Pixels of a 512 px frame that are cut off at the matte's border, and over which the picture then fades in. So few
-#: because frames hold no ground, on the border and beyond it: it was taken out there.
+#: because the background was already removed from frames, on the border and beyond it.
 ERODED, FEATHERED = 0.5, 1.5
 
 #: Rows that a thread colours at a time: few, as those that show the picture take longer than others.
@@ -84,8 +84,8 @@ def look(
 ) -> Sight:
     """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3).
 
-    frame : None for a shape that is not to be coloured by a picture
-    known : the tree of the shape, where it was made before
+    frame : None for a shape that is not coloured by a picture
+    known : the tree of the shape, if it exists already
     """
     offset, camera = np.zeros((len(vertices), 3), np.float32), shape.camera
     if known is None and isinstance(shape, Surface):
@@ -122,7 +122,7 @@ def bake(
 
     vertices, normals : (V, 3), (N, 3) float32 in the shape's frame and unit, which atlas indexes by `source` and `fan`
     size : the texture's side, px
-    sight : what :func:`look` made of the same surface, shape and frame, where that was done before
+    sight : the result of :func:`look` for the same surface, shape and frame, if available
 
     Returns the (size, size, 3) uint8 sRGB texture and the (size, size) texels that were coloured. Each takes the
     picture's colour, weighted by how squarely the surface faces the camera, by the matte (eroded and feathered, so
@@ -165,7 +165,7 @@ def bake(
 
 
 def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(S, S) float32 in 0..1, how far each pixel may be trusted to show the object and nothing else.
+    """(S, S) float32 in 0..1, how reliably each pixel shows only the object.
 
     0 outside the matte and ERODED px into it, then rising over FEATHERED px; less where the matte is translucent.
     """
@@ -177,8 +177,8 @@ def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _scaled(picture: NDArray[np.uint8], sight: Sight, texels: float) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The picture and its strength for so many texels of surface: where those are coarser than the picture's pixels, it
-    is shrunk, so that they average and do not skip."""
+    """The picture and its strength for that many texels of surface: if those are coarser than the picture's pixels, it
+    is shrunk, so that they average rather than skip."""
     shrink = np.sqrt(sight.area / max(texels, 1e-9) * 2)
     if shrink <= 1.5:
         return np.ascontiguousarray(picture), sight.strength

@@ -1,4 +1,4 @@
-"""The picture's colours and the generator's made to meet without a seam."""
+"""Blends the picture's colours and the generator's without a seam."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 
-#: Vertices that show the picture at least so surely hold their difference; the others take their neighbours'.
+#: Vertices that show the picture at least this reliably keep their difference; the others take their neighbours'.
 SURE = 0.9
 #: Share of the object's longest side over which a difference fades to a third.
 FADES = 0.06
@@ -23,12 +23,12 @@ _relax = kernel(
 def carried(
     vertices: Vertices, faces: Faces, difference: NDArray[np.float32], trust: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Carry the difference between two colourings from where it is known over the rest of the surface, fading.
+    """Extend the difference between two colourings from where it is known over the rest of the surface, fading out.
 
-    vertices (V, 3) float32, faces (F, 3) int32; difference : (V, 3) float32, right where trust (V,) float32 is near 1
+    vertices (V, 3) float32, faces (F, 3) int32; difference : (V, 3) float32, valid where trust (V,) float32 is near 1
 
-    Returns (V, 3) float32: a membrane over the mesh, held where the difference is known (Pérez et al. 2003, "Poisson
-    Image Editing", §2) and pulled to zero elsewhere, so that what is far from the border keeps its own colour.
+    Returns (V, 3) float32: a membrane over the mesh, fixed where the difference is known (Pérez et al. 2003, "Poisson
+    Image Editing", §2) and pulled to zero elsewhere, so that points far from the border keep their own colour.
     """
     known = trust >= SURE
     length = FADES * float(np.ptp(vertices, axis=0).max())

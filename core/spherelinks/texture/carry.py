@@ -1,4 +1,4 @@
-"""Colours of a raw mesh for the texels of another that lies on it."""
+"""Transfers a raw mesh's colours to the texels of a mesh made from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spherelinks.pixels.srgb import LIGHT, to_srgb
 from spherelinks.shape import Sampler, Surface, Wrap
 from spherelinks.texture.texels import blended, locate
 
-#: Where a mesh has neither colours nor textures: light grey, sRGB.
+#: Colour of a mesh without colours and textures: light grey, sRGB.
 PLAIN = 200
 
 #: The sRGB byte of each of 4096 steps of light.
@@ -67,7 +67,7 @@ def look_up(image: NDArray[np.uint8], uv: NDArray[np.float32], sampler: Sampler)
 
 
 def _wrapped(at: NDArray[np.float32], texels: int, wrap: Wrap, *, nearest: bool) -> NDArray[np.float64]:
-    """Places along one side of an image as those that a repeated, bilinear look-up sees alike."""
+    """Positions along one side of an image, wrapped as a repeated, bilinear look-up does."""
     place = at.astype(np.float64)
     if wrap == "mirror":
         place = 1 - np.abs(1 - np.mod(place, 2))

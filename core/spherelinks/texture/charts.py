@@ -1,4 +1,4 @@
-"""Charts: a mesh's faces in connected groups that can be laid flat with little distortion."""
+"""Charts: connected groups of a mesh's faces that can be flattened with little distortion."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def grow(
     most : (F,) int64, the largest number of faces that a chart with this face may have
     bend, cone : BEND, CONE, or stricter
 
-    Every face starts as a chart. In each round, of all charts that may be joined, those are that are each other's
-    best neighbour (as Borůvka builds trees; hierarchical face clustering: Garland, Willmott & Heckbert 2001). The cost
-    is, as in D-Charts (Julius, Kraevoy & Sheffer 2005), the product of how far the normals are from those of a
-    developable surface and of how far the outline is from a circle.
+    Every face starts as a chart. Each round joins all pairs of charts that may be joined and are each other's best
+    neighbour (as in Borůvka's algorithm; hierarchical face clustering: Garland, Willmott & Heckbert 2001). As in
+    D-Charts (Julius, Kraevoy & Sheffer 2005), the cost is the product of the normals' distance from those of a
+    developable surface and the outline's distance from a circle.
     """
     label = np.empty(len(faces), np.int64)
     count = _grow(points, faces, opposite, normal, area, most.copy(), bend, cone, label)

@@ -1,4 +1,4 @@
-"""The light of the picture taken out of its colours."""
+"""Removes the picture's lighting from its colours."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def delit(
     camera: Camera,
     matte: NDArray[np.float32],
 ) -> NDArray[np.uint8]:
-    """The (S, S, 3) uint8 sRGB picture as under light that comes evenly from everywhere.
+    """The (S, S, 3) uint8 sRGB picture as if lit evenly from all directions.
 
     vertices, normals : (V, 3) float32, faces (F, 3) int32: the surface that the camera saw; matte : (S, S) float32
 
-    On curved matt bodies light is a polynomial of second degree in the normal, whatever the lamps (Ramamoorthi &
+    On curved matt bodies, light is a second-degree polynomial in the normal, whatever the lamps (Ramamoorthi &
     Hanrahan 2001). Its nine coefficients are fitted to the luminance, with an unknown brightness for each hue, so that
     paint is not taken for light; outliers count little. The picture is divided by it, in linear light, within BOUNDS;
-    its mean brightness stays. Cast shadows and gloss stay, too.
+    its mean brightness, cast shadows and gloss stay.
     """
     facing, inside = _facing(vertices, normals, faces, camera)
     inside &= np.asarray(cv2.resize(matte, (SIDE, SIDE), interpolation=cv2.INTER_AREA)) > 0.9

@@ -1,4 +1,4 @@
-"""What simplification took from the surface, as a normal map, and the light that corners lose, as occlusion."""
+"""The detail lost in simplification as a normal map, and ambient occlusion."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def normal_map(
     full : vertices and faces of the surface before simplification, in the same frame
 
     Red grows along the tangent, green along the bitangent, up in the texture, blue outwards; 128 is zero. Where the
-    nearest point of the full surface looks elsewhere, as it does on the far side of a thin wall, the map is flat.
+    nearest point of the full surface faces another way, as on the far side of a thin wall, the map is flat.
     """
     texel, face, weights = locate(atlas.uv, atlas.faces, size)
     at = nearest(blended(vertices[atlas.source], atlas.faces, face, weights), tree(*full))
@@ -64,11 +64,11 @@ def _encoded(true: NDArray[np.float32], own: NDArray[np.float32], along: NDArray
 def occlusion(
     vertices: Vertices, normals: NDArray[np.float32], faces: Faces, atlas: Atlas, size: int
 ) -> NDArray[np.uint8]:
-    """(size, size) uint8: the share of an evenly lit sky, weighted by its cosine, that the body itself leaves in view.
+    """(size, size) uint8: the cosine-weighted share of an evenly lit sky that the body itself leaves visible.
 
     vertices, normals : (V, 3), (N, 3) float32, which atlas indexes by `source` and `fan`; faces : (F, 3) int32.
-    255 is nothing in the way. Each direction's depth map says what is in the way; directions are spread by the golden
-    angle, the same for every body.
+    255 is unoccluded. Each direction's depth map gives the occlusion; directions are spread by the golden angle, the
+    same for every body.
     """
     texel, face, weights = locate(atlas.uv, atlas.faces, size)
     points = blended(vertices[atlas.source], atlas.faces, face, weights)

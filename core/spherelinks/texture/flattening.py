@@ -1,4 +1,4 @@
-"""Charts laid flat, and a proof that each triangle lies face up and none on another."""
+"""Flattens charts, and checks that all triangles face up and none overlap."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def lay(
 
     points (V, 3) float64, faces (F, 3), normal (F, 3), area (F,); the following from :func:`cut`
     corners : (F, 3, 2) float64, filled: y upwards, seen from outside, in the points' unit
-    good : (count,) bool, filled: whether the chart has kept its shape, no face lies on another, and all lie face up
+    good : (count,) bool, filled: whether the chart has little distortion, no face overlaps another, and all face up
     """
     _lay(points, faces, normal, area, order, first, place, places, joined, corners, good, begin, end)

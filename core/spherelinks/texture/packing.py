@@ -1,4 +1,4 @@
-"""Charts on a square page: turned, cut where they waste room, and nested into each other's hollows."""
+"""Packs charts on a square page: rotates them, cuts those that waste space, and nests them into each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Corners = NDArray[np.float64]
 Charts = NDArray[np.int64]
 _Boxes = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]
 
-#: Angles, from 0 to 90°, of which each chart takes the one with the smallest box; packing adds right angles.
+#: Angles from 0 to 90°; each chart takes the one with the smallest box. Packing adds right angles.
 _ANGLES = (np.arange(16) * (np.pi / 32)).astype(np.float64)
 #: Cells of the page's side on which charts are laid out.
 _CELLS = 512
@@ -62,17 +62,17 @@ _fill_strip = kernel(
 
 
 def lay_out(corners: Corners, chart: Charts, faces: Faces, gutter: float) -> tuple[Corners, Charts]:
-    """Place charts on the unit square, as large as they go, all by the same scale, never mirrored.
+    """Place charts on the unit square, as large as possible, all at the same scale, never mirrored.
 
     corners : (F, 3, 2) float64, where each face's corners lie on its own chart's plane; one unit for all charts
     chart : (F,) int64, numbered from 0
     faces : (F, 3) int32, the mesh
-    gutter : least distance between charts, and half of that to the border, as a share of the page's side
+    gutter : minimum distance between charts, and half of that to the border, as a share of the page's side
 
-    Returns the corners on the page and the charts, of which some were cut and some gave faces to their neighbours.
-    Charts are drawn on a grid of cells and placed where they first fit, the largest first ("bottom-left fill": Chazelle
-    1983), in the right angle that keeps the page lowest; the order is then improved by moving charts that found no
-    room to the front.
+    Returns the corners on the page and the charts, some of them cut, and some with faces moved to their neighbours.
+    Charts are drawn on a grid of cells and placed at the first position that fits, largest first ("bottom-left fill":
+    Chazelle 1983), in the right angle that keeps the page lowest; the order is then improved by moving charts that
+    found no room to the front.
     """
     opposite = _within(corners, chart, twins(faces))
     corners, chart = _trimmed(corners, _pieces(chart, opposite), opposite)
@@ -99,7 +99,7 @@ def _areas(corners: Corners) -> NDArray[np.float64]:
 def _cut(
     corners: Corners, opposite: NDArray[np.int64], chart: Charts, waste: float, longest: float
 ) -> tuple[Corners, Charts]:
-    """Halve across their length, again and again, the charts that would pack badly: rings, crescents, long strips."""
+    """Repeatedly halve the charts that would pack badly: rings, crescents, long strips."""
     area = _areas(corners)
     total = area.sum()
     for _ in range(6):
@@ -132,10 +132,10 @@ def _boxes(corners: Corners, chart: Charts, count: int, angles: NDArray[np.float
 
 
 def _trim(corners: Corners, chart: Charts, opposite: NDArray[np.int64]) -> None:
-    """Give faces that stick out into another chart to that chart, whose notch they fill; in place.
+    """Move faces that protrude into another chart to that chart, whose notch they fill; in place.
 
-    Such a face has two edges there, so that all its corners have a place there. It must keep its area and its third
-    edge's length there, roughly, and no other corner of that chart may lie in the notch.
+    Such a face shares two edges with it, so all its corners have a position there. It must roughly keep its area and
+    the length of its third edge, and no other corner of that chart may lie in the notch.
     """
     _trim_charts(corners, chart, opposite, int(chart.max()) + 1)
 
@@ -183,7 +183,7 @@ def _packed(corners: Corners, chart: Charts, gutter: float) -> _Page:
 def _laid(
     corners: Corners, chart: Charts, turn: NDArray[np.int64], low: NDArray[np.float64], angles: NDArray[np.float64]
 ) -> Corners:
-    """The corners, each chart turned by the angle of its number, its smallest box beginning at 0."""
+    """The corners, each chart rotated by its angle, its smallest box starting at 0."""
     out = np.empty_like(corners)
     _turn(corners, chart, turn, low, angles, out)
     return out

@@ -1,4 +1,4 @@
-"""Tangents as MikkTSpace defines them, by which engines read normal maps."""
+"""MikkTSpace tangents, which engines use for normal maps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A UV atlas: where on the texture each triangle lies."""
+"""The UV atlas: the position of each triangle on the texture."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _number = kernel(
 
 @dataclass(frozen=True)
 class Atlas:
-    """A mesh whose vertices are doubled along the seams, and where fans of faces with normals of their own meet.
+    """A mesh whose vertices are duplicated along seams, and where fans of faces with different normals meet.
 
     uv : (W, 2) float32 in 0..1, glTF's: u to the right, v downwards, row 0 of the picture at v = 0
     faces : (F, 3) int32 into uv, in the order of the faces that were unwrapped
@@ -47,9 +47,9 @@ class Atlas:
 
 @dataclass(frozen=True)
 class Flat:
-    """A mesh cut into charts, which do not lie on a page yet.
+    """A mesh cut into charts that are not packed yet.
 
-    corners : (F, 3, 2) float64, where each face's corners lie on its chart's plane, v downwards, in the vertices' unit
+    corners : (F, 3, 2) float64, each face's corners on its chart's plane, v downwards, in the vertices' unit
     chart : (F,) int64, from 0
     """
 
@@ -68,10 +68,10 @@ def unwrap(vertices: Vertices, faces: Faces, fans: Faces | None = None) -> Atlas
 def flatten(vertices: Vertices, faces: Faces) -> Flat:
     """Cut a mesh into flat charts; works in two threads.
 
-    vertices (V, 3) float32, faces (F, 3) int32, which need not be closed or manifold. Charts are grown, then laid flat.
-    The faces of those that come out folded, overlapping or strained are grown again, within stricter limits, into
-    charts of at most half as many: at last of one, which always lies flat. No two faces of a chart overlap, and none is
-    mirrored. Deterministic, on any number of processors.
+    vertices (V, 3) float32, faces (F, 3) int32, which need not be closed or manifold. Charts are grown, then flattened.
+    The faces of charts that come out folded, overlapping or distorted are grown again, within stricter limits, into
+    charts of at most half as many faces, down to one, which is always flat. No two faces of a chart overlap, and none
+    is mirrored. Deterministic, on any number of processors.
     """
     points = vertices.astype(np.float64)
     corners, chart = np.empty((len(faces), 3, 2)), np.empty(len(faces), np.int64)

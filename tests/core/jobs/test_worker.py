@@ -453,7 +453,7 @@ def test_a_silent_job_fails_after_three_attempts_and_gives_the_credit_back(desk,
         silence(engine)
         assert attempts.recover(engine, limit=3) == 1
     assert desk.read(job).status == "FAILED"
-    assert "no sign of life" in desk.read(job).error.message
+    assert "stopped responding" in desk.read(job).error.message
     assert attempts.recover(engine, limit=3) == 0
     assert desk.balance() == Balance(10, 0)
 
