@@ -30,7 +30,7 @@ def announced(home: Path, address: str) -> Iterator[None]:
 
 
 def address(home: Path) -> str | None:
-    """Where the server of this home answers; None where none does, even if one was killed and left its address."""
+    """Where the server of this home answers; None if none does, even if one was killed and left its address."""
     try:
         found = (home / _FILE).read_text().strip()
         parts = urlsplit(found)

@@ -42,7 +42,7 @@ STAGES = {"decode": 0.02, "matte": 0.10, "frame": 0.03, "generator": 0.45, "fini
 MESH_STAGES = {"read": 0.1, "finishing": 0.9}
 """The same for finishing a mesh."""
 
-#: What the report calls the maker of a finished mesh.
+#: The generator's name in the report of a finished mesh.
 _MESH = Maker(name="mesh", version="1")
 
 

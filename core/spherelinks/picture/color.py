@@ -36,7 +36,7 @@ _GAMMA, _PLACE = 0.012, 0.002
 
 
 def by_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """An L, RGB or CMYK image as RGB in sRGB; None where the profile is sRGB itself, broken, or of other pixels."""
+    """An L, RGB or CMYK image as RGB in sRGB; None if the profile is sRGB itself, broken, or of other pixels."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "RGB" and _is_srgb(source):

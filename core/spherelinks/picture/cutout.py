@@ -65,7 +65,7 @@ def filled(alpha: Bytes) -> Bytes | None:
 
 
 def unshadowed(rgb: Bytes, alpha: Bytes) -> Bytes | None:
-    """The alpha without a soft shadow at the object's foot; None where there is none.
+    """The alpha without a soft shadow at the object's foot; None if there is none.
 
     A shadow is dark, half transparent, fades out softly, and lies below the middle of what is opaque.
     """

@@ -262,7 +262,7 @@ _BRANDS |= {b"mif1": "a HEIC", b"msf1": "a HEIC", b"heim": "a HEIC", b"heis": "a
 
 
 def _refuse_foreign(data: bytes) -> None:
-    """Raises PictureUnreadable, with the kind's name where it is known, unless the data begin as one of FORMATS."""
+    """Raises PictureUnreadable, naming the format if known, unless the data start like one of FORMATS."""
     if data.startswith((_JPEG, png.SIGNATURE)) or _is_webp(data):
         return
     if not data:

@@ -27,7 +27,7 @@ _MIN_SIDE = 16
 _FAINTEST = 24  # greatest alpha of a picture that still shows something
 _INNER = 0.05  # least share of a picture within a frame that its object covers
 _NOISE, _FAINT, _SHARP = 0.3, 1.2, 0.9  # Lab units: of a ground without noise, of what stands out from it; of its rim
-_WORK = 256  # GrabCut is slow beyond; the guided filter brings back the detail
+_WORK = 256  # GrabCut is slow above this; the guided filter restores the detail
 _REFINE = 512
 _PAD = 0.2
 _NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: certainly background; probably object; certainly object
@@ -104,7 +104,7 @@ def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> Floa
 
 
 def _within(rgb: Bytes, box: cutout.Box) -> Floats | None:
-    """The matte of the picture in a box of another, or None where it shows no object before a ground."""
+    """The matte of the picture in a box of another, or None if it shows no object before a ground."""
     left, top, right, bottom = box
     inset = max(2, round(0.01 * min(right - left, bottom - top)))
     place = np.s_[top + inset : bottom - inset, left + inset : right - inset]
@@ -134,7 +134,7 @@ def _bars(rgb: Bytes) -> cutout.Box | None:
 
 
 def _run(plain: NDArray[np.bool_]) -> tuple[int, int]:
-    """How many are plain at the start and at the end; none where all are."""
+    """How many are plain at the start and at the end; none if all are."""
     other = np.flatnonzero(~plain)
     return (int(other[0]), len(plain) - 1 - int(other[-1])) if len(other) else (0, 0)
 

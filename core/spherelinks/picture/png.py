@@ -41,7 +41,7 @@ class Chunks:
 
 
 def chunks(data: bytes) -> Chunks | None:
-    """The chunks of a PNG; None where they do not follow one another, and a decoder is to say what is wrong.
+    """The chunks of a PNG; None if they do not follow one another, and a decoder is to say what is wrong.
 
     Raises PictureUnreadable for a profile or text that unpacks to more than MAX_UNPACKED.
     """
@@ -95,7 +95,7 @@ def _profile(body: bytes) -> bytes | None:
 
 
 def _unpacked(body: bytes, start: int, *, keep: bool) -> bytes | None:
-    """What is packed from there on, or None where that is broken; nothing but its size is looked at unless `keep`."""
+    """What is packed from there on, or None if that is broken; nothing but its size is looked at unless `keep`."""
     unpacking, parts, size, rest = zlib.decompressobj(), [], 0, body[max(start, 0) :]
     try:
         while rest and not unpacking.eof:
