@@ -31,6 +31,6 @@ def extras(path: Path) -> dict[str, Any]:
         chunk = file.read(length) if kind == b"JSON" else b""
     try:
         found = json.loads(chunk)["asset"].get("extras", {})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise Failure("bad_answer", "What the server sent as the asset cannot be read.") from error
     return found if isinstance(found, dict) else {}

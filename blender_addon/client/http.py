@@ -82,7 +82,7 @@ class Connection:
             return {}
         try:
             answer = json.loads(read)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             raise Failure("bad_answer", f"{self.address} answers, but not as a SphereLinks server does.")
@@ -134,11 +134,13 @@ class Connection:
 
     def _refusal(self, error: urllib.error.HTTPError) -> Failure:
         """The server's own words for what it refuses, or that it is no server of ours."""
+        if 300 <= error.code < 400 and "Location" in error.headers:
+            return Failure("redirected", "The server sends this request on too often, or to no web address.")
         transient = error.code in (409, 425, 429) or error.code >= 500
         try:
             told = json.loads(b"".join(_chunks(error, MAX_JSON)))["error"]
             code, message, hint = str(told["code"]), str(told["message"]), str(told.get("hint") or "")
-        except (Failure, ValueError, KeyError, TypeError):
+        except (Failure, ValueError, RecursionError, KeyError, TypeError):
             kind = error.headers.get_content_type()
             message = f"{self.address} answers {error.code} with {kind}, not as a SphereLinks server does."
             return Failure("bad_answer", message, transient=transient)
@@ -232,7 +234,8 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         place = f"{new.scheme}://{new.netloc.rpartition('@')[2]}"
-        if req.get_method() != "GET" or (old.scheme, new.scheme) == ("https", "http"):
+        downgraded = (old.scheme, new.scheme) == ("https", "http")
+        if req.get_method() != "GET" or downgraded or new.scheme not in ("http", "https"):
             raise Failure("redirected", f"The server sends this request on to {place}, where it does not go.")
         if not self._online and not is_loopback(newurl):
             raise Failure("offline", f"The server sends this request on to {place}, and Blender may not go online.")

@@ -95,6 +95,9 @@ class Runner:
             self._fail(job_id, failure)
         except OSError as error:
             self._fail(job_id, Failure("file_error", f"The job's files cannot be used: {error.strerror or error}."))
+        except Exception as error:  # a fault of ours must not leave a job at work that nobody works on
+            fault = f"{type(error).__name__}: {error}"
+            self._fail(job_id, Failure("internal_error", fault, hint="Please report this."))
 
     def _fail(self, job_id: str, failure: Failure) -> None:
         problem = {"code": failure.code, "message": failure.message, "hint": failure.hint}

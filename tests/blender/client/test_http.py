@@ -1,5 +1,8 @@
 """Where the client may go, and what it takes an address for."""
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
 import pytest
 
 from blender_addon.client.errors import Failure
@@ -46,6 +49,26 @@ def test_proxies_of_the_environment_are_not_asked_for_this_machine(stand_in, mon
     monkeypatch.delenv("no_proxy", raising=False)
     answer = Connection(stand_in.address("well"), "key", online=False).json("GET", "/v1/status/job")
     assert answer["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("place", ["ftp://127.0.0.1/asset.glb", "file:///etc/hostname"])
+def test_a_download_is_followed_to_web_addresses_alone(tmp_path, place):
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", place)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        with pytest.raises(Failure) as caught:
+            Connection(f"http://127.0.0.1:{server.server_port}", "key", True).file("/v1/download/job", tmp_path / "a")
+        server.shutdown()
+    assert caught.value.code == "redirected"
+    assert not (tmp_path / "a").exists()
 
 
 def test_the_key_is_in_no_representation():

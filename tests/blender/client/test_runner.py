@@ -6,6 +6,7 @@ import time
 import pytest
 
 from blender_addon.client import runner as runners
+from blender_addon.client import server
 from blender_addon.client.errors import Failure
 from blender_addon.client.http import Connection
 from blender_addon.client.jobs import Jobs
@@ -38,6 +39,18 @@ def test_a_server_that_is_not_there_is_named(jobs, monkeypatch):
     with pytest.raises(Failure, match=r"127\.0\.0\.1:1 cannot be reached") as caught:
         Runner(jobs).run(job, Connection(job.server, KEY, False))
     assert "Start the server" in caught.value.hint
+
+
+def test_a_fault_of_ours_ends_the_job_and_is_told(stand_in, jobs, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(server, "generate", broken)
+    address = stand_in.address("well")
+    job = jobs.new(address, "mug", b"picture")
+    with pytest.raises(Failure, match="ZeroDivisionError: division by zero") as caught:
+        Runner(jobs).run(job, Connection(address, KEY, False))
+    assert (caught.value.code, caught.value.hint) == ("internal_error", "Please report this.")
 
 
 def test_a_job_that_never_ends_is_given_up_and_can_be_taken_up_again(stand_in, jobs):
