@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.formats.cutout import cut
-from spherelinks.formats.gltf import Document
 from spherelinks.formats.image import rgba
+from spherelinks.gltf.document import Document, Matrix, matrix
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.pixels.srgb import encoded
 from spherelinks.shape import Sampler, Surface, Wrap
 from spherelinks.texture.carry import look_up
-
-Matrix = NDArray[np.float64]
 
 #: What an extension is to us. A file that needs any other to be understood is refused, by that one's name.
 HONOURED = frozenset(
@@ -164,7 +162,7 @@ class _Scene:
             if not node.get("extensions", {}).get("KHR_node_visibility", {}).get("visible", True):
                 self.notes["Nodes that the file hides were left out."] = None
                 continue
-            place = above @ _matrix(node)
+            place = above @ matrix(node)
             waiting += [(int(child), place) for child in node.get("children", ())]
             yield number, place
 
@@ -181,7 +179,7 @@ class _Scene:
             if name in names
         }
         for number in range(min((len(each) for each in rows.values()), default=0)):
-            yield place @ _matrix({name: each[number] for name, each in rows.items()})
+            yield place @ matrix({name: each[number] for name, each in rows.items()})
 
     def _joints(self, number: int) -> NDArray[np.float64]:
         """(J, 4, 4): each joint's way from the mesh's rest to the scene."""
@@ -193,12 +191,12 @@ class _Scene:
         return worlds @ inverse[: len(worlds)].reshape(-1, 4, 4).transpose(0, 2, 1)
 
     def _world(self, number: int) -> Matrix:
-        place = _matrix(self.document["nodes"][number])
+        place = matrix(self.document["nodes"][number])
         for _ in range(len(self.document["nodes"])):
             if number not in self.parents:
                 break
             number = self.parents[number]
-            place = _matrix(self.document["nodes"][number]) @ place
+            place = matrix(self.document["nodes"][number]) @ place
         return place
 
     def _add(self, primitive: dict[str, Any], place: Matrix, weights: Any, joints: NDArray[np.float64] | None) -> None:
@@ -361,24 +359,6 @@ class _Scene:
         rows, faces, _ = cut(np.hstack([points, uv, color]), faces, opacity, cutoff, texels)
         self.notes["Its alpha masks cut the shape."] = None
         return rows[:, :3], rows[:, 3:5], rows[:, 5:9], faces
-
-
-def _matrix(node: dict[str, Any]) -> Matrix:
-    """(4, 4) from the node's space to its parent's."""
-    if "matrix" in node:
-        return np.array(node["matrix"], np.float64).reshape(4, 4).T
-    x, y, z, w = (float(part) for part in node.get("rotation", (0, 0, 0, 1)))
-    turn = np.array(
-        [
-            (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-            (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-            (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-        ]
-    )
-    matrix = np.eye(4)
-    matrix[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), np.float64)
-    matrix[:3, 3] = node.get("translation", (0, 0, 0))
-    return matrix
 
 
 def _moved(uv: NDArray[Any], transform: dict[str, Any]) -> NDArray[np.float64]:

@@ -1,10 +1,11 @@
-"""One of our GLBs back as a mesh."""
+"""One of our GLBs back as a mesh, also after another program has edited it."""
 
 from __future__ import annotations
 
 import json
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import cv2
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import InvalidRequest
 from spherelinks.gltf import meshopt
-from spherelinks.gltf.pack import Mesh
+from spherelinks.gltf.edited import is_edited, merged, moved
+from spherelinks.gltf.pack import METALLIC, ROUGHNESS, Mesh
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -93,12 +95,15 @@ class GlbFile:
 
 
 def read(glb: bytes) -> Model:
-    """The scene's first node, which is the asset itself: without coarser levels and colliders.
+    """The asset itself: without coarser levels and colliders.
 
-    Raises InvalidRequest if it is not a GLB written by :func:`spherelinks.gltf.pack.pack`.
+    Of a file that another program has edited, everything visible in place, as one mesh with its base colours: see
+    :func:`spherelinks.gltf.edited.merged`. Raises InvalidRequest if it is not a GLB written by
+    :func:`spherelinks.gltf.pack.pack`, or was edited in a way that is not converted.
     """
     try:
-        return _read(GlbFile(glb))
+        file = GlbFile(glb)
+        return _edited(file, glb) if is_edited(file.document) else _read(file, _first(file.document))
     except (
         ValueError,
         LookupError,
@@ -110,13 +115,49 @@ def read(glb: bytes) -> Model:
         cv2.error,
     ) as error:  # anything that a broken file may raise
         raise InvalidRequest(
-            f"The file is not a GLB of ours: {error}.", hint="Give an asset that SphereLinks made, unchanged."
+            f"The file is not a GLB of ours: {error}.",
+            hint="Give an asset that SphereLinks made; 'spherelinks finish' takes any other mesh.",
         ) from error
 
 
-def _read(file: GlbFile) -> Model:
+def _edited(file: GlbFile, glb: bytes) -> Model:
+    """Turned and scaled as its node says; with further objects, or mirrored, one mesh with one texture."""
+    if (only := moved(file.document)) is not None:
+        node, place = only
+        model = _read(file, {"name": node.get("name", ""), "mesh": node["mesh"]})
+        mesh = model.mesh
+        normals = mesh.normals @ np.linalg.inv(place[:3, :3])
+        mesh = replace(
+            mesh,
+            positions=np.asarray(mesh.positions @ place[:3, :3].T + place[:3, 3], np.float32),
+            normals=np.asarray(normals / np.linalg.norm(normals, axis=1, keepdims=True), np.float32),
+            tangents=None,
+        )
+        _check(mesh)
+        return replace(model, mesh=mesh)
+    name, mesh = merged(glb)
+    _check(mesh)
+    shown, data = cv2.imencode(".png", mesh.texture[..., ::-1])
+    if not shown:
+        raise ValueError("its texture cannot be written")
+    return Model(name, mesh, {"baseColor": ImageFile(data.tobytes(), "image/png")}, METALLIC, ROUGHNESS)
+
+
+def _check(mesh: Mesh) -> None:
+    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.positions):
+        raise ValueError("a face references a vertex that does not exist")
+    for rows in (mesh.positions, mesh.normals, mesh.uv, *([] if mesh.tangents is None else [mesh.tangents])):
+        if len(rows) != len(mesh.positions) or not np.isfinite(rows).all():
+            raise ValueError("a vertex is not finite, or lacks an attribute")
+
+
+def _first(document: dict[str, Any]) -> dict[str, Any]:
+    node: dict[str, Any] = document["nodes"][document["scenes"][document["scene"]]["nodes"][0]]
+    return node
+
+
+def _read(file: GlbFile, node: dict[str, Any]) -> Model:
     document = file.document
-    node = document["nodes"][document["scenes"][document["scene"]]["nodes"][0]]
     (primitive,) = document["meshes"][node["mesh"]]["primitives"]
     attributes = primitive["attributes"]
     material = document["materials"][primitive["material"]]
@@ -145,13 +186,9 @@ def _read(file: GlbFile) -> Model:
         decoded.get("normal"),
         decoded["occlusion"][..., 0] if "occlusion" in decoded else None,
     )
-    if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.positions):
-        raise ValueError("a face references a vertex that does not exist")
-    for rows in (mesh.positions, mesh.normals, mesh.uv, *([] if mesh.tangents is None else [mesh.tangents])):
-        if len(rows) != len(mesh.positions) or not np.isfinite(rows).all():
-            raise ValueError("a vertex is not finite, or lacks an attribute")
+    _check(mesh)
     return Model(
-        node["name"].removesuffix("_LOD0"),
+        re.sub(r"_LOD0(\.\d+)?$", "", node["name"]),
         mesh,
         images,
         surface.get("metallicFactor", 1.0),

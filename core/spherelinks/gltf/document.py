@@ -17,6 +17,8 @@ from spherelinks.gltf import meshopt
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
+Matrix = NDArray[np.float64]
+
 _PACKED = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 #: Bytes of a compressed view once it is unpacked.
 _MOST_UNPACKED = 1 << 30
@@ -140,3 +142,21 @@ def _unpacked(packed: dict[str, Any], data: memoryview) -> memoryview:
     if packed["mode"] == "ATTRIBUTES":
         return memoryview(meshopt.decode_rows(data, count, stride).tobytes())
     raise ValueError(f"it is compressed with meshopt's mode {packed['mode']}, which is not read")
+
+
+def matrix(node: dict[str, Any]) -> Matrix:
+    """(4, 4) from the node's space to its parent's."""
+    if "matrix" in node:
+        return np.array(node["matrix"], np.float64).reshape(4, 4).T
+    x, y, z, w = (float(part) for part in node.get("rotation", (0, 0, 0, 1)))
+    turn = np.array(
+        [
+            (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
+            (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
+            (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
+        ]
+    )
+    place = np.eye(4)
+    place[:3, :3] = turn * np.array(node.get("scale", (1, 1, 1)), np.float64)
+    place[:3, 3] = node.get("translation", (0, 0, 0))
+    return place

@@ -1,0 +1,119 @@
+"""Our GLBs after another program has had them: converted as they stand now, or refused."""
+
+import json
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from meshes import box
+
+from spherelinks.errors import InvalidRequest
+from spherelinks.gltf.pack import Collider, Mesh, pack
+from spherelinks.gltf.read import read
+from spherelinks.mesh.normals import vertex_normals
+
+VERTICES, FACES = box((0, 0, 0), (1, 2, 3))
+MESH = Mesh(
+    VERTICES,
+    vertex_normals(VERTICES, FACES),
+    np.abs(VERTICES[:, :2]) / 2,
+    FACES,
+    np.full((64, 64, 3), (30, 90, 200), np.uint8),
+)
+QUARTER = [0, np.sqrt(0.5), 0, np.sqrt(0.5)]  # about y
+
+
+def edited(change, **more) -> bytes:
+    """A packed file whose document was changed."""
+    glb = pack(MESH, name="crate", software="", extras={}, texture_format="png", **more)
+    size = struct.unpack_from("<I", glb, 12)[0]
+    document = json.loads(glb[20 : 20 + size])
+    change(document)
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    rest = glb[20 + size :]
+    return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text) + len(rest), len(text), b"JSON") + text + rest
+
+
+def bounds(glb: bytes) -> list[list[float]]:
+    positions = read(glb).mesh.positions
+    return [positions.min(axis=0).round(4).tolist(), positions.max(axis=0).round(4).tolist()]
+
+
+def facing_outward(mesh: Mesh) -> bool:
+    a, b, c = (mesh.positions[mesh.faces[:, k]].astype(float) for k in range(3))
+    return bool(np.einsum("ij,ij->i", np.cross(b - a, c - a), mesh.normals[mesh.faces].sum(axis=1)).min() > 0)
+
+
+@pytest.mark.parametrize("compression", ["none", "quantized", "meshopt"])
+def test_a_node_that_was_moved_turned_or_mirrored_is_converted_in_place(compression):
+    how = {"compression": compression, "colliders": [Collider("box", *box())]}
+    plain = read(edited(lambda document: None, **how))
+
+    def inside(parent):
+        def change(document):
+            document["nodes"].append({"children": [0], **parent})
+            document["scenes"][0]["nodes"] = [len(document["nodes"]) - 1, 1]
+
+        return edited(change, **how)
+
+    turned = inside({"rotation": QUARTER, "scale": [2, 2, 2], "translation": [1, 0, 0]})
+    assert np.allclose(bounds(turned), [[1, 0, -2], [7, 4, 0]], atol=1e-3)
+    model = read(turned)
+    assert facing_outward(model.mesh)
+    assert model.name == "crate"
+    assert model.images == plain.images
+    shifted = np.eye(4)
+    shifted[3, :3] = (5, 6, 7)  # as written: column by column
+    assert np.allclose(bounds(inside({"matrix": shifted.ravel().tolist()})), [[5, 6, 7], [6, 8, 10]], atol=1e-3)
+    mirrored = inside({"scale": [-1, 1, 1]})
+    assert np.allclose(bounds(mirrored), [[-1, 0, 0], [0, 2, 3]], atol=1e-3)
+    assert facing_outward(read(mirrored).mesh)
+
+
+def test_an_object_that_was_added_is_converted_with_its_colour():
+    def add(document):
+        document["materials"].append({"pbrMetallicRoughness": {"baseColorFactor": [1, 0, 0, 1]}})
+        primitive = document["meshes"][0]["primitives"][0] | {"material": len(document["materials"]) - 1}
+        document["meshes"].append({"primitives": [primitive]})
+        document["nodes"].append({"mesh": len(document["meshes"]) - 1, "translation": [10, 0, 0]})
+        document["scenes"][0]["nodes"].append(len(document["nodes"]) - 1)
+
+    model = read(edited(add))
+    mesh = model.mesh
+    assert len(mesh.faces) == 2 * len(FACES)
+    height, width = mesh.texture.shape[:2]
+    at = (mesh.uv * (width, height)).astype(int).clip(0, (width - 1, height - 1))
+    shown = mesh.texture[at[:, 1], at[:, 0]]
+    right = mesh.positions[:, 0] > 5
+    assert (shown[right] == (255, 0, 0)).all()
+    assert (shown[~right] == (30, 90, 200)).all()
+
+
+def test_levels_of_detail_that_came_back_into_the_scene_are_left_out():
+    def show(document):
+        document["scenes"][0]["nodes"] = [0, 1]
+        del document["nodes"][0]["extensions"], document["extensionsUsed"]
+
+    lower = replace(MESH, positions=MESH.positions * np.float32(1.5))
+    assert bounds(edited(show, lods=[lower])) == [[0, 0, 0], [1, 2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"skins": [{"joints": [0]}]}, "a skin"),
+        ({"extensionsUsed": ["EXT_mesh_gpu_instancing"]}, "EXT_mesh_gpu_instancing"),
+        ({"nodes": [{"mesh": 0, "children": [0]}]}, "two parents"),
+    ],
+)
+def test_what_is_not_converted_is_refused_by_name(change, said):
+    def apply(document):
+        document["nodes"][0]["rotation"] = QUARTER
+        document |= change
+        document["nodes"][0].setdefault("rotation", QUARTER)
+
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        read(edited(apply))
+    assert "spherelinks finish" in caught.value.hint
