@@ -2,7 +2,7 @@
 # Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [window] [godot] [three]
 #                                                                              [dotnet]
 #
-# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 4.7 GB; what is there already is kept.
+# They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 5.2 GB; what is there already is kept.
 #   blender  bpy from PyPI in three versions, each in an       needs Python 3.11 with venv
 #            environment of its own
 #   window   Blender with its window, from Debian sid, only    needs root on Debian
@@ -126,8 +126,9 @@ install_dotnet() {
         rm -r "$root/json" "$root"/*.deb
         touch "$root/complete"
     fi
+    sed 's|$mono_libdir|'"$mono/usr/lib|" "$mono/etc/mono/config" >"$root/mono.config"
     program dotnet "exec '$root/net/dotnet' \"\$@\""
-    program mono "MONO_CFG_DIR='$mono/etc' MONO_PATH='$mono/usr/lib/mono/4.5' exec $(loader "$mono") '$mono/usr/bin/mono-sgen' \"\$@\""
+    program mono "MONO_CONFIG='$root/mono.config' MONO_CFG_DIR='$mono/etc' MONO_PATH='$mono/usr/lib/mono/4.5' exec $(loader "$mono") '$mono/usr/bin/mono-sgen' \"\$@\""
     echo ".NET $(ls "$root/net/shared/Microsoft.NETCore.App"), $("$ENGINES/bin/mono" --version | head -n 1)"
 }
 

@@ -8,7 +8,6 @@ assembly UnityStubs that the sources use. Warnings are errors. Prints what is wr
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -44,7 +43,9 @@ def files(references: list[str]) -> list[Path]:
     found: list[Path] = []
     for reference in map(Path, references):
         for path in sorted(reference.rglob("*.dll")) if reference.is_dir() else [reference]:
-            if not reference.is_dir() or path.name.startswith(("System.", "mscorlib", "netstandard", "Microsoft.CSharp")):
+            if not reference.is_dir() or path.name.startswith(
+                ("System.", "mscorlib", "netstandard", "Microsoft.CSharp")
+            ):
                 found.append(path)
     return found
 
@@ -73,14 +74,20 @@ def compile_one(plan: dict[str, Any]) -> list[str]:
     parse = CSharpParseOptions.Default.WithLanguageVersion(language)
     parse = parse.WithPreprocessorSymbols(System.Array[System.String](plan.get("defines", [])))
     trees = [
-        CSharpSyntaxTree.ParseText(SourceText.From(Path(path).read_text("utf-8"), System.Text.Encoding.UTF8), parse, path)
+        CSharpSyntaxTree.ParseText(
+            SourceText.From(Path(path).read_text("utf-8"), System.Text.Encoding.UTF8), parse, path
+        )
         for path in plan["files"]
     ]
     references = [MetadataReference.CreateFromFile(str(path)) for path in files(plan["references"])]
     exe = plan.get("target") == "exe"
     options = CSharpCompilationOptions(OutputKind.ConsoleApplication if exe else OutputKind.DynamicallyLinkedLibrary)
     allowed = Dictionary[System.String, ReportDiagnostic]()
-    for code in ("CS1701", "CS1702", *plan.get("allow", [])):  # the first two: Json.NET was compiled for an older mscorlib
+    for code in (
+        "CS1701",
+        "CS1702",
+        *plan.get("allow", []),
+    ):  # the first two: Json.NET was compiled for an older mscorlib
         allowed[code] = ReportDiagnostic.Suppress
     options = options.WithGeneralDiagnosticOption(ReportDiagnostic.Error).WithSpecificDiagnosticOptions(allowed)
     compilation = CSharpCompilation.Create(
@@ -93,7 +100,7 @@ def compile_one(plan: dict[str, Any]) -> list[str]:
         out.parent.mkdir(parents=True, exist_ok=True)
         part = out.with_name(out.name + ".part")
         part.write_bytes(bytes(stream.ToArray()))
-        os.replace(part, out)
+        part.replace(out)
         out.with_suffix(".runtimeconfig.json").write_text(json.dumps(CONFIGURATION))
         if "names" in plan:
             Path(plan["names"]).write_text("\n".join(sorted(names(compilation, trees))) + "\n")
@@ -135,7 +142,7 @@ def main() -> int:
     for plan in json.loads(Path(sys.argv[1]).read_text("utf-8")):
         problems = compile_one(plan)
         wrong += bool(problems)
-        print("\n".join(problems), end="\n" if problems else "")
+        sys.stdout.writelines(f"{problem}\n" for problem in problems)
     return 1 if wrong else 0
 
 

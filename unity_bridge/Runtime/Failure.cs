@@ -53,21 +53,21 @@ namespace SphereLinks
     {
         public static readonly IReadOnlyDictionary<string, string> ByCode = new Dictionary<string, string>
         {
-            ["address"] = "Give an address such as http://127.0.0.1:8000 in Preferences > SphereLinks.",
-            ["bad_answer"] = "Check the server address in Preferences > SphereLinks; a proxy may be in between.",
+            ["address"] = "Give an address such as http://127.0.0.1:8000 in the SphereLinks settings.",
+            ["bad_answer"] = "Check the server address in the SphereLinks settings; a proxy may be in between.",
             ["file_error"] = "Check that the disk has room and that the folder can be written.",
             ["insufficient_credits"] = "Wait for the next month's credits, or ask the server's operator for more.",
-            ["invalid_api_key"] = "Enter a working API key in Preferences > SphereLinks.",
+            ["invalid_api_key"] = "Enter a working API key in the SphereLinks settings.",
             ["no_importer"] = "Install the package com.unity.cloud.gltfast with the Package Manager.",
-            ["no_key"] = "Enter an API key in Preferences > SphereLinks.",
-            ["no_program"] = "Install SphereLinks on this machine, or give the path of its program in Preferences > SphereLinks.",
+            ["no_key"] = "Enter an API key in the SphereLinks settings.",
+            ["no_program"] = "Install SphereLinks on this machine, or give the path of its program in the SphereLinks settings.",
             ["picture_too_large"] = "Save the picture smaller: 2048 pixels a side is all that is used.",
             ["picture_unreadable"] = "Save the picture again as JPEG, PNG or WebP.",
             ["rate_limited"] = "Wait a minute, then try again.",
-            ["redirected"] = "Enter the address it names in Preferences > SphereLinks, if you trust it.",
+            ["redirected"] = "Enter the address it names in the SphereLinks settings, if you trust it.",
             ["time_limit"] = "It may still end on the server: Try Again picks it up there, for no further credit.",
-            ["too_large"] = "Check the server address in Preferences > SphereLinks.",
-            ["unreachable"] = "Start the server, or correct its address in Preferences > SphereLinks.",
+            ["too_large"] = "Check the server address in the SphereLinks settings.",
+            ["unreachable"] = "Start the server, or correct its address in the SphereLinks settings.",
         };
 
         /// <summary>The remedy of a code; empty where there is none.</summary>

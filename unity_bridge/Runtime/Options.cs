@@ -46,7 +46,7 @@ namespace SphereLinks
         internal JToken Sent(object value)
         {
             if (Kind != FieldKind.Numbers)
-                return JToken.FromObject(value);
+                return new JValue(value);
             var numbers = new JArray();
             foreach (var part in ((string)value).Split(new[] { ',', ' ' }, StringSplitOptions.RemoveEmptyEntries))
             {

@@ -30,6 +30,9 @@ namespace SphereLinks
         /// <summary>How long a server may be out of reach before a job that it has is given up.</summary>
         public TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(120);
 
+        /// <summary>The longest pause before something is tried again, whatever the server asks for.</summary>
+        public TimeSpan LongestPause { get; set; } = TimeSpan.FromSeconds(30);
+
         public Runner(Jobs jobs) => _jobs = jobs;
 
         /// <summary>Works on a job as soon as there is room for it.</summary>
@@ -277,7 +280,7 @@ namespace SphereLinks
             lock (_random)
                 part = 0.5 + _random.NextDouble() / 2;
             var seconds = Math.Max(failure.RetryAfter.TotalSeconds, Math.Min(Math.Pow(2, attempt), 15) * part);
-            return TimeSpan.FromSeconds(Math.Min(seconds, 30));
+            return TimeSpan.FromSeconds(Math.Min(seconds, LongestPause.TotalSeconds));
         }
     }
 }

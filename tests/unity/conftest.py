@@ -1,0 +1,169 @@
+"""The package's C# compiled with warnings as errors, and run on .NET 8 and on mono.
+
+``scripts/engines.sh dotnet`` installs compiler and runtimes; where they are missing these tests are skipped and say so.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import peers
+import pytest
+from serving import free_port
+
+from blender_addon.client import local
+from contract.stand_in import stand_in
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).parent
+PACKAGE = ROOT / "unity_bridge"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+ENGINES = Path(os.environ.get("SPHERELINKS_ENGINES") or CACHE / "spherelinks-engines")
+DOTNET, MONO = ENGINES / "dotnet", ENGINES / "mono" / "usr" / "lib" / "mono"
+JSON = DOTNET / "Newtonsoft.Json.dll"
+FRAMEWORK = MONO / "4.7.1-api"
+LIMIT_S = 120
+
+
+def sources(*folders):
+    return [str(path) for folder in folders for path in sorted(folder.rglob("*.cs"))]
+
+
+def library(out, files, *references, **more):
+    """A compilation as csc.py takes it, against the class library of Unity's .NET Framework level."""
+    return {
+        "out": str(out),
+        "files": files,
+        "references": [str(each) for each in (FRAMEWORK, JSON, *references)],
+        **more,
+    }
+
+
+@pytest.fixture(scope="session")
+def compiler(tmp_path_factory):
+    """Compiles what it is given, in order, and returns what was wrong."""
+    if not (DOTNET / "complete").exists() or not FRAMEWORK.exists():
+        pytest.skip(".NET is not installed; scripts/engines.sh dotnet installs it")
+
+    def compile_all(*plans):
+        path = tmp_path_factory.mktemp("plan") / "plan.json"
+        path.write_text(json.dumps(plans))
+        python = DOTNET / "python" / "bin" / "python"
+        done = subprocess.run([python, HERE / "csc.py", path], capture_output=True, text=True, timeout=LIMIT_S)
+        assert done.returncode in (0, 1), done.stderr
+        return (done.stdout + done.stderr).strip()
+
+    return compile_all
+
+
+@pytest.fixture(scope="session")
+def built(compiler, tmp_path_factory):
+    """A folder with SphereLinks.dll and the driver."""
+    folder = tmp_path_factory.mktemp("built")
+    runtime = sources(PACKAGE / "Runtime")
+    client = folder / "SphereLinks.dll"
+    wrong = compiler(
+        library(client, runtime),
+        # what Unity's other level, .NET Standard 2.1, has is in .NET 8, too
+        {
+            "out": str(folder / "standard" / "SphereLinks.dll"),
+            "files": runtime,
+            "references": [str(next((DOTNET / "net" / "shared" / "Microsoft.NETCore.App").iterdir())), str(JSON)],
+            "allow": ["CS0436"],  # IsExternalInit, which that level lacks
+        },
+        library(folder / "driver.exe", sources(HERE / "driver"), client, target="exe"),
+    )
+    assert not wrong
+    shutil.copy(JSON, folder)
+    return folder
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A program that runs assemblies."""
+
+    program: Path
+    folder: Path
+
+    def start(self, asked, **variables):
+        """The driver at work on what is asked."""
+        process = subprocess.Popen(
+            [self.program, self.folder / "driver.exe"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **variables},
+        )
+        process.stdin.write(json.dumps(asked) + "\n")
+        process.stdin.flush()
+        return process
+
+    def ask(self, command, **asked):
+        """What the driver answers."""
+        variables = asked.pop("variables", {})
+        with self.start({"command": command, **asked}, **variables) as process:
+            said, _ = process.communicate(timeout=LIMIT_S)
+        assert process.returncode == 0, said
+        return self.result(said)
+
+    @staticmethod
+    def result(said):
+        """Of what the driver printed; mono may report threads of its own at its end."""
+        [result] = [line for line in said.split("\n") if line.startswith('{"result":')]
+        return json.loads(result)["result"]
+
+
+@pytest.fixture(scope="session", params=["dotnet", "mono"])
+def runtime(request, built):
+    return Runtime(ENGINES / "bin" / request.param, built)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that runs, and a key of its owner's account."""
+
+    address: str
+    key: str
+
+
+@pytest.fixture(scope="session")
+def served():
+    """A server with the real pipeline and a home of its own."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    address = f"http://127.0.0.1:{free_port()}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPHERELINKS_HOME", str(home))
+        for variable in ("DATABASE_URL", "STORAGE_URL"):
+            patch.delenv(variable, raising=False)
+        started = local.start(Path(sys.executable).with_name("spherelinks"), address, home / "log", with_key=True)
+    try:
+        yield Served(address, started.key)
+    finally:
+        local.stop(started.process)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def bad():
+    """The contract's server that goes wrong."""
+    with stand_in() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def replay():
+    """The address of a server that answers as the contract's exchange of a name does."""
+    with peers.running(peers.Replay) as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def slow():
+    with peers.running(peers.Slow) as server:
+        yield server
