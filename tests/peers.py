@@ -1,4 +1,4 @@
-"""Servers of the tests' own: one that answers as the contract's exchanges say, and one that is slow."""
+"""A server of the tests' own that is slow, or sends clients around."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
-
-CONTRACT = Path(__file__).resolve().parents[1] / "contract"
 
 
 class Peer(ThreadingHTTPServer):
@@ -76,22 +72,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
-
-
-class Replay(Handler):
-    """``/NAME/…`` answers as exchanges/NAME.json says, if the request is the one it has."""
-
-    def answer(self, name: str, path: str, body: bytes) -> None:
-        exchange = json.loads((CONTRACT / "exchanges" / f"{name}.json").read_text("utf-8"))
-        request, response = exchange["request"], exchange["response"]
-        said: Any = response.get("body")
-        data = (CONTRACT / "files" / response["file"]).read_bytes() if "file" in response else json.dumps(said).encode()
-        if (self.command, path) != (request["method"], request["path"]):
-            self.send(400, f"not {self.command} {path}".encode(), {})
-        elif any(self.headers.get(k) != v for k, v in request.get("headers", {}).items()):
-            self.send(400, f"other headers: {self.headers}".encode(), {})
-        else:
-            self.send(response["status"], b"" if said is None and "file" not in response else data, response["headers"])
 
 
 class Slow(Handler):

@@ -17,7 +17,8 @@ import pytest
 from serving import free_port
 
 from blender_addon.client import local
-from contract.stand_in import stand_in
+from contract import stand_in as stand_ins
+from contract.coverage import Contract
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).parent
@@ -28,6 +29,11 @@ DOTNET, MONO = ENGINES / "dotnet", ENGINES / "mono" / "usr" / "lib" / "mono"
 JSON = DOTNET / "Newtonsoft.Json.dll"
 FRAMEWORK = MONO / "4.7.1-api"
 LIMIT_S = 120
+
+
+def pytest_collection_modifyitems(items):
+    """What the contract's files are played by comes before the test that asks for it."""
+    items.sort(key=lambda item: item.path == HERE / "test_coverage.py")
 
 
 def sources(*folders):
@@ -149,18 +155,20 @@ def served():
         shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def bad():
-    """The contract's server that goes wrong."""
-    with stand_in() as server:
-        yield server
+PLAYED = {"dotnet": Contract(), "mono": Contract()}
 
 
 @pytest.fixture(scope="session")
-def replay():
-    """The address of a server that answers as the contract's exchange of a name does."""
-    with peers.running(peers.Replay) as server:
-        yield server.address
+def contract(runtime):
+    """contract/, whose files are all played by the end, on each runtime."""
+    return PLAYED[runtime.program.name]
+
+
+@pytest.fixture(scope="session")
+def stand_in():
+    """The contract's server, that goes wrong in many ways."""
+    with stand_ins.stand_in() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 PLAN is a list of compilations: ``out``; ``files``; ``references``, of which a folder stands for all in it; ``language``
 (9); ``defines``; ``target`` (library or exe); ``allow``: warnings that are none; ``names``: a file for the names of the
-assembly UnityStubs that the sources use. Warnings are errors. Prints what is wrong, and exits with 1 if anything is.
+assembly UnityStubs that the sources use. Warnings are errors. Prints what is wrong with the first of which
+anything is, and exits with 1.
 """
 
 from __future__ import annotations
@@ -109,6 +110,7 @@ def compile_one(plan: dict[str, Any]) -> list[str]:
 
 def names(compilation: Any, trees: list[Any]) -> set[str]:
     """Every type and member of UnityStubs that the sources use, as Roslyn writes its documentation id."""
+    from Microsoft.CodeAnalysis import IMethodSymbol
     from Microsoft.CodeAnalysis.CSharp import CSharpExtensions
 
     found = set()
@@ -119,9 +121,11 @@ def names(compilation: Any, trees: list[Any]) -> set[str]:
             symbol = info.Symbol if info is not None else None
             if symbol is None or symbol.ContainingAssembly is None or symbol.ContainingAssembly.Name != "UnityStubs":
                 continue
-            symbol = getattr(symbol, "ReducedFrom", None) or symbol
-            identity = symbol.OriginalDefinition.GetDocumentationCommentId()
-            if identity:
+            if str(symbol.Kind) == "Method":
+                method = IMethodSymbol(symbol)
+                # of an extension as it is declared; of an accessor its event or property
+                symbol = method.ReducedFrom or method.AssociatedSymbol or symbol
+            if str(symbol.Kind) != "Namespace" and (identity := symbol.OriginalDefinition.GetDocumentationCommentId()):
                 found.add(str(identity))
     return found
 
@@ -138,12 +142,11 @@ def _may_name(node: Any) -> bool:
 
 def main() -> int:
     start()
-    wrong = 0
     for plan in json.loads(Path(sys.argv[1]).read_text("utf-8")):
-        problems = compile_one(plan)
-        wrong += bool(problems)
-        sys.stdout.writelines(f"{problem}\n" for problem in problems)
-    return 1 if wrong else 0
+        if problems := compile_one(plan):
+            sys.stdout.writelines(f"{problem}\n" for problem in problems)
+            return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -73,14 +73,18 @@ namespace SphereLinks
             }
         }
 
-        /// <summary>Writes a file that must not be there yet, whole or not at all. Throws IOException where it is.</summary>
-        public static void WriteNew(string source, string target)
+        /// <summary>Copies a file, whole or not at all; over one that is there only where that is said. Throws IOException,
+        /// UnauthorizedAccessException.</summary>
+        public static void Copy(string source, string target, bool over)
         {
-            var part = target + ".part";
+            var part = target + ".tmp"; // which Unity does not import
             try
             {
                 File.Copy(source, part, true);
-                File.Move(part, target);
+                if (over)
+                    Swap(part, target);
+                else
+                    File.Move(part, target);
             }
             finally
             {

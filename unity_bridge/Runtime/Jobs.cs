@@ -48,6 +48,9 @@ namespace SphereLinks
             }
         }
 
+        /// <summary>A job was made or changed. Called at once, on whatever thread did it, and before others may.</summary>
+        public event Action<Job>? Changed;
+
         /// <summary>A job of our own, with its picture, on disk: the id, owner and digest are set here.
         /// Throws IOException, UnauthorizedAccessException where that cannot be written.</summary>
         public Job New(Job wanted, byte[] picture)
@@ -178,6 +181,7 @@ namespace SphereLinks
             Files.Write(Path.Combine(Folder, job.Id + ".json"), Encoding.UTF8.GetBytes(Json.Text(job.ToJson())));
             _jobs[job.Id] = job;
             _version++;
+            Changed?.Invoke(job);
             return job;
         }
 

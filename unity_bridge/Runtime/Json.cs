@@ -16,7 +16,7 @@ namespace SphereLinks
         {
             try
             {
-                using var reader = new JsonTextReader(new StringReader(text))
+                using var reader = new JsonTextReader(new StringReader(text.TrimStart('\uFEFF'))) // a byte-order mark
                 {
                     Culture = CultureInfo.InvariantCulture,
                     DateParseHandling = DateParseHandling.None,

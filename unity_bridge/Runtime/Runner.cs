@@ -15,11 +15,11 @@ namespace SphereLinks
     public sealed class Runner
     {
         public const int AtOnce = 4;
-        private const int PauseS = 1;
+        private const int WaitS = 1; // the server answers at once if the job ends earlier
         private const int SendTries = 3;
         private readonly Jobs _jobs;
         private readonly object _lock = new object();
-        private readonly Queue<(string Id, Connection Connection)> _queue = new Queue<(string, Connection)>();
+        private readonly List<(string Id, Connection Connection)> _queue = new List<(string, Connection)>();
         private readonly Dictionary<string, Task> _tasks = new Dictionary<string, Task>();
         private readonly CancellationTokenSource _stop = new CancellationTokenSource();
         private readonly Random _random = new Random();
@@ -33,6 +33,9 @@ namespace SphereLinks
         /// <summary>The longest pause before something is tried again, whatever the server asks for.</summary>
         public TimeSpan LongestPause { get; set; } = TimeSpan.FromSeconds(30);
 
+        /// <summary>Between two questions for a job's progress.</summary>
+        public TimeSpan Pause { get; set; } = TimeSpan.FromSeconds(1);
+
         public Runner(Jobs jobs) => _jobs = jobs;
 
         /// <summary>Works on a job as soon as there is room for it.</summary>
@@ -40,7 +43,7 @@ namespace SphereLinks
         {
             lock (_lock)
             {
-                _queue.Enqueue((id, connection));
+                _queue.Add((id, connection));
                 Launch();
             }
         }
@@ -90,11 +93,15 @@ namespace SphereLinks
 
         private void Launch()
         {
-            while (_queue.Count > 0 && _tasks.Count < AtOnce && !_stop.IsCancellationRequested)
+            while (_tasks.Count < AtOnce && !_stop.IsCancellationRequested)
             {
-                var (id, connection) = _queue.Dequeue();
-                if (!_tasks.ContainsKey(id))
-                    _tasks[id] = Task.Run(() => Finish(id, connection));
+                // one that is tried again may still be about to end
+                var next = _queue.FindIndex(each => !_tasks.ContainsKey(each.Id));
+                if (next < 0)
+                    return;
+                var (id, connection) = _queue[next];
+                _queue.RemoveAt(next);
+                _tasks[id] = Task.Run(() => Finish(id, connection));
             }
         }
 
@@ -183,7 +190,7 @@ namespace SphereLinks
                 JObject told;
                 try
                 {
-                    told = await Server.Status(connection, theirs, PauseS, _stop.Token).ConfigureAwait(false);
+                    told = await Server.Status(connection, theirs, WaitS, _stop.Token).ConfigureAwait(false);
                     (heard, attempt) = (clock.Elapsed, 0);
                 }
                 catch (Failure failure) when (failure.Transient && asked - heard <= (Patience < Limit ? Patience : Limit))
@@ -199,7 +206,7 @@ namespace SphereLinks
                     return false;
                 if (done)
                     return true;
-                var rest = TimeSpan.FromSeconds(PauseS) - (clock.Elapsed - asked); // of a server that does not wait
+                var rest = Pause - (clock.Elapsed - asked); // of a server that does not wait
                 if (rest > TimeSpan.Zero)
                     await Task.Delay(rest, _stop.Token).ConfigureAwait(false);
             }
@@ -269,7 +276,7 @@ namespace SphereLinks
         {
             Progress = Math.Min(Math.Max(Json.Integer(told, "progress") ?? 0, 0), 100),
             Stage = Json.Text(told, "stage"),
-            Eta = Json.Integer(told, "etaSeconds"),
+            Eta = Json.Integer(told, "etaSeconds") is { } seconds and >= 0 ? seconds : (int?)null,
             Report = told["report"] as JObject,
         };
 

@@ -30,6 +30,8 @@ public static class Driver
                 return await PickUp(asked);
             case "own":
                 return await Own(asked);
+            case "editors":
+                return await Editors.Run();
             case "requests":
                 return new JArray(await Task.WhenAll(asked["requests"].Select(each => Ask((JObject)each))));
             case "forms":
@@ -53,7 +55,7 @@ public static class Driver
         }
     }
 
-    private static Connection Connect(JObject asked)
+    public static Connection Connect(JObject asked)
     {
         var limits = new Limits();
         if (asked["silence"] != null)
@@ -73,12 +75,18 @@ public static class Driver
         using var jobs = new Jobs((string)asked["folder"]);
         var runner = new Runner(jobs);
         if (asked["pause"] != null)
-            runner.LongestPause = TimeSpan.FromSeconds((double)asked["pause"]);
+            runner.LongestPause = runner.Pause = TimeSpan.FromSeconds((double)asked["pause"]);
         if (asked["limit"] != null)
             runner.Limit = TimeSpan.FromSeconds((double)asked["limit"]);
         var connection = Connect(asked);
         var wanted = new Job { Server = connection.Address, Name = "mug", Options = (JObject)asked["options"] ?? new JObject() };
         var job = jobs.New(wanted, File.ReadAllBytes((string)asked["picture"]));
+        var progress = new JArray();
+        jobs.Changed += changed =>
+        {
+            if (progress.Count == 0 || (int)progress.Last != changed.Progress)
+                progress.Add(changed.Progress);
+        };
         Task<Job> work = null;
         var last = "";
         while (true)
@@ -105,6 +113,7 @@ public static class Driver
             code = failure.Code;
         }
         var ended = jobs.Get(job.Id).ToJson();
+        ended["shown"] = progress.Count > 0 && (int)progress[0] == 0 ? progress : new JArray(new object[] { 0 }.Concat(progress));
         ended["thrown"] = code;
         ended["asset"] = jobs.Asset(job.Id);
         return ended;
@@ -256,7 +265,7 @@ public static class Driver
         return new JObject { ["account"] = info.Account, ["presets"] = info.Presets.Count, ["ended"] = process.HasExited };
     }
 
-    private static void Say(JObject line)
+    public static void Say(JObject line)
     {
         lock (Console.Out)
         {
