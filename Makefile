@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KERNELS := core/spherelinks/native/kernels.so
 
-.PHONY: demo serve test test-long lint lock dist contract bench blender-addon godot-plugin clean
+.PHONY: demo serve test test-long lint lock dist contract bench blender-addon godot-plugin unity-package clean
 
 demo: $(VENV)/installed $(KERNELS)
 	$(BIN)/python scripts/demo.py
@@ -68,6 +68,9 @@ blender-addon:
 
 godot-plugin:
 	$(PYTHON) scripts/godot_plugin.py
+
+unity-package:
+	$(PYTHON) scripts/unity_package.py
 
 clean:
 	rm -rf $(VENV) build demo/*.glb

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 
 class Peer(ThreadingHTTPServer):
@@ -99,3 +101,33 @@ class Slow(Handler):
             self.send(302, b"", {"Location": "file:///etc/hostname"})
         else:
             self.send(200, json.dumps({"jobId": "job_1", "got": len(body)}).encode(), {})
+
+
+class Charging(Handler):
+    """A server that makes every job in three questions, and takes a credit for each Idempotency-Key."""
+
+    asset = b""
+    keys: ClassVar[dict[str, str]] = {}
+    asked: ClassVar[Counter[str]] = Counter()
+
+    def answer(self, name: str, path: str, body: bytes) -> None:
+        if path == "/v1/generate":
+            key = self.headers["Idempotency-Key"]
+            job = self.keys.setdefault(key, f"job_{len(self.keys)}")
+            self.json({"jobId": job, "status": "PROCESSING"}, 202)
+        elif path.startswith("/v1/status/"):
+            job = path.rpartition("/")[2].partition("?")[0]
+            self.asked[job] += 1
+            done = self.asked[job] > 2
+            self.json(
+                {"status": "COMPLETED" if done else "PROCESSING", "progress": 100 if done else 40, "stage": "matte"}
+            )
+        elif path.startswith("/v1/download/"):
+            self.send(200, self.asset, {"Content-Type": "model/gltf-binary"})
+        elif path == "/charged":
+            self.json({"charged": len(self.keys)})
+        else:
+            self.json({"error": {"code": "not_found", "message": "Not here.", "hint": ""}}, 404)
+
+    def json(self, body: object, status: int = 200) -> None:
+        self.send(status, json.dumps(body).encode(), {"Content-Type": "application/json"})

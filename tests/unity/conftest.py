@@ -69,23 +69,46 @@ def compiler(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def built(compiler, tmp_path_factory):
-    """A folder with SphereLinks.dll and the driver."""
+    """A folder with the package's assemblies, the editor's against the stubs, and what drives them."""
     folder = tmp_path_factory.mktemp("built")
-    runtime = sources(PACKAGE / "Runtime")
-    client = folder / "SphereLinks.dll"
+    runtime, editor = sources(PACKAGE / "Runtime"), sources(PACKAGE / "Editor")
+    net = next((DOTNET / "net" / "shared" / "Microsoft.NETCore.App").iterdir())
+    nunit = DOTNET / "roslyn" / "nunit.framework.dll"
+    client, stubs, ours = (folder / f"{name}.dll" for name in ("SphereLinks", "UnityStubs", "SphereLinks.Editor"))
+
+    def modern(out, files, *references, **more):
+        """A compilation against .NET 8: NUnit and the loop need it; Unity's level .NET Standard 2.1 is part of it."""
+        paths = [str(each) for each in (net, JSON, *references)]
+        return {"out": str(folder / out), "files": files, "references": paths, "allow": ["CS0436"], **more}
+
+    # Unity sets SerializeField's fields, and raises the stubs' events
+    engine, set_by_unity = {"allow": ["CS0067", "CS0649"]}, {"allow": ["CS0649"]}
+    symbols = ["UNITY_EDITOR", "UNITY_2022_3_OR_NEWER"]
+    tests = sources(PACKAGE / "Tests" / "Editor", HERE / "steps")
     wrong = compiler(
         library(client, runtime),
-        # what Unity's other level, .NET Standard 2.1, has is in .NET 8, too
-        {
-            "out": str(folder / "standard" / "SphereLinks.dll"),
-            "files": runtime,
-            "references": [str(next((DOTNET / "net" / "shared" / "Microsoft.NETCore.App").iterdir())), str(JSON)],
-            "allow": ["CS0436"],  # IsExternalInit, which that level lacks
-        },
         library(folder / "driver.exe", sources(HERE / "driver"), client, target="exe"),
+        modern("standard/SphereLinks.dll", runtime),
+        library(stubs, sources(ROOT / "tests" / "unity_stubs"), **engine),
+        library(folder / "without" / "SphereLinks.Editor.dll", editor, client, stubs, defines=symbols, **set_by_unity),
+        library(
+            ours,
+            editor,
+            client,
+            stubs,
+            defines=[*symbols, "SPHERELINKS_GLTFAST"],
+            names=str(folder / "names.txt"),
+            **set_by_unity,
+        ),
+        modern("SphereLinks.Tests.dll", sources(PACKAGE / "Tests" / "Runtime"), client, nunit),
+        modern("SphereLinks.Editor.Tests.dll", tests, client, stubs, ours, nunit),
+        modern("nunit.exe", sources(HERE / "nunit"), nunit, target="exe"),
+        modern("loop.exe", sources(HERE / "loop"), stubs, target="exe"),
+        library(folder / "sample" / "Sample.dll", sources(PACKAGE / "Samples~"), client, stubs, **set_by_unity),
     )
     assert not wrong
     shutil.copy(JSON, folder)
+    shutil.copy(nunit, folder)
     return folder
 
 

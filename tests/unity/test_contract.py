@@ -1,5 +1,6 @@
 """The C# client does what contract/ says of every client, on both runtimes."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from contract import coverage, record
 
+PACKAGE = Path(__file__).resolve().parents[2] / "unity_bridge"
 KEY = "sk_secret"
 FAULTS = coverage.files("faults")
 
@@ -46,7 +48,10 @@ def turned(runtime, path):
 
 def test_hints_and_ends_are_the_contracts(runtime, contract):
     failures, ours = contract.json("failures.json"), runtime.ask("remedies")
+    with contract.path("strings.csv").open(encoding="utf-8", newline="") as file:
+        texts = {row["key"]: row["en"] for row in csv.DictReader(file)}
     assert set(failures["hints"]) - {"offline"} == set(ours["hints"]) - {"no_importer"}
+    assert ours["hints"] == {code: texts[f"hint_{code}"] for code in ours["hints"]}
     assert set(failures["endsJob"]) == set(ours["endsJob"])
 
 
@@ -66,6 +71,17 @@ def test_what_is_entered_becomes_what_is_sent(answers, contract):
 
 def test_presets_are_sent_as_they_are(answers, contract):
     assert answers["presets"] == [preset["options"] for preset in contract.json("generators.json")["presets"]]
+
+
+def test_the_texts_are_the_contracts(contract):
+    def rows(path):
+        with path.open(encoding="utf-8", newline="") as file:
+            return {row["key"]: row for row in csv.DictReader(file)}
+
+    theirs = rows(contract.path("strings.csv"))
+    for key, row in rows(PACKAGE / "Editor" / "UI" / "strings.csv").items():
+        assert row == theirs[key], "make unity-package brings the copy up to date"
+        assert not row["_editors"] or "unity" in row["_editors"].split()
 
 
 @pytest.mark.parametrize("path", FAULTS)

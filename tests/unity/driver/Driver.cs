@@ -39,7 +39,7 @@ public static class Driver
             case "remedies":
                 return new JObject
                 {
-                    ["hints"] = new JArray(Remedies.ByCode.Keys),
+                    ["hints"] = new JObject(Remedies.ByCode.Select(each => new JProperty(each.Key, each.Value))),
                     ["endsJob"] = new JArray(Failure.EndsJob),
                 };
             case "glb":
