@@ -104,7 +104,14 @@ def built(compiler, tmp_path_factory):
         modern("SphereLinks.Editor.Tests.dll", tests, client, stubs, ours, nunit),
         modern("nunit.exe", sources(HERE / "nunit"), nunit, target="exe"),
         modern("loop.exe", sources(HERE / "loop"), stubs, target="exe"),
-        library(folder / "sample" / "Sample.dll", sources(PACKAGE / "Samples~"), client, stubs, **set_by_unity),
+        library(
+            folder / "sample" / "Sample.dll",
+            sources(PACKAGE / "Samples~"),
+            client,
+            stubs,
+            names=str(folder / "sample" / "names.txt"),
+            **set_by_unity,
+        ),
     )
     assert not wrong
     shutil.copy(JSON, folder)

@@ -1,4 +1,4 @@
-"""The package as Unity would read it: every .meta, assembly definition, manifest, UXML and USS, checked without Unity."""
+"""The package as Unity would read it: metas, assembly definitions, manifest, UXML and USS, checked without Unity."""
 
 import csv
 import importlib.util
@@ -55,7 +55,7 @@ def test_every_file_and_folder_has_its_meta_with_a_guid_that_stays(builder):
 
 def test_no_meta_is_left_over(builder):
     beside = {path.with_name(path.name + ".meta") for path in builder.assets()}
-    assert {path for path in PACKAGE.rglob("*.meta")} == beside
+    assert set(PACKAGE.rglob("*.meta")) == beside
 
 
 def test_the_manifest_is_one_that_the_package_manager_takes():

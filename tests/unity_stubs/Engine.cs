@@ -47,6 +47,10 @@ namespace UnityEngine
     {
     }
 
+    public class MonoBehaviour : Behaviour
+    {
+    }
+
     public class Transform : Component
     {
         public Vector3 position { get; set; }
@@ -278,6 +282,7 @@ namespace UnityEngine
     public class Application
     {
         public static bool isBatchMode => Fake.Native.BatchMode;
+        public static string persistentDataPath => "";
         public static SystemLanguage systemLanguage => SystemLanguage.English;
 
         public static void OpenURL(string url)
