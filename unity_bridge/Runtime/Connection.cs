@@ -156,7 +156,7 @@ namespace SphereLinks
             if (expected <= limit || expected == null)
             {
                 using var cut = patience.OnEnd(reply.Dispose);
-                var body = await reply.Open().ConfigureAwait(false);
+                var body = await patience.For(_ => reply.Open(), false, "The server").ConfigureAwait(false);
                 var buffer = new byte[Chunk];
                 while (got <= limit)
                 {
