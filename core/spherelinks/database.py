@@ -270,6 +270,7 @@ class Webhook(Base):
 class Delivery(Base):
     """A message to a webhook or, without one, a job's asset for ``output.putUrl``.
 
+    account_id, host : whose it is and where it goes, by which deliveries are shared out; None from older versions
     answer : HTTP status of the last attempt
     problem : what went wrong in the last attempt, in words
     """
@@ -279,6 +280,8 @@ class Delivery(Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    account_id: Mapped[str | None]
+    host: Mapped[str | None]
     event: Mapped[str]
     payload: Mapped[str | None]
     state: Mapped[str] = mapped_column(server_default="pending")
@@ -288,6 +291,17 @@ class Delivery(Base):
     problem: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     ended_at: Mapped[datetime | None]
+
+
+class HostPause(Base):
+    """A host that left an account's deliveries unanswered ``hangs`` times in a row; nothing is sent until ``until``."""
+
+    __tablename__ = "host_pauses"
+
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    host: Mapped[str] = mapped_column(primary_key=True)
+    hangs: Mapped[int]
+    until: Mapped[datetime]
 
 
 class User(Base):

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, delete, func, select, update
 
 from spherelinks.accounts import sessions
 from spherelinks.accounts.worlds import World
-from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, User, Webhook, transaction
+from spherelinks.database import Account, ApiKey, HostPause, IdempotencyKey, Job, User, Webhook, transaction
 from spherelinks.errors import UnknownJob
 from spherelinks.jobs import deletion
 from spherelinks.storage import Storage
@@ -39,6 +39,7 @@ def close(engine: Engine, storage: Storage, account_id: str, kept: bytes | None 
     with transaction(engine) as session:
         session.execute(delete(User).where(User.account_id == account_id))
         session.execute(delete(Webhook).where(Webhook.account_id == account_id))
+        session.execute(delete(HostPause).where(HostPause.account_id == account_id))
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.account_id == account_id))
         session.execute(update(Job).where(Job.account_id == account_id).values(deletion.FORGOTTEN))
         session.execute(update(Account).where(Account.id == account_id).values(name="Deleted account"))

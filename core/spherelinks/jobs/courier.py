@@ -6,18 +6,28 @@ deliveries of a killed one are retried. Receivers may therefore get something tw
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, Row, delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
-from spherelinks.database import Delivery, Job, Webhook, transaction
-from spherelinks.errors import StorageUnavailable
+from spherelinks.database import Delivery, HostPause, Job, Webhook, transaction
+from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
 from spherelinks.jobs import outbound, webhooks
 from spherelinks.jobs.outbound import Undelivered
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
+
+logger = logging.getLogger(__name__)
 
 BACK_OFF = tuple(
     timedelta(seconds=seconds)
@@ -25,50 +35,163 @@ BACK_OFF = tuple(
 )
 """Delays before the second attempt, the third, and so on: three days in all."""
 
+PLACES = 32
+"""Deliveries that a courier has under way at a time."""
+OF_ACCOUNT, OF_HOST = 8, 4
+"""Of these, those of one account, and of one account to one host; once half of all are taken, an account gets no second
+one."""
+HANGS = 3
+"""So many times in a row without an answer, and the account's deliveries to that host are paused."""
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 60))
+"""How long, at first and each time that it hangs again."""
+
 _LEASE = timedelta(seconds=3 * outbound.DEADLINE_S)
-_AT_A_TIME = 32
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of an attempt. answer : HTTP status or None; problem : None if delivered; final : do not retry"""
+    """The outcome of an attempt. answer : HTTP status or None; problem : None if delivered; final : do not retry;
+    hung : nothing came within the deadline"""
 
     answer: int | None
     problem: str | None
     final: bool = False
+    hung: bool = False
+
+
+class Courier:
+    """Delivers in threads of its own. Whoever is slow holds places of its own account and host, and nobody else's."""
+
+    def __init__(self, engine: Engine, storage: Storage, guard: Guard) -> None:
+        self._engine = engine
+        self._storage = storage
+        self._guard = guard
+        self._room = _Room()
+        self._threads = ThreadPoolExecutor(PLACES, "courier")
+
+    def begin_due(self) -> int:
+        """Begin to try deliveries whose time has come, as many as there are places for; how many.
+
+        Raises DatabaseUnavailable.
+        """
+        begun = _claim(self._engine, self._room)
+        for delivery in begun:
+            self._threads.submit(self._deliver, delivery)
+        return len(begun)
+
+    def close(self) -> None:
+        """Wait for what is under way, each for its deadline at most."""
+        self._threads.shutdown()
+
+    def _deliver(self, delivery: Delivery) -> None:
+        try:
+            _try(self._engine, self._storage, self._guard, delivery)
+        except DatabaseUnavailable as error:
+            logger.warning("%s will be delivered again: %s", delivery.id, error)
+        except Exception:
+            logger.exception("%s could not be recorded", delivery.id)
+        finally:
+            self._room.leave(delivery.account_id, delivery.host)
 
 
 def deliver_due(engine: Engine, storage: Storage, guard: Guard) -> int:
-    """Attempt each delivery that is due, several in parallel; returns their number. Raises DatabaseUnavailable."""
-    claimed = _claim(engine)
-    if claimed:
-        with ThreadPoolExecutor(len(claimed)) as pool:
-            for _ in pool.map(lambda delivery: _try(engine, storage, guard, delivery), claimed):
-                pass
-    return len(claimed)
+    """Try the deliveries whose time has come, once, as many as there are places for; how many.
+
+    Raises DatabaseUnavailable.
+    """
+    courier = Courier(engine, storage, guard)
+    try:
+        return courier.begin_due()
+    finally:
+        courier.close()
 
 
-def _claim(engine: Engine) -> list[Delivery]:
-    with transaction(engine) as session:
-        due = (
-            select(Delivery.id)
-            .where(Delivery.state == "pending", Delivery.next_at <= func.now())
-            .order_by(Delivery.next_at)
-            .limit(_AT_A_TIME)
-            .with_for_update(skip_locked=True)
-        )
-        claimed = session.scalars(
-            update(Delivery)
-            .where(Delivery.id.in_(due.scalar_subquery()))
-            .values(attempts=Delivery.attempts + 1, next_at=func.now() + _LEASE)
-            .returning(Delivery)
-        )
-        return [*claimed.all()]
+class _Room:
+    """The places of a courier."""
+
+    def __init__(self) -> None:
+        self._accounts: Counter[str | None] = Counter()
+        self._hosts: Counter[tuple[str | None, str | None]] = Counter()
+        self._lock = threading.Lock()
+
+    def enter(self, account_id: str | None, host: str | None) -> bool:
+        """Take a place; False if there is none for this account and host."""
+        with self._lock:
+            taken = self._accounts.total()
+            share = OF_ACCOUNT if taken < PLACES // 2 else 1
+            free = taken < PLACES and self._accounts[account_id] < share and self._hosts[account_id, host] < OF_HOST
+            if free:
+                self._accounts[account_id] += 1
+                self._hosts[account_id, host] += 1
+            return free
+
+    def leave(self, account_id: str | None, host: str | None) -> None:
+        with self._lock:
+            self._accounts[account_id] -= 1
+            self._hosts[account_id, host] -= 1
+            self._accounts += Counter()  # forgets those that have none
+            self._hosts += Counter()
+
+
+# What is due, every account's first before any second; of one account to one host no more than may be under way.
+_DUE = f"""
+SELECT id, account_id, host FROM (
+    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY next_at) AS turn FROM (
+        SELECT d.id, d.account_id, d.host, d.next_at,
+               row_number() OVER (PARTITION BY d.account_id, d.host ORDER BY d.next_at) AS of_host
+        FROM deliveries d
+        LEFT JOIN host_pauses p ON (p.account_id, p.host) = (d.account_id, d.host) AND p.until > now()
+        WHERE d.state = 'pending' AND d.next_at <= now() AND p.host IS NULL
+    ) each
+    WHERE of_host <= {OF_HOST}
+) due
+ORDER BY turn, next_at
+LIMIT {8 * PLACES}
+"""
+
+
+def _claim(engine: Engine, room: _Room | None = None) -> list[Delivery]:
+    room = room or _Room()
+    claimed: Sequence[Delivery] = ()
+    entered: list[Row[Any]] = []
+    try:
+        with transaction(engine) as session:
+            entered = [row for row in session.execute(text(_DUE)) if room.enter(row.account_id, row.host)]
+            if entered:
+                claimed = _taken(session, [row.id for row in entered])
+    finally:
+        mine = {delivery.id for delivery in claimed}
+        for row in entered:
+            if row.id not in mine:  # another courier was faster
+                room.leave(row.account_id, row.host)
+    return [*claimed]
+
+
+def _taken(session: Session, ids: Sequence[str]) -> Sequence[Delivery]:
+    """Those of these deliveries that nobody else is just taking, with a lease on each."""
+    free = (
+        select(Delivery.id)
+        .where(Delivery.id.in_(ids), Delivery.state == "pending", Delivery.next_at <= func.now())
+        .with_for_update(skip_locked=True)
+    )
+    return session.scalars(
+        update(Delivery)
+        .where(Delivery.id.in_(free.scalar_subquery()))
+        .values(attempts=Delivery.attempts + 1, next_at=func.now() + _LEASE)
+        .returning(Delivery)
+    ).all()
 
 
 def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> None:
-    outcome = _message(engine, guard, delivery) if delivery.webhook_id else _asset(engine, storage, guard, delivery)
+    try:
+        outcome = _message(engine, guard, delivery) if delivery.webhook_id else _asset(engine, storage, guard, delivery)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:  # or it would be tried again for ever
+        logger.exception("%s could not be sent", delivery.id)
+        outcome = Outcome(None, f"it could not be sent ({type(error).__name__}).")
     with transaction(engine) as session:
+        _note_hang(session, delivery, outcome)
         values: dict[str, object] = {"answer": outcome.answer, "problem": outcome.problem}
         if outcome.problem is None:
             values |= {"state": "delivered", "ended_at": func.now()}
@@ -82,6 +205,24 @@ def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> 
             .where(Delivery.id == delivery.id, Delivery.attempts == delivery.attempts, Delivery.state == "pending")
             .values(values)
         )
+
+
+def _note_hang(session: Session, delivery: Delivery, outcome: Outcome) -> None:
+    """Pause a host that hangs again and again, for this account; whatever it answers ends that."""
+    if delivery.account_id is None or delivery.host is None:
+        return
+    key = {"account_id": delivery.account_id, "host": delivery.host}
+    if outcome.answer is not None:
+        session.execute(delete(HostPause).filter_by(**key))
+    elif outcome.hung:
+        note = insert(HostPause).values(**key, hangs=1, until=func.now())
+        again = {"hangs": HostPause.hangs + 1}
+        hangs = session.scalars(
+            note.on_conflict_do_update(index_elements=[*key], set_=again).returning(HostPause.hangs)
+        ).one()
+        if hangs >= HANGS:
+            pause = PAUSES[min(hangs - HANGS, len(PAUSES) - 1)]
+            session.execute(update(HostPause).filter_by(**key).values(until=func.now() + pause))
 
 
 def _message(engine: Engine, guard: Guard, delivery: Delivery) -> Outcome:
@@ -109,10 +250,11 @@ def _asset(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -
 
 
 def _sent(method: str, url: str, headers: dict[str, str], body: bytes, guard: Guard, final: set[int]) -> Outcome:
+    began = time.monotonic()
     try:
         answer = outbound.send(method, url, headers, body, guard)
     except Undelivered as error:
-        return Outcome(None, str(error))
+        return Outcome(None, str(error), hung=time.monotonic() - began > 0.9 * outbound.DEADLINE_S)
     if 200 <= answer < 300:
         return Outcome(answer, None)
     return Outcome(answer, f"The answer was HTTP {answer}.", final=answer in final)

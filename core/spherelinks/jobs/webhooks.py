@@ -13,13 +13,14 @@ import json
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete as delete_rows
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts.worlds import World
-from spherelinks.database import Account, Delivery, Job, Webhook, new_id
+from spherelinks.database import Account, Delivery, HostPause, Job, Webhook, new_id
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
 from spherelinks.jobs import outbound
 from spherelinks.picture.fetch import Guard
@@ -28,6 +29,8 @@ EVENTS = ("job.completed", "job.failed")
 PUT = "output.put"
 LIMIT = 10
 """Webhooks an account may have, and as many again in its sandbox."""
+PENDING = 1000
+"""Deliveries of an account that may be pending; more are given up at once."""
 KEPT = timedelta(days=30)
 """How long a message that was delivered or given up is shown."""
 OVERLAP = timedelta(hours=24)
@@ -106,7 +109,7 @@ def deliveries(
 
 def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str) -> Delivery:
     """Send the same message again, with the same id, retried as often as a new one. Raises UnknownWebhook."""
-    get(session, world, webhook_id)
+    webhook = get(session, world, webhook_id)
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.webhook_id != webhook_id:
         raise UnknownWebhook(
@@ -115,6 +118,9 @@ def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str)
         )
     delivery.state, delivery.attempts, delivery.ended_at = "pending", 0, None
     delivery.next_at = func.now()
+    session.execute(
+        delete_rows(HostPause).where(HostPause.account_id == world.account_id, HostPause.host == host_of(webhook.url))
+    )
     session.flush()
     session.refresh(delivery)
     return delivery
@@ -122,34 +128,59 @@ def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str)
 
 def announce(session: Session, job_id: str) -> None:
     """Queue the notifications of the job's end, inside the transaction that ends it."""
-    wanted = session.scalars(text(_WANTED), {"job": job_id}).all()
+    wanted = session.execute(text(_WANTED), {"job": job_id}).all()
     if not wanted:
         return
     job = session.get_one(Job, job_id, populate_existing=True)
     event = f"job.{job.state}"
-    for webhook_id in wanted:
-        if webhook_id is None:
-            delivery = Delivery(id=new_id("msg"), job_id=job.id, event=PUT)
-        else:
-            payload = _payload(job, event)
-            delivery = Delivery(id=new_id("msg"), webhook_id=webhook_id, job_id=job.id, event=event, payload=payload)
+    pending = session.scalars(text(_PENDING), {"account": job.account_id}).one()
+    for webhook_id, url in wanted:
+        delivery = Delivery(
+            id=new_id("msg"),
+            webhook_id=webhook_id,
+            job_id=job.id,
+            account_id=job.account_id,
+            host=host_of(url),
+            event=PUT if webhook_id is None else event,
+            payload=None if webhook_id is None else _payload(job, event),
+        )
+        if pending >= PENDING:
+            delivery.state, delivery.ended_at = "failed", datetime.now(UTC)
+            delivery.problem = f"{PENDING} deliveries of this account were pending already."
+        pending += 1
         session.add(delivery)
     session.flush()
 
 
+def paused(session: Session, account_id: str) -> dict[str, datetime]:
+    """The hosts that the account's deliveries wait for because they hang, and until when."""
+    waiting = select(HostPause.host, HostPause.until)
+    found = session.execute(waiting.where(HostPause.account_id == account_id, HostPause.until > func.now()))
+    return {row.host: row.until for row in found}
+
+
+def host_of(url: str) -> str:
+    """The host and port of an address, by which deliveries are shared out."""
+    return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
 # The webhooks to notify of the job's end, and NULL for an asset to deliver. Nearly always nothing.
 _WANTED = """
-(SELECT w.id
+(SELECT w.id, w.url
  FROM jobs j
  JOIN webhooks w ON (w.account_id, w.sandbox) = (j.account_id, j.sandbox) AND w.events @> ARRAY['job.' || j.state]
  WHERE j.id = :job ORDER BY w.id)
 UNION ALL
-SELECT NULL FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'
+SELECT NULL, output ->> 'putUrl' FROM jobs WHERE id = :job AND state = 'completed' AND jsonb_typeof(output) = 'object'
+"""
+_PENDING = f"""
+SELECT count(*) FROM (SELECT FROM deliveries WHERE account_id = :account AND state = 'pending' LIMIT {PENDING}) pending
 """
 
 
 def sweep(session: Session) -> int:
-    """Forget messages that have ended and were kept; how many."""
+    """Forget messages that have ended and were kept; how many. Forgets hosts that hung a day ago, too."""
+    session.execute(delete_rows(HostPause).where(HostPause.until < func.now() - timedelta(days=1)))
     ended = delete_rows(Delivery).where(Delivery.state != "pending", Delivery.ended_at < func.now() - KEPT)
     return len(session.scalars(ended.returning(Delivery.id)).all())
 

@@ -90,7 +90,7 @@ class _Worker:
         self._engine = connect(url)
         self._calls = Bell(self._engine, queue.CHANNEL)
         self._storage = open_storage(settings)
-        self._guard = guard
+        self._courier = courier.Courier(self._engine, self._storage, guard)
         self._hearts: set[_Heart] = set()
         self._id = new_id("worker")
         self._offered = self._offer()
@@ -109,7 +109,7 @@ class _Worker:
                 (offers.BEAT_S, self._announce),
                 (RECOVER_S, self._recover),
                 (SWEEP_S, self._sweep),
-                (DELIVER_S, self._deliver),
+                (DELIVER_S, self._courier.begin_due),
             )
         ]
         # two per child: one runs a job in it while the other settles the previous one
@@ -133,6 +133,7 @@ class _Worker:
                 ended.set()  # not before the last attempt is settled: until then it needs its heartbeat
             for child in children:
                 child.close()
+            self._courier.close()
             self._engine.dispose()
 
     def _drain(self, hands: list[threading.Thread]) -> None:
@@ -276,9 +277,6 @@ class _Worker:
 
     def _recover(self) -> None:
         attempts.recover(self._engine, self._settings.job_max_attempts)
-
-    def _deliver(self) -> None:
-        courier.deliver_due(self._engine, self._storage, self._guard)
 
     def _sweep(self) -> None:
         paths.sweep(self._engine, self._storage)

@@ -42,7 +42,10 @@ def one(webhook_id: str) -> str:
     with transaction(services().engine) as session:
         webhook = webhooks.get(session, world, webhook_id)
         deliveries = webhooks.deliveries(session, world, webhook_id, limit=_SHOWN)
-    return render_template("webhook.html", webhook=webhook, deliveries=deliveries, events=EVENTS)
+        paused_until = webhooks.paused(session, world.account_id).get(webhooks.host_of(webhook.url))
+    return render_template(
+        "webhook.html", webhook=webhook, deliveries=deliveries, events=EVENTS, paused_until=paused_until
+    )
 
 
 @pages.post("/<webhook_id>/rotate")

@@ -344,6 +344,9 @@ class Webhook(_Camel):
     previous_secret_until: datetime | None = Field(
         description="Until then, messages are also signed with the previous secret."
     )
+    paused_until: datetime | None = Field(
+        description="Its host did not answer several times: nothing is sent before then; null if it is not paused."
+    )
 
 
 class WebhookWithSecret(Webhook):

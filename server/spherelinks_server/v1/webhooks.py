@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -54,7 +56,8 @@ def create_webhook(body: WebhookRequest) -> Response:
     with transaction(parts.engine) as session:
         webhook = webhooks.create(session, who.world, body.url, body.events, guard=parts.guard)
         session.refresh(webhook)
-    return answer(_with_secret(webhook), HTTPStatus.CREATED)
+        paused = webhooks.paused(session, who.account_id)
+    return answer(_with_secret(webhook, paused), HTTPStatus.CREATED)
 
 
 @api.get(
@@ -69,7 +72,8 @@ def list_webhooks() -> Response:
     who = _manager()
     with transaction(services().engine) as session:
         found = webhooks.list_webhooks(session, who.world)
-    return answer({"webhooks": [_shown(webhook) for webhook in found]})
+        paused = webhooks.paused(session, who.account_id)
+    return answer({"webhooks": [_shown(webhook, paused) for webhook in found]})
 
 
 @api.delete(
@@ -104,7 +108,8 @@ def rotate_webhook(path: WebhookPath) -> Response:
     who = _manager()
     with transaction(services().engine) as session:
         webhook = webhooks.rotate(session, who.world, path.webhook_id)
-    return answer(_with_secret(webhook))
+        paused = webhooks.paused(session, who.account_id)
+    return answer(_with_secret(webhook, paused))
 
 
 @api.get(
@@ -144,18 +149,19 @@ def _manager() -> Principal:
     return who
 
 
-def _shown(webhook: database.Webhook) -> dict[str, Any]:
+def _shown(webhook: database.Webhook, paused: Mapping[str, datetime]) -> dict[str, Any]:
     return {
         "id": webhook.id,
         "url": webhook.url,
         "events": webhook.events,
         "createdAt": moment(webhook.created_at),
         "previousSecretUntil": moment(webhook.previous_until),
+        "pausedUntil": moment(paused.get(webhooks.host_of(webhook.url))),
     }
 
 
-def _with_secret(webhook: database.Webhook) -> dict[str, Any]:
-    return {**_shown(webhook), "secret": webhook.secret}
+def _with_secret(webhook: database.Webhook, paused: Mapping[str, datetime]) -> dict[str, Any]:
+    return {**_shown(webhook, paused), "secret": webhook.secret}
 
 
 def _delivery(delivery: database.Delivery) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Webhooks and output.putUrl: who is told what, whether it can be believed, and what happens when nobody listens."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
+import socket
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -16,9 +19,9 @@ from conftest import begin
 from sqlalchemy import select, text
 
 from spherelinks.accounts.worlds import World
-from spherelinks.database import Delivery, Webhook, transaction
+from spherelinks.database import Delivery, HostPause, Webhook, transaction
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
-from spherelinks.jobs import attempts, courier, paths, submission, webhooks
+from spherelinks.jobs import attempts, courier, outbound, paths, submission, webhooks
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
 from spherelinks.picture.fetch import Guard
@@ -293,3 +296,155 @@ def test_an_address_that_refuses_for_good_is_not_tried_again(desk, engine, stora
     end(engine, job)
     deliver(engine, storage, receiver)
     assert desk.read(job).output_state == state
+
+
+# --- fairness -------------------------------------------------------------------------------------------------------
+
+
+class Hanging:
+    """A server that takes connections and says nothing."""
+
+    def __init__(self):
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.connections = []
+        self.port = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/hook"
+        Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.connections.append(self._socket.accept()[0])
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        for connection in self.connections:
+            connection.close()
+
+
+@pytest.fixture
+def hanging():
+    server = Hanging()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def couriers(engine, storage, receiver, hanging):
+    """Makes a courier that reaches both servers."""
+    ports = frozenset({*receiver.guard.ports, hanging.port})
+    with contextlib.ExitStack() as stack:
+
+        def make():
+            made = courier.Courier(engine, storage, Guard(ports=ports, trusted=receiver.guard.trusted))
+            stack.callback(made.close)
+            return made
+
+        make.guard = Guard(ports=ports, trusted=receiver.guard.trusted)
+        yield make
+
+
+def hooked(engine, client, url, guard):
+    with transaction(engine) as session:
+        return webhooks.create(session, World(client.account_id), url, guard=guard)
+
+
+def eventually(condition, seconds=15.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.02)
+
+
+def fail_jobs(desk, engine, count):
+    for seed in range(count):
+        job = desk.submit("succeed", seed=seed)
+        end(engine, job, Failure("no_object", "Nothing."))
+
+
+def test_an_account_whose_host_hangs_delays_no_other(desk, engine, storage, couriers, hanging, receiver, other_client):
+    hooked(engine, desk.client, hanging.url, couriers.guard)
+    hooked(engine, other_client, f"{receiver.url}/other", couriers.guard)
+    fail_jobs(desk, engine, 10)
+    crowded = couriers()
+    crowded.begin_due()
+    eventually(lambda: len(hanging.connections) == courier.OF_HOST)
+    other = type(desk)(engine, storage, desk.settings, other_client)
+    for number in (1, 2, 3):  # while those hang, whatever comes later goes out
+        end(engine, other.submit("succeed", seed=number), Failure("no_object", "Nothing."))
+        assert crowded.begin_due() == 1
+        eventually(lambda number=number: len(receiver.got["/other"]) == number)
+    assert len(hanging.connections) == courier.OF_HOST
+    hanging.close()
+
+
+def test_one_accounts_many_deliveries_leave_room_for_every_other(desk, engine, couriers):
+    room = courier._Room()
+    hosts = [f"host{number}" for number in range(100)]
+    assert sum(room.enter("crowd", host) for host in hosts) == courier.OF_ACCOUNT
+    others = [f"account{number}" for number in range(100)]
+    assert sum(room.enter(account, "host") for account in others) == courier.PLACES - courier.OF_ACCOUNT
+    room.leave("crowd", "host0")
+    assert not room.enter("crowd", "host0"), "while there is a crowd, no second one"
+    assert room.enter("account99", "host")
+
+
+def test_a_host_that_hangs_is_paused_and_shown_until_it_answers(desk, engine, couriers, hanging, monkeypatch):
+    monkeypatch.setattr(outbound, "DEADLINE_S", 0.3)
+    monkeypatch.setattr(courier, "BACK_OFF", (timedelta(0),) * 9)
+    hook = hooked(engine, desk.client, hanging.url, couriers.guard)
+    fail_jobs(desk, engine, 1)
+    for _ in range(courier.HANGS):
+        made = couriers()
+        assert made.begin_due() == 1
+        made.close()
+    assert couriers().begin_due() == 0
+    world = World(desk.client.account_id)
+    with transaction(engine) as session:
+        until = webhooks.paused(session, world.account_id)[f"127.0.0.1:{hanging.port}"]
+        assert timedelta(0) < until - datetime.now(UTC) <= courier.PAUSES[0]
+        sent = webhooks.deliveries(session, world, hook.id)[0]
+        assert (sent.state, sent.attempts) == ("pending", courier.HANGS)
+        assert "no answer within" in sent.problem
+        webhooks.redeliver(session, world, hook.id, sent.id)
+        assert webhooks.paused(session, world.account_id) == {}
+    assert couriers().begin_due() == 1
+
+
+def test_an_answer_of_any_kind_ends_the_count(desk, engine, couriers, receiver, storage):
+    hooked(engine, desk.client, f"{receiver.url}/hook", couriers.guard)
+    host = f"127.0.0.1:{receiver.url.rpartition(':')[2]}"
+    with transaction(engine) as session:
+        session.add(HostPause(account_id=desk.client.account_id, host=host, hangs=2, until=datetime.now(UTC)))
+    receiver.answers["/hook"] = [500]
+    fail_jobs(desk, engine, 1)
+    assert courier.deliver_due(engine, storage, couriers.guard) == 1
+    with transaction(engine) as session:
+        assert session.get(HostPause, (desk.client.account_id, host)) is None
+
+
+def test_no_more_than_so_many_deliveries_of_an_account_are_pending(desk, engine, hook, monkeypatch):
+    monkeypatch.setattr(webhooks, "PENDING", 3)
+    fail_jobs(desk, engine, 5)
+    with transaction(engine) as session:
+        states = session.execute(select(Delivery.state, Delivery.problem).order_by(Delivery.id)).all()
+    assert [state for state, _ in states] == ["pending"] * 3 + ["failed"] * 2
+    assert "3 deliveries of this account were pending already" in states[-1].problem
+
+
+def test_a_delivery_that_cannot_be_sent_at_all_is_given_up_in_the_end(
+    desk, engine, storage, receiver, hook, monkeypatch
+):
+    def broken(*_):
+        raise UnicodeError("a host that no library takes")
+
+    monkeypatch.setattr(outbound, "send", broken)
+    fail_jobs(desk, engine, 1)
+    for _ in range(len(courier.BACK_OFF) + 1):
+        assert deliver(engine, storage, receiver) == 1
+    assert (only_delivery(engine).state, only_delivery(engine).problem) == (
+        "failed",
+        "it could not be sent (UnicodeError).",
+    )
