@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -140,6 +141,7 @@ def test_a_crowd_at_the_door_takes_neither_places_nor_connections(
             assert opened.wait(60)
             raise VerifyMismatchError
 
+    passwords._nobodys()
     monkeypatch.setattr(passwords, "_hasher", Slow())
     monkeypatch.setattr(passwords, "WAITING_OF_SOURCE", 40)
     monkeypatch.setattr(users, "TRIES_AN_ADDRESS", 1000)
@@ -150,8 +152,10 @@ def test_a_crowd_at_the_door_takes_neither_places_nor_connections(
             pool.submit(person.http.post, "/sign-in", data={"csrf": token, "email": person.email, "password": "x"})
             for person, token in forms
         ]
+        deadline = time.monotonic() + 60
         while passwords._waiting.total() < 40:
-            pass
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         assert member.get("/app/models").status_code == 200
         assert member.http.get("/v1/account").status_code == 401
         opened.set()
