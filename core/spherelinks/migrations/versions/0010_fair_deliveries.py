@@ -5,8 +5,8 @@ Only adds: what a server of the version before announces meanwhile belongs to no
 
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 DELIVERIES = """
 ALTER TABLE deliveries ADD COLUMN account_id text COLLATE "C", ADD COLUMN host text COLLATE "C";
