@@ -120,8 +120,9 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def settings(database_url: str, tmp_path: Path) -> Settings:
-    return Settings(home=tmp_path / "home", database_url=database_url)
+def settings(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    # apart from the test's own folder: what leads to the home is closed to those who generate
+    return Settings(home=tmp_path_factory.mktemp("home"), database_url=database_url)
 
 
 @pytest.fixture

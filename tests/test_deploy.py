@@ -74,6 +74,19 @@ def test_stopping_takes_no_longer_than_the_containers_are_given():
             assert manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] > least
 
 
+def test_memory_limits_hold_what_they_must():
+    """The same in both, and room for what is decoded and generated at its worst (tests/core/jobs/test_decoding.py)."""
+    from spherelinks.jobs import decoding, worker
+
+    limits = {container["name"]: container["resources"]["limits"]["memory"] for container in containers()}
+    assert {name: COMPOSE["services"][name]["mem_limit"] for name in limits} == {
+        name: limit.replace("Gi", "g") for name, limit in limits.items()
+    }
+    gigabytes = {name: int(limit.removesuffix("Gi")) for name, limit in limits.items()}
+    assert gigabytes["web"] * 1024 >= decoding._OWN_MB + 2 * decoding._EXPECTED_MB
+    assert gigabytes["worker"] * 1024 - worker.OWN_MB >= 2 * 1024
+
+
 def test_the_image_is_built_from_what_is_there():
     for sources in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.M):
         for source in sources.split():

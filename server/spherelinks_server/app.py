@@ -7,12 +7,13 @@ from flask_openapi3.openapi import OpenAPI
 from sqlalchemy import Engine
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from spherelinks import __version__
+from spherelinks import __version__, confinement
 from spherelinks.accounts import payments, plans
 from spherelinks.config import Settings
 from spherelinks.database import transaction
-from spherelinks.jobs import attempts
+from spherelinks.jobs import attempts, decoding
 from spherelinks.jobs.bell import Bell
+from spherelinks.jobs.decoding import Decoders
 from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
@@ -69,12 +70,13 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     turnstile = Turnstile(app.wsgi_app)
     app.wsgi_app = turnstile  # type: ignore[method-assign]
+    decoders = Decoders(confinement.secret_paths(settings.home), decoding.affordable())
     app.extensions[EXTENSION] = Services(
         engine=engine,
         storage=storage,
         rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
         address_limit=limits.RateLimit(address_limit),
-        intake=Intake(guard or Guard(), turnstile.aside),
+        intake=Intake(guard or Guard(), turnstile.aside, decoders),
         offers=Offers(engine),
         settings=settings,
         turnstile=turnstile,

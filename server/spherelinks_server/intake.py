@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 from spherelinks.errors import InvalidRequest, PictureError, RateLimited
+from spherelinks.jobs.decoding import Decoders
 from spherelinks.picture import base64_data
-from spherelinks.picture.decode import decode
 from spherelinks.picture.fetch import Guard, fetch
 
 _BUSY_S = 5
@@ -30,15 +29,13 @@ class Intake:
 
     guard : which addresses may be fetched
     aside : entered while a URL is fetched, see :meth:`spherelinks_server.waiting.Turnstile.aside`
-    decodes : pictures decoded at a time
+    decoders : the processes that decode
     """
 
-    def __init__(
-        self, guard: Guard, aside: Callable[[], AbstractContextManager[None]], decodes: int = os.cpu_count() or 1
-    ) -> None:
+    def __init__(self, guard: Guard, aside: Callable[[], AbstractContextManager[None]], decoders: Decoders) -> None:
         self._fetching: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._decoding = threading.BoundedSemaphore(decodes)
+        self._decoders = decoders
         self._guard = guard
         self._aside = aside
 
@@ -60,11 +57,14 @@ class Intake:
         else:
             with self._place(account_id), self._aside():
                 data = fetch(image_url, guard=self._guard)
-        return self.checked(data, field)
+        return self.checked(account_id, data, field)
 
-    def checked(self, data: bytes, field: str) -> bytes:
+    def checked(self, account_id: str, data: bytes, field: str) -> bytes:
         """A picture's bytes, decoded once as proof. Raises PictureError, RateLimited."""
-        self._prove(data, field)
+        try:
+            self._decoders.prove(account_id, data)
+        except PictureError as error:
+            raise type(error)(f"{field}: {error.message}", hint=error.hint, field=field) from error
         return data
 
     @contextmanager
@@ -86,17 +86,3 @@ class Intake:
             with self._lock:
                 self._fetching[account_id] -= 1
                 self._fetching += Counter()  # forgets the accounts that have none
-
-    def _prove(self, data: bytes, field: str) -> None:
-        if not self._decoding.acquire(timeout=_BUSY_S):
-            raise RateLimited(
-                f"{field}: too many pictures are being decoded at the moment.",
-                retry_after=_BUSY_S,
-                hint="Try again shortly.",
-            )
-        try:
-            decode(data)
-        except PictureError as error:
-            raise type(error)(f"{field}: {error.message}", hint=error.hint, field=field) from error
-        finally:
-            self._decoding.release()

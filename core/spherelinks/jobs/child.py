@@ -1,32 +1,30 @@
 """The process that generates: lasts over many jobs, so that models load once; nothing lasting is entrusted to it.
 
 Run by :mod:`spherelinks.jobs.process` as ``python -m spherelinks.jobs.child RUNNER MEMORY_MB FIRST``. It knows no
-database, no storage and no credentials. Requests come in on standard input, answers go out on what was standard output;
-when standard input ends, the worker is gone, and so is this process, whatever it is doing; on Linux the system itself
-sees to that.
+database, no storage and no credentials, and where the system can see to it, reaches no file that the first message
+names as hidden. Requests come in on standard input, answers go out on what was standard output; when standard input
+ends, the worker is gone, and so is this process, whatever it is doing; on Linux the system itself sees to that.
 """
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import logging
 import os
 import queue
-import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
+from spherelinks import confinement
 from spherelinks.errors import GeneratorFailed, SphereLinksError
 from spherelinks.generators import registry
 from spherelinks.jobs import wire
 from spherelinks.options import Options
 
 logger = logging.getLogger(__name__)
-
-_PR_SET_PDEATHSIG = 1
 
 Runner = Callable[[bytes, Options, Callable[[str, float], None]], Any]
 
@@ -37,15 +35,20 @@ def main(runner: str, memory_limit_mb: int, first: str) -> None:
     ``runner`` names a function, as ``package.module:function``; the module's ``warm_up``, if any, is given the
     generator that is to be loaded first, unless there is none.
     """
-    _die_with_parent()
+    confinement.die_with_parent()
     # Prints by libraries must not mix with the messages: standard output becomes standard error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
     # our own stream: Python would flush its own, and block on it, while exiting after a crash
     stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    told = wire.read(stream)
+    if told is None:
+        return
+    confinement.hide([Path(path) for path in told[0]["hidden"]])  # before there are threads
+    confinement.drop_capabilities()
     threading.Thread(target=_receive, args=(stream, requests), daemon=True).start()
-    _limit_memory(memory_limit_mb)
+    confinement.limit_memory(memory_limit_mb)
 
     name, _, function = runner.partition(":")
     module = importlib.import_module(name)
@@ -93,24 +96,6 @@ def _answer(
         hint = "The server's log has the details; please report them."
         return {"type": "failed", "code": GeneratorFailed.code, "message": message, "hint": hint}, b""
     return {"type": "done", "report": dict(asset.report), "glb": len(asset.glb)}, asset.glb + asset.thumbnail
-
-
-def _die_with_parent() -> None:
-    """Be killed when the worker is: a library that holds the interpreter's lock would keep our own thread from it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _limit_memory(mebibytes: int) -> None:
-    """Limit the memory of this process, so that it fails by itself before the machine runs out.
-
-    RLIMIT_DATA rather than RLIMIT_AS: GPU libraries reserve far more addresses than they use. Outside Linux it does not
-    cover what malloc maps, so nothing is limited.
-    """
-    if sys.platform == "linux":
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (mebibytes << 20, mebibytes << 20))
 
 
 if __name__ == "__main__":

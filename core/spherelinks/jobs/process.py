@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
-from spherelinks.config import SECRETS
+from spherelinks import confinement
 from spherelinks.errors import GeneratorFailed
 from spherelinks.jobs import wire
 from spherelinks.jobs.attempts import Failure
@@ -24,9 +25,6 @@ from spherelinks.jobs.attempts import Failure
 PULSE_S = 0.2
 TAKE_LIMIT_S = 20.0
 """Seconds in which a child that is ready takes a job up. One that is frozen does not, and is replaced."""
-
-_SECRET_PREFIXES = ("AWS_", "PG", "OTEL_", "SENTRY_")
-"""Of variables that libraries read by themselves."""
 
 Message = tuple[dict[str, Any], bytes]
 
@@ -48,10 +46,14 @@ class ChildProcess:
     """A lasting process that runs ``runner``. One job at a time; not for use by two threads at once.
 
     first : the generator that it loads when it starts; the others are loaded when a job wants them
+    hidden : files and folders that it must not reach
     """
 
-    def __init__(self, runner: str, memory_limit_mb: int, first: str | None = None) -> None:
+    def __init__(
+        self, runner: str, memory_limit_mb: int, first: str | None = None, hidden: Sequence[Path] = ()
+    ) -> None:
         self._command = [sys.executable, "-m", "spherelinks.jobs.child", runner, str(memory_limit_mb), first or ""]
+        self._hidden = [*map(str, hidden)]
         self._process: subprocess.Popen[bytes] | None = None
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._ready = False
@@ -70,7 +72,7 @@ class ChildProcess:
         self._ready = False
         started: Future[subprocess.Popen[bytes]] = Future()
         # the system kills the child when the thread that has started it ends: so that is the one that listens to it
-        threading.Thread(target=_listen, args=(self._command, started, self._inbox), daemon=True).start()
+        threading.Thread(target=_listen, args=(self._command, self._hidden, started, self._inbox), daemon=True).start()
         self._process = started.result()
 
     def run(
@@ -158,13 +160,19 @@ def _send(pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> None:
 
 
 def _listen(
-    command: list[str], started: Future[subprocess.Popen[bytes]], inbox: queue.SimpleQueue[Message | None]
+    command: list[str],
+    hidden: list[str],
+    started: Future[subprocess.Popen[bytes]],
+    inbox: queue.SimpleQueue[Message | None],
 ) -> None:
     """Start the child, then hand its messages on until there are no more."""
     try:
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), **_own_group()
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=confinement.environment(), **_own_group()
         )
+        assert process.stdin is not None
+        with suppress(OSError):  # it has ended already
+            wire.write(process.stdin, {"hidden": hidden})
     except BaseException as error:
         started.set_exception(error)
         return
@@ -187,15 +195,6 @@ def _ending(process: subprocess.Popen[bytes]) -> str:
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with exit code {code}"
-
-
-def _environment() -> dict[str, str]:
-    """Our environment without credentials: a picture that took over the child would find nothing."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.removesuffix("_FILE") not in SECRETS and not name.startswith(_SECRET_PREFIXES)
-    }
 
 
 def _own_group() -> dict[str, Any]:

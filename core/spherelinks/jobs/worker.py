@@ -22,7 +22,7 @@ from types import FrameType
 
 from sqlalchemy import Engine
 
-from spherelinks import logs, telemetry
+from spherelinks import confinement, logs, telemetry
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, new_id, opened, transaction
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
@@ -44,6 +44,7 @@ POLL_S = 2.0  # how often the queue is checked without notifications
 SETTLE_LIMIT_S = 120.0  # longest outage that a finished attempt waits out; after that the job runs again
 SWEEP_S = 3600.0
 DELIVER_S = 1.0
+OWN_MB = 384  # of what the cgroup gives, so much is the worker's own, and not its children's
 
 
 def run_worker(
@@ -96,8 +97,9 @@ class _Worker:
         self._offered = self._offer()
         first = next(iter(sorted(self._takes, key=lambda name: name != DEFAULT_GENERATOR)), None)
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
+        memory = min(settings.job_memory_limit_mb, ((confinement.memory_limit() >> 20) - OWN_MB) // concurrency)
         for _ in range(concurrency):
-            self._children.put(ChildProcess(runner, settings.job_memory_limit_mb, first))
+            self._children.put(ChildProcess(runner, memory, first, confinement.secret_paths(settings.home)))
 
     def run(self, stop: threading.Event) -> None:
         children = list(self._children.queue)

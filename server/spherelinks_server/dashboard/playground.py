@@ -67,7 +67,7 @@ def _picture(origin: str) -> bytes:
     if not data and not address:
         raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste a picture.", field="picture")
     if data:
-        return services().intake.checked(data, "picture")
+        return services().intake.checked(gate.me().account_id, data, "picture")
     return services().intake.picture(gate.me().account_id, address, "")
 
 

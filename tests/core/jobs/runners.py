@@ -3,6 +3,7 @@
 Imported in real child processes, by name: the crashes, hangs and failures are real ones.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -64,6 +65,13 @@ def obey(picture, options, progress):
         case "print":
             print("not a message " * 1000, flush=True)  # noqa: T201
             os.write(1, b"\x00" * 10_000)
+        case "spy":  # on the files at value, one a line, and on its parent
+            reached = []
+            for path in [*Path(value).read_text().splitlines(), f"/proc/{os.getppid()}/environ"]:
+                with contextlib.suppress(OSError):
+                    Path(path).read_bytes()
+                    reached.append(path)
+            return Asset(b"glb", b"png", {"reached": reached})
         case "environment":
             return Asset(b"glb", b"png", {"environment": dict(os.environ), "arguments": sys.argv})
     report = {"options": options.model_dump(), "process": os.getpid(), "letters": "äöü 漢"}

@@ -115,6 +115,21 @@ def test_the_child_knows_no_credentials(desk, monkeypatch):
         assert "a-secret" not in json.dumps(desk.ended(job).report)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="Landlock is Linux's")
+def test_the_child_reaches_no_secret_files_no_storage_and_not_its_worker(desk, settings, tmp_path, monkeypatch):
+    secret = tmp_path / "secrets" / "key"
+    secret.parent.mkdir()
+    secret.write_text("a-secret")
+    monkeypatch.setenv("STRIPE_SECRET_KEY_FILE", str(secret))
+    other = desk.submit("another account's")
+    stored = settings.home / "storage" / paths.picture(other)
+    assert stored.exists()
+    (tmp_path / "list").write_text(f"{secret}\n{stored}\n{tmp_path / 'list'}")
+    job = desk.submit(f"spy {tmp_path / 'list'}")
+    with desk.working():
+        assert desk.ended(job).report["reached"] == [str(tmp_path / "list")]
+
+
 def test_a_finished_job_leaves_nothing_in_the_queue(desk, engine):
     jobs = [desk.submit(what) for what in ("succeed", "refuse", "die")]
     with desk.working():

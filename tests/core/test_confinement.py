@@ -1,0 +1,91 @@
+"""What a process that handles strangers' pictures can still reach, tried in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spherelinks import confinement
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Landlock is Linux's")
+
+TRY = """
+import json, os, socket, sys
+from pathlib import Path
+from spherelinks import confinement
+how, hidden, beside, port = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+done = confinement.hide([hidden]) if how == "hide" else confinement.seal()
+confinement.drop_capabilities()
+def able(act):
+    try:
+        act()
+        return True
+    except OSError:
+        return False
+print(json.dumps({
+    "done": done,
+    "read": able(lambda: (hidden / "secret").read_text()),
+    "list": able(lambda: os.listdir(hidden)),
+    "write": able(lambda: (hidden / "new").write_text("x")),
+    "replace": able(lambda: os.rename(beside / "file", hidden / "secret")),
+    "link": able(lambda: (beside / "link").read_text()),
+    "parent": able(lambda: Path(f"/proc/{os.getppid()}/environ").read_bytes()),
+    "beside": able(lambda: (beside / "file").read_text()),
+    "make": able(lambda: (beside / "new").write_text("x")),
+    "connect": able(lambda: socket.create_connection(("127.0.0.1", port), 5)),
+}))
+"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _landlock() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from spherelinks import confinement as c; print(c.seal())"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    if done.stdout.strip() != "True":
+        pytest.skip("this kernel has no Landlock")
+
+
+def tried(how: str, tmp_path: Path) -> dict[str, Any]:
+    hidden, beside = tmp_path / "hidden", tmp_path / "beside"
+    for folder in (hidden, beside):
+        folder.mkdir()
+    (hidden / "secret").write_text("secret")
+    (beside / "file").write_text("file")
+    (beside / "link").symlink_to(hidden / "secret")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [sys.executable, "-c", TRY, how, str(hidden), str(beside), str(server.getsockname()[1])]
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_what_is_hidden_is_out_of_reach_and_the_rest_is_not(tmp_path: Path) -> None:
+    found = tried("hide", tmp_path)
+    assert {name for name, able in found.items() if able} == {"done", "beside", "make", "connect"}
+
+
+def test_what_is_sealed_reaches_nothing(tmp_path: Path) -> None:
+    assert {name for name, able in tried("seal", tmp_path).items() if able} == {"done"}
+
+
+def test_the_interpreter_itself_is_never_hidden() -> None:
+    code = f"from pathlib import Path; from spherelinks import confinement as c; c.hide([Path({sys.prefix!r})]); "
+    subprocess.run([sys.executable, "-c", code + "import numpy, wave"], check=True)
+
+
+def test_secrets_are_where_the_settings_say(tmp_path: Path) -> None:
+    environ = {"DATABASE_URL_FILE": "/run/secrets/url", "AWS_SHARED_CREDENTIALS_FILE": "/etc/aws"}
+    found = confinement.secret_paths(tmp_path, environ)
+    assert {tmp_path, Path("/run/secrets/url"), Path("/etc/aws")} <= set(found)
+    assert Path(os.path.expanduser("~/.aws")) in found  # noqa: PTH111
