@@ -196,7 +196,9 @@ def draw_credits(layout: bpy.types.UILayout, context: bpy.types.Context, now: se
     row = layout.row(align=True)
     if now.info is not None and now.trouble is None and not now.checking:
         price = now.info.price(getattr(settings.options(context.scene), "generator", ""))
-        if price == 1:
+        if now.info.credits is None:
+            text = words("This account has no limit")
+        elif price == 1:
             text = words("Costs 1 credit, {credits} left").format(credits=now.info.credits)
         else:
             text = words("Costs {price} credits, {credits} left").format(price=price, credits=now.info.credits)

@@ -148,9 +148,13 @@ def draw_server(layout: bpy.types.UILayout, now: session.Session, width: int = 0
     elif now.trouble is not None:
         tip(layout, now.trouble, width)
     elif now.info is not None:
-        text = words("Connected: {account}, plan {plan}, {credits} credits").format(
-            account=now.info.account, plan=now.info.plan, credits=now.info.credits
-        )
+        told = now.info
+        if told.credits is None:
+            text = words("Connected: {account}, plan {plan}, no limit").format(account=told.account, plan=told.plan)
+        else:
+            text = words("Connected: {account}, plan {plan}, {credits} credits").format(
+                account=told.account, plan=told.plan, credits=told.credits
+            )
         layout.label(text=text, icon="CHECKMARK", translate=False)
 
 

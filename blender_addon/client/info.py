@@ -14,7 +14,7 @@ from .http import Connection
 
 @dataclass(frozen=True)
 class Info:
-    """address : of the server; account, plan : names; credits : that may be spent
+    """address : of the server; account, plan : names; credits : that may be spent, None without limit
     generators : those that are ready by name, the default first: JSON Schema of ``options``, those it ``ignores``, and
         its ``price`` in credits
     presets : key, name, purpose and options of each
@@ -23,7 +23,7 @@ class Info:
     address: str
     account: str
     plan: str
-    credits: int
+    credits: int | None
     generators: dict[str, dict[str, Any]]
     presets: list[dict[str, Any]]
 
@@ -56,7 +56,7 @@ def ask(connection: Connection) -> Info:
             connection.address,
             str(account["name"]),
             str(account["plan"]["name"]),
-            int(account["credits"]["available"]),
+            None if account["credits"].get("unlimited") else int(account["credits"]["available"]),
             {
                 str(each["name"]): {
                     "options": dict(each["options"]),

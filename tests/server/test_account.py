@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from sqlalchemy import Engine
 
@@ -33,7 +34,7 @@ def test_credits_by_what_becomes_of_them(caller: Caller, engine: Engine, png: by
     caller.submit(png)
     shown = read(caller, "/v1/credits")
     until = datetime.fromisoformat(shown.pop("monthlyUntil"))
-    assert shown == {"available": 14, "held": 1, "monthly": 9, "lasting": 5, "nextMonthly": 10}
+    assert shown == {"available": 14, "held": 1, "monthly": 9, "lasting": 5, "nextMonthly": 10, "unlimited": False}
     assert until > datetime.now(UTC)
     assert until.day == 1
 
@@ -89,6 +90,14 @@ def test_the_account_behind_a_key(caller: Caller, engine: Engine) -> None:
     key = shown["key"]
     assert (key["name"], key["scopes"], key["monthlyCap"], key["sandbox"]) == ("for the shop", ["generate"], 3, True)
     assert secret not in response.text
+
+
+def test_the_owners_account_is_unlimited(http: FlaskClient, engine: Engine) -> None:
+    with transaction(engine) as session:
+        _, secret = keys.create(session, accounts.local_owner(session).id, "mine")
+    shown = http.get("/v1/credits", headers={"X-API-Key": secret}).json
+    assert shown is not None
+    assert shown["unlimited"] is True
 
 
 def test_generators_describe_their_options_well_enough_to_build_a_form(caller: Caller) -> None:

@@ -31,10 +31,11 @@ from spherelinks.errors import InsufficientCredits, InvalidRequest
 
 @dataclass(frozen=True)
 class Balance:
-    """Credits available, and credits held for unfinished jobs."""
+    """Credits available, and credits held for unfinished jobs; unlimited, no job is refused for want of them."""
 
     available: int
     held: int
+    unlimited: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Buckets:
     lasting : available, do not expire
     held : held for unfinished jobs
     next_monthly : how many the plan grants at ``monthly_until``
+    unlimited : no job is refused for want of them, and the numbers only measure use
     """
 
     monthly: int
@@ -52,6 +54,7 @@ class Buckets:
     held: int
     monthly_until: datetime
     next_monthly: int
+    unlimited: bool
 
     @property
     def available(self) -> int:
@@ -66,7 +69,11 @@ def hold(session: Session, account_id: str, job_id: str, credits: int = 1) -> No
     _turn_month(session, account_id)
     row = _locked(session, account_id)
     if row.available < credits:
-        _refuse(session, account_id, credits)
+        plan = plans.of(session, account_id)
+        if not plans.unlimited(plan):
+            _refuse(session, account_id, credits)
+        more, reason = max(plan.monthly_credits, credits), f"plan {plan.name}, without limit"
+        _move(session, row, "grant", available=more, monthly=more, month=row.month, reason=reason)
     monthly = min(credits, row.monthly)
     _move(session, row, "hold", available=-credits, held=credits, monthly=-monthly, month=row.month, job_id=job_id)
 
@@ -133,19 +140,20 @@ def change_plan(session: Session, account_id: str, plan: str) -> None:
 def balance(session: Session, account_id: str) -> Balance:
     """The account's balance, including this month's credits. Raises InvalidRequest for an unknown account."""
     found = buckets(session, account_id)
-    return Balance(found.available, found.held)
+    return Balance(found.available, found.held, found.unlimited)
 
 
 def buckets(session: Session, account_id: str) -> Buckets:
     """The same by bucket. Raises InvalidRequest for an unknown account."""
     _turn_month(session, account_id)
-    row = session.scalars(_row(account_id)).one()
+    row, plan = session.scalars(_row(account_id)).one(), plans.of(session, account_id)
     return Buckets(
         monthly=row.monthly,
         lasting=row.available - row.monthly,
         held=row.held,
         monthly_until=plans.next_period_start(_now()),
-        next_monthly=plans.of(session, account_id).monthly_credits,
+        next_monthly=plan.monthly_credits,
+        unlimited=plans.unlimited(plan),
     )
 
 
@@ -156,8 +164,9 @@ def shown(session: Session, world: World) -> Buckets:
     """
     if not world.sandbox:
         return buckets(session, world.account_id)
-    given = plans.of(session, world.account_id).monthly_credits
-    return Buckets(given, 0, 0, plans.next_period_start(_now()), given)
+    plan = plans.of(session, world.account_id)
+    given = plan.monthly_credits
+    return Buckets(given, 0, 0, plans.next_period_start(_now()), given, plans.unlimited(plan))
 
 
 def entries(session: Session, world: World, *, before: int | None = None, limit: int = 50) -> Sequence[CreditEntry]:

@@ -12,7 +12,8 @@ operator's own come from a TOML file (``SPHERELINKS_PLANS``) with one table each
     storage_mb = 20000
 
 Fields left out mean no limit; ``monthly_credits`` and ``head_start_s`` default to 0. The owner of an installation pays
-for the machine, not for credits, so the owner's plan cannot be assigned to others; it is booked like any other.
+for the machine, not for credits, so the owner's plan cannot be assigned to others. It is booked like any other and
+never runs out: its credits are a measure of use, and every answer says that it is unlimited.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ def of(session: Session, account_id: str) -> Plan:
             field="account",
         )
     return found
+
+
+def unlimited(plan: Plan) -> bool:
+    """Whether no job of the plan's account is refused for want of credits: the owner's, who pays for the machine."""
+    return plan.name == OWNER
 
 
 def list_plans(session: Session) -> Sequence[Plan]:

@@ -153,11 +153,17 @@ def _accounts_list(arguments: argparse.Namespace) -> None:
                     "id": account.id,
                     "name": account.name,
                     "plan": account.plan,
-                    "available": balance.available,
-                    "held": balance.held,
+                    **asdict(balance),
                 }
             )
-    show(records, as_json=arguments.json, line="{id}  {name}  {plan}  {available} credits, {held} held")
+    _show_credits(records, as_json=arguments.json, line="{id}  {name}  {plan}  {credits}, {held} held")
+
+
+def _show_credits(value: dict[str, Any] | list[dict[str, Any]], *, as_json: bool, line: str) -> None:
+    if not as_json:
+        for record in value if isinstance(value, list) else [value]:
+            record["credits"] = "unlimited credits" if record["unlimited"] else f"{record['available']} credits"
+    show(value, as_json=as_json, line=line)
 
 
 def _accounts_grant(arguments: argparse.Namespace) -> None:
@@ -166,8 +172,8 @@ def _accounts_grant(arguments: argparse.Namespace) -> None:
     with _session() as session:
         ledger.grant(session, arguments.account, arguments.credits, arguments.reason)
         balance = ledger.balance(session, arguments.account)
-    record = {"id": arguments.account, "available": balance.available, "held": balance.held}
-    show(record, as_json=arguments.json, line="{id}  {available} credits, {held} held")
+    record = {"id": arguments.account, **asdict(balance)}
+    _show_credits(record, as_json=arguments.json, line="{id}  {credits}, {held} held")
 
 
 def _accounts_plan(arguments: argparse.Namespace) -> None:

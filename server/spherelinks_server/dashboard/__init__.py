@@ -41,7 +41,10 @@ def register(app: Flask) -> None:
 def balance_text(me: SignedIn) -> str:
     """The balance as the top bar shows it."""
     with transaction(services().engine) as session:
-        available = ledger.balance(session, me.account_id).available
+        balance = ledger.balance(session, me.account_id)
+    available = balance.available
+    if balance.unlimited:
+        return "Unlimited"
     return f"{words.number(available)} credit{'' if available == 1 else 's'}"
 
 

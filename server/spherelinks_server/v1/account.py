@@ -181,6 +181,7 @@ def _credits(buckets: Buckets) -> dict[str, Any]:
         "lasting": buckets.lasting,
         "monthlyUntil": moment(buckets.monthly_until),
         "nextMonthly": buckets.next_monthly,
+        "unlimited": buckets.unlimited,
     }
 
 

@@ -210,6 +210,10 @@ class Credits(_Camel):
     lasting: int = Field(ge=0, description="Granted or bought; they do not expire.")
     monthly_until: datetime
     next_monthly: int = Field(ge=0, description="How many the plan adds at `monthlyUntil`.")
+    unlimited: bool = Field(
+        description="The account of the server's owner: no job is refused for want of credits, and the numbers only "
+        "measure use. Show no balance."
+    )
 
 
 class CheckoutRequest(_Camel):

@@ -72,6 +72,20 @@ def test_the_owner_does_not_run_dry(engine):
     with transaction(engine) as session:
         owner = accounts.local_owner(session)
         assert ledger.balance(session, owner.id).available >= 100_000
+        assert ledger.balance(session, owner.id).unlimited
+
+
+def test_the_owner_is_never_refused(engine):
+    """Not even where more is held than the plan books a month."""
+    with transaction(engine) as session:
+        owner = accounts.local_owner(session).id
+        booked = ledger.balance(session, owner).available
+        for credits in (booked - 1, 3, 2 * booked):
+            ledger.hold(session, owner, add_job(session, owner, credits), credits)
+        balance = ledger.balance(session, owner)
+        assert balance.held == 3 * booked + 2
+        assert balance.available >= 0
+        assert ledger.audit(session) == []
 
 
 def test_running_dry_says_the_balance_and_when_credits_come(engine, account, monkeypatch):

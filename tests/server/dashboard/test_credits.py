@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import Any
@@ -11,6 +12,9 @@ from flask import Flask
 from sqlalchemy import Engine
 from stripe_stand_in import paid, tell
 from werkzeug.serving import make_server
+
+from spherelinks.accounts import users
+from spherelinks.database import transaction
 
 from .conftest import Person
 
@@ -28,6 +32,19 @@ def shop_address(shop: Flask) -> Iterator[str]:
     Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+def test_the_owner_sees_no_number(app: Flask, engine: Engine) -> None:
+    with transaction(engine) as session:
+        token = users.link(session, users.local_owner(session))
+    owner = Person(app.test_client(), engine)
+    assert owner.send(f"/welcome/{token}").status_code == 303
+    page = owner.get("/app/credits").text
+    assert ">Unlimited</dd>" in page
+    assert "Your plan “owner” has no limit." in page
+    balance, ledger, _ = page.partition('aria-label="Ledger"')
+    assert ledger
+    assert not re.search(r"1.000.000|1000000|999.?999", balance)
 
 
 def test_where_nothing_is_sold_there_is_no_button_and_no_way(person: Person) -> None:
