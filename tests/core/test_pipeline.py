@@ -15,6 +15,7 @@ import spherelinks
 from spherelinks import Options
 from spherelinks.errors import Cancelled, GeneratorFailed, InvalidOption, InvalidRequest, NoObject, PictureUnreadable
 from spherelinks.formats import writing
+from spherelinks.generators import registry
 from spherelinks.pipeline import STAGES, generate
 
 SMALL = Options(texture_size=512)
@@ -136,6 +137,8 @@ def test_a_generator_gets_its_own_options_by_either_name(array, tuned):
         asset = generate(array, {"generator": "tuned", "texture_size": 512, **own}, finish="glossy")
         assert asset.report["warnings"] == ["A ball of 0.7, glossy."]
         assert b'"ballSize":0.7' in asset.glb.replace(b" ", b"")
+    model = registry.card("tuned").options(generator="tuned", texture_size=512, ball_size=0.6)
+    assert generate(array, model).report["warnings"] == ["A ball of 0.6, matt."]
     default = generate(array, Options(texture_size=512, generator="tuned"))
     assert default.report["warnings"] == ["A ball of 0.5, matt."]
 

@@ -68,6 +68,25 @@ def test_a_wrong_value_is_named_with_its_range(caller: Caller, png: bytes, optio
     assert said in refused.json["error"]["hint"]
 
 
+def test_a_broken_plug_in_is_named_with_the_reason_and_hides_no_other(
+    caller: Caller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, png: bytes
+) -> None:
+    plugins.install(tmp_path / "bad", monkeypatch, "bad_plugin", "import no_such_library", {"bad": "bad_plugin:CARD"})
+
+    def shown() -> dict[str, Any]:
+        return {each["name"]: each for each in caller.get("/v1/generators").json["generators"]}  # type: ignore[index]
+
+    until(lambda: "bad" in shown())
+    found = shown()
+    assert (found["bad"]["ready"], found["bad"]["version"]) == (False, None)
+    assert "no_such_library" in found["bad"]["problem"]
+    assert all(found[name]["ready"] for name in ("inflate", "lift", "lift-flow", "tuned"))
+    refused = caller.generate(imageBase64=base64_of(png), options={"generator": "bad"})
+    assert refused.json is not None
+    assert (refused.status_code, refused.json["error"]["code"]) == (400, "invalid_option")
+    assert "no_such_library" in refused.json["error"]["message"]
+
+
 def test_another_generator_does_not_take_them(caller: Caller, png: bytes) -> None:
     refused = caller.generate(imageBase64=base64_of(png), options={"ballSize": 0.3})
     assert refused.json is not None

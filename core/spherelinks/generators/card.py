@@ -166,7 +166,7 @@ class Card:
         """A new instance of the generator. Raises GeneratorFailed if it cannot be loaded."""
         try:
             made: Generator = pkgutil.resolve_name(self.generator)()
-        except SphereLinksError:
+        except (SphereLinksError, MemoryError):  # of the latter a new process is the cure
             raise
         except (Exception, SystemExit) as error:
             raise GeneratorFailed(

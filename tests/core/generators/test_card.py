@@ -5,6 +5,7 @@ import subprocess
 import sys
 from typing import Literal
 
+import plugins
 import pytest
 from pydantic import Field
 
@@ -128,6 +129,13 @@ def test_a_generator_that_does_not_load_says_why() -> None:
     for where, said in (("no_such_module:Class", "no_such_module"), ("json:Nothing", "Nothing"), ("sys:exit", "Exit")):
         with pytest.raises(GeneratorFailed, match=said):
             card(generator=where).load()
+
+
+def test_a_generator_that_lacks_memory_is_not_called_broken(tmp_path, monkeypatch) -> None:
+    source = "class Large:\n    def __init__(self):\n        raise MemoryError\n"
+    plugins.install(tmp_path, monkeypatch, "large_plugin", source, {})
+    with pytest.raises(MemoryError):
+        card(generator="large_plugin:Large").load()
 
 
 def test_reading_our_cards_loads_nothing_heavy() -> None:

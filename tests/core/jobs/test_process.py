@@ -1,6 +1,8 @@
 """The real child with the real pipeline."""
 
 import io
+import sys
+from pathlib import Path
 
 import numpy as np
 import plugins
@@ -41,6 +43,30 @@ def test_a_job_warns_of_steps_only_if_somebody_asked_for_them(child, png):
     assert not any("diffusionSteps" in warning for warning in made(child, png).report["warnings"])
     asked = made(child, png, diffusion_steps=20)
     assert sum("diffusionSteps" in warning for warning in asked.report["warnings"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has loaded is read from /proc")
+def test_a_generator_is_in_memory_only_once_a_job_wants_it(png):
+    process = ChildProcess(PIPELINE, 8192, "inflate")
+
+    def loaded():
+        return "onnxruntime" in Path(f"/proc/{process.pid}/maps").read_text()
+
+    try:
+        made(process, png, generator="inflate")
+        assert not loaded(), "the default one costs nothing where another is offered"
+        made(process, png, generator="lift")
+        assert loaded()
+    finally:
+        process.close()
+
+
+def test_a_first_generator_that_does_not_load_hinders_no_other(png):
+    process = ChildProcess(PIPELINE, 8192, "no-such-generator")
+    try:
+        made(process, png, generator="inflate")
+    finally:
+        process.close()
 
 
 def test_the_child_gives_a_generator_its_own_options(tmp_path, monkeypatch, png):
