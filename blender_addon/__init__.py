@@ -1,7 +1,7 @@
 """SphereLinks for Blender: a picture becomes an object in the scene.
 
-The package ``client`` speaks to the server and keeps the jobs, in plain Python and on threads. All other modules are
-Blender's: they run on its main thread alone, and learn of what the threads did by a timer (``watch``).
+The package ``client`` talks to the server and manages the jobs, in plain Python and on threads. All other modules use
+Blender: they run only on its main thread, and learn what the threads did from a timer (``watch``).
 """
 
 

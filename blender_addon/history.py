@@ -18,7 +18,7 @@ SHOWN = 12
 class History:
     """What the server listed last.
 
-    jobs : as the server describes them, newest first; trouble : why it did not; asking : it is being asked
+    jobs : as the server describes them, newest first; trouble : why it did not; asking : a request is running
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ now = History()
 
 
 def errand(connection: Connection, work: Callable[[], object]) -> None:
-    """Do something on the server on a thread, and list its jobs anew."""
+    """Do something on the server on a thread, and refresh the list."""
 
     def ask() -> list[dict[str, Any]]:
         work()
@@ -56,7 +56,7 @@ def errand(connection: Connection, work: Callable[[], object]) -> None:
 
 
 def thumbnail(job: dict[str, Any]) -> Path:
-    """Where its thumbnail lies once it was fetched."""
+    """The path of its thumbnail once fetched."""
     folder = session.current().folder / "thumbnails"
     folder.mkdir(exist_ok=True)
     return folder / f"{job['jobId']}.png"
@@ -70,7 +70,7 @@ def name(job: dict[str, Any]) -> str:
 
 
 def listed(job_id: str) -> dict[str, Any]:
-    """The job as it was listed; no more than its id where it was not."""
+    """The job as listed; only its id if it was not."""
     return next((job for job in now.jobs if job["jobId"] == job_id), {"jobId": job_id})
 
 

@@ -24,7 +24,7 @@ def register() -> None:
     bpy.types.TOPBAR_MT_file_import.append(import_menu)
     bpy.types.IMAGE_MT_image.append(image_menu)
     keyconfig = bpy.context.window_manager.keyconfigs.addon
-    if keyconfig is not None:  # there is none without a window
+    if keyconfig is not None:  # there is none in background mode
         keymap = keyconfig.keymaps.new(name="3D View", space_type="VIEW_3D")
         item = keymap.keymap_items.new("spherelinks.generate", "P", "PRESS", ctrl=True, alt=True, shift=True)
         _keymap_items.append((keymap, item))

@@ -1,4 +1,4 @@
-"""A GLB of ours becomes an object of the scene: placed, named, and with where it came from."""
+"""Imports a GLB as an object of the scene: placed, named, and with its origin recorded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .client.errors import Failure
 from .client.jobs import Job
 
 JOB = "spherelinks_job"
-"""The custom property by which an object of ours is known."""
+"""The custom property that marks our objects."""
 
 CATALOG = "5f1b7c0e-6a3d-4f0b-9a52-6e8d3c2b1a70"
 _LOD = re.compile(r"_LOD([1-9])(\.\d+)?$")
@@ -25,7 +25,7 @@ _COLLIDER = re.compile(r"-convcolonly(\.\d+)?$")
 
 
 def place(context: bpy.types.Context, job: Job, asset: Path, thumbnail: Path | None) -> bpy.types.Object:
-    """Import an asset as one object, named after its picture, where the job's placement says.
+    """Import an asset as one object, named after its picture, at the job's placement.
 
     Coarser levels of detail and the collider become its children, which are not rendered. Raises Failure.
     """
@@ -57,7 +57,7 @@ def place(context: bpy.types.Context, job: Job, asset: Path, thumbnail: Path | N
     old: bpy.types.Object | None = context.scene.objects.get(how.get("replace", ""))
     if is_ours(old):
         _replace(old, main, fresh)
-    context.view_layer.update()  # it still lists what is gone
+    context.view_layer.update()  # it still lists removed objects
     for each in context.view_layer.objects:
         each.select_set(each is main)
     context.view_layer.objects.active = main
@@ -73,7 +73,7 @@ def is_ours(candidate: bpy.types.Object | None) -> bool:
 
 
 def next_on_grid(location: list[float], index: int, count: int, spacing: float) -> list[float]:
-    """Where the index-th of `count` objects stands on a grid whose middle is at `location`."""
+    """The position of the index-th of `count` objects on a grid centred at `location`."""
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     x, y = index % columns - (columns - 1) / 2, (rows - 1) / 2 - index // columns
@@ -81,7 +81,7 @@ def next_on_grid(location: list[float], index: int, count: int, spacing: float) 
 
 
 def _imported(asset: Path, shading: Literal["NORMALS", "FLAT", "SMOOTH"]) -> list[bpy.types.Object]:
-    """The objects that Blender's own importer makes of a GLB, without the collections it makes beside."""
+    """The objects that Blender's own importer creates from a GLB, without the collections it adds."""
     if not hasattr(bpy.types, "IMPORT_SCENE_OT_gltf"):
         addon_utils.enable("io_scene_gltf2")
     known = {o.as_pointer() for o in bpy.data.objects}
@@ -136,7 +136,7 @@ def _remember(main: bpy.types.Object, job: Job, extras: dict[str, Any]) -> None:
 
 
 def _replace(old: bpy.types.Object, new: bpy.types.Object, fresh: list[bpy.types.Object]) -> None:
-    """Put an object in the place of another: its transform, parent, collections, children and name."""
+    """Replace an object by another, which takes over its transform, parent, collections, children and name."""
     new.parent, new.parent_type, new.parent_bone = old.parent, old.parent_type, old.parent_bone
     new.matrix_parent_inverse = old.matrix_parent_inverse.copy()
     new.rotation_mode = old.rotation_mode
@@ -167,7 +167,7 @@ def _replace(old: bpy.types.Object, new: bpy.types.Object, fresh: list[bpy.types
 
 
 def _mark(context: bpy.types.Context, main: bpy.types.Object, thumbnail: Path | None) -> None:
-    """Make an asset of the object, with its thumbnail, in our catalogue where the file has a folder to keep that in."""
+    """Mark the object as an asset with its thumbnail, in our catalogue if the file has been saved."""
     main.asset_mark()
     if thumbnail is not None and thumbnail.is_file():
         with context.temp_override(id=main):

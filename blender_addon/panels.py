@@ -14,7 +14,7 @@ from .preferences import draw_server
 from .text import paragraph, tip, words
 
 STAGES = {
-    "queued": "Waiting in line",
+    "queued": "Waiting in the queue",
     "starting": "Starting",
     "decode": "Reading the picture",
     "matte": "Finding the object",
@@ -142,7 +142,7 @@ class Past(Sidebar):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
-        text = "Asking the server" if history.now.asking else "Refresh"
+        text = "Contacting the server" if history.now.asking else "Refresh"
         layout.operator("spherelinks.history_refresh", text=text, icon="FILE_REFRESH")
         if history.now.trouble is not None:
             tip(layout, history.now.trouble, context.region.width)
@@ -168,7 +168,7 @@ class Past(Sidebar):
 
 
 def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Where the picture comes from, and how it looks."""
+    """The picture's source and preview."""
     chosen = settings.chosen(context.scene)
     layout.row().prop(chosen, "source", expand=True)
     if chosen.source == "FILE":
@@ -186,7 +186,7 @@ def draw_picture(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
 
 
 def draw_credits(layout: bpy.types.UILayout, context: bpy.types.Context, now: session.Session, width: int) -> None:
-    """What a job costs and what is left, or what keeps the server from saying so."""
+    """A job's cost and the credits left, or why they are unknown."""
     try:
         preferences.get(context).ready()
     except Failure as failure:
@@ -209,7 +209,7 @@ def draw_credits(layout: bpy.types.UILayout, context: bpy.types.Context, now: se
 
 
 def draw_job(layout: bpy.types.UILayout, job: Job, now: session.Session, width: int) -> None:
-    """One job: its picture, how far it is, and what can be done with it."""
+    """One job: its picture, progress and buttons."""
     box = layout.box()
     row = box.row(align=True)
     icon = thumbnails.icon(now.jobs.thumbnail(job.id)) or thumbnails.icon(now.jobs.picture(job.id))
@@ -232,7 +232,7 @@ def draw_job(layout: bpy.types.UILayout, job: Job, now: session.Session, width: 
 
 
 def state(job: Job) -> str:
-    """How far a job is, in words."""
+    """A job's progress, in words."""
     if job.state != "working":
         return words(STATES.get(job.state, ""))
     text = words(STAGES.get(job.stage, "At work"))

@@ -1,4 +1,4 @@
-"""Where pictures come from within Blender: each as a name and the bytes of a file."""
+"""Sources of pictures in Blender: each gives a name and the bytes of a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def _any(value: Any) -> Any:
-    """For what the stubs have a wrong type for."""
+    """For values whose type is wrong in the stubs."""
     return value
 
 
@@ -50,10 +50,10 @@ def chosen(context: bpy.types.Context) -> Picture:
 
 
 def from_file(path: Path) -> Picture:
-    """A picture file as it is; the server judges what is in it. Raises Failure."""
+    """A picture file as it is; the server checks its content. Raises Failure."""
     try:
         if path.stat().st_size > MAX_PICTURE:
-            raise Failure("picture_too_large", words("{name} has more than 10 MB.").format(name=path.name))
+            raise Failure("picture_too_large", words("{name} is larger than 10 MB.").format(name=path.name))
         return Picture(path.stem, path.read_bytes())
     except OSError as error:
         raise Failure(
@@ -64,7 +64,7 @@ def from_file(path: Path) -> Picture:
 
 
 def from_image(image: bpy.types.Image | None) -> Picture:
-    """An image of this file: its packed or saved bytes where they are current, else its pixels. Raises Failure."""
+    """An image of this file: its packed or saved bytes if they are current, else its pixels. Raises Failure."""
     if image is None:
         raise Failure("picture_unreadable", words("No image is chosen."), hint=words("Choose an image, or a file."))
     if image.type == "RENDER_RESULT":
@@ -100,7 +100,7 @@ def from_render(context: bpy.types.Context) -> Picture:
 
 
 def from_view(context: bpy.types.Context) -> Picture:
-    """What the 3D viewport shows, its ground transparent where it is. Raises Failure."""
+    """What the 3D viewport shows, with a transparent background if possible. Raises Failure."""
     area = context.area if context.area and context.area.type == "VIEW_3D" else None
     if area is None:
         area = next((a for w in context.window_manager.windows for a in w.screen.areas if a.type == "VIEW_3D"), None)
@@ -151,7 +151,7 @@ def _clipboard_by_program() -> bytes:
 
 
 def _clipboard_by_blender(context: bpy.types.Context) -> bpy.types.Image | None:
-    """Blender pastes pictures in an image editor only, so the area is one for a moment."""
+    """Blender pastes pictures only in an image editor, so the area briefly becomes one."""
     area = context.area
     if area is None:
         return None
@@ -169,7 +169,7 @@ def _clipboard_by_blender(context: bpy.types.Context) -> bpy.types.Image | None:
 
 @contextmanager
 def _as_png(scene: bpy.types.Scene) -> Iterator[Path]:
-    """A path for a PNG with alpha that Blender is to write; the scene's own settings return afterwards."""
+    """A path for a PNG with alpha to be written by Blender; restores the scene's own settings afterwards."""
     form = scene.render.image_settings
     kept: list[tuple[Any, str, Any]] = [
         (holder, name, getattr(holder, name))

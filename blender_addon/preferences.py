@@ -1,4 +1,4 @@
-"""The add-on's preferences: where the server is, the key to it, and what this machine can do for it."""
+"""The add-on's preferences: the server's address, the API key, and a local server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ASIDE = "preferences.json"
 KEPT_ASIDE = ("server", "kept_key", "keep_in_keychain", "program", "minutes")
 
 _keys: dict[str, str] = {}
-"""Keys by server as read from the keychain, which may ask its owner each time."""
+"""Keys by server as read from the keychain, which may prompt its owner each time."""
 
 
 def _get_key(self: Preferences) -> str:
@@ -37,7 +37,7 @@ def _set_key(self: Preferences, value: str) -> None:
 
 
 def _server_changed(self: Preferences, context: bpy.types.Context) -> None:
-    # a key belongs to its server: it is not sent to another one
+    # a key belongs to its server and is never sent to another one
     self.kept_key, self.keep_in_keychain = "", False
     now = session.current()
     now.trouble, now.info = None, None
@@ -55,7 +55,7 @@ class Preferences(bpy.types.AddonPreferences):
     )
     key: StringProperty(
         name="API Key",
-        description="Kept in the system's keychain where there is one, else in Blender's preferences",
+        description="Stored in the system's keychain if there is one, else in Blender's preferences",
         subtype="PASSWORD",
         get=_get_key,
         set=_set_key,
@@ -64,19 +64,19 @@ class Preferences(bpy.types.AddonPreferences):
     keep_in_keychain: BoolProperty(options={"HIDDEN"})
     program: StringProperty(
         name="Program",
-        description="Path of the spherelinks program on this machine; empty to look for it in the usual places",
+        description="Path of the spherelinks program on this machine; leave empty to search the usual places",
         subtype="FILE_PATH",
     )
     minutes: IntProperty(
         name="Give Up After",
-        description="Minutes after which a job that does not end is given up",
+        description="Minutes after which an unfinished job is given up",
         default=30,
         min=1,
         max=1440,
     )
 
     def keep(self, key: str) -> None:
-        """Keep a key for the server: in the keychain, or where that cannot be in these preferences."""
+        """Store a key for the server: in the keychain if possible, else in these preferences."""
         address = self.address()
         self.keep_in_keychain = bool(key) and keychain.store(address, key)
         self.kept_key = "" if self.keep_in_keychain else key
@@ -94,7 +94,9 @@ class Preferences(bpy.types.AddonPreferences):
         if not bpy.app.online_access and not is_loopback(address):
             raise Failure(
                 "offline",
-                words("Blender may not go online, and {address} is not on this machine.").format(address=address),
+                words("Blender is not allowed to go online, and {address} is not on this machine.").format(
+                    address=address
+                ),
             )
         if not (os.environ.get(KEY_VARIABLE) or self.key):
             raise Failure("no_key", words("There is no API key for {address}.").format(address=address))
@@ -140,11 +142,11 @@ class Preferences(bpy.types.AddonPreferences):
 
 
 def draw_server(layout: bpy.types.UILayout, now: session.Session, width: int = 0) -> None:
-    """What is known of the server, in a few lines."""
+    """What is known about the server, in a few lines."""
     if now.starting:
         layout.label(text="Starting the server: the first time takes a minute", icon="TIME")
     elif now.checking:
-        layout.label(text="Asking the server", icon="TIME")
+        layout.label(text="Contacting the server", icon="TIME")
     elif now.trouble is not None:
         tip(layout, now.trouble, width)
     elif now.info is not None:
@@ -167,7 +169,7 @@ def get(context: bpy.types.Context) -> Preferences:
 
 
 def warm_keychain(preferences: Preferences) -> None:
-    """Look on a thread whether the keychain has the server's key, so that nobody waits for that later."""
+    """Read the server's key from the keychain on a thread, so that nobody waits for it later."""
     try:
         address = preferences.address()
     except Failure:
@@ -192,13 +194,13 @@ def keep_aside(folder: Path) -> None:
 
 
 def take_back(folder: Path) -> None:
-    """Fill new preferences with what was kept aside."""
+    """Restore preferences from the stored copy."""
     with suppress(Failure, OSError, ValueError):
         now = get(bpy.context)
         if any(now.is_property_set(name) for name in KEPT_ASIDE):
             return
         kept = json.loads((folder / ASIDE).read_text(encoding="utf-8"))
-        for name in KEPT_ASIDE:  # in this order: another server has another key
+        for name in KEPT_ASIDE:  # in this order: changing the server drops the key
             setattr(now, name, kept.get(name, getattr(now, name)))
 
 

@@ -1,4 +1,4 @@
-"""Everything the add-on adds to Blender, and takes away again."""
+"""Registers everything that the add-on adds to Blender, and removes it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lives from registering the add-on to unregistering it: the jobs, the threads, what is known of the server."""
+"""The state between registering and unregistering the add-on: jobs, threads, and information about the server."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from .client.runner import Runner, stop
 class Session:
     """One for each registration. Used on the main thread only.
 
-    info : what the server told of itself when it was last asked, perhaps by an earlier Blender
+    info : the server's last answer about itself, perhaps to an earlier Blender
     trouble : why it could not be asked
     checking : it is being asked
-    starting, server : a server of ours on this machine that is being started, and that runs
+    starting, server : a local server that is being started, and one that is running
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +37,7 @@ class Session:
         self.server: subprocess.Popen[bytes] | None = None
 
     def check(self, connection: Connection, then: Callable[[], None]) -> None:
-        """Ask the server about itself on a thread; `then` is called when the outcome is known."""
+        """Ask the server about itself on a thread; `then` is called with the result."""
         if self.checking:
             return
         self.checking = True
@@ -54,13 +54,13 @@ class Session:
         background.run(lambda: info.ask(connection), known, refused)
 
     def learn(self, found: Info) -> None:
-        """Keep what a server told of itself, and show the options that it describes."""
+        """Store what a server reported, and show its options."""
         self.info = found
         settings.show_options(found.form())
         info.save(found, self.folder / "server.json")
 
     def resume(self, connection: Connection) -> None:
-        """Go on with the jobs of this server that an earlier Blender left behind."""
+        """Resume the jobs of this server that an earlier Blender left behind."""
         for job in self.jobs.adopt():
             if job.server == connection.address:
                 self.runner.start(job.id, connection)
@@ -73,12 +73,12 @@ class Session:
             background.run(lambda: stop(connection, theirs), lambda _: None, lambda _: None)
 
     def retry(self, job: Job, connection: Connection) -> None:
-        """Take a failed job up again where it broke off. One the server has failed or never had is sent anew."""
+        """Resume a failed job where it stopped. One that failed on the server, or never reached it, is sent again."""
         again = self.jobs.again(job)
         self.runner.start(again.id, connection)
 
     def start_server(self, program: Path, address: str, with_key: bool, then: Callable[[str | Failure], None]) -> None:
-        """Start a server on this machine on a thread; `then` is given a new key, or none, or why there is no server."""
+        """Start a local server on a thread; `then` receives a new key, none, or why there is no server."""
         self.starting = True
 
         def running(started: local.Started) -> None:
@@ -93,13 +93,13 @@ class Session:
         background.run(lambda: local.start(program, address, log, with_key), running, refused)
 
     def stop_server(self) -> None:
-        """Ask the server that was started here to stop, if it runs; it ends its jobs' steps by itself."""
+        """Stop the server that was started here, if it is running; it requeues its jobs by itself."""
         if self.server is not None:
             self.server.terminate()
             self.server = None
 
     def close(self) -> None:
-        """End the threads and let go of the jobs; what is unfinished is picked up by the next session."""
+        """End the threads and release the jobs; the next session resumes unfinished ones."""
         self.runner.stop()
         background.stop()
         self.stop_server()
@@ -130,7 +130,7 @@ def close_session() -> None:
 
 
 def user_folder(package: str) -> Path:
-    """Blender's folder for what an extension keeps; it survives updates of the extension."""
+    """Blender's folder for an extension's data; it survives updates of the extension."""
     try:
         return Path(bpy.utils.extension_path_user(package, create=True))
     except ValueError:  # not installed as an extension: run from a source tree

@@ -1,4 +1,4 @@
-"""What the user has chosen: kept with the scene, so that it is there again when the file is opened."""
+"""The user's choices, stored with the scene, so that they return with the file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHADINGS = (
 )
 ARRANGEMENTS = (
     ("GRID", "Grid", "Side by side, in rows and columns"),
-    ("STACK", "Stacked", "All in one place, each in a collection of its own"),
+    ("STACK", "Stacked", "All in one place, each in its own collection"),
 )
 
 
@@ -42,7 +42,7 @@ APART = ("generator", "name")
 
 
 def presets() -> list[tuple[str, str, str]]:
-    """Key, name and purpose of the presets that the server offers."""
+    """Key, name and purpose of the server's presets."""
     return _presets
 
 
@@ -70,16 +70,16 @@ class Settings(bpy.types.PropertyGroup):
     )
     height: FloatProperty(
         name="Real Height",
-        description="Height of the real thing; 0 makes its longest side one metre",
+        description="Height of the real object; 0 makes its longest side one metre",
         unit="LENGTH",
         min=0.0,
         soft_max=10.0,
         max=1000.0,
     )
     place: EnumProperty(name="Place", description="Where the object will stand", items=PLACES)
-    facing: EnumProperty(name="Facing", description="Where its photographed side will look", items=FACINGS)
+    facing: EnumProperty(name="Facing", description="Which way its photographed side will face", items=FACINGS)
     shading: EnumProperty(name="Shading", description="How its faces are shaded", items=SHADINGS)
-    own_collection: BoolProperty(name="Own Collection", description="Put each object into a collection of its own")
+    own_collection: BoolProperty(name="Own Collection", description="Put each object into its own collection")
     mark_asset: BoolProperty(
         name="Mark as Asset", description="Show the object in the asset browser, in the catalogue SphereLinks"
     )
@@ -107,7 +107,7 @@ def options(scene: bpy.types.Scene) -> Any:
 
 _shown: list[Any] = []
 _presets: list[tuple[str, str, str]] = []
-"""Kept here, for Blender does not keep the texts of a list that is made when it is asked for."""
+"""Kept here, since Blender does not keep references to the texts of dynamic enums."""
 
 
 def attach() -> None:
@@ -121,7 +121,7 @@ def detach() -> None:
 
 
 def show_options(form: Form) -> None:
-    """Properties for what a server can be asked for, in place of those there are; values by name are kept."""
+    """Replace the options' properties by those of a server; values are kept by name."""
     if _shown and _shown[0].form == form:
         return
     hide_options()
@@ -206,7 +206,7 @@ def fill(scene: bpy.types.Scene, wanted: dict[str, Any]) -> None:
 
 
 def placement(context: bpy.types.Context) -> dict[str, Any]:
-    """Where and how the object is to stand, fixed now: JSON values that `objects.place` reads."""
+    """Where and how to place the object, fixed now: JSON values read by `objects.place`."""
     scene = context.scene
     wanted = chosen(scene)
     view = context.region_data if isinstance(context.region_data, bpy.types.RegionView3D) else None
@@ -220,7 +220,7 @@ def placement(context: bpy.types.Context) -> dict[str, Any]:
 
 
 def turn_to(view: bpy.types.RegionView3D) -> float:
-    """The turn about Z, radians, that lets an object's front, -Y, face the viewer; 0 from straight above or below."""
+    """The rotation about Z, radians, that turns an object's front, -Y, to the viewer; 0 from straight above or below."""
     x, y, _ = view.view_rotation @ _out_of_the_screen()
     return math.atan2(y, x) + math.pi / 2 if math.hypot(x, y) > 1e-3 else 0.0
 

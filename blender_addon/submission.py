@@ -1,4 +1,4 @@
-"""From a picture to a job: what every way of asking for an object has in common."""
+"""From a picture to a job: what all ways to request an object have in common."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def new_job(
 
 
 def start(context: bpy.types.Context, job: Job) -> None:
-    """Work on the job on a thread; `watch` places the object when it is there. Raises Failure."""
+    """Run the job on a thread; `watch` places the object when it is ready. Raises Failure."""
     now, preference = session.current(), preferences.get(context)
     now.runner.limit_s = preference.minutes * 60
     now.runner.start(job.id, preference.connection())
 
 
 def finish(context: bpy.types.Context, job: Job) -> None:
-    """Work on the job here and now, and place the object: for scripts. Raises Failure; RuntimeError from placing."""
+    """Run the job synchronously and place the object: for scripts. Raises Failure; RuntimeError from placing."""
     now, preference = session.current(), preferences.get(context)
     now.runner.limit_s = preference.minutes * 60
     now.runner.run(job, preference.connection())

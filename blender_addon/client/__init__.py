@@ -1,1 +1,1 @@
-"""What speaks to a SphereLinks server and keeps its jobs: plain Python, for threads; nothing here knows Blender."""
+"""The client of a SphereLinks server and its jobs: plain Python, for threads, independent of Blender."""

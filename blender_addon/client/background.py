@@ -1,4 +1,4 @@
-"""Short errands on threads, whose outcomes are handed over on the main thread."""
+"""Short tasks on threads, whose results are delivered on the main thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _threads: set[threading.Thread] = set()
 
 
 def run(work: Callable[[], T], then: Callable[[T], None], sorry: Callable[[Failure], None]) -> None:
-    """Do `work` on a thread; `drain` then calls `then` with what it returned, or `sorry` with the Failure it raised."""
+    """Run `work` on a thread; `drain` then calls `then` with its result, or `sorry` with the Failure it raised."""
 
     def errand() -> None:
         try:
@@ -25,7 +25,7 @@ def run(work: Callable[[], T], then: Callable[[T], None], sorry: Callable[[Failu
         except Failure as failure:
             refused = failure
             _done.put(lambda: sorry(refused))
-        except Exception as error:  # a fault of ours must not vanish with its thread
+        except Exception as error:  # a bug of ours must not vanish with its thread
             fault = Failure("internal_error", f"{type(error).__name__}: {error}", hint="Please report this.")
             _done.put(lambda: sorry(fault))
         else:
@@ -39,7 +39,7 @@ def run(work: Callable[[], T], then: Callable[[T], None], sorry: Callable[[Failu
 
 
 def drain() -> bool:
-    """Call what is due; whether there was anything."""
+    """Deliver the results that are due; returns whether there were any."""
     any_due = False
     while not _done.empty():
         any_due = True
@@ -52,7 +52,7 @@ def busy() -> bool:
 
 
 def stop(wait_s: float = 5.0) -> None:
-    """Wait for the errands under way, not for long, and forget their outcomes."""
+    """Wait briefly for running tasks, and discard their results."""
     deadline = time.monotonic() + wait_s
     for thread in list(_threads):
         thread.join(max(0.0, deadline - time.monotonic()))

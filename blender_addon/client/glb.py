@@ -1,4 +1,4 @@
-"""Binary glTF, as far as it must be known here: whether a file is whole, and what it says of itself."""
+"""The parts of binary glTF needed here: whether a file is complete, and its extras."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request to a server: bounded in time and size, and the key stays with the server it belongs to."""
+"""One request to a server, bounded in time and size; the key is never sent to another server."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ANSWER_S = 90.0
 FILE_S = 900.0
 """Seconds within which the whole of an answer, its headers too, must come, and the whole of a file."""
 _CHUNK = 1 << 16
-_KEY_HEADER = "X-api-key"  # as urllib spells it inside
+_KEY_HEADER = "X-api-key"  # the spelling urllib uses internally
 
 
 def normal(address: str) -> str:
-    """A server's address as it is kept: scheme, host and path, no slash at the end. Raises Failure."""
+    """A server's normalised address: scheme, host and path, no trailing slash. Raises Failure."""
     address = address.strip().rstrip("/")
     try:
         parts = urlsplit(address)
@@ -45,7 +45,7 @@ def normal(address: str) -> str:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is this machine itself, which Blender's online access does not concern."""
+    """Whether an address is this machine, to which Blender's online access does not apply."""
     host = urlsplit(address).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -59,7 +59,7 @@ class Connection:
 
     address : as `normal` returns it
     key : the API key; never shown
-    online : Blender's online access, which any address but loopback needs
+    online : Blender's online access, required for any address but loopback
     """
 
     address: str
@@ -73,7 +73,7 @@ class Connection:
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The JSON object a request is answered with. Raises Failure."""
+        """The JSON object in the answer to a request. Raises Failure."""
         sent = None if body is None else json.dumps(body).encode()
         kind = {} if sent is None else {"Content-Type": "application/json"}
         with self._open(method, path, sent, {**kind, **(headers or {})}, ANSWER_S) as response:
@@ -89,7 +89,7 @@ class Connection:
         return answer
 
     def file(self, path: str, target: Path, limit: int = MAX_FILE) -> None:
-        """Fetch a file; `target` is whole afterwards or as it was before. Raises Failure."""
+        """Fetch a file; `target` is replaced whole or left unchanged. Raises Failure."""
         part = target.with_name(target.name + ".part")
         try:
             with self._open("GET", path, None, {}, FILE_S) as response, part.open("wb") as out:
@@ -123,17 +123,17 @@ class Connection:
                 raise self._refusal(error) from None
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(self.address, error) from error
-        except ValueError as error:  # a key or an address that no header or request line may hold
+        except ValueError as error:  # a key or an address with characters not allowed in a header or request line
             raise Failure("address", f"The request to {self.address} cannot be sent: {error}.") from error
         return response
 
     def _opener(self, within_s: float) -> urllib.request.OpenerDirector:
-        # the system's and the environment's proxies, as Blender itself uses them; none on the way to this machine
+        # the system's and the environment's proxies, as Blender itself uses them; none for this machine
         proxies = urllib.request.ProxyHandler({} if is_loopback(self.address) else None)
         return urllib.request.build_opener(proxies, _Plain(within_s), _Secure(within_s), _Redirects(self.online))
 
     def _refusal(self, error: urllib.error.HTTPError) -> Failure:
-        """The server's own words for what it refuses, or that it is no server of ours."""
+        """The server's own error, or that it is not a SphereLinks server."""
         if 300 <= error.code < 400 and "Location" in error.headers:
             return Failure("redirected", "The server sends this request on too often, or to no web address.")
         transient = error.code in (409, 425, 429) or error.code >= 500
@@ -222,7 +222,7 @@ class _TooSlow(TimeoutError):
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a download to where it lies, without the key where that is another host; nothing else is followed."""
+    """Follows redirects of downloads, without the key to other hosts; follows nothing else."""
 
     max_redirections = 5
 

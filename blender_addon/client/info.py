@@ -1,4 +1,4 @@
-"""What a server tells of itself: whose key it is, what is left, which generators there are and what they take."""
+"""What a server reports: the key's account, its credits, the generators and their options."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Info:
         return int(self.generators.get(generator, {}).get("price", 1))
 
     def form(self) -> options.Form:
-        """What to show: each generator's own options, and a choice among all."""
+        """What to show: each generator's options, and the choice of generator."""
         names = list(self.generators)
         described = []
         for name, about in self.generators.items():
@@ -47,7 +47,7 @@ class Info:
 
 
 def ask(connection: Connection) -> Info:
-    """What the server tells now. Raises Failure."""
+    """Ask the server. Raises Failure."""
     account = server.account(connection)
     offered = server.generators(connection)
     try:
@@ -72,13 +72,13 @@ def ask(connection: Connection) -> Info:
 
 
 def save(info: Info, path: Path) -> None:
-    """Keep it for the next start; that it cannot be kept is no matter."""
+    """Store it for the next start; failing to do so does not matter."""
     with suppress(OSError):
         path.write_text(json.dumps(asdict(info)), encoding="utf-8")
 
 
 def load(path: Path) -> Info | None:
-    """What was kept, if it can be read."""
+    """What was stored, if it can be read."""
     try:
         return Info(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,8 +1,7 @@
-"""The jobs this Blender has asked for, each in a file of its own, so that none is lost with the process.
+"""The jobs submitted by this Blender, each in its own file, so that none is lost with the process.
 
-A job's file is written before the first byte goes to the server and holds the idempotency key that is sent with it:
-whoever picks the job up again asks for the same one. Which running Blender a job belongs to is told by a lock file
-that its process holds as long as it lives.
+A job's file is written before the first byte goes to the server and contains its idempotency key: resuming the job
+requests the same one. A lock file, held by a Blender process as long as it lives, tells which one a job belongs to.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ State = Literal["waiting", "sending", "working", "fetching", "ready", "placed", 
 AT_WORK: tuple[State, ...] = ("waiting", "sending", "working", "fetching")
 ENDED: tuple[State, ...] = ("placed", "failed", "cancelled")
 KEPT = 100
-"""Jobs that have ended and are still kept, for they can be placed again."""
+"""Finished jobs that are kept, since they can be placed again."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ class Job:
     """One picture on its way to an object. Immutable: a change makes another.
 
     id : ours, and the idempotency key; job_id : the server's, empty until it has answered
-    server : its address; name : of the picture and the object to be
-    options : as sent to the server; placement : where and how the object is to stand, as the import reads it
-    document : path of the .blend the object belongs to, empty for one never saved; batch : shared by jobs made at once
-    owner : the Blender at work on it; eta : seconds that are left, where known
-    problem : code, message and hint of what went wrong; over : the server's job has ended with that
+    server : its address; name : of the picture and the future object
+    options : as sent to the server; placement : where and how to place the object, as read by the import
+    document : path of the object's .blend, empty if never saved; batch : shared by jobs submitted together
+    owner : the Blender working on it; eta : seconds left, if known
+    problem : code, message and hint of what went wrong; over : the server's job has ended with it
     """
 
     id: str
@@ -76,7 +75,7 @@ class Jobs:
         self._jobs = {job.id: job for job in self._read()}
 
     def new(self, server: str, name: str, picture: bytes, **more: Any) -> Job:
-        """A job of our own, with its picture, on disk. Raises OSError if that cannot be written."""
+        """Create a job of ours, with its picture, on disk. Raises OSError if it cannot be written."""
         job = Job(uuid.uuid4().hex, server, name, owner=self._token, **more)
         self.picture(job.id).write_bytes(picture)
         with self._lock:
@@ -84,7 +83,7 @@ class Jobs:
         return job
 
     def update(self, job_id: str, /, **changes: Any) -> Job:
-        """The job with these changes, on disk. Raises KeyError for one that is gone, OSError."""
+        """Change the job on disk and return it. Raises KeyError if it is gone, OSError."""
         with self._lock:
             job = replace(self._jobs[job_id], **changes)
             self._put(job)
@@ -94,7 +93,7 @@ class Jobs:
         """A failed job, waiting to be taken up where it broke off; in its place a new one, with an idempotency key of
         its own, where the server's job is over. Raises KeyError for one that is gone, OSError.
         """
-        if not job.over and (job.problem or {}).get("code") not in ENDS_JOB:  # older add-ons kept the code alone
+        if not job.over and (job.problem or {}).get("code") not in ENDS_JOB:  # older add-ons stored only the code
             return self.update(job.id, state="waiting", problem=None)
         new = self.new(
             job.server,
@@ -109,7 +108,7 @@ class Jobs:
         return new
 
     def advance(self, job_id: str, /, **changes: Any) -> bool:
-        """Change a job that is at work, as the thread that works on it does; False if it is not any more."""
+        """Change a running job, from its own thread; False if it is no longer running."""
         with self._lock:
             job = self._jobs.get(job_id)
             if job is None or not job.at_work:
@@ -123,12 +122,12 @@ class Jobs:
             return self._jobs.get(job_id)
 
     def all(self) -> list[Job]:
-        """Every job that is ours to show, oldest first."""
+        """All jobs to show, oldest first."""
         with self._lock:
             return sorted(self._jobs.values(), key=lambda job: (job.created, job.id))
 
     def forget(self, job_id: str) -> None:
-        """Remove a job with its files; what the server has of it stays there."""
+        """Remove a job with its files; the server keeps its own."""
         with self._lock:
             self._jobs.pop(job_id, None)
             self.version += 1
@@ -136,7 +135,7 @@ class Jobs:
             path.unlink(missing_ok=True)
 
     def adopt(self) -> list[Job]:
-        """Take over the unfinished jobs of Blenders that have ended; those at work are returned, to be run."""
+        """Take over the unfinished jobs of Blenders that have exited; returns those to be run."""
         taken = []
         with self._lock:
             for job in list(self._jobs.values()):
@@ -147,16 +146,16 @@ class Jobs:
         return [job for job in taken if job.at_work]
 
     def is_mine(self, job: Job) -> bool:
-        """Whether this Blender, and no other that runs, is to work on a job."""
+        """Whether this Blender, and no other running one, works on a job."""
         return job.owner == self._token
 
     def prune(self) -> None:
-        """Remove the oldest of those that have ended, past KEPT."""
+        """Remove the oldest finished jobs, beyond KEPT."""
         for job in [job for job in self.all() if job.state in ENDED][:-KEPT]:
             self.forget(job.id)
 
     def close(self) -> None:
-        """Let go of the jobs: another Blender may take them over."""
+        """Release the jobs: another Blender may take them over."""
         self._alive.close()
         _life(self.folder, self._token).unlink(missing_ok=True)
 

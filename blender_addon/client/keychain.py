@@ -1,8 +1,8 @@
-"""API keys in the system's own keychain, where a program to reach it is at hand: one key for each server.
+"""API keys in the system's own keychain, if a program to access it is installed: one key per server.
 
 Linux: ``secret-tool`` (GNOME Keyring, KWallet); macOS: ``security``. Both are given the key on standard input, never
-as an argument, which other users of the machine could read. Elsewhere, and where what was written cannot be read
-back, there is no keychain and the caller keeps the key in another place.
+as an argument, which other users of the machine could read. On other systems, and if the key cannot be read back,
+there is no keychain and the caller stores the key elsewhere.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LIMIT_S = 60  # a locked keychain asks its owner for a password
 def store(address: str, key: str) -> bool:
     """Keep a server's key; False if that cannot be done."""
     if sys.platform == "darwin":
-        # read from standard input, whose lines are commands; -U replaces the key there is
+        # commands come on standard input, one per line; -U replaces an existing key
         line = f"add-generic-password -U -s {SERVICE} -a {_quoted(address)} -w {_quoted(key)}\n"
         done = _run(["security", "-i"], line)
     else:
@@ -45,7 +45,7 @@ def forget(address: str) -> None:
 
 
 def _run(command: list[str], given: str = "") -> str | None:
-    """What a program prints; None if it is missing, fails or takes too long."""
+    """A program's output; None if it is missing, fails or takes too long."""
     program = shutil.which(command[0])
     if program is None:
         return None

@@ -1,4 +1,4 @@
-"""A server on this machine: found, started, given a key, stopped. Nothing is ever installed."""
+"""A server on this machine: finding, starting and stopping it, and creating a key. Nothing is ever installed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Started:
 
 
 def find(given: str = "") -> Path:
-    """The program: as given, or on the PATH, or where pip and pipx put it. Raises Failure."""
+    """The program: as given, on the PATH, or where pip and pipx install it. Raises Failure."""
     if given:
         path = Path(given).expanduser()
         program = path / PROGRAM if path.is_dir() else path
@@ -44,7 +44,7 @@ def find(given: str = "") -> Path:
     raise Failure(
         "no_program",
         f"The program {PROGRAM} is not on this machine's PATH.",
-        hint="Install SphereLinks (see its README: make serve), or enter the path of its program under Program.",
+        hint="Install SphereLinks (see its README: make serve), or enter the path of the program under Program.",
     )
 
 

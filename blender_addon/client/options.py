@@ -1,4 +1,4 @@
-"""The options of a generation as the server describes them in JSON Schema, so that what is shown never drifts."""
+"""The options of a generation, from the server's JSON Schema, so that the panel is always up to date."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Description:
     fields: tuple[Field, ...] = ()
     excluded: tuple[tuple[str, str], ...] = ()
     sizes: bool = False
-    """Whether a real height can be asked for."""
+    """Whether a real height can be requested."""
 
     def request(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """The options to send for values by name: those that differ from the default. Raises ValueError."""
@@ -69,7 +69,7 @@ class Description:
 
 @dataclass(frozen=True)
 class Form:
-    """What can be asked of a server.
+    """What a server offers.
 
     generators : each one's name and options, the default one first
     presets : key, name, purpose and options of each, the first where nothing is chosen
@@ -104,7 +104,7 @@ def as_name(text: str) -> str:
 
 
 UNUSED = frozenset({"compression"})
-"""Options without use in Blender: how small a file is that is read once, in forms it does not read."""
+"""Options of no use in Blender: sizes of a file that is read once, in formats it cannot read."""
 
 
 def describe(schema: Mapping[str, Any], ignored: Collection[str] = ()) -> Description:
@@ -126,7 +126,7 @@ def describe(schema: Mapping[str, Any], ignored: Collection[str] = ()) -> Descri
 
 
 def _resolved(part: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """A property with its references and its null alternative taken out; ``optional`` tells of the latter."""
+    """A property with references resolved and without its null alternative, which sets ``optional``."""
     kinds = part.get("anyOf", [part])
     inner: Mapping[str, Any] = next((kind for kind in kinds if kind.get("type") != "null"), {})
     if "$ref" in inner:
@@ -167,7 +167,7 @@ def _numbers(field: Field, text: str) -> list[float]:
 
 
 def _check(field: Field, value: Value) -> None:
-    """A field may show what another generator takes."""
+    """Check a value: a field may show one from another generator."""
     if field.kind in ("integer", "number") and not field.low <= float(value) <= field.high:
         raise ValueError(f"{field.label} is {value}: this generator takes {field.low} to {field.high}.")
     if field.kind == "choice" and value not in field.choices:

@@ -1,4 +1,4 @@
-"""Pixels as a PNG, for pictures that exist in Blender alone."""
+"""Pixels as a PNG, for pictures that exist only in Blender."""
 
 from __future__ import annotations
 

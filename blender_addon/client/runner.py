@@ -1,4 +1,4 @@
-"""Runs jobs on threads: sends the picture, follows the status, fetches the asset. Only files and Jobs are touched."""
+"""Runs jobs on threads: sends the picture, follows the status, fetches the asset. Uses only files and Jobs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ PATIENCE_S = 120.0
 
 
 class Runner:
-    """The jobs at work, at most AT_ONCE at a time.
+    """The running jobs, at most AT_ONCE at a time.
 
-    limit_s : seconds after which a job that does not end is given up
+    limit_s : seconds after which an unfinished job is given up
     """
 
     def __init__(self, jobs: Jobs, limit_s: float = 1800.0) -> None:
@@ -39,13 +39,13 @@ class Runner:
         self._threads: dict[str, threading.Thread] = {}
 
     def start(self, job_id: str, connection: Connection) -> None:
-        """Work on a job as soon as there is room for it."""
+        """Run a job as soon as there is room for it."""
         with self._lock:
             self._queue.append((job_id, connection))
             self._launch()
 
     def run(self, job: Job, connection: Connection) -> Job:
-        """Work on a job here and now, and return it as it ended. Raises Failure if it failed."""
+        """Run a job synchronously and return it when it has ended. Raises Failure if it failed."""
         self._work(job.id, connection)
         ended = self._jobs.get(job.id)
         assert ended is not None
@@ -58,7 +58,7 @@ class Runner:
             return bool(self._queue or self._threads)
 
     def stop(self, wait_s: float = 5.0) -> None:
-        """End all threads soon; their jobs stay as they are, for the next to pick up."""
+        """End all threads soon; their jobs stay as they are, for the next session."""
         self._stop.set()
         with self._lock:
             self._queue.clear()
@@ -95,7 +95,7 @@ class Runner:
             self._fail(job_id, failure)
         except OSError as error:
             self._fail(job_id, Failure("file_error", f"The job's files cannot be used: {error.strerror or error}."))
-        except Exception as error:  # a fault of ours must not leave a job at work that nobody works on
+        except Exception as error:  # a bug of ours must not leave a job running without a thread
             fault = f"{type(error).__name__}: {error}"
             self._fail(job_id, Failure("internal_error", fault, hint="Please report this."))
 
@@ -123,7 +123,7 @@ class Runner:
         return ""
 
     def _follow(self, job_id: str, theirs: str, connection: Connection) -> bool:
-        """Keep the job's progress until it ends; False if nobody waits for it any more. Raises Failure."""
+        """Record the job's progress until it ends; False if nobody waits for it any more. Raises Failure."""
         begun = heard = time.monotonic()
         attempt = 0
         while not self._stop.is_set():
@@ -169,7 +169,7 @@ class Runner:
 
 
 def stop(connection: Connection, theirs: str) -> None:
-    """Cancel a job on the server. One that has ended stays; that the server cannot be told is no matter."""
+    """Cancel a job on the server. A finished one stays; failing to reach the server does not matter."""
     with suppress(Failure):
         if server.status(connection, theirs)["status"] == "PROCESSING":
             server.delete(connection, theirs)
@@ -191,5 +191,5 @@ def _mapping(value: object) -> dict[str, Any]:
 
 
 def _backoff(attempt: int, failure: Failure) -> float:
-    """Seconds to wait, ever longer and never the same for all; longer where the server asks for it."""
+    """Seconds to wait: growing, with jitter; longer if the server asks for it."""
     return min(max(failure.retry_after, min(2.0**attempt, 15.0) * random.uniform(0.5, 1.0)), 30.0)

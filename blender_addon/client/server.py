@@ -1,4 +1,4 @@
-"""What a SphereLinks server can be asked for, one function each."""
+"""The requests to a SphereLinks server, one function each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_THUMBNAIL = 8 << 20
 
 
 def generate(connection: Connection, picture: bytes, options: dict[str, Any], idempotency_key: str) -> str:
-    """The id of a new job; of the one there is already, where the key was sent before. Raises Failure."""
+    """Submit a job and return its id; that of the existing one if the key was sent before. Raises Failure."""
     if len(picture) > MAX_PICTURE:
         raise Failure("picture_too_large", f"The picture has {len(picture) / (1 << 20):.1f} MB, more than 10.")
     body = {"imageBase64": base64.b64encode(picture).decode(), "options": options}
@@ -25,14 +25,14 @@ def generate(connection: Connection, picture: bytes, options: dict[str, Any], id
 
 
 def status(connection: Connection, job_id: str, wait_s: int = 0) -> dict[str, Any]:
-    """Where a job stands, told when it has ended or after `wait_s` seconds. Raises Failure."""
+    """A job's status, once it has ended or after `wait_s` seconds. Raises Failure."""
     answer = connection.json("GET", f"/v1/status/{quote(job_id, safe='')}?wait={wait_s}")
     _text(connection, answer, "status")
     return answer
 
 
 def download(connection: Connection, job_id: str, target: Path) -> None:
-    """The job's asset as a whole, sound GLB. Raises Failure."""
+    """The job's asset, as a complete GLB. Raises Failure."""
     part = target.with_name(target.name + ".unchecked")
     try:
         connection.file(f"/v1/download/{quote(job_id, safe='')}", part)
@@ -43,7 +43,7 @@ def download(connection: Connection, job_id: str, target: Path) -> None:
 
 
 def thumbnail(connection: Connection, job_id: str, target: Path) -> None:
-    """The job's small picture. Raises Failure."""
+    """The job's thumbnail. Raises Failure."""
     connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/png", target, MAX_THUMBNAIL)
 
 
@@ -53,7 +53,7 @@ def picture(connection: Connection, job_id: str, target: Path) -> None:
 
 
 def delete(connection: Connection, job_id: str) -> None:
-    """Cancel a job that is at work, or delete one that has ended. Raises Failure."""
+    """Cancel a running job, or delete one that has ended. Raises Failure."""
     connection.json("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")
 
 
@@ -63,7 +63,7 @@ def jobs(connection: Connection) -> dict[str, Any]:
 
 
 def account(connection: Connection) -> dict[str, Any]:
-    """Whose key it is, on what plan, with how many credits. Raises Failure."""
+    """The key's account, plan and credits. Raises Failure."""
     return connection.json("GET", "/v1/account")
 
 
@@ -73,7 +73,7 @@ def generators(connection: Connection) -> dict[str, Any]:
 
 
 def strange(connection: Connection, what: str) -> Failure:
-    """The answer is not of the form that it must have."""
+    """The answer does not have the required form."""
     return Failure("bad_answer", f"{connection.address} answers, but not as a SphereLinks server does: {what}.")
 
 

@@ -1,4 +1,4 @@
-"""What the user and scripts can do, by the module that does it."""
+"""The operators, for users and scripts."""
 
 from . import batch, connection, generate, history, jobs, place, sources
 

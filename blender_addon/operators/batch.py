@@ -1,4 +1,4 @@
-"""Many pictures at once: chosen in the file browser, dropped on a view, or a whole folder."""
+"""Several pictures at once: chosen in the file browser, dropped on a view, or a whole folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class GenerateFiles(bpy.types.Operator):
         return {"FINISHED"}
 
     def new_jobs(self, context: bpy.types.Context) -> list[Job]:
-        """All on disk before the first is sent, so that none is lost. Raises Failure, OSError."""
+        """Write all to disk before the first is sent, so that none is lost. Raises Failure, OSError."""
         paths = self.paths()
         chosen = settings.chosen(context.scene)
         options, where = settings.request(context.scene), settings.placement(context)

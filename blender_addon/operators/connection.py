@@ -1,4 +1,4 @@
-"""The server: asked, started, stopped, visited."""
+"""Operators for the server: test the connection, start, stop, open its dashboard."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from .outcome import Outcome, refuse
 
 
 class TestConnection(bpy.types.Operator):
-    """Ask the server whose key this is, how many credits are left and what it can do"""
+    """Ask the server for the key's account, the credits left and what it can do"""
 
     bl_idname = "spherelinks.test_connection"
     bl_label = "Test Connection"
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Ask on a thread; the preferences and the panel show the outcome."""
+        """Ask on a thread; the preferences and the panel show the result."""
         now = session.current()
         try:
             now.check(preferences.get(context).connection(), watch.redraw)
@@ -40,7 +40,7 @@ class TestConnection(bpy.types.Operator):
 
 
 class StartServer(bpy.types.Operator):
-    """Run SphereLinks on this machine, if it is installed, until Blender ends; a key is made where there is none"""
+    """Run SphereLinks on this machine, if it is installed, until Blender closes; creates a key if there is none"""
 
     bl_idname = "spherelinks.start_server"
     bl_label = "Start a Local Server"
@@ -81,7 +81,7 @@ class StartServer(bpy.types.Operator):
 
 
 class StopServer(bpy.types.Operator):
-    """Stop the server that was started here; its jobs go on when it runs again"""
+    """Stop the server that was started here; its jobs continue when it runs again"""
 
     bl_idname = "spherelinks.stop_server"
     bl_label = "Stop the Local Server"

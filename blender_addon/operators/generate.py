@@ -1,4 +1,4 @@
-"""A picture becomes an object: without waiting in the window, waiting for it in scripts."""
+"""Operators that turn a picture into an object: in the background from the window, waiting in scripts."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from .outcome import Outcome, refuse
 if TYPE_CHECKING:
     _Mixin = bpy.types.Operator
 else:
-    _Mixin = object  # Blender registers the properties of a mix-in only if it is no operator itself
+    _Mixin = object  # Blender registers the properties of a mix-in only if it is not an operator itself
 
 
 class Asking(_Mixin):
-    """What the operators have in common that ask for an object."""
+    """What the operators that request an object have in common."""
 
     filepath: StringProperty(
-        name="Picture", description="Picture file; empty for the one the panel shows", subtype="FILE_PATH"
+        name="Picture", description="Picture file; leave empty for the one in the panel", subtype="FILE_PATH"
     )
     options: StringProperty(
-        name="Options", description="Options of the API as a JSON object; empty for those the panel shows"
+        name="Options", description="API options as a JSON object; leave empty for those in the panel"
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Outcome:
-        """Send the picture on a thread; the object comes when it is made."""
+        """Send the picture on a thread; the object is imported when it is ready."""
         try:
             submission.start(context, self.new_job(context))
         except (Failure, OSError) as error:
@@ -39,7 +39,7 @@ class Asking(_Mixin):
         return {"FINISHED"}
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        """Wait until the object stands in the scene: for scripts."""
+        """Wait until the object is in the scene: for scripts."""
         try:
             submission.finish(context, self.new_job(context))
         except (Failure, OSError) as error:

@@ -1,4 +1,4 @@
-"""Past jobs: looked at, brought in again, saved, deleted, made anew."""
+"""Operators for past jobs: list, import, save, delete, use again."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ else:
 
 
 class _OnServer(_Mixin):
-    """What the operators have in common that concern a job of the list."""
+    """What the operators on a listed job have in common."""
 
     job_id: StringProperty(options={"HIDDEN"})
 
 
 class Refresh(bpy.types.Operator):
-    """List the jobs that the server has of this account"""
+    """List this account's jobs on the server"""
 
     bl_idname = "spherelinks.history_refresh"
     bl_label = "Refresh"
@@ -41,7 +41,7 @@ class Refresh(bpy.types.Operator):
 
 
 class Import(_OnServer, bpy.types.Operator):
-    """Bring this object into the scene, for no further credit"""
+    """Import this object into the scene at no extra cost"""
 
     bl_idname = "spherelinks.history_import"
     bl_label = "Import"
@@ -82,7 +82,7 @@ class Download(_OnServer, bpy.types.Operator):
 
 
 class Delete(_OnServer, bpy.types.Operator):
-    """Delete this job with its files on the server; one at work is cancelled and its credit comes back"""
+    """Delete this job and its files on the server; a running job is cancelled and its credit returned"""
 
     bl_idname = "spherelinks.history_delete"
     bl_label = "Delete on the Server"
@@ -115,7 +115,7 @@ class Open(_OnServer, bpy.types.Operator):
 
 
 class Again(_OnServer, bpy.types.Operator):
-    """Put this job's picture and settings into the panel, to generate from them again"""
+    """Load this job's picture and settings into the panel"""
 
     bl_idname = "spherelinks.history_again"
     bl_label = "Use Again"

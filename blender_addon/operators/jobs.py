@@ -1,4 +1,4 @@
-"""What can be done with a job in the list."""
+"""Operators on a job in the list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _job(job_id: str) -> Job:
 
 
 class Cancel(bpy.types.Operator):
-    """Stop this job, here and on the server; its credit comes back"""
+    """Stop this job, here and on the server; its credit is returned"""
 
     bl_idname = "spherelinks.cancel"
     bl_label = "Cancel Job"
@@ -36,7 +36,7 @@ class Cancel(bpy.types.Operator):
 
 
 class Retry(bpy.types.Operator):
-    """Take this job up again where it broke off; one the server failed is sent anew"""
+    """Resume this job where it stopped; one that failed on the server is sent again"""
 
     bl_idname = "spherelinks.retry"
     bl_label = "Try Again"
@@ -52,7 +52,7 @@ class Retry(bpy.types.Operator):
 
 
 class Forget(bpy.types.Operator):
-    """Take this job off the list; the server keeps what it made"""
+    """Remove this job from the list; the server keeps its results"""
 
     bl_idname = "spherelinks.forget"
     bl_label = "Remove from List"
@@ -65,7 +65,7 @@ class Forget(bpy.types.Operator):
 
 
 class ForgetAll(bpy.types.Operator):
-    """Take all jobs that have ended off the list; the server keeps what it made"""
+    """Remove all finished jobs from the list; the server keeps their results"""
 
     bl_idname = "spherelinks.forget_all"
     bl_label = "Clear List"

@@ -1,4 +1,4 @@
-"""How an operator ends."""
+"""Reporting an operator's outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The asset of a job that is done becomes an object."""
+"""The operator that imports a finished job's asset as an object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Place(bpy.types.Operator):
             if job is None or not jobs.asset(job.id).is_file():
                 raise Failure("file_error", "The asset of this job is gone.", hint="Generate it again.")
             if context.mode != "OBJECT":
-                raise Failure("busy", "Objects can be imported in Object Mode only.", hint="Leave the present mode.")
+                raise Failure("busy", "Objects can be imported in Object Mode only.", hint="Leave the current mode.")
             thumbnail = jobs.thumbnail(job.id)
             objects.place(context, job, jobs.asset(job.id), thumbnail)
         except (Failure, OSError) as error:

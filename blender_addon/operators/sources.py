@@ -1,4 +1,4 @@
-"""Ways to choose the picture."""
+"""Operators that choose the picture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .outcome import Outcome, refuse
 
 
 class Paste(bpy.types.Operator):
-    """Take the picture that is on the clipboard"""
+    """Use the picture on the clipboard"""
 
     bl_idname = "spherelinks.paste"
     bl_label = "Paste Picture"
