@@ -220,7 +220,7 @@ def placement(context: bpy.types.Context) -> dict[str, Any]:
 
 
 def turn_to(view: bpy.types.RegionView3D) -> float:
-    """The rotation about Z, radians, that turns an object's front, -Y, to the viewer; 0 from straight above or below."""
+    """Rotation about Z, radians, that turns an object's front, -Y, to the viewer; 0 from straight above or below."""
     x, y, _ = view.view_rotation @ _out_of_the_screen()
     return math.atan2(y, x) + math.pi / 2 if math.hypot(x, y) > 1e-3 else 0.0
 

@@ -27,7 +27,7 @@ namespace SphereLinks.Editor
             set => EditorPrefs.SetString(Prefix + "Program", value);
         }
 
-        /// <summary>Minutes after which a job that does not end is given up.</summary>
+        /// <summary>Minutes after which an unfinished job is given up.</summary>
         public static int GiveUpMinutes
         {
             get => EditorPrefs.GetInt(Prefix + "GiveUpMinutes", 30);

@@ -66,7 +66,7 @@ static func read(picture: Picture) -> Variant:
 				picture.image.decompress()
 			picture.bytes = picture.image.save_png_to_buffer()
 	if picture.bytes.size() > Server.MAX_PICTURE:
-		return Failure.new("picture_too_large", "%s has more than 10 MB." % picture.name)
+		return Failure.new("picture_too_large", "%s is larger than 10 MB." % picture.name)
 	picture.preview = small(picture.image if picture.image else decoded(picture.bytes))
 	return picture
 
