@@ -2,11 +2,17 @@
 
 import json
 import re
+import shutil
+import sys
+import tempfile
+import time
 from pathlib import Path
 
 import pytest
 from editors import Godot, make_project
+from serving import free_port
 
+CONTRACT = Path(__file__).resolve().parents[2] / "contract"
 SAMPLES = Path(__file__).resolve().parents[2] / "docs" / "samples"
 PICTURES = [str(SAMPLES / "robot.png"), str(SAMPLES / "mug.jpg")]
 
@@ -24,7 +30,7 @@ def whole(program, served, tmp_path_factory):
 
 def test_the_dock_shows_what_the_server_offers(whole):
     told = whole[0]
-    offered = json.loads((Path(__file__).parents[2] / "contract" / "generators.json").read_text("utf-8"))
+    offered = json.loads((CONTRACT / "generators.json").read_text("utf-8"))
     assert told["presets"] == len(offered["presets"])
     assert told["info"] == {"credits": -1, "plan": "owner"}
 
@@ -94,3 +100,77 @@ def test_turned_off_it_leaves_nothing_behind(whole):
     assert off["threads"] < on["threads"]
     assert (sorted(again["settings"]), sorted(again["nodes"])) == (sorted(on["settings"]), sorted(on["nodes"]))
     assert "spherelinks/" not in re.sub('res://addons/[^"]*', "", (whole[1] / "project.godot").read_text())
+
+
+def test_a_killed_editors_job_is_taken_over_and_charged_once(godot, project, served):
+    def account():
+        status, _, body = served.running.ask("GET", "/v1/account", served.key)
+        assert status == 200
+        return json.loads(body)["credits"]
+
+    make_project(project.with_name("killed"), "spherelinks", "probe")
+    project = project.with_name("killed")
+    before = account()["available"]
+    asked = godot.home / "asked"
+    asked.write_text(
+        json.dumps({"probe": "begin", "address": served.address, "key": served.key, "picture": PICTURES[1]})
+    )
+    first = godot.start(
+        "--headless", "--editor", "--path", project, PROBE_ASKED=str(asked), PROBE_TOLD=str(godot.home / "told")
+    )
+    said, _ = first.communicate(timeout=150)
+    assert first.returncode == -9, said
+    told = godot.probe(project, "take_over")
+    [mug] = told["level"]["children"]
+    assert (mug["name"], mug["scene"]) == ("mug", "res://models/mug/mug.glb")
+    after = account()
+    assert (before - after["available"], after["held"]) == (1, 0)
+
+
+def test_a_local_server_is_started_and_ends_with_the_editor(godot, project, tmp_path):
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    port = free_port()
+    make_project(tmp_path / "local", "spherelinks", "probe")
+    try:
+        told = godot.probe(
+            tmp_path / "local",
+            "local",
+            limit_s=200,
+            variables={"SPHERELINKS_HOME": str(home)},
+            address=f"http://127.0.0.1:{port}",
+            program=str(Path(sys.executable).with_name("spherelinks")),
+            nowhere=str(tmp_path / "nowhere"),
+        )
+        assert told["missing"]["code"] == "no_program"
+        assert told["starting"]
+        assert told["account"]
+        assert told["place"] == "FILE"
+        deadline = time.monotonic() + 60
+        while Path(f"/proc/{told['pid']}").exists():
+            assert time.monotonic() < deadline, (godot.home / ".config/godot/spherelinks/server.log").read_text()
+            time.sleep(0.1)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_several_pictures_are_a_batch_on_a_grid(godot, bad, tmp_path):
+    project = make_project(tmp_path / "batch", "spherelinks", "probe")
+    # names that Godot would take for an instruction, and the same name twice
+    names = ("old_vehicle.png", "logo_noimp.png", "sub/old_vehicle.png")
+    for name in names:
+        (project / name).parent.mkdir(exist_ok=True)
+        shutil.copy(CONTRACT / "files" / "picture.png", project / name)
+    files = [f"res://{name}" for name in names]
+    told = godot.probe(
+        project, "batch", address=bad.address("well"), key="sk_secret", files=[*files, "res://level.tscn"]
+    )
+    assert told["menu"]
+    assert len(set(told["batches"])) == 1
+    assert told["rows"] == ["Imported"] * 3
+    objects = told["level"]["children"]
+    assert {node["class"] for node in objects} == {"Node3D"}
+    assert len({tuple(node["position"]) for node in objects}) == 3
+    assert all(node["scene"].endswith(".tscn") for node in objects)
+    assert sorted(told["files"]) == ["logo_noimp", "old_vehicle", "old_vehicle_2"]
+    assert all(any(below["class"] == "MeshInstance3D" for below in node["children"]) for node in objects)

@@ -71,15 +71,18 @@ func _row(job: Dictionary) -> Control:
 	row.add_child(thumbnail)
 	var is_done: bool = job.get("status") == "COMPLETED"
 	var state := "" if is_done else "state_working" if job.get("status") == "PROCESSING" else "state_failed"
-	var words := Ui.label(_name(job) + ("\n" + Text.words(state) if state else ""))
-	words.size_flags_vertical = Control.SIZE_SHRINK_CENTER
-	row.add_child(words)
+	var words := Ui.line(_name(job) + (", " + Text.words(state) if state else ""))
+	var buttons := HBoxContainer.new()
 	for key: String in MENU:
 		var button := Ui.button(key, MENU[key], false)
 		button.visible = is_done or key != "history_import"
-		button.size_flags_vertical = Control.SIZE_SHRINK_CENTER
 		button.pressed.connect(_on_pressed.bind(key, job))
-		row.add_child(button)
+		buttons.add_child(button)
+	var column := VBoxContainer.new()
+	column.size_flags_horizontal = Control.SIZE_EXPAND_FILL
+	column.add_child(words)
+	column.add_child(buttons)
+	row.add_child(column)
 	return row
 
 

@@ -3,6 +3,7 @@
 extends "card.gd"
 
 const Jobs := preload("../client/jobs.gd")
+const Objects := preload("../objects.gd")
 const Pictures := preload("../pictures.gd")
 const Session := preload("../session.gd")
 const Text := preload("../text.gd")
@@ -13,7 +14,7 @@ const THUMBNAIL := 36
 var _session: Session
 var _job: Jobs.Job
 var _picture := Ui.picture(THUMBNAIL)
-var _title := Ui.label()
+var _title := Ui.line()
 var _state := Ui.label()
 var _progress := ProgressBar.new()
 var _tip := Tip.new()
@@ -27,8 +28,6 @@ func _init(session: Session, job: Jobs.Job) -> void:
 	super()
 	_session = session
 	name = "Job"
-	_title.autowrap_mode = TextServer.AUTOWRAP_OFF
-	_title.text_overrun_behavior = TextServer.OVERRUN_TRIM_ELLIPSIS
 	_state.name = "State"
 	_progress.name = "Progress"
 	var words := VBoxContainer.new()
@@ -70,7 +69,7 @@ func show_job(job: Jobs.Job) -> void:
 
 ## How far a job is, in words.
 static func state(job: Jobs.Job) -> String:
-	if job.state == "ready" and job.resource:
+	if job.state == "ready" and job.resource and not Objects.can_place(job.placement):
 		return Text.words("state_waits_for_scene", {"scene": str(job.placement.get("scene", "")).get_file()})
 	if job.state != "working":
 		return Text.words("state_" + job.state)

@@ -40,6 +40,7 @@ func _init() -> void:
 func show_info(info: Info) -> void:
 	if info == _info and info != null:
 		return
+	var chosen := _presets.selected if _info else 0
 	_info = info
 	_preset_row.visible = info != null
 	_unknown.visible = info == null
@@ -50,6 +51,7 @@ func show_info(info: Info) -> void:
 			_presets.add_item(Text.words(key) if Text.has(key) else str(preset.get("name", "")))
 			var tip := Text.words(key + "_tip") if Text.has(key + "_tip") else str(preset.get("purpose", ""))
 			_presets.set_item_tooltip(_presets.item_count - 1, tip)
+		_select(mini(chosen, _presets.item_count - 1))
 	_build()
 
 
@@ -67,7 +69,7 @@ func named(sent: Dictionary, its_name: String) -> Dictionary:
 func fill(sent: Dictionary) -> void:
 	_generator = str(sent.get("generator", ""))
 	_values = _description().values(sent)
-	_presets.select(-1)
+	_select(-1)
 	_build()
 
 
@@ -85,6 +87,13 @@ func _on_preset(index: int) -> void:
 		wanted["generator"] = _values["generator"]
 	_values = wanted
 	_build()
+
+
+## A preset, or -1 for options of the user's own.
+func _select(index: int) -> void:
+	_presets.select(index)
+	if index < 0:
+		_presets.text = Text.words("preset_custom")
 
 
 func _build() -> void:
@@ -140,7 +149,7 @@ func _entry(field: Options.Field, value: Variant) -> Control:
 
 func _enter(field: Options.Field, value: Variant) -> void:
 	_values[field.name] = value
-	_presets.select(-1)
+	_select(-1)
 	if field.name == "generator":
 		_generator = str(value)
 		_build.call_deferred()

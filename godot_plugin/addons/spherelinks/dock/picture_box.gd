@@ -44,10 +44,12 @@ func _init(errands: Errands) -> void:
 	var file := Ui.button("file", "Load")
 	file.pressed.connect(_ask_for_files)
 	var paste := Ui.button("paste_picture", "ActionPaste")
+	paste.text = Text.words("paste")
 	paste.pressed.connect(_paste)
 	var view := Ui.button("view", "Camera3D")
 	view.pressed.connect(_take_view)
 	for each: Button in [file, paste, view]:
+		each.clip_text = false
 		buttons.add_child(each)
 	add_child(buttons)
 	_show()

@@ -30,6 +30,16 @@ static func label(text := "") -> Label:
 	return made
 
 
+## A label of one line, which is cut where it is too long and told as a whole by its tooltip.
+static func line(text := "") -> Label:
+	var made := label(text)
+	made.autowrap_mode = TextServer.AUTOWRAP_OFF
+	made.text_overrun_behavior = TextServer.OVERRUN_TRIM_ELLIPSIS
+	made.tooltip_text = text
+	made.mouse_filter = Control.MOUSE_FILTER_STOP
+	return made
+
+
 ## A row of a form: its label, with the tooltip, and what is entered.
 static func row(text: String, tip: String, field: Control) -> HBoxContainer:
 	var made := HBoxContainer.new()

@@ -1,0 +1,25 @@
+## Several pictures from the FileSystem dock's menu, into scenes of their own that inherit the assets.
+extends RefCounted
+
+
+func run(probe: EditorPlugin) -> void:
+	var root: Node = await probe.open_level()
+	await probe.connect_to_server()
+	ProjectSettings.set_setting("spherelinks/import/wrapper_scene", true)
+	var menu: RefCounted = probe.session().get_parent()._menu
+	probe.told["menu"] = menu != null
+	menu._chosen(Array(probe.asked.files))
+	await probe.until(
+		"all are placed",
+		func() -> bool:
+			var jobs: Array = probe.jobs()
+			return jobs.size() == 3 and jobs.all(func(job: RefCounted) -> bool: return job.state == "placed")
+	)
+	await probe.frames(10)
+	probe.told["level"] = probe.facts(root)
+	probe.told["batches"] = probe.jobs().map(func(job: RefCounted) -> String: return job.batch)
+	probe.told["rows"] = probe.dock().find_children("State", "Label", true, false).map(
+		func(label: Label) -> String: return label.text
+	)
+	probe.told["files"] = DirAccess.get_directories_at("res://models")
+	EditorInterface.save_scene()
