@@ -1,0 +1,67 @@
+"""What the Godot plugin costs the editor: python bench/godot.py [IMPORTS]
+
+The longest frame of the editor, headless, while the job of a 10 MB picture runs, beside an idle editor's; the time from
+COMPLETED to the object in the scene; the memory that so many imports and deletions (50) leave. Against a server of its
+own with the real pipeline on the same machine. Needs ``scripts/engines.sh godot``.
+"""
+
+import io
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "godot"), str(ROOT)]
+
+from editors import Godot, make_project  # noqa: E402
+from serving import local_server  # noqa: E402
+
+ENGINE = Path.home() / ".cache" / "spherelinks-engines" / "bin" / "godot"
+LIMIT_S = 900
+
+
+def large_picture(path: Path) -> None:
+    """The sample of the robot, of nearly 10 MB: enlarged, with noise that PNG cannot pack."""
+    robot = Image.open(ROOT / "docs" / "samples" / "robot.png").convert("RGBA")
+    random = np.random.default_rng(0)
+    for side in range(1500, 4000, 50):
+        pixels = np.asarray(robot.resize((side, side))).astype(int)
+        opaque = pixels[..., 3:] > 0
+        pixels[..., :3] += random.integers(-12, 13, (side, side, 3)) * opaque
+        file = io.BytesIO()
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(file, "PNG")
+        if file.tell() > 9.9 * 2**20:
+            break
+        path.write_bytes(file.getvalue())
+
+
+def main(imports: int) -> None:
+    """Measure and print."""
+    folder = Path(tempfile.mkdtemp(prefix="spherelinks-godot-"))
+    try:
+        large_picture(folder / "robot.png")
+        print(f"picture: {(folder / 'robot.png').stat().st_size / 2**20:.1f} MB")
+        project = make_project(folder / "project", "spherelinks", "probe")
+        (folder / "home").mkdir()
+        with local_server() as served:
+            told = Godot(ENGINE, folder / "home").probe(
+                project,
+                "figures",
+                limit_s=LIMIT_S,
+                address=served.address,
+                key=served.key,
+                picture=str(folder / "robot.png"),
+                imports=imports,
+            )
+        print(json.dumps(told, indent=2))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 50)
