@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -40,6 +41,7 @@ class Settings:
     job_max_attempts : SPHERELINKS_JOB_MAX_ATTEMPTS, crashed attempts after which a job fails
     min_free_mb : SPHERELINKS_MIN_FREE_MB, MiB that must stay free on the disks of the storage and the embedded database
         for anything to be taken in; what is under way may use them
+    stale_after_s : SPHERELINKS_STALE_AFTER, seconds without a heartbeat after which a running job counts as crashed
     drain_limit_s : SPHERELINKS_DRAIN_LIMIT, seconds a stopping worker lets its jobs finish before it requeues them
     generators : SPHERELINKS_GENERATORS, names of the generators that a worker offers, comma separated; all that are
         installed if empty
@@ -63,6 +65,7 @@ class Settings:
     job_time_limit_s: float = 600.0
     job_memory_limit_mb: int = 8192
     job_max_attempts: int = 3
+    stale_after_s: float = 6.0
     drain_limit_s: float = 30.0
     min_free_mb: int = 1024
     generators: tuple[str, ...] = ()
@@ -95,6 +98,7 @@ class Settings:
             job_time_limit_s=read("SPHERELINKS_JOB_TIME_LIMIT", _seconds, cls.job_time_limit_s),
             job_memory_limit_mb=read("SPHERELINKS_JOB_MEMORY_MB", _mebibytes, cls.job_memory_limit_mb),
             job_max_attempts=read("SPHERELINKS_JOB_MAX_ATTEMPTS", _count, cls.job_max_attempts),
+            stale_after_s=read("SPHERELINKS_STALE_AFTER", partial(_seconds, least=2), cls.stale_after_s),
             drain_limit_s=read("SPHERELINKS_DRAIN_LIMIT", _seconds, cls.drain_limit_s),
             min_free_mb=read("SPHERELINKS_MIN_FREE_MB", _floor, cls.min_free_mb),
             generators=read("SPHERELINKS_GENERATORS", _names, ()),
@@ -211,13 +215,13 @@ def _origins(variable: str, value: str) -> tuple[str, ...]:
     return origins
 
 
-def _seconds(variable: str, value: str) -> float:
+def _seconds(variable: str, value: str, least: float = 1) -> float:
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not 1 <= seconds <= 86400:
-        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a number of seconds from 1 to 86400.")
+    if not least <= seconds <= 86400:
+        raise ConfigurationError(f"{variable} is '{value}'.", hint=f"Give a number of seconds from {least} to 86400.")
     return seconds
 
 

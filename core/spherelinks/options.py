@@ -213,7 +213,7 @@ class Options(Model):
     @field_validator("name")
     @classmethod
     def _on_one_line(cls, name: str | None) -> str | None:
-        if name is not None and not re.search(_READABLE, name):
+        if name is not None and not re.fullmatch(_READABLE, name):
             raise InvalidOption(
                 f"options.name is {shortened(repr(name))}: it has a control character, or no visible one.",
                 hint="Give one line of text, such as 'blue mug'.",

@@ -39,6 +39,7 @@ def test_every_setting_is_read(tmp_path):
             "SPHERELINKS_JOB_TIME_LIMIT": "12.5",
             "SPHERELINKS_JOB_MEMORY_MB": "1024",
             "SPHERELINKS_JOB_MAX_ATTEMPTS": "5",
+            "SPHERELINKS_STALE_AFTER": "2.5",
             "SPHERELINKS_DRAIN_LIMIT": "3",
             "SPHERELINKS_GENERATORS": "lift, inflate",
             "SPHERELINKS_PLANS": __file__,
@@ -58,6 +59,7 @@ def test_every_setting_is_read(tmp_path):
         job_time_limit_s=12.5,
         job_memory_limit_mb=1024,
         job_max_attempts=5,
+        stale_after_s=2.5,
         drain_limit_s=3,
         generators=("lift", "inflate"),
         plans=Path(__file__),
@@ -98,6 +100,7 @@ def test_every_setting_is_read(tmp_path):
         ("SPHERELINKS_JOB_MEMORY_MB", "2 GB"),
         ("SPHERELINKS_JOB_MAX_ATTEMPTS", "0"),
         ("SPHERELINKS_JOB_MAX_ATTEMPTS", "-1"),
+        ("SPHERELINKS_STALE_AFTER", "1.9"),
         ("SPHERELINKS_DRAIN_LIMIT", "1e9"),
     ],
 )

@@ -133,9 +133,10 @@ def test_the_options_are_the_librarys(document: Any) -> None:
     assert (size["minimum"], size["maximum"], size["default"]) == (512, 2048, 1024)
 
 
-def test_the_example_is_a_good_request(document: Any) -> None:
+def test_the_example_is_a_good_request(app: Flask, document: Any) -> None:
     example = document["paths"]["/v1/generate"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    request = GenerateRequest.model_validate(example)
+    with app.app_context():  # options are checked by the rules of the generator that they name
+        request = GenerateRequest.model_validate(example)
     assert request.image_url
     assert not request.image_base64
 

@@ -24,15 +24,16 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from spherelinks.accounts import ledger, plans
+from spherelinks.config import Settings
 from spherelinks.database import Base, fetch_one, transaction
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.jobs import line, queue, webhooks
 
 logger = logging.getLogger(__name__)
 
-BEAT_S = 2.0
-STALE_S = 6.0
-RECOVER_S = 3.0
+STALE_S = Settings.stale_after_s
+#: Of the time after which an attempt is stale: between two heartbeats, and between two looks for lost jobs.
+BEAT, RECOVER = 1 / 3, 1 / 2
 CHANNEL = "spherelinks_jobs"
 _RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lock
 
@@ -164,17 +165,17 @@ def requeue(engine: Engine, attempt: Attempt) -> bool:
         return _requeue(session, attempt)
 
 
-def recover(engine: Engine, limit: int) -> int:
+def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
     """Recover the jobs that nobody works on and nothing will wake; returns their number.
 
-    A running job without a beat for ``STALE_S`` counts as crashed. A waiting job without a pending queue row (a worker
+    A running job without a beat for ``stale_s`` counts as crashed. A waiting job without a pending queue row (a worker
     of the previous version took it and died at once) is queued again. After an outage of the database every attempt
-    first gets time for a beat. Call it every ``RECOVER_S`` from any number of processes; one at a time does the work.
+    first gets time for a beat. Call it twice in that time, from any number of processes; one at a time does the work.
     """
     with transaction(engine) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
             return 0
-        lost = session.execute(text(_LOST), {"stale": STALE_S}).all()
+        lost = session.execute(text(_LOST), {"stale": stale_s}).all()
         for job_id, account_id, number, state, queue_id, priority, generator in lost:
             queue.drop(session, queue_id)
             if state == "queued":
@@ -182,7 +183,7 @@ def recover(engine: Engine, limit: int) -> int:
             else:
                 logger.warning("%s: attempt %s has no heartbeat", job_id, number)
                 _crash(session, Attempt(job_id, account_id, number, {}), "stopped responding", limit)
-        line.advance_all(session, STALE_S)
+        line.advance_all(session, stale_s)
         return len(lost)
 
 

@@ -28,7 +28,7 @@ from spherelinks.database import connect, migrate, new_id, opened, transaction
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
 from spherelinks.generators.registry import Installed
 from spherelinks.jobs import attempts, courier, offers, paths, queue, submission, webhooks
-from spherelinks.jobs.attempts import BEAT_S, RECOVER_S, Attempt, Failure
+from spherelinks.jobs.attempts import BEAT, RECOVER, Attempt, Failure
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
 from spherelinks.options import DEFAULT_GENERATOR
@@ -109,7 +109,7 @@ class _Worker:
             for seconds, action in (
                 (PULSE_S, self._beat),
                 (offers.BEAT_S, self._announce),
-                (RECOVER_S, self._recover),
+                (RECOVER * self._settings.stale_after_s, self._recover),
                 (SWEEP_S, self._sweep),
                 (DELIVER_S, self._courier.begin_due),
             )
@@ -202,7 +202,7 @@ class _Worker:
 
     @contextmanager
     def _heart(self, attempt: Attempt) -> Iterator[_Heart]:
-        heart = _Heart(attempt)
+        heart = _Heart(attempt, BEAT * self._settings.stale_after_s)
         self._hearts.add(heart)
         try:
             yield heart
@@ -278,7 +278,7 @@ class _Worker:
             offers.announce(session, self._id, self._offered)
 
     def _recover(self) -> None:
-        attempts.recover(self._engine, self._settings.job_max_attempts)
+        attempts.recover(self._engine, self._settings.job_max_attempts, self._settings.stale_after_s)
 
     def _sweep(self) -> None:
         paths.sweep(self._engine, self._storage)
@@ -292,8 +292,9 @@ class _Worker:
 class _Heart:
     """An attempt's heartbeat and progress, written by a thread of the worker whatever the attempt is waiting for."""
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: Attempt, beat_s: float) -> None:
         self._attempt = attempt
+        self._beat_s = beat_s
         self._shown: tuple[str | None, float] = (None, 0.0)
         self._written: tuple[str | None, float] = self._shown
         self._last = time.monotonic()
@@ -308,7 +309,7 @@ class _Heart:
     def beat(self, engine: Engine) -> None:
         """Write it if it is due. Raises DatabaseUnavailable."""
         shown = self._shown
-        if time.monotonic() - self._last < (BEAT_S if shown == self._written else PROGRESS_S):
+        if time.monotonic() - self._last < (self._beat_s if shown == self._written else PROGRESS_S):
             return
         self._superseded = not attempts.beat(engine, self._attempt, *shown)
         self._written, self._last = shown, time.monotonic()

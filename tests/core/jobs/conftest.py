@@ -23,6 +23,12 @@ def _runners_can_be_imported(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
 
 
+@pytest.fixture
+def settings(settings):
+    """Workers that miss each other in half the usual time."""
+    return replace(settings, stale_after_s=attempts.STALE_S / 2)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _server_is_no_longer_young(postgres):
     """Recovery gives every attempt time for a beat after the database has started: let that time pass once."""
