@@ -7,6 +7,8 @@ import reprlib
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
+import sqlalchemy.exc
 from flask import Flask, Response, current_app, json, render_template, request
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
@@ -114,6 +116,8 @@ def register(app: Flask) -> None:
     """Answer every error of the application in the contract's form."""
     app.register_error_handler(errors.SphereLinksError, _known)
     app.register_error_handler(HTTPException, _http)
+    for kind in (sqlalchemy.exc.DataError, psycopg.DataError, UnicodeEncodeError, OverflowError):
+        app.register_error_handler(kind, _unstorable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -164,6 +168,14 @@ def _http(error: HTTPException) -> Response | HTTPException:
     }
     message = messages.get(HTTPStatus(error.code)) or error.description or HTTPStatus(error.code).phrase
     return _answer(error.code, code, message, "" if _wants_page() else hint, headers)
+
+
+def _unstorable(error: Exception) -> Response:
+    """What no field's own check has caught, and no database holds: NUL characters, half characters, huge numbers."""
+    current_app.logger.info("%s %s: %s", request.method, request.path, error)
+    code, hint = HTTP_CODES[HTTPStatus.BAD_REQUEST]
+    message = "A value of the request holds a character or a number that cannot be stored."
+    return _answer(HTTPStatus.BAD_REQUEST, code, message, hint)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from types import FrameType
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ _FIRST_BACKOFF_S = 0.5
 _LAST_BACKOFF_S = 30.0
 _STEADY_S = 60.0
 _HURRY_S = 5.0
+LINK_LIFE = timedelta(hours=1)
 
 
 def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
@@ -196,7 +198,8 @@ def _announce(address: str, embedded: str | None) -> bool:
     try:
         connection.request("GET", "/healthz")
         connection.getresponse().read()
-        link = f"Your one-time sign-in link: {address}/welcome/{_owners_token(embedded)}\n" if embedded else ""
+        token = _owners_token(embedded) if embedded else None
+        link = f"Your one-time sign-in link: {address}/welcome/{token}\n" if token else ""
     except (OSError, http.client.HTTPException, DatabaseUnavailable):
         return False
     finally:
@@ -206,11 +209,18 @@ def _announce(address: str, embedded: str | None) -> bool:
     return True
 
 
-def _owners_token(url: str) -> str:
-    """A one-time token that signs in the local owner. Raises DatabaseUnavailable."""
+def _owners_token(url: str) -> str | None:
+    """A one-time token that signs in the local owner within ``LINK_LIFE``; None once there is a password to do so.
+
+    Whoever can read the output, or a log that keeps it, could use it: so earlier ones end. Raises DatabaseUnavailable.
+    """
     engine = database.connect(url)
     try:
         with database.transaction(engine) as session:
-            return users.link(session, users.local_owner(session))
+            owner = users.local_owner(session)
+            if owner.password_hash is not None:
+                return None
+            users.void_links(session, owner)
+            return users.link(session, owner, LINK_LIFE)
     finally:
         engine.dispose()

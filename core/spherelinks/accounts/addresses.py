@@ -10,8 +10,13 @@ import ipaddress
 def network(address: str) -> str:
     """The network that one person may own: an IPv4 address itself, the /64 of an IPv6 one.
 
-    Empty for anything else, such as a client on a Unix socket.
+    A port behind the address, as some proxies write it, is not looked at. Empty for anything else, such as a client on
+    a Unix socket.
     """
+    if address.startswith("["):
+        address = address[1:].partition("]")[0]
+    elif address.count(":") == 1:
+        address = address.partition(":")[0]
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

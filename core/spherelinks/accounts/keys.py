@@ -25,12 +25,14 @@ from sqlalchemy.orm import Session
 
 from spherelinks.accounts import accounts
 from spherelinks.accounts.worlds import World
-from spherelinks.database import ApiKey, new_id
+from spherelinks.database import Account, ApiKey, new_id
 from spherelinks.errors import InvalidKey, InvalidRequest, MissingScope
 
 PREFIX = "sk_sph_live_"
 SANDBOX_PREFIX = "sk_sph_test_"
 SCOPES = ("generate", "read", "manage")
+LIMIT = 50
+"""Keys of an account that may work at a time: each has a rate limit of its own."""
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RANDOM_LENGTH = 32
 CHECKSUM_LENGTH = 6
@@ -77,6 +79,11 @@ def create(
     """
     if accounts.get(session, account_id).closed_at is not None:
         raise InvalidRequest(f"account '{account_id}' is closed.", hint="Create another account.", field="account")
+    # of several at once, each counts what the ones before it made
+    session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    working = [key for key in list_keys(session, account_id) if key.state in ("active", "expiring")]
+    if len(working) >= LIMIT:
+        raise InvalidRequest(f"The account already has {LIMIT} keys that work, the maximum.", hint="Revoke one first.")
     name = accounts.checked_name(name)
     if not scopes or not set(scopes) <= set(SCOPES):
         raise InvalidRequest(f"scopes is {sorted(scopes)}.", hint=f"Give some of {', '.join(SCOPES)}.", field="scopes")

@@ -196,13 +196,18 @@ def checked_email(email: str) -> str:
 # --- sign-in links --------------------------------------------------------------------------------------------------
 
 
-def link(session: Session, user: User) -> str:
-    """A token that signs this user in once, within ``LINK_LIFE``. Only its digest is stored."""
+def link(session: Session, user: User, life: timedelta = LINK_LIFE) -> str:
+    """A token that signs this user in once, within ``life``. Only its digest is stored."""
     token = secrets.token_urlsafe(32)
     session.execute(delete(SignInLink).where(SignInLink.expires_at < func.now()))
-    session.add(SignInLink(digest=_digest(token), user_id=user.id, expires_at=datetime.now(UTC) + LINK_LIFE))
+    session.add(SignInLink(digest=_digest(token), user_id=user.id, expires_at=datetime.now(UTC) + life))
     session.flush()
     return token
+
+
+def void_links(session: Session, user: User) -> None:
+    """End the user's sign-in links that were not used."""
+    session.execute(delete(SignInLink).where(SignInLink.user_id == user.id))
 
 
 def redeem(session: Session, token: str) -> str | None:

@@ -37,7 +37,7 @@ def create() -> ResponseReturnValue:
     form = request.form
     cap = form.get("monthly_cap", "").strip()
     try:
-        if cap and not cap.isdecimal():
+        if cap and not (cap.isdecimal() and len(cap) < 10):
             raise InvalidRequest(f"monthlyCap is '{cap}'.", hint="Give a whole number of credits, or leave it empty.")
         with transaction(services().engine) as session:
             key, secret = keys.create(
