@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "unity_bridge"
 STRINGS = SOURCE / "Editor" / "UI" / "strings.csv"
+ICON = SOURCE / "Editor" / "UI" / "mark.png"
 SCRIPTED = "ScriptedImporter:\n  internalIDToNameTable: []\n  externalObjects: {}\n  serializedVersion: 2"
 #: How Unity names what imports a file, by its ending.
 IMPORTERS = {
@@ -27,6 +28,7 @@ IMPORTERS = {
     ".uxml": SCRIPTED,
     ".uss": SCRIPTED,
     ".md": "TextScriptImporter:\n  externalObjects: {}",
+    ".png": "TextureImporter:\n  internalIDToNameTable: []\n  externalObjects: {}\n  serializedVersion: 12",
     ".csv": "TextScriptImporter:\n  externalObjects: {}",
 }
 FOLDER = "folderAsset: yes\nDefaultImporter:\n  externalObjects: {}"
@@ -67,6 +69,7 @@ def strings() -> str:
 def refresh() -> None:
     """Write the texts, and the .meta files that are missing."""
     STRINGS.write_text(strings(), encoding="utf-8")
+    ICON.write_bytes((ROOT / "contract" / "icons" / ICON.name).read_bytes())
     for path in assets():
         beside = path.with_name(path.name + ".meta")
         if not beside.exists():

@@ -84,6 +84,22 @@ def test_the_texts_are_the_contracts(contract):
         assert not row["_editors"] or "unity" in row["_editors"].split()
 
 
+def test_the_icon_is_the_contracts(contract):
+    assert (PACKAGE / "Editor" / "UI" / "mark.png").read_bytes() == contract.path("icons/mark.png").read_bytes()
+
+
+def test_the_asset_is_read_as_it_is_and_stands_where_the_contract_says(runtime, contract):
+    told = contract.json("placement.json")
+    [contents] = runtime.ask("glb", paths=[str(contract.path("files/asset.glb"))])
+    levels = [level["mesh"] for level in contents["levels"]]
+    assert [*levels, *contents["colliders"]] == told["names"]["file"]
+    assert {tuple(level["translation"]) for level in contents["levels"]} == {(0, 0, 0)}
+    # the prefab leaves the model where the importer puts it, with X mirrored, and mirrors its own levels likewise
+    gltf, unity = told["engines"]["gltf"], told["engines"]["unity"]
+    assert unity["low"] == [-gltf["high"][0], *gltf["low"][1:]]
+    assert unity["high"] == [-gltf["low"][0], *gltf["high"][1:]]
+
+
 @pytest.mark.parametrize("path", FAULTS)
 def test_a_job_ends_as_the_contract_says(ended, runtime, contract, path):
     if contract.json(path).get("tls") and runtime.program.name == "mono":

@@ -60,7 +60,7 @@ def test_a_job_ends_with_a_whole_asset(runtime, served, asked):
     assert states == sorted(states, key=order.index)
     assert [each["progress"] for each in told] == sorted(each["progress"] for each in told)
     assert spent(served) == before + 1
-    contents = runtime.ask("glb", path=job["asset"])
+    [contents] = runtime.ask("glb", paths=[job["asset"]])
     assert contents["extras"]["generator"]["name"] == "inflate"
     assert len(contents["levels"]) == 1
     assert Path(asked["folder"], f"{job['id']}.thumbnail.png").read_bytes().startswith(b"\x89PNG")

@@ -323,6 +323,7 @@ namespace UnityEditor
     {
         public VisualElement rootVisualElement { get; } = new VisualElement();
         public Vector2 minSize { get; set; }
+        public GUIContent titleContent { get; set; }
         public static T GetWindow<T>(string title) where T : EditorWindow => CreateInstance<T>();
     }
 

@@ -123,6 +123,13 @@ namespace UnityEngine
         public static Vector3 operator *(Vector3 a, float d) => new Vector3(a.x * d, a.y * d, a.z * d);
     }
 
+    public class GUIContent
+    {
+        public GUIContent(string text, Texture image)
+        {
+        }
+    }
+
     public struct Rect
     {
         public Rect(float x, float y, float width, float height)

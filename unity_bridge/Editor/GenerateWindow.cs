@@ -23,11 +23,15 @@ namespace SphereLinks.Editor
         [SerializeField] private bool _place = true;
         [SerializeField] private double _height;
 
+        private ServerInfo? _shown;
         private OptionFields? _options;
         private HistoryList? _history;
         private Picture? _captured;
 
         public static void Open() => GetWindow<GenerateWindow>("SphereLinks");
+
+        private void OnEnable() =>
+            titleContent = new GUIContent("SphereLinks", AssetDatabase.LoadAssetAtPath<Texture2D>(Texts.Folder + "mark.png"));
 
         /// <summary>What is generated next takes this prefab's place.</summary>
         public static void OpenFor(string prefab)
@@ -86,6 +90,12 @@ namespace SphereLinks.Editor
                     Choose(null, path, null);
             });
 
+            rootVisualElement.Q<DropdownField>("preset").RegisterValueChangedCallback(change =>
+            {
+                var preset = Session.Info?.Presets.FirstOrDefault(each => PresetName(each) == change.newValue);
+                if (preset != null)
+                    _options!.Apply(preset.Options);
+            });
             _options = new OptionFields(rootVisualElement.Q<VisualElement>("options"));
             _history = new HistoryList(rootVisualElement.Q<VisualElement>("history"), UseAgain, Try);
             Clicked("refresh", () => Try(_history.Refresh));
@@ -98,11 +108,9 @@ namespace SphereLinks.Editor
             {
                 // no key yet: what to do is shown below
             }
-            _options.Show(Session.Info);
+            _options.Show(null);
             Refresh();
         }
-
-        private void OnDestroy() => Session.Changed -= Refresh;
 
         private void OnDisable() => Session.Changed -= Refresh;
 
@@ -202,21 +210,14 @@ namespace SphereLinks.Editor
 
         private void ShowPresets(ServerInfo? info)
         {
-            var presets = rootVisualElement.Q<DropdownField>("preset");
-            var names = (info?.Presets ?? Array.Empty<Preset>()).Select(PresetName).ToList();
-            if (presets.choices != null && presets.choices.SequenceEqual(names))
-                return;
-            presets.choices = names;
+            if (ReferenceEquals(info, _shown))
+                return; // what was entered stays
+            _shown = info;
             _options!.Show(info);
-            if (names.Count == 0)
-                return;
-            presets.RegisterValueChangedCallback(change =>
-            {
-                var preset = Session.Info?.Presets.FirstOrDefault(each => PresetName(each) == change.newValue);
-                if (preset != null)
-                    _options.Apply(preset.Options);
-            });
-            presets.value = names[0];
+            var presets = rootVisualElement.Q<DropdownField>("preset");
+            presets.choices = (info?.Presets ?? Array.Empty<Preset>()).Select(PresetName).ToList();
+            if (presets.choices.Count > 0 && !presets.choices.Contains(presets.value))
+                presets.value = presets.choices[0];
         }
 
         /// <summary>In the user's language where we know the preset; a server may have others.</summary>

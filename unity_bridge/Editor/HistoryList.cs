@@ -58,7 +58,7 @@ namespace SphereLinks.Editor
                 row.Add(Button("use_again", () => Fetch(
                     connection, id, "picture", Server.MaxPicture,
                     path => _useAgain(new Picture(id, "", File.ReadAllBytes(path)), told["options"] as JObject ?? new JObject()))));
-            row.Add(Button("open_dashboard", () => Application.OpenURL($"{connection.Address}/jobs/{Uri.EscapeDataString(id)}")));
+            row.Add(Button("open_dashboard", () => Application.OpenURL($"{connection.Address}/app/models/{Uri.EscapeDataString(id)}")));
             row.Add(Button("delete_job", () =>
             {
                 if (EditorUtility.DisplayDialog("SphereLinks", Texts.Of("delete_job_tip"), Texts.Of("delete_job"), Texts.Of("cancel")))

@@ -1,9 +1,7 @@
 #nullable enable
 using System;
-using System.Collections.Generic;
 using System.IO;
 using System.Linq;
-using Newtonsoft.Json.Linq;
 using UnityEditor;
 using UnityEngine;
 
@@ -23,6 +21,7 @@ namespace SphereLinks.Editor
         private static double s_NextLook;
         private static int s_Version = -1;
         private static bool s_PickedUp;
+        private static int s_AtWork;
 
         /// <summary>Jobs have changed, or what the server tells.</summary>
         public static event Action? Changed;
@@ -114,7 +113,12 @@ namespace SphereLinks.Editor
             if (due || Jobs.Version != s_Version)
             {
                 s_Version = Jobs.Version;
-                ProgressItems.Show(Jobs.All().Where(Jobs.IsMine));
+                var mine = Jobs.All().Where(Jobs.IsMine).ToList();
+                ProgressItems.Show(mine);
+                var atWork = mine.Count(job => job.AtWork);
+                if (atWork < s_AtWork && Info != null)
+                    Ask(); // what is left of the credits
+                s_AtWork = atWork;
                 Changed?.Invoke();
             }
             if (!MayImport)

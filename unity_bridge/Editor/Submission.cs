@@ -25,13 +25,17 @@ namespace SphereLinks.Editor
             if (Json.Text(options, "textureFormat") == "webp")
                 throw new Failure("invalid_option", Texts.Of("no_webp"), Texts.Of("hint_no_webp"));
             var connection = Session.Connect();
+            var given = Json.Text(options, "name");
+            var name = OptionForm.AsName(given.Length > 0 ? given : picture.Name);
+            if (name.Length > 0 && Session.Info is { } info && info.Form(Json.Text(options, "generator")).Takes("name"))
+                options = new JObject(options) { ["name"] = name };
             try
             {
                 return Session.Jobs.New(
                     new Job
                     {
                         Server = connection.Address,
-                        Name = picture.Name,
+                        Name = name,
                         Options = options,
                         Placement = placement.ToJson(),
                         Batch = batch,

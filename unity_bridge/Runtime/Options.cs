@@ -95,6 +95,16 @@ namespace SphereLinks
         /// <summary>Whether a real height can be asked for.</summary>
         public bool HasSize { get; }
 
+        /// <summary>A file's name, or another's, as the option <c>name</c> takes it; empty if nothing is left.</summary>
+        public static string AsName(string text)
+        {
+            var name = new string(text.Where(letter => !char.IsControl(letter) && !char.IsSurrogate(letter)).ToArray());
+            return (name.Length > 64 ? name.Substring(0, 64) : name).Trim();
+        }
+
+        /// <summary>Whether an option can be given; older servers refuse what they do not know.</summary>
+        public bool Takes(string name) => Fields.Any(field => field.Name == name);
+
         /// <summary>Of two options that exclude each other: the one that has no say once the other is given.</summary>
         private readonly IReadOnlyList<string> _both;
 

@@ -43,7 +43,7 @@ public static class Driver
                     ["endsJob"] = new JArray(Failure.EndsJob),
                 };
             case "glb":
-                return Contents((string)asked["path"]);
+                return new JArray(asked["paths"].Select(path => Contents((string)path)));
             case "names":
                 return new JArray(asked["names"].Select(each => Files.SafeName((string)each)));
             case "keychain":
