@@ -34,7 +34,7 @@ FORMS = {
 def files(tmp_path_factory):
     """A GLB of each form, as finish writes it."""
     folder = tmp_path_factory.mktemp("forms")
-    ball = trimesh.creation.icosphere(subdivisions=3)
+    ball = trimesh.creation.icosphere(subdivisions=2)
     made = {}
     for name, options in FORMS.items():
         made[name] = folder / f"{name}.glb"
