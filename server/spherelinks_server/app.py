@@ -67,6 +67,7 @@ def create_app(
         doc_ui=False,
     )
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1  # one byte more, to tell a longer body from one that fits
+    app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     turnstile = Turnstile(app.wsgi_app)
     app.wsgi_app = turnstile  # type: ignore[method-assign]

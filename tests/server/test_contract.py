@@ -40,9 +40,13 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
         case.headers.pop("Idempotency-Key", None)
     if good and case.operation.label == "POST /v1/generate" and isinstance(case.body, dict):
         field, text = (
-            ("imageBase64", PICTURE) if "imageBase64" in case.body else ("imageUrl", f"data:;base64,{PICTURE}")
+            ("imageBase64", PICTURE)
+            if case.body.get("imageBase64") is not None
+            else ("imageUrl", f"data:;base64,{PICTURE}")
         )
-        case.body = case.body | {field: text} | ({"output": {"putUrl": ADDRESS}} if "output" in case.body else {})
+        case.body = case.body | {field: text}
+        if case.body.get("output") is not None:
+            case.body = case.body | {"output": case.body["output"] | {"putUrl": ADDRESS}}
     if good and case.operation.label == "POST /v1/webhooks" and isinstance(case.body, dict):
         case.body = case.body | {"url": ADDRESS}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -163,6 +164,52 @@ BAD: dict[str, tuple[Any, int, str, str]] = {
     "link-local metadata": ({"imageUrl": "http://169.254.169.254/latest/"}, 422, "picture_unreachable", "imageUrl"),
     "another port": ({"imageUrl": "http://93.184.216.34:22/a.png"}, 422, "picture_unreachable", "imageUrl"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "nulls",
+    [
+        {"imageUrl": None},
+        {"output": None, "cache": None},
+        {"output": {"putUrl": "https://93.184.216.34/x", "headers": None}},
+    ],
+)
+def test_null_leaves_a_field_out(caller: Caller, nulls: dict[str, Any]) -> None:
+    response = caller.http.post("/v1/generate", json={"imageBase64": PICTURE, **nulls}, headers=caller.headers)
+    assert response.status_code == 202, response.text
+
+
+def test_a_trailing_slash_finds_its_route(caller: Caller, png: bytes) -> None:
+    response = caller.http.post("/v1/generate/", json={"imageBase64": base64_of(png)}, headers=caller.headers)
+    assert response.status_code == 202
+    assert response.json is not None
+    assert caller.get(f"/v1/status/{response.json['jobId']}/").status_code == 200
+
+
+def test_a_compressed_body_is_refused_for_what_it_is(caller: Caller) -> None:
+    body = gzip.compress(json.dumps({"imageBase64": PICTURE}).encode())
+    headers = caller.headers | {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    response = caller.http.post("/v1/generate", data=body, headers=headers)
+    assert response.status_code == 400
+    assert response.json is not None
+    assert "Content-Encoding: gzip" in response.json["error"]["message"]
+    plain = caller.headers | {"Content-Encoding": "identity"}
+    assert caller.http.post("/v1/generate", json={"imageBase64": PICTURE}, headers=plain).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"Authorization": "x"}, "Authorization"),
+        ({"x-ms-blob-type": "a\nb"}, "x-ms-blob-type"),
+        ({"x-ms-blob-type": 5}, "headers"),
+    ],
+)
+def test_a_stores_headers_are_of_an_allowed_list(caller: Caller, headers: dict[str, Any], named: str) -> None:
+    output = {"putUrl": "https://93.184.216.34/x", "headers": headers}
+    response = caller.http.post("/v1/generate", json={"imageBase64": PICTURE, "output": output}, headers=caller.headers)
+    assert response.status_code == 400
+    assert named in response.text
 
 
 @pytest.mark.parametrize("case", BAD)

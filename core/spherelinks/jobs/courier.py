@@ -245,7 +245,7 @@ def _asset(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -
     except StorageUnavailable as error:
         return Outcome(None, error.message)
     # a presigned URL that refuses once will refuse for good
-    headers = {"Content-Type": "model/gltf-binary"}
+    headers = {"Content-Type": "model/gltf-binary"} | (job.output.get("headers") or {})
     return _sent("PUT", job.output["putUrl"], headers, glb, guard, final={400, 401, 403, 404, 405, 410, 411, 412, 413})
 
 

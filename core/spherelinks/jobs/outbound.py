@@ -6,6 +6,7 @@ is connected to. Redirects are not followed, and only the status of the answer i
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Mapping
@@ -19,6 +20,43 @@ from spherelinks.picture.fetch import Guard, GuardedBackend
 
 DEADLINE_S = 20.0
 _HEADERS = [(b"User-Agent", b"SphereLinks"), (b"Connection", b"close")]
+
+
+HEADERS = (
+    "cache-control",
+    "content-disposition",
+    "x-amz-acl",
+    "x-amz-server-side-encryption",
+    "x-amz-storage-class",
+    "x-goog-acl",
+    "x-goog-storage-class",
+    "x-ms-blob-content-disposition",
+    "x-ms-blob-content-type",
+    "x-ms-blob-type",
+    "x-ms-version",
+)
+"""What a store may ask for beside the body, in lower case; nothing here says who sends it."""
+
+VALUE = r"^[ -~]{0,256}$"
+"""The value of such a header."""
+
+
+def check_headers(headers: Mapping[str, str], field: str) -> dict[str, str]:
+    """The headers, if they may be sent to a store. Raises InvalidRequest."""
+    for name, value in headers.items():
+        if name not in HEADERS:
+            raise InvalidRequest(
+                f"{field} has {name[:64]!r}, which is not allowed.",
+                hint=f"Give only {', '.join(HEADERS)}, in lower case.",
+                field=field,
+            )
+        if not re.fullmatch(VALUE, value):
+            raise InvalidRequest(
+                f"{field}: the value of {name} is not printable ASCII of at most 256 characters.",
+                hint="Correct or remove it.",
+                field=field,
+            )
+    return dict(headers)
 
 
 class Undelivered(Exception):

@@ -25,6 +25,7 @@ MAX_REDIRECTS = 3
 MAX_URL = 8192
 DEADLINE = 20.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd", b"dcb", b"dcz"))
 _HEADERS = [
     (b"User-Agent", b"SphereLinks"),
     (b"Accept", b"image/*"),
@@ -129,10 +130,11 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
     with pool.stream("GET", url, headers=_HEADERS) as response:
         headers = {name.lower(): value for name, value in response.headers}
         if response.status in _REDIRECTS and b"location" in headers:
-            return headers[b"location"].decode("latin-1")
+            return _text(headers[b"location"])
         if response.status != 200:
             raise _unreachable(f"{target.host} answered with HTTP status {response.status}")
-        if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+        said = headers.get(b"content-encoding", b"").lower().split(b",")
+        if any(coding.strip() in _COMPRESSIONS for coding in said):  # others, such as aws-chunked, are none
             raise _unreachable(f"{target.host} sent the picture compressed, which was not requested")
         if (length := headers.get(b"content-length", b"")).isdigit() and int(length) > MAX_BYTES:
             raise _too_large()
@@ -144,6 +146,14 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
     if not body:
         raise _unreachable(f"{target.host} sent an empty answer")
     return bytes(body)
+
+
+def _text(header: bytes) -> str:
+    """A header's value: UTF-8, as browsers take it, or Latin-1."""
+    try:
+        return header.decode()
+    except UnicodeDecodeError:
+        return header.decode("latin-1")
 
 
 def parse(text: str, guard: Guard, base: httpx2.URL | None = None) -> httpx2.URL:

@@ -66,6 +66,12 @@ def described(schema: str, description: str) -> dict[str, Any]:
 def _check_json() -> None:
     """Check that the body is a JSON object; the framework treats anything it cannot parse as an empty body."""
     hint = "Send a JSON object with the header Content-Type: application/json."
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        raise errors.InvalidRequest(
+            f"The body is compressed (Content-Encoding: {coding[:64]}), which is not read.",
+            hint="Send it uncompressed, without Content-Encoding.",
+        )
     if not request.is_json:
         sent = request.mimetype or "missing"
         raise errors.InvalidRequest(f"The Content-Type is {sent}, not application/json.", hint=hint)

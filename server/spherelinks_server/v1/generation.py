@@ -15,12 +15,13 @@ from spherelinks import errors
 from spherelinks.jobs import files, outbound, submission
 from spherelinks.jobs import status as jobs
 from spherelinks.jobs.submission import Idempotency
+from spherelinks.picture.fetch import Guard
 from spherelinks_server import access, assets
 from spherelinks_server.errors import RETRY_AFTER_S, answers, http_answer
 from spherelinks_server.services import services
 from spherelinks_server.v1 import views
 from spherelinks_server.v1.blueprint import answer, api, described
-from spherelinks_server.v1.models import GenerateHeaders, GenerateRequest, JobPath, JobStatus, StatusQuery
+from spherelinks_server.v1.models import GenerateHeaders, GenerateRequest, JobPath, JobStatus, Output, StatusQuery
 from spherelinks_server.waiting import LONGEST_S
 
 TAG = Tag(name="Generation", description="One picture in, one textured GLB out.")
@@ -112,7 +113,7 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     accepted = submission.replay(parts.engine, who, idempotency) if idempotency else None
     if accepted is None:
         card = parts.generators.card(body.options.generator)
-        output = {"putUrl": outbound.check(body.output.put_url, parts.guard, "output.putUrl")} if body.output else None
+        output = _output(body.output, parts.guard) if body.output else None
         picture = parts.intake.picture(who.account_id, body.image_url, body.image_base64)
         accepted = submission.submit(
             parts.engine,
@@ -149,6 +150,12 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     }
     headers |= {"Location": f"/v1/status/{accepted.job_id}", "Retry-After": str(0 if hit else RETRY_AFTER_S)}
     return answer(content, HTTPStatus.ACCEPTED, headers)
+
+
+def _output(wanted: Output, guard: Guard) -> dict[str, Any]:
+    """Where the asset is delivered, checked. Raises InvalidRequest."""
+    found: dict[str, Any] = {"putUrl": outbound.check(wanted.put_url, guard, "output.putUrl")}
+    return found | ({"headers": wanted.headers} if wanted.headers else {})
 
 
 @api.get(

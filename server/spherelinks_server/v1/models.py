@@ -6,11 +6,11 @@ import functools
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from spherelinks.jobs import files
+from spherelinks.jobs import files, outbound
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.report import Report
 from spherelinks_server.services import services
@@ -19,11 +19,25 @@ JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
 
 
+_NULLABLE = ("imageUrl", "imageBase64", "cache", "output")
+"""Fields that are left out by null, too, as many clients write them."""
+
+
 def _without_defaults(schema: dict[str, Any]) -> None:
-    """Fields that may be left out but not be null: no ``default`` and no null type in the schema."""
-    for name in ("imageUrl", "imageBase64", "options", "output"):
-        schema["properties"][name].pop("default", None)
-    schema["oneOf"] = [{"required": ["imageUrl"]}, {"required": ["imageBase64"]}]
+    """Fields that may be left out: no ``default``, and null where that leaves them out as well."""
+    properties = schema["properties"]
+    for name in (*_NULLABLE, "options"):
+        properties[name].pop("default", None)
+    for name in _NULLABLE:
+        said = {
+            key: properties[name].pop(key) for key in ("title", "description", "examples") if key in properties[name]
+        }
+        properties[name] = {"anyOf": [properties[name], {"type": "null"}], **said}
+    given = {"type": "string"}, {"type": "null"}
+    schema["oneOf"] = [
+        {"required": [one], "properties": {one: given[0], other: given[1]}}
+        for one, other in (("imageUrl", "imageBase64"), ("imageBase64", "imageUrl"))
+    ]
 
 
 class _Camel(BaseModel):
@@ -41,6 +55,21 @@ class Output(_Camel):
         description="Public http or https URL that accepts the GLB by PUT, such as a presigned URL of your bucket.",
         examples=["https://bucket.example/mug.glb?signature=…"],
     )
+    headers: dict[str, str] | None = Field(
+        default=None,
+        description="Headers that the store asks for, such as `x-ms-blob-type: BlockBlob` of Azure; these are allowed: "
+        f"{', '.join(outbound.HEADERS)}.",
+        examples=[{"x-ms-blob-type": "BlockBlob"}],
+        json_schema_extra={
+            "propertyNames": {"enum": list(outbound.HEADERS)},
+            "additionalProperties": {"type": "string", "pattern": outbound.VALUE},
+        },
+    )
+
+    @field_validator("headers")
+    @classmethod
+    def _allowed(cls, headers: dict[str, str] | None) -> dict[str, str] | None:
+        return outbound.check_headers(headers or {}, "output.headers") or None
 
 
 class GenerateRequest(_Camel):
@@ -68,6 +97,13 @@ class GenerateRequest(_Camel):
     )
 
     output: Output | SkipJsonSchema[None] = Field(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        return {name: value for name, value in body.items() if value is not None or name not in _NULLABLE}
 
     @field_validator("options", mode="before")
     @classmethod

@@ -254,9 +254,9 @@ def test_webhooks_are_their_accounts_own_and_not_too_many(engine, client, other_
 # --- output.putUrl --------------------------------------------------------------------------------------------------
 
 
-def submit_to(desk, url):
+def submit_to(desk, url, **more):
     return submission.submit(
-        desk.engine, desk.storage, desk.client.principal, b"succeed", Options(), output={"putUrl": url}
+        desk.engine, desk.storage, desk.client.principal, b"succeed", Options(), output={"putUrl": url, **more}
     ).job_id
 
 
@@ -274,13 +274,15 @@ def test_several_at_once_are_not_too_many_either(engine, client, receiver):
 
 
 def test_a_worker_makes_the_asset_sends_it_and_tells(desk, receiver, hook):
-    job = submit_to(desk, f"{receiver.url}/bucket/mug.glb?signature=1")
+    blob = {"x-ms-blob-type": "BlockBlob"}
+    job = submit_to(desk, f"{receiver.url}/bucket/mug.glb?signature=1", headers=blob)
     assert desk.read(job).output_state is None
     with desk.working(guard=receiver.guard):
         desk.ended(job)
         desk.until(job, lambda now: now.output_state == "delivered")
         ((method, headers, body),) = receiver.got["/bucket/mug.glb?signature=1"]
     assert (method, headers["Content-Type"], body) == ("PUT", "model/gltf-binary", b"glTFsucceed")
+    assert headers["x-ms-blob-type"] == "BlockBlob"
 
 
 def test_a_failed_job_sends_no_asset(desk, engine, storage, receiver):

@@ -382,6 +382,33 @@ def test_an_empty_or_compressed_answer_is_refused() -> None:
         fetch(f"http://127.0.0.1:{server.port}/", guard=guard_for(server))
 
 
+@pytest.mark.parametrize("said", ["", "identity", "none", "aws-chunked", "base64", "UTF-8"])
+def test_an_encoding_that_is_no_compression_is_none(said: str) -> None:
+    with serving(lambda h: send(h, Content_Encoding=said)) as server:
+        assert fetch(f"http://127.0.0.1:{server.port}/", guard=guard_for(server)) == BODY
+    with (
+        serving(lambda h: send(h, Content_Encoding="aws-chunked, GZIP")) as server,
+        pytest.raises(PictureUnreachable, match="compressed"),
+    ):
+        fetch(f"http://127.0.0.1:{server.port}/", guard=guard_for(server))
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "latin-1"])
+def test_a_redirect_may_be_in_utf_8(coding: str) -> None:
+    asked = []
+
+    def answer(handler: Any) -> None:
+        asked.append(handler.path)
+        # the server writes its headers in Latin-1
+        send(handler, b"", 302, Location="/grün.png".encode(coding).decode("latin-1")) if len(asked) == 1 else send(
+            handler
+        )
+
+    with serving(answer) as server:
+        assert fetch(f"http://127.0.0.1:{server.port}/", guard=guard_for(server)) == BODY
+    assert asked == ["/", "/gr%C3%BCn.png"]
+
+
 def test_a_closed_port_is_an_error_of_ours() -> None:
     with serving(send) as server:
         pass
