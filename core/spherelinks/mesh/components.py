@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,13 +66,14 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
             large[part] = apart.min() < TOUCHING * size[main]
     keep = outward & large
     candidates = np.flatnonzero(keep)
+    faces_of = cache(lambda part: faces[label == part])
     for part in candidates:
         holders = candidates[((low[candidates] <= low[part]) & (high[candidates] >= high[part])).all(axis=1)]
         holders = holders[keep[holders] & (holders != part)]
         if len(holders):
-            own = np.unique(faces[label == part])
+            own = np.unique(faces_of(part))
             points = vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
-            keep[part] = not any(_inside(vertices, faces[label == holder], points) for holder in holders)
+            keep[part] = not any(_inside(vertices, faces_of(holder), points) for holder in holders)
     if keep.all():
         return vertices, faces, Removed()
     floaters = outward & ~large
@@ -92,6 +94,6 @@ def _measure(
 def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> bool:
     """Whether a closed surface winds round every one of (N, 3) points, which ends at the first that it does not.
 
-    By the sum of the faces' solid angles (Van Oosterom & Strackee 1983).
+    By the faces that a ray along x crosses, outward less inward.
     """
     return bool(_wind_round(vertices, faces, points))

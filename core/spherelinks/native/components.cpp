@@ -34,24 +34,34 @@ API void components_measure(const float (*vertices)[3], const Face* faces, const
 
 // Whether a closed surface winds round every one of the points; ends at the first that it does not.
 //
-// By the sum of the faces' solid angles (Van Oosterom & Strackee 1983).
+// By the faces that a ray along x leaves the surface through, less those it enters by. Edges are half open and always
+// looked at from their lower end, so that a ray through an edge crosses one of its two faces.
 API i64 components_inside(const float (*vertices)[3], const Face* faces, i64 count, const Vec3* points, i64 many) {
     for (i64 i = 0; i < many; i++) {
-        double total = 0, x = points[i][0], y = points[i][1], z = points[i][2];
+        double x = points[i][0], y = points[i][1], z = points[i][2];
+        i64 winding = 0;
         for (i64 f = 0; f < count; f++) {
-            const float *a = vertices[faces[f][0]], *b = vertices[faces[f][1]], *c = vertices[faces[f][2]];
-            double ax = a[0] - x, ay = a[1] - y, az = a[2] - z;
-            double bx = b[0] - x, by = b[1] - y, bz = b[2] - z;
-            double cx = c[0] - x, cy = c[1] - y, cz = c[2] - z;
-            double la = sqrt(ax * ax + ay * ay + az * az);
-            double lb = sqrt(bx * bx + by * by + bz * bz);
-            double lc = sqrt(cx * cx + cy * cy + cz * cz);
-            double above = ax * (by * cz - bz * cy) + ay * (bz * cx - bx * cz) + az * (bx * cy - by * cx);
-            double below = la * lb * lc + (ax * bx + ay * by + az * bz) * lc;
-            below += (bx * cx + by * cy + bz * cz) * la + (cx * ax + cy * ay + cz * az) * lb;
-            total += atan2(above, below);
+            const float* corner[3] = {vertices[faces[f][0]], vertices[faces[f][1]], vertices[faces[f][2]]};
+            i64 round = 0;  // how often the corners go round the ray, as seen against x: 1, 0 or -1
+            for (i64 k = 0; k < 3; k++) {
+                const float *from = corner[k], *to = corner[k == 2 ? 0 : k + 1];
+                if ((from[2] <= z) == (to[2] <= z)) continue;
+                bool up = from[2] <= z;
+                const float *low = up ? from : to, *high = up ? to : from;
+                double side = (double(high[1]) - low[1]) * (z - low[2]) - (double(high[2]) - low[2]) * (y - low[1]);
+                if (side < 0) round += up ? -1 : 1;
+            }
+            if (round == 0) continue;
+            double at[3][3];
+            for (i64 k = 0; k < 3; k++) {
+                at[k][0] = corner[k][0] - x, at[k][1] = corner[k][1] - y, at[k][2] = corner[k][2] - z;
+            }
+            const double *a = at[0], *b = at[1], *c = at[2];
+            double ahead = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]);
+            ahead += a[2] * (b[0] * c[1] - b[1] * c[0]);
+            if (ahead * round > 0) winding += round;
         }
-        if (total < PI) return 0;  // half a turn: once round is 2 pi in these halved angles
+        if (winding < 1) return 0;
     }
     return 1;
 }
