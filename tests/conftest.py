@@ -1,6 +1,7 @@
 """What tests of every part may use: a real PostgreSQL, a fresh database each, a storage folder, an account with a key.
 
 postgres      (session) the URL of a PostgreSQL server started through our own ``EmbeddedPostgres``
+migrated      (session) makes databases with current tables on it
 database_url  a database of the test's own with current tables and no rows
 engine        an engine on it
 settings      ``Settings`` that point there, with a home in the test's own folder
@@ -15,16 +16,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import psycopg
 import pytest
 from argon2 import PasswordHasher
 from long import searched
+from psycopg import sql
 from sqlalchemy import Engine, text
 from sqlalchemy.engine import make_url
 
@@ -88,14 +89,22 @@ def postgres() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def migrated(postgres: str) -> Callable[[str], str]:
+    """Makes a database of that name with current tables and no rows and returns its URL: a copy of one."""
+    first = _created(postgres, "migrated")
+    database.migrate(first)
+    return lambda name: _created(postgres, name, like="migrated")
+
+
+@pytest.fixture(scope="session")
 def _emptied() -> list[str]:
     """URLs of databases that earlier tests have left empty: emptying one takes a fraction of making one."""
     return []
 
 
 @pytest.fixture
-def database_url(postgres: str, _emptied: list[str]) -> Iterator[str]:
-    url = _emptied.pop() if _emptied else _made(postgres)
+def database_url(migrated: Callable[[str], str], _emptied: list[str]) -> Iterator[str]:
+    url = _emptied.pop() if _emptied else migrated(f"test_{uuid.uuid4().hex}")
     yield url
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(
@@ -159,32 +168,7 @@ def begin(engine: Engine, job_id: str) -> Attempt:
     return attempt
 
 
-def _made(server: str) -> str:
-    name = f"test_{uuid.uuid4().hex}"
+def _created(server: str, name: str, like: str = "template1") -> str:
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {name}")
-    url = make_url(server).set(database=name).render_as_string(hide_password=False)
-    database.migrate(url)
-    return url
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """A browser that reaches nothing outside this machine."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[test]' brings Playwright")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("there is no Chromium; scripts/engines.sh three installs it")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",  # a browser run by root has none
-                "--use-angle=swiftshader",
-                "--enable-unsafe-swiftshader",
-                "--disable-background-networking",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield browser
-        browser.close()
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(like)))
+    return make_url(server).set(database=name).render_as_string(hide_password=False)

@@ -31,7 +31,7 @@ from werkzeug.test import TestResponse
 
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.config import Settings
-from spherelinks.database import Job, connect, migrate, transaction
+from spherelinks.database import Job, connect, transaction
 from spherelinks.jobs import attempts, paths
 from spherelinks.jobs.attempts import Attempt, Failure
 from spherelinks.storage import Storage, open_storage
@@ -51,11 +51,9 @@ def new_database(postgres: str) -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def database_url(new_database: Callable[[str], str]) -> str:
+def database_url(migrated: Callable[[str], str]) -> str:
     """One database for all tests of the server: each has accounts of its own."""
-    url = new_database("server")
-    migrate(url)
-    return url
+    return migrated("server")
 
 
 @pytest.fixture(scope="session")

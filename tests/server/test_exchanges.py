@@ -11,7 +11,7 @@ import pytest
 
 from contract import record
 from spherelinks.config import Settings
-from spherelinks.database import connect, migrate
+from spherelinks.database import connect
 from spherelinks.storage import open_storage
 from spherelinks_server.v1.api import api
 
@@ -31,9 +31,8 @@ LEFT_OUT = {
 
 
 @pytest.fixture(scope="module")
-def recorder(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[record.Recorder]:
-    url = new_database("contract")
-    migrate(url)
+def recorder(migrated: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[record.Recorder]:
+    url = migrated("contract")
     settings = Settings(home=tmp_path_factory.mktemp("contract"), database_url=url)
     engine = connect(url)
     yield record.Recorder(settings, engine, open_storage(settings))

@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 from contract import coverage, record
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.config import Settings
-from spherelinks.database import connect, migrate, transaction
+from spherelinks.database import connect, transaction
 from spherelinks.jobs import attempts
 from spherelinks.storage import open_storage
 from spherelinks_server import create_app
@@ -94,9 +94,8 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    url = new_database("scenarios")
-    migrate(url)
+def world(migrated: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    url = migrated("scenarios")
     made = World(Settings(home=tmp_path_factory.mktemp("scenarios"), database_url=url))
     yield made
     made.close()
