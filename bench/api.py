@@ -1,11 +1,11 @@
-"""Requests a second and their 99th percentile: the status endpoint beside a bare Flask hello-world, and submitting.
+"""Requests per second and their 99th percentile: the status endpoint, a bare Flask hello-world, and submitting.
 
     python bench/api.py [--clients 16] [--seconds 4] [--rounds 3]
 
-Server and yardstick run on the same Granian settings, one after the other, in turns; the medians of the rounds count.
-The database is an embedded one of the bench's own, durable as ever; no worker runs. The load comes from one process
-with keep-alive connections, each with one request under way; its share of a core is shown, because beside a server on
-two cores a busy client takes part of what it measures.
+Server and baseline run with the same Granian settings, alternately; the medians of the rounds count. The benchmark has
+its own embedded database, fully durable; no worker runs. The load comes from one process with keep-alive connections,
+each with one request in flight; its share of a core is shown, because on two cores a busy client takes part of what it
+measures.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ START_LIMIT_S = 60
 
 
 def hello() -> Gateway:
-    """The yardstick: what Flask on this server costs before anything is done."""
+    """The baseline: the cost of Flask on this server before any work."""
     app = Flask("hello")
     app.add_url_rule("/", view_func=lambda: "Hello, World!")
     return Gateway(app, web.THREADS, MAX_BODY)

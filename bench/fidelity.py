@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""How truly the texture shows the picture: `python bench/fidelity.py [PICTURES ...] [--texture-size 1024] [--json]`.
+"""How faithfully the texture shows the picture: `python bench/fidelity.py [PICTURES ...] [--texture-size 1024]
+[--json]`.
 
-Each picture becomes an asset with `inflate` and with `lift`, and the GLB is drawn again from the camera that the
-generator assumed, unlit, one sample at each pixel's centre of the frame (512 to 1024 px, the size at which the picture
-was projected), the texture read bilinearly without mipmaps. Compared with the frame, over all three sRGB channels:
+Each picture becomes an asset with `inflate` and with `lift`, and the GLB is rendered from the camera that the generator
+assumed, unlit, one sample at each pixel centre of the frame (512 to 1024 px, the size at which the picture was
+projected), the texture sampled bilinearly without mipmaps. Compared with the frame, over all three sRGB channels:
 
     inside   pixels whose matte is at least 0.95 and that the asset covers
     core     those of them that lie more than 4 px (of a 512 px frame) inside the matte
     covered  share of the pixels whose matte is at least 0.95 that the asset covers at all
 
 Prints the PSNR in dB of each asset, their median, and how many reach 30 dB. Without PICTURES: docs/samples, and every
-third of the folder given by --more where there is one.
+third picture of the folder given by --more, if any.
 """
 
 from __future__ import annotations

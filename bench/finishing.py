@@ -52,7 +52,7 @@ BENCH = Maker(name="bench", version="1")
 
 
 def fractal(samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise over octaves from four samples a side to one in two, each half as strong as the one before."""
+    """Noise over octaves from four samples a side to one in two, each half as strong as the previous one."""
     total = np.zeros((samples,) * 3, np.float32)
     cells, strength = 4, 1.0
     while cells <= samples // 2:
@@ -125,7 +125,7 @@ def measure(samples: int, runs: int) -> dict[str, Any]:
 
 
 def kept(samples: int) -> list[dict[str, float]]:
-    """How far surface and simplified surface lie apart, in shares of the longest side, both ways."""
+    """The distance between surface and simplified surface, as shares of the longest side, in both directions."""
     volume = noisy(samples)
     vertices, faces, _ = clean(*extract(volume.field, volume.origin, volume.spacing)[:2])
     longest = float(np.ptp(vertices, axis=0).max())

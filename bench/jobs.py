@@ -1,7 +1,7 @@
-"""How soon jobs start, how fast they are drained, how soon a killed worker's job goes on, and what idling costs.
+"""How soon jobs start, how fast they are processed, how soon a killed worker's job resumes, and what idling costs.
 
-Real workers in processes of their own on a real PostgreSQL (the embedded one) and a folder; the generator is one that
-sleeps for 50 ms, so that what is measured is all that is not generating::
+Real workers in their own processes on a real PostgreSQL (the embedded one) and a folder; the generator sleeps for
+50 ms, so that everything but generating is measured::
 
     python bench/jobs.py [--jobs 1000] [--workers 1 2 4]
 """
@@ -45,7 +45,7 @@ class Asset(NamedTuple):
 
 
 def sleep(picture: bytes, options: Options, progress: Callable[[str, float], None]) -> Asset:
-    """The generator: as long as the picture says, or 50 ms."""
+    """The generator: takes as long as the picture says, or 50 ms."""
     time.sleep(float(picture.split()[0]) if picture[:1].isdigit() else WORK_S)
     return Asset(b"glTF" * 1000, b"PNG", {})
 

@@ -1,12 +1,12 @@
-"""How well the matte finds an object on plain and less plain grounds, without any weights.
+"""How well the matte finds an object on plain and less plain backgrounds, without weights.
 
     python bench/matte.py [--pictures FOLDER] [--worst N]
 
-Cut-outs with alpha are pasted at 640 × 640 px on five grounds with a soft shadow and sensor noise, saved as JPEG at
-quality 90, and given to ``matte`` without their alpha, and beside it to plain GrabCut (OpenCV, five rounds from a
-rectangle 4 % inside the picture's border). Reported: intersection over union of matte > 0.5 with
-alpha > 0.5, mean and 10th percentile over all pictures, how many were refused as showing no object (counted as IoU 0),
-and milliseconds a picture (median). The cut-outs are not part of the project; without them the bench is skipped.
+Cut-outs with alpha are pasted at 640 × 640 px onto five backgrounds with a soft shadow and sensor noise, saved as JPEG
+at quality 90, and given without their alpha to ``matte`` and, for comparison, to plain GrabCut (OpenCV, five rounds
+from a rectangle 4 % inside the picture's border). Reported: intersection over union of matte > 0.5 with alpha > 0.5,
+mean and 10th percentile over all pictures, how many were refused as showing no object (counted as IoU 0), and
+milliseconds per picture (median). The cut-outs are not part of the project; without them the benchmark is skipped.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def wood(rng: np.random.Generator) -> Floats:
 
 
 def clutter(rng: np.random.Generator) -> Floats:
-    """Twenty boxes and balls of any colour a little out of focus, as on a desk."""
+    """Twenty boxes and balls of any colour, slightly out of focus, as on a desk."""
     image = colour_gradient(rng)
     for _ in range(20):
         colour, at = rng.uniform(20, 240, 3).tolist(), rng.integers(0, SIDE, 2)
@@ -91,7 +91,7 @@ GROUNDS: dict[str, Ground] = {
 
 
 def photograph(cutout: NDArray[np.uint8], ground: Ground, seed: int) -> tuple[bytes, NDArray[np.bool_]]:
-    """A JPEG of the cut-out (H, W, 4) on a ground, and the mask (SIDE, SIDE) of where it is."""
+    """A JPEG of the cut-out (H, W, 4) on a background, and its mask (SIDE, SIDE)."""
     rng = np.random.default_rng(seed)
     alpha = cutout[..., 3]
     rows, columns = np.nonzero(alpha.max(axis=1) > 127)[0], np.nonzero(alpha.max(axis=0) > 127)[0]
@@ -134,13 +134,13 @@ METHODS: dict[str, Callable[[Picture], Floats]] = {"matte": matte, "GrabCut": gr
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder of cut-outs with alpha (WebP or PNG)")
-    parser.add_argument("--worst", type=int, default=0, help="also name the N worst pictures of each ground")
+    parser.add_argument("--worst", type=int, default=0, help="also name the N worst pictures of each background")
     arguments = parser.parse_args()
     paths = sorted(p for p in arguments.pictures.glob("*") if p.suffix in (".webp", ".png"))
     if not paths:
         print(f"skipped: no cut-outs in {arguments.pictures}; name a folder with --pictures", file=sys.stderr)
         return 0
-    print(f"| ground | method | mean IoU | p10 | refused | ms | ({len(paths)} pictures)\n|---|---|---|---|---|---|")
+    print(f"| background | method | mean IoU | p10 | refused | ms | ({len(paths)} pictures)\n|---|---|---|---|---|---|")
     for (name, ground), (method, found_by) in itertools.product(GROUNDS.items(), METHODS.items()):
         scores, times, refused = [], [], 0
         for seed, path in enumerate(paths):

@@ -1,9 +1,9 @@
-"""What other projects do on the processor with the same field, timed; `bench/finishing.py --peers PYTHON` runs it.
+"""Times what other projects do on the CPU with the same field; `bench/finishing.py --peers PYTHON` runs it.
 
     PYTHON bench/peers.py VOLUME.npz FACES TEXTURE
 
-VOLUME.npz holds `field` (X, Y, Z) float32, `color` (X, Y, Z, 3) uint8, `origin` (3,) and `spacing`. Stages, each by the
-library that such projects use, or by a quicker one that does the same:
+VOLUME.npz contains `field` (X, Y, Z) float32, `color` (X, Y, Z, 3) uint8, `origin` (3,) and `spacing`. Stages, each by
+the library that such projects use, or by a quicker one that does the same:
 
     surface    VTK's flying edges, which are quicker than scikit-image's and torchmcubes' marching cubes
     clean      VTK's largest connected part
@@ -14,8 +14,8 @@ library that such projects use, or by a quicker one that does the same:
     inpaint    OpenCV's (TRELLIS)
     export     GLB by trimesh, with its texture (both)
 
-No picture is projected, nothing is checked and no thumbnail is drawn, as ours does in its own figure. Prints
-milliseconds, wall-clock and processor time, as JSON.
+No picture is projected, nothing is checked and no thumbnail is drawn, unlike in our own figure. Prints milliseconds,
+wall-clock and processor time, as JSON.
 """
 
 from __future__ import annotations

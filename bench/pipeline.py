@@ -1,4 +1,4 @@
-"""Seconds and peak memory of each stage at the default options, and of the whole command, process start included.
+"""Seconds and peak memory of each stage at the default options, and of the whole command, including process start.
 
     python bench/pipeline.py [--picture docs/samples/mug.jpg] [--runs 7] [--generator inflate]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Score generators on held-back objects: `python bench/quality.py --models ../shared/data/val --out OUT inflate lift`
+"""Score generators on held-out objects: `python bench/quality.py --models ../shared/data/val --out OUT inflate lift`
 
 One picture of each object (RGBA, 512 px, camera and lights by the object's name), the whole path from picture to GLB
 at default options, and the shared scorer (../shared/bench: its README says what the figures mean). Objects are taken in

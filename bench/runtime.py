@@ -1,4 +1,4 @@
-"""What runs `lift`'s network better on this machine, ONNX Runtime or torch: seconds from a process's start to the first
+"""Compares ONNX Runtime and torch for `lift`'s network on this machine: seconds from a process's start to the first
 answer, seconds of an answer once warm, megabytes installed and resident.
 
     python bench/runtime.py [--runs 5]

@@ -1,4 +1,4 @@
-"""What a start costs: the first picture of a fresh installation, the next one, --help and the import.
+"""The cost of a start: the first picture of a fresh installation, the next one, --help and the import.
 
     python bench/start.py [--runs 5]
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What steps and seeds do for `lift-flow`: `python bench/steps.py --models ../shared/data/val --limit 16`
+"""The effect of steps and seeds on `lift-flow`: `python bench/steps.py --models ../shared/data/val --limit 16`
 
 The pictures of bench/quality.py. For each number of steps: the shape against the object by the shared scorer (the mesh
 as it is extracted, so without finishing), how far its far side's colours are from the object's (mean absolute
-difference of the views from the back, 0..1, white ground), and the seconds of the generator, warm. Beside it `lift`,
-once. Then, at 12 steps, how far the far side and its colours, and the front, differ between two seeds.
+difference of the views from the back, 0..1, white background), and the seconds of the generator, warm. For comparison
+`lift`, once. Then, at 12 steps, how far the far side and its colours, and the front, differ between two seeds.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How well textures are laid out: `python bench/unwrap.py [--more FOLDER] [--every 6]`.
+"""The quality of texture layouts: `python bench/unwrap.py [--more FOLDER] [--every 6]`.
 
 Shapes made here, the sample pictures blown up by `inflate`, and every sixth GLB of a folder, made solid; simplified
 to a twentieth of their faces as by default, or to the number that is printed. For each:

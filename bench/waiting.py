@@ -1,4 +1,4 @@
-"""How soon clients that wait for jobs are told that they have ended, and what it costs that they wait.
+"""How soon waiting clients learn that their jobs have ended, and the cost of their waiting.
 
     python bench/waiting.py [--clients 200] [--seconds 5]
 

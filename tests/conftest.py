@@ -1,4 +1,4 @@
-"""What tests of every part may use: a real PostgreSQL, a fresh database each, a storage folder, an account with a key.
+"""Fixtures for all tests: a real PostgreSQL, a fresh database each, a storage folder, an account with a key.
 
 postgres      (session) the URL of a PostgreSQL server started through our own ``EmbeddedPostgres``
 migrated      (session) makes databases with current tables on it

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is none of ours: the system's where there is one, reached by TCP alone, run by the test."""
+"""A foreign PostgreSQL: the system's if there is one, reached only over TCP, run by the test."""
 
 from __future__ import annotations
 

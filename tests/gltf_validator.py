@@ -1,7 +1,7 @@
 """The Khronos glTF validator and the meshopt decoder (npm, pinned in tests/package-lock.json) as functions.
 
-The first use installs them into tests/node_modules with `npm ci`. Where node or npm is missing, or the installation
-fails, the test that asked is skipped with the reason.
+The first use installs them into tests/node_modules with `npm ci`. If node or npm is missing, or the installation fails,
+the test is skipped with the reason.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Raw meshes in every state that tests of several parts use: (V, 3) float32 vertices and (F, 3) int32 faces."""
+"""Raw meshes in every state, shared by tests: (V, 3) float32 vertices and (F, 3) int32 faces."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server of the tests' own that is slow, or sends clients around."""
+"""A test server that is slow, or redirects clients."""
 
 from __future__ import annotations
 

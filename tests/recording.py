@@ -1,4 +1,4 @@
-"""What functions are called with while something runs, and whether two of them do the same to the bit."""
+"""Records the arguments of functions while something runs, and compares two functions bit by bit."""
 
 from __future__ import annotations
 

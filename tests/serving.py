@@ -1,4 +1,4 @@
-"""A ``spherelinks serve`` of the tests' own: asked over HTTP, looked at from outside, stopped, its remains sought."""
+"""A ``spherelinks serve`` for tests: queried over HTTP, inspected from outside, stopped, checked for leftovers."""
 
 from __future__ import annotations
 

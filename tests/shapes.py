@@ -1,4 +1,4 @@
-"""Shapes that tests of several parts use: fields, closed meshes, volumes with a picture."""
+"""Shapes shared by tests: fields, closed meshes, volumes with a picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stripe, as a server of the tests' own: its signatures are made as Stripe makes them, its page is paid by a click."""
+"""A stand-in for Stripe: its signatures are computed like Stripe's, its page is paid by a click."""
 
 from __future__ import annotations
 

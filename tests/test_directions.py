@@ -1,4 +1,4 @@
-"""Imports point one way: the server reaches for the core, jobs for accounts, accounts for the database, never back."""
+"""Imports point one way: the server imports the core, jobs import accounts, accounts the database, never back."""
 
 import ast
 from pathlib import Path

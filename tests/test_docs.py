@@ -1,4 +1,4 @@
-"""What the documentation points to is there."""
+"""The documentation's links, files and tests exist."""
 
 from __future__ import annotations
 

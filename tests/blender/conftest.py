@@ -1,4 +1,4 @@
-"""A server with a key, one that goes wrong, the built extension, and the Blenders to use them in.
+"""A server with a key, a faulty one, the built extension, and the Blenders to use them in.
 
 ``scripts/engines.sh blender window`` installs the Blenders; the tests of one that is missing are skipped and say so.
 """

@@ -1,4 +1,4 @@
-"""Uses the extension in Blender as its users do, without a window, and prints what came of it as one JSON object.
+"""Uses the extension in Blender as users do, without a window, and prints the results as one JSON object.
 
 python probe.py ZIP SERVER KEY STAND_IN SAMPLES OUT_DIR [SCENARIO ...]    with a Python that has bpy; default: all
 """

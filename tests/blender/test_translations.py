@@ -1,4 +1,4 @@
-"""Everything that the extension says to its user is in contract/strings.csv, and what is for Blender alone is said."""
+"""Every text of the extension is in contract/strings.csv, and every Blender-only text there is used."""
 
 import ast
 import json

@@ -1,9 +1,9 @@
-"""Uses the extension in a Blender with a window, by mouse and keys, and prints what came of it as one JSON object.
+"""Uses the extension in a Blender with a window, by mouse and keys, and prints the results as one JSON object.
 
 blender --enable-event-simulate … --python window.py -- ZIP SERVER KEY PICTURE OUT_DIR
 
-A timer goes from step to step. What the screen shows is saved by whoever started this: Blender's own screenshots are
-black without a graphics card. A file named ``want-NAME`` asks for it, one named ``NAME.png`` is the answer.
+A timer goes from step to step. The caller saves the screenshots: Blender's own are black without a graphics card. A
+file named ``want-NAME`` requests one, ``NAME.png`` is the answer.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""What a client has not played is named."""
+"""Files that a client has not played are named."""
 
 import subprocess
 import sys

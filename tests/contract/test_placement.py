@@ -1,4 +1,4 @@
-"""The contract's asset is what its script makes of our own writer, valid, and as placement.json says."""
+"""The contract's asset is what its script makes with our own writer, valid, and matches placement.json."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Settings: what the environment may say, and what it is told when it says something else."""
+"""Settings: what the environment may set, and the errors for anything else."""
 
 import os
 import sys

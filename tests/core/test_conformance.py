@@ -1,4 +1,4 @@
-"""The conformance suite: our generators pass it, and it catches what is wrong with others."""
+"""The conformance suite: our generators pass it, and it catches faulty ones."""
 
 from dataclasses import replace
 from typing import ClassVar

@@ -1,4 +1,4 @@
-"""The error tree: what is drawn is what there is, and every code is its own."""
+"""The error tree: the docstring's drawing matches the classes, and every code is unique."""
 
 import re
 

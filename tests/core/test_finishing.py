@@ -1,4 +1,4 @@
-"""Volumes of every kind become sound assets, or a clear error."""
+"""Volumes of every kind become valid assets, or a clear error."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Lines of the log name what they are about, in either format."""
+"""Log lines name their subject, in either format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded database: it starts anywhere, once a home, keeps what it was told, and comes back from anything."""
+"""The embedded database: it starts anywhere, once per home, keeps its data, and recovers from anything."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The public surface: what there is, and that mistakes are answered in Python's words."""
+"""The public API: its names, and errors in Python's terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a typed program of a user's looks like to mypy: checked by `make lint`, never run."""
+"""A user's typed program as seen by mypy: checked by `make lint`, never run."""
 
 from pathlib import Path
 from typing import assert_type

@@ -1,4 +1,4 @@
-"""The kernels of spherelinks.mesh.creases as they were written first, compiled by numba."""
+"""The kernels of spherelinks.mesh.creases in their original version, compiled by numba."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernels of spherelinks.pixels.depth as they were written first, compiled by numba."""
+"""The kernels of spherelinks.pixels.depth in their original version, compiled by numba."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernels of spherelinks.gltf.order as they were written first, compiled by numba."""
+"""The kernels of spherelinks.gltf.order in their original version, compiled by numba."""
 
 from __future__ import annotations
 

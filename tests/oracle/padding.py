@@ -1,4 +1,4 @@
-"""The kernels of spherelinks.pixels.padding as they were written first, compiled by numba."""
+"""The kernels of spherelinks.pixels.padding in their original version, compiled by numba."""
 
 from __future__ import annotations
 

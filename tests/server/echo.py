@@ -1,4 +1,4 @@
-"""A small application behind the real gateway, with shorter limits: what the tests of the gateway run in a process."""
+"""A small application behind the real gateway, with shorter limits, run in a process by the gateway's tests."""
 
 from __future__ import annotations
 

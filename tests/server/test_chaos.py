@@ -1,4 +1,4 @@
-"""Kill -9 of a whole ``spherelinks serve``, part by part: what was promised holds, and every credit is found."""
+"""Kill -9 of a whole ``spherelinks serve``, part by part: promises hold, and every credit is accounted for."""
 
 from __future__ import annotations
 

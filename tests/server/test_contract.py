@@ -1,7 +1,7 @@
-"""Schemathesis against the OpenAPI document: what it allows is answered as it says, what it does not is refused.
+"""Schemathesis against the OpenAPI document: allowed requests get the documented answers, all others are refused.
 
 Runs all phases (examples, coverage of the schema's edges, fuzzing, sequences along the links) and all checks. What the
-document cannot say is which texts are pictures or addresses: in requests that it calls good, real ones stand in.
+document cannot say which texts are pictures or URLs: valid requests get real ones.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the pages: valid, complete, and whole without a network."""
+"""The OpenAPI document and the pages: valid, complete, and usable offline."""
 
 from __future__ import annotations
 

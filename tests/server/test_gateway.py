@@ -1,4 +1,4 @@
-"""The gateway over real sockets: bodies are whole before they are worked on, and a slow client harms nobody."""
+"""The gateway over real sockets: bodies are complete before processing, and a slow client harms nobody."""
 
 from __future__ import annotations
 

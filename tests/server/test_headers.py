@@ -1,4 +1,4 @@
-"""Headers on every answer: request ids, cross-origin sharing, caution."""
+"""Headers on every answer: request ids, CORS, security."""
 
 from __future__ import annotations
 

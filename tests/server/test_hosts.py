@@ -1,4 +1,4 @@
-"""Each part on a host of its own: network namespaces with an address each, on one switch. Linux, as root."""
+"""Each part on its own host: network namespaces with an address each, on one switch. Linux, as root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/v1/jobs: listed, looked at, followed, cancelled, deleted; their files."""
+"""/v1/jobs: list, details, events, cancelling, deleting; their files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Characters and numbers that no database stores are refused on every route, as any other bad value is."""
+"""Characters and numbers that the database cannot store are refused on every route, like any other bad value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A generator plug-in with options and a price of its own, from the API's and the dashboard's side."""
+"""A generator plug-in with its own options and price, seen from the API and the dashboard."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The contract's scenarios, played by a client against the real application, end and cost what they say.
 
-In place of a worker, the test does to the jobs what an act says, by what a worker itself calls.
+Instead of a worker, the test changes the jobs as an act says, with the functions that a worker calls.
 """
 
 from __future__ import annotations

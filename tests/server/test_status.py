@@ -1,4 +1,4 @@
-"""GET /v1/status: where a job stands, for its owner and nobody else."""
+"""GET /v1/status: a job's state, for its owner and nobody else."""
 
 from __future__ import annotations
 

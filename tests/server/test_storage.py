@@ -1,4 +1,4 @@
-"""A server whose disk is nearly full takes nothing in, and brings to its end what it has taken in."""
+"""A server whose disk is nearly full accepts nothing new, and finishes what it has accepted."""
 
 from __future__ import annotations
 

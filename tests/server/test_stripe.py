@@ -1,4 +1,4 @@
-"""Buying credits: what is asked of Stripe, and what of its events is believed."""
+"""Buying credits: the requests to Stripe, and which of its events are trusted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/v1/webhooks: set up, rotated, looked after; what is sent is tested where it is sent."""
+"""/v1/webhooks: creating, rotating, listing; tests/core/jobs tests the messages."""
 
 from __future__ import annotations
 

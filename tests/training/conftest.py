@@ -1,4 +1,4 @@
-"""Training is no part of the installed package: it is imported from the checkout."""
+"""Training is not part of the installed package: it is imported from the checkout."""
 
 import sys
 from pathlib import Path

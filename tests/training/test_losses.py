@@ -1,4 +1,4 @@
-"""What may be relied on in what the network is told: the truth costs nothing, and being too flat does."""
+"""Properties of the losses: the truth costs nothing, a shape that is too flat does."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The pictures that a GPU makes of the views it keeps: those of `training.batches`, drawn by a seed of its own."""
+"""Pictures that a GPU makes from its views: those of `training.batches`, drawn by their own seed."""
 
 import json
 from pathlib import Path

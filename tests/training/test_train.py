@@ -1,4 +1,4 @@
-"""From nothing to a generator's files with the real commands, small: build, train, stop, go on, export."""
+"""From scratch to a generator's files with the real commands, in small: build, train, stop, resume, export."""
 
 import csv
 import os

@@ -1,4 +1,4 @@
-"""Last of all: no file of contract/ is left that the client's tests have not played."""
+"""Runs last: the client's tests have played every file of contract/."""
 
 from pathlib import Path
 

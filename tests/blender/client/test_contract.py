@@ -1,4 +1,4 @@
-"""Failures and forms are what contract/ says for all clients."""
+"""Failures and forms match contract/."""
 
 import json
 

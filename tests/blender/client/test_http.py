@@ -1,4 +1,4 @@
-"""Where the client may go, and what it takes an address for."""
+"""Which hosts the client may contact, and which addresses it accepts."""
 
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread

@@ -1,4 +1,4 @@
-"""A server on this machine is found where it is, and what keeps it from running is told. (``served`` starts one.)"""
+"""A local server is found, and if it cannot run, the reason is reported. (``served`` starts one.)"""
 
 import pytest
 

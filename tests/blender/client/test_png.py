@@ -1,4 +1,4 @@
-"""Pixels of Blender's become PNGs that any program reads alike."""
+"""Blender's pixels become PNGs that every program reads the same way."""
 
 import io
 

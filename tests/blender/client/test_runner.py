@@ -1,4 +1,4 @@
-"""What a runner does with several jobs and with its own end. (``test_scenarios`` has what a server may do to one.)"""
+"""A runner with several jobs, and its shutdown. (``test_scenarios`` has the faults of servers.)"""
 
 import threading
 import time

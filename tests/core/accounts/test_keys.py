@@ -1,4 +1,4 @@
-"""Keys: what they look like, what is kept of them, and when they open the door."""
+"""Keys: their form, what is stored of them, and when they work."""
 
 from datetime import UTC, datetime, timedelta
 

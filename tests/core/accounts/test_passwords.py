@@ -1,4 +1,4 @@
-"""Few wait for a hash at a time, of one network fewer, and whoever hashes gives way."""
+"""Password hashing: few requests wait for it at a time, fewer per network, and it runs at low priority."""
 
 from __future__ import annotations
 

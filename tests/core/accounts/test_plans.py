@@ -1,4 +1,4 @@
-"""Plans: their months, and where they come from."""
+"""Plans: their months, and their sources."""
 
 from datetime import UTC, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""Users: passwords kept as argon2id, no telling who has an account, tries counted, links good for one use."""
+"""Users: passwords stored as argon2id, no revealing who has an account, attempts counted, one-time links."""
 
 from __future__ import annotations
 

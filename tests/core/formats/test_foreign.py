@@ -1,4 +1,4 @@
-"""Files as other programs write them: read as they are meant, or refused by name, and what is left out is said."""
+"""Files from other programs: read as intended or refused by name, with a note on everything left out."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Cards: what cannot be is refused by name, reading one loads nothing heavy, needs are told."""
+"""Cards: invalid ones are refused by name, reading one loads nothing heavy, unmet needs are reported."""
 
 import enum
 import subprocess

@@ -1,4 +1,4 @@
-"""Plug-ins: what is no card, breaks or hangs is named, and hides no other."""
+"""Plug-ins: one that is not a card, fails or hangs is named, and hides no other."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Our GLBs after another program has had them: converted as they stand now, or refused."""
+"""Our GLBs after editing in another program: converted as they are now, or refused."""
 
 import json
 import struct

@@ -1,4 +1,4 @@
-"""Names: what a program would take for an instruction is none any more, and still readable."""
+"""Names: those that a program would take for instructions are changed, and remain readable."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the children of these tests run instead of the pipeline: the picture says what shall happen, and it does.
+"""What the children of these tests run instead of the pipeline: the picture says what happens.
 
 Imported in real child processes, by name: the crashes, hangs and failures are real ones.
 """

@@ -1,4 +1,4 @@
-"""The bell: rings for what the database announces, over lost connections too, and holds none when nobody waits."""
+"""The bell: rings for the database's notifications, survives lost connections, and holds none when nobody waits."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Who is next: an account's own line, and the queue that all accounts share."""
+"""The queue's order: an account's own line, and the queue shared by all accounts."""
 
 import random
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What workers offer: announced, told apart, checked against, and taken by those who offer it alone."""
+"""Workers' offers: announced, checked at submission, and matched when jobs are taken."""
 
 import time
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The sweep takes what belongs to no job, and nothing else."""
+"""The sweep deletes files that belong to no job, and nothing else."""
 
 from datetime import timedelta
 

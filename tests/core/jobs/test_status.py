@@ -1,4 +1,4 @@
-"""Reading a job: who may, and what one sees at each point of its life."""
+"""Reading a job: who may, and what they see at each point of its life."""
 
 import pytest
 from conftest import begin

@@ -1,4 +1,4 @@
-"""How much an account's files take, and that no more is taken in than its plan gives."""
+"""The size of an account's files, and its plan's quota."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""Webhooks and output.putUrl: who is told what, whether it can be believed, and what happens when nobody listens."""
+"""Webhooks and output.putUrl: who is notified, signatures, and retries when nobody listens."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""The worker: what a job's client sees when all goes well, and when the child, the worker or the database dies."""
+"""The worker: what a client sees when all goes well, and when the child, the worker or the database dies."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Edges of fields: solids whose edges are known, turned at random; smooth and rough fields that have none."""
+"""Edges of fields: solids with known edges, randomly rotated; smooth and rough fields without any."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
-"""Whatever a file says: kernels that take its indices and streams keep within their arrays.
+"""Whatever a file contains, kernels that take its indices and streams stay within their arrays.
 
-A read or write outside them need not be seen here; test_memory.py runs these tests in a library that stops at one.
+A read or write outside them may go unnoticed here; test_memory.py runs these tests with a library that stops at one.
 """
 
 from __future__ import annotations

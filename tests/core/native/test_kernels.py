@@ -1,4 +1,4 @@
-"""Each kernel does to the bit what the numba version did that it was written after, in tests/oracle."""
+"""Each kernel is bit-identical to the numba version that it was written after, in tests/oracle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fetching: the public internet only, whatever an address is dressed up as; bounded in bytes, time and hops."""
+"""Fetching: only the public internet, whatever an address is disguised as; bounded in bytes, time and hops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frame: square, centred, filled to 85 %, and clean of the ground's colour."""
+"""The frame: square, centred, filled to 85 %, and free of the background's colour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The matte: real alpha as it is, rendered shapes found on many grounds, and nothing found where nothing is."""
+"""The matte: real alpha unchanged, rendered shapes found on many backgrounds, and nothing found where nothing is."""
 
 from __future__ import annotations
 

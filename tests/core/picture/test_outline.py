@@ -1,4 +1,4 @@
-"""Objects before busy grounds, where no model of the ground holds and our network says what the object is."""
+"""Objects in front of busy backgrounds that no model fits, where our network finds the object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts are connected, of no more faces and no more bent than allowed."""
+"""Charts are connected, with no more faces and no more curvature than allowed."""
 
 import numpy as np
 import pytest

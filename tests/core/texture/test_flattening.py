@@ -1,4 +1,4 @@
-"""Charts laid flat: what can be unrolled keeps its lengths, and what does not lie flat is found out."""
+"""Flattening: developable charts keep their lengths, and bad ones are detected."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Opens GLBs in Blender and prints, as one JSON object, what Blender made of each.
+"""Opens GLBs in Blender and prints, as one JSON object, what Blender imported.
 
 python probe.py OUT_DIR GLB...    with a Python that has bpy; renders go to OUT_DIR/<stem>.png
 """

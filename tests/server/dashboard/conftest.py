@@ -1,4 +1,4 @@
-"""A person at a browser, without one: cookies are kept, forms are sent with the token that their page holds."""
+"""A person at a browser, simulated: cookies are kept, forms are sent with their page's token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person's first visit, in a real browser, with the real server, worker and pipeline; then every page looked over.
+"""A person's first visit, in a real browser, with the real server, worker and pipeline; then a check of every page.
 
 Needs Chromium (``scripts/engines.sh three`` installs it); axe-core comes with npm.
 """

@@ -1,4 +1,4 @@
-"""In and out: sign up, sign in, by a link, sign out; and what each tells a stranger."""
+"""Sign up, sign in, by link, sign out; and what each reveals to a stranger."""
 
 from __future__ import annotations
 

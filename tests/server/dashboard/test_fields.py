@@ -1,4 +1,4 @@
-"""The options as a form: every one of them, whatever the schema holds."""
+"""The options as a form: all of them, whatever the schema contains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps other sites, other names and other people out."""
+"""Protection against other sites, other host names and other people."""
 
 from __future__ import annotations
 

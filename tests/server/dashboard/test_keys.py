@@ -1,4 +1,4 @@
-"""Settings → API keys: what the page does, the API obeys."""
+"""Settings → API keys: changes on the page take effect in the API."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings → Webhooks: added, told, shown, sent again, taken away."""
+"""Settings → Webhooks: adding, notifying, listing, redelivering, deleting."""
 
 from __future__ import annotations
 
