@@ -79,7 +79,7 @@ def create(
     """
     if accounts.get(session, account_id).closed_at is not None:
         raise InvalidRequest(f"account '{account_id}' is closed.", hint="Create another account.", field="account")
-    # of several at once, each counts what the ones before it made
+    # concurrent calls are serialised, so each sees the webhooks created before it
     session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     working = [key for key in list_keys(session, account_id) if key.state in ("active", "expiring")]
     if len(working) >= LIMIT:

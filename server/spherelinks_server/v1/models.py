@@ -24,7 +24,7 @@ _NULLABLE = ("imageUrl", "imageBase64", "cache", "output")
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
-    """Fields that may be left out: no ``default``, and null where that leaves them out as well."""
+    """Fields that may be left out: no ``default``, and null if that leaves them out as well."""
     properties = schema["properties"]
     for name in (*_NULLABLE, "options"):
         properties[name].pop("default", None)

@@ -74,7 +74,7 @@ static func _write(stored: Dictionary, folder: String) -> Variant:
 static func _store(address: String, key: String) -> bool:
 	match OS.get_name():
 		"macOS":
-			# read from standard input, whose lines are commands; -U replaces the key there is
+			# commands come on standard input, one per line; -U replaces an existing key
 			var words := [SERVICE, _quoted(address), _quoted(key)]
 			_give("security", ["-i"], "add-generic-password -U -s %s -a %s -w %s\n" % words)
 		"Linux", "FreeBSD", "OpenBSD", "NetBSD", "BSD":
