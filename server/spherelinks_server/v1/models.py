@@ -6,6 +6,7 @@ import functools
 from datetime import datetime
 from typing import Any, Literal
 
+from flask import has_app_context
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
@@ -110,7 +111,8 @@ class GenerateRequest(_Camel):
     def _by_its_rules(cls, options: object) -> object:
         if not isinstance(options, dict):
             return options
-        card = services().generators.cards.get(str(options.get("generator", DEFAULT_GENERATOR)))
+        offered = services().generators.cards if has_app_context() else {}
+        card = offered.get(str(options.get("generator", DEFAULT_GENERATOR)))
         return (card.options if card else Options).from_json(options)
 
 
