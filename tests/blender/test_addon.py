@@ -72,7 +72,7 @@ def test_scripts_are_told_what_is_wrong_and_what_to_do(seen):
     told = seen["refusals"]
     expected = {
         "no_key": ("no API key", "Enter an API key"),
-        "offline": ("may not go online", "Allow Online Access"),
+        "offline": ("is not allowed to go online", "Allow Online Access"),
         "refused": ("cannot be reached: Connection refused", "Start the server"),
         "no_file": ("cannot be read", "Choose another file"),
         "key-revoked": ("The API key was revoked.", "Enter a working API key"),

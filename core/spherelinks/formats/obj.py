@@ -6,15 +6,16 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from spherelinks.formats.image import rgba
 from spherelinks.formats.weld import weld
 from spherelinks.gltf import read as glb
-from spherelinks.gltf.read import Model
+from spherelinks.gltf.read import ImageFile, Model
 from spherelinks.mesh.polygon import triangulate
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
@@ -226,7 +227,7 @@ def write(asset: bytes) -> bytes:
 
     Raises InvalidRequest for a file that is not one of ours.
     """
-    model = glb.read(asset)
+    model = without_webp(glb.read(asset))
     mesh, name = model.mesh, re.sub(r"[^\w.-]+", "_", model.name) or "asset"
     pictures = named(model, name)
     kept, welded = weld(mesh.positions)
@@ -262,6 +263,19 @@ def write(asset: bytes) -> bytes:
         for role in sorted(pictures.keys() - {"occlusion"}):
             archive.writestr(zipfile.ZipInfo(pictures[role], _EPOCH), model.images[role].data)
     return buffer.getvalue()
+
+
+def without_webp(model: Model) -> Model:
+    """The model with PNG in place of WebP, which few readers of old formats know."""
+    return replace(model, images={role: _as_png(image) for role, image in model.images.items()})
+
+
+def _as_png(image: ImageFile) -> ImageFile:
+    if image.media_type != "image/webp":
+        return image
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(image.data)).save(buffer, "PNG", compress_level=6)
+    return ImageFile(buffer.getvalue(), "image/png")
 
 
 def named(model: Model, name: str) -> dict[str, str]:

@@ -6,14 +6,12 @@ import io
 import re
 import struct
 import zipfile
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from spherelinks.formats.obj import named
-from spherelinks.gltf.read import ImageFile, Model, read
+from spherelinks.formats.obj import named, without_webp
+from spherelinks.gltf.read import Model, read
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: Readers map the files into memory in place.
@@ -30,7 +28,7 @@ def write(glb: bytes) -> bytes:
     model = read(glb)
     name = re.sub(r"\W", "_", model.name, flags=re.ASCII)
     name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
-    model = replace(model, images={role: _readable(image) for role, image in model.images.items()})
+    model = without_webp(model)
     pictures = {role: f"textures/{file}" for role, file in named(model, name).items()}
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
@@ -42,14 +40,6 @@ def write(glb: bytes) -> bytes:
             entry.extra = struct.pack("<HH", _PADDING_FIELD, padding) + bytes(padding)
             archive.writestr(entry, data)
     return package.getvalue()
-
-
-def _readable(image: ImageFile) -> ImageFile:
-    if image.media_type != "image/webp":
-        return image
-    buffer = io.BytesIO()
-    Image.open(io.BytesIO(image.data)).save(buffer, "PNG", compress_level=6)
-    return ImageFile(buffer.getvalue(), "image/png")
 
 
 def _layer(model: Model, name: str, pictures: dict[str, str]) -> str:

@@ -86,7 +86,7 @@ def test_an_obj_brings_its_material_and_texture(glb, mesh, tmp_path):
 def test_normal_map_and_occlusion_come_along(detailed, tmp_path):
     glb = pack(detailed, name="ring", software="test", extras={}, texture_format="webp")
     with zipfile.ZipFile(io.BytesIO(convert(glb, "obj"))) as archive:
-        assert {"ring.webp", "ring_normal.jpg"} <= set(archive.namelist())
+        assert {"ring.png", "ring_normal.jpg"} <= set(archive.namelist())
         assert "norm ring_normal.jpg" in archive.read("ring.mtl").decode()
     path = tmp_path / "ring.usdz"
     path.write_bytes(convert(glb, "usdz"))
