@@ -1,0 +1,422 @@
+"""Forty clients behave while one attacker at a time does not: what the others notice.
+
+    python bench/hostile.py [--clients 40] [--seconds 20] [--only half-sent,bombs]
+
+One web process on an embedded database, both of the bench's own. The clients belong to ten accounts; each submits a
+small picture, asks three times how far it is, and waits a moment. First nobody attacks; then each attack has the same
+time. Of the clients' submits and status requests the 99th percentiles are shown, with their ratio to those of the first
+round of the same run; of the web process and its children the largest memory, from the home what its files grew by. All
+load comes from this machine, so the attackers also take processor time from the server that would be theirs elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import http.client
+import io
+import json
+import os
+import random
+import shutil
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from pathlib import Path
+
+import numpy as np
+from api import serving
+from PIL import Image
+
+from spherelinks import database
+from spherelinks.accounts import accounts, keys, ledger
+from spherelinks.accounts.worlds import World
+from spherelinks.config import Settings
+from spherelinks.jobs import webhooks
+from spherelinks.jobs.courier import Courier
+from spherelinks.picture.fetch import Guard
+from spherelinks.storage import open_storage
+from spherelinks_server import create_app, limits, web
+from spherelinks_server.gateway import Gateway
+from spherelinks_server.v1.api import MAX_BODY
+
+ACCOUNTS = 10
+PAUSE_S = (1.0, 3.0)
+ATTACKERS = 16
+"""Threads of an attack."""
+ATTACKER = "127.0.0.2"
+
+
+def application() -> Gateway:
+    """The server as it is, but for addresses of this machine, which it may fetch from."""
+    settings = Settings.from_env()
+    assert settings.database_url is not None
+    engine = database.connect(settings.database_url)
+    app = create_app(
+        settings,
+        engine,
+        open_storage(settings),
+        rate_limit=limits.DEFAULT_PER_MINUTE,
+        address_limit=0,  # they all come from one
+        guard=guard(int(os.environ["HANGING_PORT"])),
+    )
+    return Gateway(app, web.THREADS, MAX_BODY + 1)
+
+
+def guard(port: int) -> Guard:
+    return Guard(ports=frozenset({port}), trusted=(ip_network("127.0.0.1/32"),))
+
+
+# --- the behaved ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Round:
+    """What the clients of one round met. Seconds by request; answers by status."""
+
+    submits: list[float] = field(default_factory=list)
+    statuses: list[float] = field(default_factory=list)
+    refused: int = 0
+    memory_mb: float = 0.0
+    disk_mb: float = 0.0
+    webhook_s: float | None = None
+
+
+class Client(threading.Thread):
+    def __init__(self, port: int, key: str, ended: threading.Event, met: Round) -> None:
+        super().__init__(daemon=True)
+        self._port, self._key, self._ended, self._met = port, key, ended, met
+
+    def run(self) -> None:
+        time.sleep(random.uniform(0, PAUSE_S[1]))
+        while not self._ended.is_set():
+            body = {"imageBase64": picture(), "options": {"seed": random.randrange(2**32)}}
+            answer = self._timed(self._met.submits, "POST", "/v1/generate", body)
+            for _ in range(3):
+                if answer is not None:
+                    self._timed(self._met.statuses, "GET", f"/v1/status/{answer['jobId']}")
+            self._ended.wait(random.uniform(*PAUSE_S))
+
+    def _timed(self, times: list[float], method: str, path: str, body: object = None) -> dict[str, str] | None:
+        began = time.perf_counter()
+        try:
+            status, answer = ask(self._port, method, path, self._key, body)
+        except (OSError, http.client.HTTPException):
+            status, answer = 0, b""
+        times.append(time.perf_counter() - began)
+        if status not in (200, 202):
+            self._met.refused += 1
+            return None
+        told: dict[str, str] = json.loads(answer)
+        return told
+
+
+def ask(port: int, method: str, path: str, key: str, body: object = None, source: str = "") -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(source, 0))
+    try:
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        connection.request(method, path, data, {"X-API-Key": key, "Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def picture() -> str:
+    """A small one, unlike all others."""
+    pixels = np.full((96, 96, 3), 255, np.uint8)
+    pixels[20:70, 20:70] = [random.randrange(256) for _ in range(3)]
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+# --- the attackers --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """Attackers have an address of their own, which is this machine's, too (on Linux).
+
+    port : the server's; key, poor : an account's with credits, and without; hanging : a port that never answers"""
+
+    port: int
+    key: str
+    sandbox: str
+    poor: str
+    hanging: int
+
+
+def half_sent(target: Target) -> None:
+    """A body that never comes."""
+    with socket.create_connection(("127.0.0.1", target.port), 5, (ATTACKER, 0)) as connection:
+        path = random.choice(["/sign-in", "/stripe/webhook", "/v1/generate"])
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+        connection.sendall(head.encode())
+        connection.settimeout(20)
+        connection.recv(100)
+
+
+_NAMES = b'{"imageUrl": "http://x", "options": {%s}}' % b",".join(b'"n%d":1' % n for n in range(1_000_000))
+
+
+def names(target: Target) -> None:
+    """Twelve megabytes of options that there are not."""
+    ask(target.port, "POST", "/v1/generate", target.key, _NAMES, source=ATTACKER)
+
+
+def slow_urls(target: Target) -> None:
+    """Addresses that take a connection and say nothing."""
+    ask(
+        target.port,
+        "POST",
+        "/v1/generate",
+        target.key,
+        {"imageUrl": f"http://127.0.0.1:{target.hanging}/x.png"},
+        source=ATTACKER,
+    )
+    time.sleep(0.2)
+
+
+def slow_hooks(target: Target) -> None:
+    """Messages to an address that says nothing; deliveries are beside the server, and measured for themselves."""
+    ask(target.port, "POST", "/v1/generate", target.sandbox, {"imageBase64": picture()}, source=ATTACKER)
+    time.sleep(0.5)
+
+
+def refused(target: Target) -> None:
+    """Ten megabytes that nobody pays for."""
+    key = random.choice([target.poor, target.sandbox])
+    padded = base64.b64decode(picture()) + bytes(9 << 20)
+    ask(target.port, "POST", "/v1/generate", key, {"imageBase64": base64.b64encode(padded).decode()}, source=ATTACKER)
+
+
+def bombs(target: Target) -> None:
+    """A third of a megabyte that is 40 million pixels of 64 bits."""
+    ask(target.port, "POST", "/v1/generate", target.key, {"imageBase64": _BOMB}, source=ATTACKER)
+
+
+def sign_ins(target: Target) -> None:
+    """Wrong passwords."""
+    connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=60, source_address=(ATTACKER, 0))
+    connection.request("GET", "/sign-in", headers={"Accept": "text/html"})
+    response = connection.getresponse()
+    cookie, page = (response.getheader("Set-Cookie") or "").split(";")[0], response.read().decode()
+    token = page.partition('name="csrf" value="')[2][:64]
+    form = f"csrf={token}&email=a{random.random()}%40example.com&password=wrong-password"
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/sign-in", form, headers)
+    connection.getresponse().read()
+    connection.close()
+
+
+def methods(target: Target) -> None:
+    """Methods that nobody has heard of."""
+    ask(target.port, f"M{random.randrange(10**9)}", "/v1/account", target.key, source=ATTACKER)
+
+
+def _bomb(width: int = 8000, height: int = 5000) -> str:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    packed, body = zlib.compressobj(9), b""
+    for x, y, dx, dy in (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ):
+        row = bytes(1 + 8 * ((width - x + dx - 1) // dx))
+        for _ in range((height - y + dy - 1) // dy):
+            body += packed.compress(row)
+    header = struct.pack(">IIBBBBB", width, height, 16, 6, 0, 0, 1)
+    parts = (chunk(b"IHDR", header), chunk(b"IDAT", body + packed.flush()), chunk(b"IEND", b""))
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode()
+
+
+_BOMB = _bomb()
+ATTACKS: dict[str, tuple[Callable[[Target], None], int]] = {
+    "half-sent": (half_sent, 64),
+    "names": (names, 4),
+    "slow-urls": (slow_urls, ATTACKERS),
+    "slow-hooks": (slow_hooks, 4),
+    "refused": (refused, 4),
+    "bombs": (bombs, 8),
+    "sign-ins": (sign_ins, 110),
+    "methods": (methods, ATTACKERS),
+}
+"""By name: what each thread does again and again, and how many threads do it."""
+
+
+# --- rounds ---------------------------------------------------------------------------------------------------------
+
+
+def measured(target: Target, secrets: list[str], home: Path, pid: int, seconds: float, attack: str | None) -> Round:
+    met, ended = Round(), threading.Event()
+    before = size(home / "storage")
+
+    def again(act: Callable[[Target], None]) -> None:
+        while not ended.is_set():
+            with suppress(OSError, http.client.HTTPException):
+                act(target)
+
+    threads: list[threading.Thread] = []
+    if attack is not None:
+        act, count = ATTACKS[attack]
+        threads = [threading.Thread(target=again, args=(act,), daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        time.sleep(2)
+    for secret in secrets:
+        Client(target.port, secret, ended, met).start()
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        met.memory_mb = max(met.memory_mb, memory(pid))
+        time.sleep(0.5)
+    ended.set()
+    time.sleep(3)
+    met.disk_mb = (size(home / "storage") - before) / 1e6
+    return met
+
+
+def memory(pid: int) -> float:
+    """Megabytes of a process and all that it started."""
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], stdout=subprocess.PIPE, text=True, check=True)
+    rows = [tuple(map(int, line.split())) for line in listing.stdout.splitlines()]
+    family = {pid}
+    while True:
+        more = {child for child, parent, _ in rows if parent in family} - family
+        if not more:
+            return sum(rss for child, _, rss in rows if child in family) / 1024
+        family |= more
+
+
+def process(words: str) -> int:
+    """The first process whose command line has these words."""
+    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], stdout=subprocess.PIPE, text=True, check=True)
+    return next(int(line.split(None, 1)[0]) for line in listing.stdout.splitlines() if words in line)
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+@contextmanager
+def hanging() -> Iterator[int]:
+    """The port of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
+        taken: list[socket.socket] = []
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    taken.append(server.accept()[0])
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1]
+        for connection in taken:
+            connection.close()
+
+
+def percentile(times: list[float], share: float = 0.99) -> float:
+    times = sorted(times) or [float("nan")]
+    return times[int(share * (len(times) - 1))]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each round")
+    parser.add_argument("--only", default=",".join(ATTACKS), help="attacks, separated by commas")
+    arguments = parser.parse_args()
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    try:
+        with database.opened(Settings(home=home)) as url, hanging() as dead:
+            measure(home, url, dead, arguments.clients, arguments.seconds, arguments.only.split(","))
+    finally:
+        shutil.rmtree(home)
+
+
+def measure(home: Path, url: str, dead: int, clients: int, seconds: float, attacks: list[str]) -> None:
+    database.migrate(url)
+    engine = database.connect(url)
+    with database.transaction(engine) as session:
+        secrets = []
+        for number in range(ACCOUNTS):
+            account = accounts.create(session, f"behaved {number}")
+            ledger.grant(session, account.id, 1_000_000, "bench")
+            secrets.append(keys.create(session, account.id, "bench")[1])
+        attacker, poor = accounts.create(session, "attacker"), accounts.create(session, "poor")
+        ledger.grant(session, attacker.id, 1_000_000, "bench")
+        webhooks.create(session, World(attacker.id, True), f"http://127.0.0.1:{dead}/hook", guard=guard(dead))
+        for number in range(ledger.balance(session, poor.id).available):
+            session.execute(
+                database.text("INSERT INTO jobs (id, account_id, queue_id, options) VALUES (:id, :a, 0, '{}')"),
+                {"id": database.new_id("job"), "a": poor.id},
+            )
+            ledger.hold(session, poor.id, session.scalar(database.text("SELECT max(id) FROM jobs")) or str(number))
+        target_keys = [
+            keys.create(session, attacker.id, "live")[1],
+            keys.create(session, attacker.id, "sandbox", sandbox=True)[1],
+            keys.create(session, poor.id, "poor")[1],
+        ]
+    environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "HANGING_PORT": str(dead)}
+    courier = Courier(engine, open_storage(Settings(home=home)), guard(dead))
+    stopped = threading.Event()
+
+    def deliver() -> None:
+        while not stopped.wait(1.0):
+            courier.begin_due()
+
+    threading.Thread(target=deliver, daemon=True).start()
+    with serving([__file__, "server"], environment, "/readyz") as port:
+        target = Target(port, *target_keys, dead)
+        pid = process(f"server {port}")
+        everyone = [secrets[number % ACCOUNTS] for number in range(clients)]
+        measured(target, everyone, home, pid, 10.0, None)  # processes, caches, prepared statements
+        rounds = {"nobody": measured(target, everyone, home, pid, seconds, None)}
+        for attack in attacks:
+            rounds[attack] = measured(target, everyone, home, pid, seconds, attack)
+    stopped.set()
+    show(rounds, clients, seconds)
+
+
+def show(rounds: dict[str, Round], clients: int, seconds: float) -> None:
+    print(f"{clients} clients, {seconds:g} s a round, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    columns = ("submit p50", "p99 ms", "ratio", "status p99", "ratio", "refused", "MB", "disk MB")
+    print(" " * 11, *(f"{column:>10}" for column in columns))
+    calm = rounds["nobody"]
+    for name, met in rounds.items():
+        submit, status = percentile(met.submits), percentile(met.statuses)
+        figures = (
+            1000 * statistics.median(met.submits or [0]),
+            1000 * submit,
+            submit / percentile(calm.submits),
+            1000 * status,
+            status / percentile(calm.statuses),
+            met.refused,
+            met.memory_mb,
+            met.disk_mb,
+        )
+        print(f"{name:<11}", *(f"{figure:10.1f}" for figure in figures))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["server"]:
+        web.server(f"{Path(__file__).stem}:application", "127.0.0.1", int(sys.argv[2])).serve()
+    else:
+        main()
