@@ -95,7 +95,7 @@ class Storage:
     def local_path(self, path: str) -> Path | None:
         """The file's path on the local disk; None in a bucket. Raises ValueError for a path outside the storage."""
         if any(part in ("", ".", "..") for part in path.split("/")):
-            raise ValueError(f"'{path}' is not a path inside a storage")
+            raise ValueError(f"'{path}' is no path inside a storage")
         return None if self._root is None else self._root / path
 
     def list(self, prefix: str) -> Iterator[Head]:
