@@ -27,7 +27,7 @@ LOOKS = {
 }
 STATES = ("idle", "options", "working", "done", "error")
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def seen(request, program, served, display, tmp_path_factory):
         "window",
         arguments=[*WINDOW, "--resolution", f"{width}x{height}"],
         variables={"DISPLAY": display},
-        limit_s=240,
+        limit_s=420,
         address=served.address,
         key=served.key,
         picture=str(SAMPLES / "robot.png"),

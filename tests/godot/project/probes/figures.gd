@@ -5,7 +5,7 @@ const Assets := preload("../addons/spherelinks/assets.gd")
 const Pictures := preload("../addons/spherelinks/pictures.gd")
 const Settings := preload("../addons/spherelinks/settings.gd")
 
-const WARM := 5
+const WARM := 2
 
 var _longest := 0
 var _last := 0
