@@ -44,6 +44,7 @@ lock: | $(BIN)/python
 contract: $(VENV)/installed-test $(KERNELS)
 	$(BIN)/python -m contract.placement
 	$(BIN)/python -m contract.record
+	$(BIN)/python scripts/unity_package.py
 	$(BIN)/python scripts/godot_plugin.py --texts
 
 # the documentation as pages that open from disk; fails on a broken link

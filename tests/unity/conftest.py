@@ -29,6 +29,7 @@ DOTNET, MONO = ENGINES / "dotnet", ENGINES / "mono" / "usr" / "lib" / "mono"
 JSON = DOTNET / "Newtonsoft.Json.dll"
 FRAMEWORK = MONO / "4.7.1-api"
 LIMIT_S = 120
+COMPILE_S = 280
 
 
 def pytest_collection_modifyitems(items):
@@ -60,7 +61,7 @@ def compiler(tmp_path_factory):
         path = tmp_path_factory.mktemp("plan") / "plan.json"
         path.write_text(json.dumps(plans))
         python = DOTNET / "python" / "bin" / "python"
-        done = subprocess.run([python, HERE / "csc.py", path], capture_output=True, text=True, timeout=LIMIT_S)
+        done = subprocess.run([python, HERE / "csc.py", path], capture_output=True, text=True, timeout=COMPILE_S)
         assert done.returncode in (0, 1), done.stderr
         return (done.stdout + done.stderr).strip()
 

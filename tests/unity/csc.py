@@ -51,6 +51,18 @@ def files(references: list[str]) -> list[Path]:
     return found
 
 
+READ: dict[Path, Any] = {}
+"""Assemblies of earlier compilations; those that are compiled here are read anew."""
+
+
+def reference(path: Path) -> Any:
+    from Microsoft.CodeAnalysis import MetadataReference  # type: ignore[import-not-found]
+
+    if path not in READ:
+        READ[path] = MetadataReference.CreateFromFile(str(path))
+    return READ[path]
+
+
 def compile_one(plan: dict[str, Any]) -> list[str]:
     import System  # type: ignore[import-not-found]
     from Microsoft.CodeAnalysis import (  # type: ignore[import-not-found]
@@ -80,7 +92,7 @@ def compile_one(plan: dict[str, Any]) -> list[str]:
         )
         for path in plan["files"]
     ]
-    references = [MetadataReference.CreateFromFile(str(path)) for path in files(plan["references"])]
+    references = [reference(path) for path in files(plan["references"])]
     exe = plan.get("target") == "exe"
     options = CSharpCompilationOptions(OutputKind.ConsoleApplication if exe else OutputKind.DynamicallyLinkedLibrary)
     allowed = Dictionary[System.String, ReportDiagnostic]()
@@ -110,34 +122,37 @@ def compile_one(plan: dict[str, Any]) -> list[str]:
 
 def names(compilation: Any, trees: list[Any]) -> set[str]:
     """Every type and member of UnityStubs that the sources use, as Roslyn writes its documentation id."""
-    from Microsoft.CodeAnalysis import IMethodSymbol
     from Microsoft.CodeAnalysis.CSharp import CSharpExtensions
+    from Microsoft.CodeAnalysis.CSharp.Syntax import (  # type: ignore[import-not-found]
+        AttributeSyntax,
+        BaseObjectCreationExpressionSyntax,
+        BinaryExpressionSyntax,
+        SimpleNameSyntax,
+    )
+    from System.Linq import Enumerable  # type: ignore[import-not-found]
 
     found = set()
     for tree in trees:
         model = compilation.GetSemanticModel(tree)
-        for node in tree.GetRoot().DescendantNodes():
-            info = CSharpExtensions.GetSymbolInfo(model, node) if _may_name(node) else None
-            symbol = info.Symbol if info is not None else None
-            if symbol is None or symbol.ContainingAssembly is None or symbol.ContainingAssembly.Name != "UnityStubs":
-                continue
-            if str(symbol.Kind) == "Method":
-                method = IMethodSymbol(symbol)
-                # of an extension as it is declared; of an accessor its event or property
-                symbol = method.ReducedFrom or method.AssociatedSymbol or symbol
-            if str(symbol.Kind) != "Namespace" and (identity := symbol.OriginalDefinition.GetDocumentationCommentId()):
-                found.add(str(identity))
+        nodes = tree.GetRoot().DescendantNodes()
+        # names, and what uses a member without naming it
+        for kind in (SimpleNameSyntax, BaseObjectCreationExpressionSyntax, BinaryExpressionSyntax, AttributeSyntax):
+            for node in Enumerable.OfType[kind](nodes):
+                _add(CSharpExtensions.GetSymbolInfo(model, node).Symbol, found)
     return found
 
 
-def _may_name(node: Any) -> bool:
-    from Microsoft.CodeAnalysis.CSharp.Syntax import (  # type: ignore[import-not-found]
-        AttributeSyntax,
-        ConstructorInitializerSyntax,
-        ExpressionSyntax,
-    )
+def _add(symbol: Any, found: set[str]) -> None:
+    from Microsoft.CodeAnalysis import IMethodSymbol
 
-    return isinstance(node, AttributeSyntax | ConstructorInitializerSyntax | ExpressionSyntax)
+    if symbol is None or symbol.ContainingAssembly is None or symbol.ContainingAssembly.Name != "UnityStubs":
+        return
+    if str(symbol.Kind) == "Method":
+        method = IMethodSymbol(symbol)
+        # of an extension as it is declared; of an accessor its event or property
+        symbol = method.ReducedFrom or method.AssociatedSymbol or symbol
+    if str(symbol.Kind) != "Namespace" and (identity := symbol.OriginalDefinition.GetDocumentationCommentId()):
+        found.add(str(identity))
 
 
 def main() -> int:

@@ -44,12 +44,17 @@ public static class Driver
                 };
             case "glb":
                 return new JArray(asked["paths"].Select(path => Contents((string)path)));
-            case "names":
-                return new JArray(asked["names"].Select(each => Files.SafeName((string)each)));
             case "keychain":
                 return Keep(asked);
             case "local":
-                return await Local(asked);
+                try
+                {
+                    return await Local(asked);
+                }
+                catch (Failure failure)
+                {
+                    return new JObject { ["code"] = failure.Code, ["message"] = failure.Message, ["hint"] = failure.Hint };
+                }
             default:
                 throw new ArgumentException(asked.ToString());
         }

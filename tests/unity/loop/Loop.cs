@@ -42,13 +42,14 @@ public static class Loop
         Fake.Native.Scene.Clear();
         Fake.Native.Log.Clear();
         var wanted = random.Next(1, 4);
+        var wantedReloads = random.Next(1, 3);
         var (submitted, reloads) = (0, 0);
         var domain = new Domain();
         for (var frame = 0; frame < LimitFrames; frame++)
         {
             if (submitted < wanted && random.Next(4) == 0)
                 domain.Call("Submit", "mug" + submitted++);
-            if (reloads < 4 && random.Next(8) == 0)
+            if (reloads < wantedReloads && random.Next(8) == 0)
             {
                 reloads++;
                 Fake.Native.BeforeReload();
@@ -59,7 +60,7 @@ public static class Loop
             Fake.Native.Playing = random.Next(10) == 0;
             Fake.Native.Frame(0.3);
             Thread.Sleep(random.Next(8));
-            if (submitted == wanted && frame > 20 && (bool)domain.Call("AllEnded"))
+            if (submitted == wanted && (bool)domain.Call("AllEnded"))
                 break;
         }
         var told = (string)domain.Call("Told");
