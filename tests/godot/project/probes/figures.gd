@@ -25,6 +25,9 @@ func run(probe: EditorPlugin) -> void:
 	dock.generate()
 	await _watch(probe, "job_ms", func() -> bool: return probe.jobs().any(_is_done))
 	var done := Time.get_ticks_msec()
+	if probe.jobs()[0].state == "failed":
+		probe.told["problem"] = probe.jobs()[0].problem
+		return
 	await probe.until(
 		"it stands", func() -> bool: return probe.jobs().any(func(j: RefCounted) -> bool: return j.state == "placed")
 	)
