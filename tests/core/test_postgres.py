@@ -393,7 +393,7 @@ def test_a_cluster_of_a_version_that_is_not_installed_is_named(bare_home):
     data.mkdir(parents=True)
     bare_home.chmod(0o711)
     (data / "PG_VERSION").write_text("9\n")
-    with pytest.raises(ConfigurationError, match="made by PostgreSQL 9"):
+    with pytest.raises(ConfigurationError, match="created by PostgreSQL 9"):
         EmbeddedPostgres(bare_home).start()
 
 
