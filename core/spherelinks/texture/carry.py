@@ -58,11 +58,16 @@ def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
 
 def look_up(image: NDArray[np.uint8], uv: NDArray[np.float32], sampler: Sampler) -> NDArray[np.uint8]:
     """(N, 3) uint8 colours of an (H, W, 3) uint8 image at (N, 2) float32 places, v downwards."""
-    out = np.empty((len(uv), 3), np.uint8)
     if sampler != Sampler():
         sides = zip(uv.T, image.shape[1::-1], sampler[:2], strict=True)
         uv = np.stack([_wrapped(*side, nearest=sampler.nearest) for side in sides], axis=1)
-    _look_up(np.ascontiguousarray(image), np.ascontiguousarray(uv, np.float32), out)
+    return _looked_up(np.ascontiguousarray(image), np.ascontiguousarray(uv, np.float32))
+
+
+def _looked_up(image: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(N, 3) uint8 colours of an (H, W, 3) image at (N, 2) places, bilinear, repeated past its border."""
+    out = np.empty((len(uv), 3), np.uint8)
+    _look_up(image, uv, out)
     return out
 
 
