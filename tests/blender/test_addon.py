@@ -82,7 +82,7 @@ def test_scripts_are_told_what_is_wrong_and_what_to_do(seen):
         "broken-in-html": ("answers 502 with text/html", "Check the server address"),
         "half-a-glb": ("only in part", ""),
         "larger-than-said": ("larger than 4 MB", "Check the server address"),
-        "post-redirected-307": ("sends this request on to http://localhost:", "Enter the address"),
+        "post-redirected-307": ("sends this request on to http://localhost:", "enter that in the SphereLinks settings"),
     }
     assert set(told) == set(expected)
     for name, parts in expected.items():

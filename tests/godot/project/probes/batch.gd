@@ -16,10 +16,13 @@ func run(probe: EditorPlugin) -> void:
 			return jobs.size() == 3 and jobs.all(func(job: RefCounted) -> bool: return job.state == "placed")
 	)
 	await probe.frames(10)
+	var rows := func() -> Array:
+		return probe.dock().find_children("State", "Label", true, false).map(
+			func(label: Label) -> String: return label.text
+		)
+	await probe.until("the rows say so", func() -> bool: return rows.call().count("Imported") == 3)
 	probe.told["level"] = probe.facts(root)
 	probe.told["batches"] = probe.jobs().map(func(job: RefCounted) -> String: return job.batch)
-	probe.told["rows"] = probe.dock().find_children("State", "Label", true, false).map(
-		func(label: Label) -> String: return label.text
-	)
+	probe.told["rows"] = rows.call()
 	probe.told["files"] = DirAccess.get_directories_at("res://models")
 	EditorInterface.save_scene()
