@@ -85,7 +85,7 @@ def welcome(token: str) -> ResponseReturnValue:
         return gate.enter(make_response(redirect(HOME, HTTPStatus.SEE_OTHER)), *tokens)
     if gate.visitor() is not None:  # the link was followed twice
         return redirect(HOME)
-    problem = "This link has already been used, or is more than a day old. Your operator can make a new one."
+    problem = "This link has already been used or has expired. Your operator can make a new one."
     return _sign_in_form(problem=problem), HTTPStatus.UNAUTHORIZED
 
 

@@ -316,6 +316,6 @@ def test_the_owner_at_home_needs_no_password(chromium: Any, site: Running) -> No
     visit = Visit(chromium, site)
     visit.page.goto(link[0])
     visit.page.click("main button")
-    visit.page.wait_for_selector("text=used already")
+    visit.page.wait_for_selector("text=already been used")
     assert visit.page.query_selector("h1:has-text('Sign in')")
     visit.context.close()
