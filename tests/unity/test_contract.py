@@ -23,6 +23,14 @@ def answers(runtime, contract):
     )
 
 
+@pytest.mark.parametrize("unlimited", [False, True])
+def test_an_account_without_limit_has_no_number_of_credits(runtime, contract, unlimited):
+    account = contract.json("exchanges/account.json")["response"]["body"]
+    account["credits"]["unlimited"] = unlimited
+    told = runtime.ask("forms", account=account, generators=contract.json("generators.json"), cases=[])
+    assert told["credits"] == (None if unlimited else account["credits"]["available"])
+
+
 @pytest.fixture(scope="module")
 def ended(runtime, contract, stand_in, tmp_path_factory):
     """Every fault's job as it ended, and the requests that it made."""

@@ -199,7 +199,9 @@ namespace SphereLinks.Editor
             rootVisualElement.Q<Label>("chosen").text =
                 _captured?.Name ?? (_texture != null ? "" : Path.GetFileName(_file));
             rootVisualElement.Q<Label>("replacing").text = Texts.Of("replacing", ("path", _replace));
-            rootVisualElement.Q<Label>("cost").text = info == null ? "" : Texts.Of("cost", ("credits", info.Credits));
+            rootVisualElement.Q<Label>("cost").text = info == null ? ""
+                : info.Credits is { } credits ? Texts.Of("cost", ("credits", credits))
+                : Texts.Of("cost_without_limit");
             Show("replace-row", _replace.Length > 0);
             Show("place", _replace.Length == 0);
             Show("importer-row", !Gltfast.IsInstalled);

@@ -139,7 +139,9 @@ namespace SphereLinks.Editor
                 () =>
                 {
                     var info = Session.Info!;
-                    Tell(Texts.Of("connected", ("account", info.Account), ("plan", info.Plan), ("credits", info.Credits)));
+                    Tell(info.Credits is { } credits
+                        ? Texts.Of("connected", ("account", info.Account), ("plan", info.Plan), ("credits", credits))
+                        : Texts.Of("connected_without_limit", ("account", info.Account), ("plan", info.Plan)));
                 },
                 failure => Tell(Messages.Of(failure), HelpBoxMessageType.Error));
         }

@@ -23,8 +23,8 @@ namespace SphereLinks
         public string Account { get; }
         public string Plan { get; }
 
-        /// <summary>That may be spent.</summary>
-        public int Credits { get; }
+        /// <summary>That may be spent; null where there is no limit.</summary>
+        public int? Credits { get; }
 
         /// <summary>The generators that are ready, the default one first.</summary>
         public IReadOnlyList<string> Generators { get; }
@@ -47,7 +47,8 @@ namespace SphereLinks
             {
                 Account = (string)told["account"]!["name"]!;
                 Plan = (string)told["account"]!["plan"]!["name"]!;
-                Credits = (int)told["account"]!["credits"]!["available"]!;
+                var credits = told["account"]!["credits"]!;
+                Credits = (bool?)credits["unlimited"] == true ? null : (int?)(int)credits["available"]!;
                 var ready = ((JArray)told["generators"]!["generators"]!)
                     .Where(each => (bool)each["ready"]!)
                     .OrderBy(each => (bool)each["default"]! ? 0 : 1)

@@ -9,9 +9,6 @@ const JsonText := preload("json_text.gd")
 const Options := preload("options.gd")
 const Server := preload("server.gd")
 
-## The plan of whoever runs the server, who pays for the machine and not for credits.
-const OWNER := "owner"
-
 ## The server's.
 var address := ""
 ## Names.
@@ -58,7 +55,7 @@ static func read(told: Dictionary) -> Variant:
 	info.account = str(its_account.get("name", ""))
 	info.plan = str(its_plan.get("name", ""))
 	var available: Variant = its_credits.get("available")
-	info.credits = available if available is int and info.plan != OWNER else -1
+	info.credits = available if available is int and its_credits.get("unlimited") != true else -1
 	var sound: bool = info._describe(listed)
 	for preset: Variant in offered.get("presets", []):
 		if preset is Dictionary and preset.get("options") is Dictionary:
