@@ -26,7 +26,7 @@ def seen(engine, run, glbs, equipped, variants, detailed, tmp_path_factory):
 
 def test_is_one_textured_mesh(seen, stem, texture_size):
     [mesh] = seen[stem]["meshes"]
-    assert mesh["name"] == stem
+    assert mesh["name"] == f"{stem}_LOD0"
     assert mesh["attributes"] == ["normal", "position", "uv"]
     assert mesh["material"] == "MeshStandardMaterial"
     assert mesh["texture"] == [texture_size, texture_size]
@@ -53,14 +53,14 @@ def test_front_has_the_pictures_colours(seen, samples, likeness):
 
 
 def test_levels_of_detail_and_collider_change_nothing_that_is_drawn(seen):
-    assert [mesh["name"] for mesh in seen["equipped"]["meshes"]] == ["robot_LOD0", "robot-convcolonly"]
+    assert [mesh["name"] for mesh in seen["equipped"]["meshes"]] == ["robot_LOD0", "robot_collider-convcolonly"]
     for plain, equipped in zip(seen["robot"]["pictures"], seen["equipped"]["pictures"], strict=True):
         assert np.array_equal(np.asarray(Image.open(plain)), np.asarray(Image.open(equipped)))
 
 
 def test_every_variant_is_drawn_like_the_plain_file(seen, variants):
     for name in variants:
-        assert [mesh["name"] for mesh in seen[name]["meshes"]] == ["robot_LOD0", "robot-convcolonly"]
+        assert [mesh["name"] for mesh in seen[name]["meshes"]] == ["robot_LOD0", "robot_collider-convcolonly"]
         assert seen[name]["meshes"][0]["texture"] == seen["robot"]["meshes"][0]["texture"]
         assert seen[name]["high"] == pytest.approx(seen["robot"]["high"], abs=1e-4)
         for plain, other in zip(seen["robot"]["pictures"], seen[name]["pictures"], strict=True):
@@ -73,7 +73,9 @@ def test_normal_map_and_occlusion_are_used_and_change_little(seen, likeness):
     assert mesh["attributes"] == ["normal", "position", "tangent", "uv"]
     assert mesh["normalMap"] == mesh["texture"] == seen["robot"]["meshes"][0]["texture"]
     assert mesh["aoMap"]
-    assert [body["name"] for body in bodies] == [f"robot_{k:02}-convcolonly" for k in range(1, len(bodies) + 1)]
+    assert [body["name"] for body in bodies] == [
+        f"robot_collider_{k:02}-convcolonly" for k in range(1, len(bodies) + 1)
+    ]
     assert len(bodies) > 1
     for plain, detailed in zip(seen["robot"]["pictures"], seen["detailed"]["pictures"], strict=True):
         assert likeness(plain, detailed) > 0.8
