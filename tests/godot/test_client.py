@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from editors import Godot, make_project
+from secret_tool import SECRET_TOOL
 
 from contract.stand_in import CERTIFICATE
 
@@ -138,20 +139,6 @@ def test_without_a_keychain_the_key_is_in_a_file_for_this_user_alone(godot, proj
     }
     assert stat.S_IMODE((tmp_path / "kept" / "keys.json").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "kept").stat().st_mode) == 0o700
-
-
-# keeps what it is given in a file for each server, and its own arguments in another
-SECRET_TOOL = """#!/bin/sh
-folder=$(dirname "$0")
-echo "$@" >>"$folder/arguments"
-for last; do :; done
-name=$folder/$(echo "$last" | tr -c 'a-z0-9\\n' _)
-case $1 in
-store) cat >"$name" ;;
-lookup) cat "$name" ;;
-clear) rm "$name" ;;
-esac
-"""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="stands in for the program that Linux has")

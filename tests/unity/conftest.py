@@ -7,16 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import peers
 import pytest
-from serving import free_port
+from serving import local_server
 
-from blender_addon.client import local
 from contract import stand_in as stand_ins
 from contract.coverage import Contract
 
@@ -160,30 +157,11 @@ def runtime(request, built):
     return Runtime(ENGINES / "bin" / request.param, built)
 
 
-@dataclass(frozen=True)
-class Served:
-    """A server that runs, and a key of its owner's account."""
-
-    address: str
-    key: str
-
-
 @pytest.fixture(scope="session")
 def served():
-    """A server with the real pipeline and a home of its own."""
-    home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
-    home.chmod(0o755)  # as root the database runs as another user, who must get through
-    address = f"http://127.0.0.1:{free_port()}"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SPHERELINKS_HOME", str(home))
-        for variable in ("DATABASE_URL", "STORAGE_URL"):
-            patch.delenv(variable, raising=False)
-        started = local.start(Path(sys.executable).with_name("spherelinks"), address, home / "log", with_key=True)
-    try:
-        yield Served(address, started.key)
-    finally:
-        local.stop(started.process)
-        shutil.rmtree(home, ignore_errors=True)
+    """A server with the real pipeline, and a key of its owner's account."""
+    with local_server() as server:
+        yield server
 
 
 PLAYED = {"dotnet": Contract(), "mono": Contract()}

@@ -7,22 +7,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from secret_tool import SECRET_TOOL
 from serving import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for the programs that Linux has")
-
-# keeps what it is given in a file for each server, and its own arguments in another
-SECRET_TOOL = """#!/bin/sh
-folder=$(dirname "$0")
-echo "$@" >>"$folder/arguments"
-for last; do :; done
-name=$folder/$(echo "$last" | tr -c 'a-z0-9\\n' _)
-case $1 in
-store) cat >"$name" ;;
-lookup) cat "$name" ;;
-clear) rm "$name" ;;
-esac
-"""
 
 
 def program(folder, name, script):

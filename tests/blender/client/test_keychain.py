@@ -4,23 +4,11 @@ import os
 import sys
 
 import pytest
+from secret_tool import SECRET_TOOL
 
 from blender_addon.client import keychain
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="stands in for the program that Linux has")
-
-# keeps what it is given in a file for each server, and its own arguments in another
-SECRET_TOOL = """#!/bin/sh
-folder=$(dirname "$0")
-echo "$@" >>"$folder/arguments"
-for last; do :; done
-name=$folder/$(echo "$last" | tr -c 'a-z0-9\\n' _)
-case $1 in
-store) cat >"$name" ;;
-lookup) cat "$name" ;;
-clear) rm "$name" ;;
-esac
-"""
 
 
 def test_without_a_keychain_nothing_is_kept(monkeypatch, tmp_path):
