@@ -17,7 +17,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -27,7 +26,6 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import Cancelled, GeneratorFailed
 from spherelinks.generators import registry
-from spherelinks.generators.base import Generator
 from spherelinks.generators.card import Card
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
@@ -92,7 +90,7 @@ class GeneratorConformance:
         seen = {}
         for name, python, values in (("diffusionSteps", "diffusion_steps", (1, 3)), ("seed", "seed", (1, 2))):
             one, other = (
-                _bytes(_loaded(self.card).generate(_frame(), self._options(**{python: value}), _ignore))
+                _bytes(registry.instance(self.card).generate(_frame(), self._options(**{python: value}), _ignore))
                 for value in values
             )
             seen[name] = one != other
@@ -183,16 +181,11 @@ class GeneratorConformance:
         return self.card.options(**{"generator": self.card.name, **self.options, **more})
 
     def _shape(self, frame: Frame | None = None, progress: Callable[[float], Any] | None = None) -> Shape:
-        return _loaded(self.card).generate(frame or _frame(), self._options(), progress or _ignore)
+        return registry.instance(self.card).generate(frame or _frame(), self._options(), progress or _ignore)
 
 
 def _ignore(share: float) -> None:
     pass
-
-
-@cache
-def _loaded(card: Card) -> Generator:
-    return card.load()
 
 
 def _frame() -> Frame:

@@ -273,7 +273,7 @@ def _sized(options: Options, surface: Surface, unit: Unit | None) -> Options:
 def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[float], None]) -> tuple[Card, Shape]:
     """The shape, and the generator that made it: the requested one or its fallback."""
     try:
-        return card, registry.load(card.name).generate(framed, options, progress)
+        return card, registry.instance(card).generate(framed, options, progress)
     except GeneratorFailed as error:
         if card.fallback is None:
             raise
@@ -281,7 +281,7 @@ def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[floa
     stand_in = registry.card(card.fallback)
     asked = options.model_fields_set & Options.model_fields.keys()
     shared = stand_in.options(**{name: getattr(options, name) for name in asked})
-    shape = registry.load(stand_in.name).generate(framed, shared, progress)
+    shape = registry.instance(stand_in).generate(framed, shared, progress)
     return stand_in, replace(shape, notes=(note, *shape.notes))
 
 

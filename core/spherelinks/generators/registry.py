@@ -79,14 +79,13 @@ def card(name: str) -> Card:
 
 
 def load(name: str) -> Generator:
-    """The generator with that name, created once per process. Raises InvalidOption, and GeneratorFailed if it cannot
-    be loaded.
-    """
-    return _loaded(card(name))
+    """The generator with that name. Raises InvalidOption, and GeneratorFailed if it cannot be loaded."""
+    return instance(card(name))
 
 
 @cache
-def _loaded(card: Card) -> Generator:
+def instance(card: Card) -> Generator:
+    """The card's generator, created once per process. Raises GeneratorFailed if it cannot be loaded."""
     return card.load()
 
 
