@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -56,6 +57,9 @@ class Settings:
     trusted_proxies : SPHERELINKS_TRUSTED_PROXIES, how many proxies a request passes through on its way here and whose
         X-Forwarded-For is trusted; 0 trusts none
     signup : SPHERELINKS_SIGNUP, ``open`` (anyone who reaches the pages may create an account) or ``closed``
+    webhook_networks : SPHERELINKS_WEBHOOK_NETWORKS, private networks that webhooks and ``output.putUrl`` may reach,
+        such as ``127.0.0.0/8,192.168.1.0/24``; none by default
+    webhook_ports : SPHERELINKS_WEBHOOK_PORTS, ports that they may use besides 80 and 443
     """
 
     home: Path
@@ -78,6 +82,8 @@ class Settings:
     public_url: str | None = None
     trusted_proxies: int = 0
     signup: str = "open"
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    webhook_ports: tuple[int, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -111,6 +117,8 @@ class Settings:
             public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
             trusted_proxies=read("SPHERELINKS_TRUSTED_PROXIES", _few, 0),
             signup=read("SPHERELINKS_SIGNUP", _open_or_closed, cls.signup),
+            webhook_networks=read("SPHERELINKS_WEBHOOK_NETWORKS", _networks, ()),
+            webhook_ports=read("SPHERELINKS_WEBHOOK_PORTS", _ports, ()),
         )
 
 
@@ -281,3 +289,37 @@ def _open_or_closed(variable: str, value: str) -> str:
     if value not in ("open", "closed"):
         raise ConfigurationError(f"{variable} is '{value}'.", hint="Give open or closed.")
     return value
+
+
+_METADATA = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"), ip_network("fd00:ec2::254"))
+"""Where clouds hand out the machine's own credentials."""
+
+
+def _networks(variable: str, value: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = []
+    for part in value.split(","):
+        try:
+            network = ip_network(part.strip())
+        except ValueError as error:
+            raise ConfigurationError(
+                f"{variable} contains '{part.strip()}', which is not a network: {error}.",
+                hint="Give networks such as 127.0.0.0/8,192.168.1.0/24, or single addresses.",
+            ) from error
+        for place in _METADATA:
+            if place.version == network.version and network.overlaps(place):
+                raise ConfigurationError(
+                    f"{variable} contains '{network}', which includes {place}, where clouds keep credentials.",
+                    hint="Name only the networks that your receivers are in, such as 192.168.1.0/24.",
+                )
+        networks.append(network)
+    return tuple(networks)
+
+
+def _ports(variable: str, value: str) -> tuple[int, ...]:
+    ports = [part.strip() for part in value.split(",")]
+    for port in ports:
+        if not port.isdecimal() or not 1 <= int(port) <= 65535:
+            raise ConfigurationError(
+                f"{variable} contains '{port}'.", hint="Give port numbers from 1 to 65535, such as 3000,8080."
+            )
+    return tuple(map(int, ports))

@@ -270,6 +270,7 @@ class Webhook(Base):
 class Delivery(Base):
     """A message to a webhook or, without one, a job's asset for ``output.putUrl``.
 
+    job_id : None of a test message
     account_id, host : whose it is and where it goes, by which deliveries are shared out; None from older versions
     answer : HTTP status of the last attempt
     problem : what went wrong in the last attempt, in words
@@ -279,7 +280,7 @@ class Delivery(Base):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     webhook_id: Mapped[str | None] = mapped_column(ForeignKey("webhooks.id", ondelete="CASCADE"))
-    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id"))
+    job_id: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     account_id: Mapped[str | None]
     host: Mapped[str | None]
     event: Mapped[str]

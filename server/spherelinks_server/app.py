@@ -11,7 +11,7 @@ from spherelinks import __version__, confinement
 from spherelinks.accounts import payments, plans
 from spherelinks.config import Settings
 from spherelinks.database import transaction
-from spherelinks.jobs import attempts, decoding
+from spherelinks.jobs import attempts, decoding, outbound
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.decoding import Decoders
 from spherelinks.jobs.offers import Offers
@@ -53,7 +53,8 @@ def create_app(
     storage : where pictures and assets are kept
     rate_limit : requests per minute and key, unless its plan has its own limit; 0 for no limit
     address_limit : requests per minute and network address, with or without a key; 0 for no limit
-    guard : which addresses pictures may be fetched from and webhooks sent to; None is the public internet
+    guard : which addresses pictures may be fetched from and webhooks sent to; None is the public internet, and for
+        webhooks what the settings say
     """
     if settings.plans is not None:
         with transaction(engine) as session:
@@ -82,7 +83,7 @@ def create_app(
         settings=settings,
         turnstile=turnstile,
         waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
-        guard=guard or Guard(),
+        guard=guard or outbound.allowed(settings),
         stripe=payments.configured(settings),
     )
     if settings.trusted_proxies:

@@ -1,4 +1,4 @@
-"""Liveness and readiness, for load balancers and supervisors."""
+"""Liveness and readiness, for load balancers and supervisors, and for people as a page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, render_template
+from flask.typing import ResponseReturnValue
 from sqlalchemy import Engine
 
 from spherelinks import database
@@ -15,16 +17,26 @@ from spherelinks.errors import ServiceError
 from spherelinks.storage import Storage
 
 PATHS = ("/healthz", "/readyz")
+PAGE = "/server"
 _REMEMBER_S = 1.0
 _log = logging.getLogger(__name__)
 
 
 def blueprint(engine: Engine, storage: Storage) -> Blueprint:
-    """``/healthz`` and ``/readyz``. Results are cached briefly: anyone may ask, and checks write to the storage."""
+    """``/healthz``, ``/readyz`` and the page. Results are cached briefly: anyone may ask, and checks write to the
+    storage."""
     pages = Blueprint("health", __name__)
     lock = threading.Lock()
     checks: dict[str, str] = {}
     looked = -_REMEMBER_S
+
+    def look() -> dict[str, str]:
+        nonlocal checks, looked
+        with lock:
+            if time.monotonic() - looked >= _REMEMBER_S:
+                checks = _look(engine, storage)
+                looked = time.monotonic()
+            return checks
 
     @pages.get("/healthz")
     def healthz() -> Response:
@@ -32,15 +44,18 @@ def blueprint(engine: Engine, storage: Storage) -> Blueprint:
 
     @pages.get("/readyz")
     def readyz() -> Response:
-        nonlocal checks, looked
-        with lock:
-            if time.monotonic() - looked >= _REMEMBER_S:
-                checks = _look(engine, storage)
-                looked = time.monotonic()
+        checks = look()
         wrong = [f"{part}: {state}" for part, state in checks.items() if state != "ok"]
         if wrong:
             raise ServiceError(f"Not ready: {'; '.join(wrong)}.", hint="The server's log says more.")
         return jsonify(status="ready", checks=checks)
+
+    @pages.get(PAGE)
+    def page() -> ResponseReturnValue:
+        checks = look()
+        ready = all(state == "ok" for state in checks.values())
+        shown = render_template("server.html", checks=checks, ready=ready)
+        return shown, HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, {"Cache-Control": "no-store"}
 
     return pages
 

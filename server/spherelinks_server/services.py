@@ -22,7 +22,7 @@ EXTENSION = "spherelinks"
 
 @dataclass(frozen=True)
 class Services:
-    """offers : what workers offer; guard : which addresses may be reached;
+    """offers : what workers offer; guard : which addresses webhooks and assets may be sent to;
     stripe : the payment service, if credits are sold"""
 
     engine: Engine

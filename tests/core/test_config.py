@@ -2,6 +2,7 @@
 
 import os
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,8 @@ def test_every_setting_is_read(tmp_path):
             "SPHERELINKS_CORS_ORIGINS": "https://a.example, http://localhost:3000",
             "SPHERELINKS_PUBLIC_URL": "https://Assets.example:8443/",
             "SPHERELINKS_SIGNUP": "closed",
+            "SPHERELINKS_WEBHOOK_NETWORKS": "127.0.0.0/8, ::1",
+            "SPHERELINKS_WEBHOOK_PORTS": "3000, 8080",
             "SPHERELINKS_TRUSTED_PROXIES": "1",
             "SPHERELINKS_JOB_TIME_LIMIT": "12.5",
             "SPHERELINKS_JOB_MEMORY_MB": "1024",
@@ -55,6 +58,8 @@ def test_every_setting_is_read(tmp_path):
         cors_origins=("https://a.example", "http://localhost:3000"),
         public_url="https://assets.example:8443",
         signup="closed",
+        webhook_networks=(ip_network("127.0.0.0/8"), ip_network("::1/128")),
+        webhook_ports=(3000, 8080),
         trusted_proxies=1,
         job_time_limit_s=12.5,
         job_memory_limit_mb=1024,
@@ -90,6 +95,12 @@ def test_every_setting_is_read(tmp_path):
         ("SPHERELINKS_PUBLIC_URL", "https://assets.example/app"),
         ("SPHERELINKS_PUBLIC_URL", "ftp://assets.example"),
         ("SPHERELINKS_SIGNUP", "maybe"),
+        ("SPHERELINKS_WEBHOOK_NETWORKS", "localhost"),
+        ("SPHERELINKS_WEBHOOK_NETWORKS", "0.0.0.0/0"),
+        ("SPHERELINKS_WEBHOOK_NETWORKS", "169.254.169.254"),
+        ("SPHERELINKS_WEBHOOK_NETWORKS", "::/0"),
+        ("SPHERELINKS_WEBHOOK_PORTS", "0"),
+        ("SPHERELINKS_WEBHOOK_PORTS", "3000-4000"),
         ("SPHERELINKS_TRUSTED_PROXIES", "11"),
         ("SPHERELINKS_TRUSTED_PROXIES", "10.0.0.1"),
         ("SPHERELINKS_JOB_TIME_LIMIT", "0"),

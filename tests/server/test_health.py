@@ -24,6 +24,8 @@ def test_ready(http: FlaskClient) -> None:
     response = http.get("/readyz")
     assert response.status_code == 200
     assert response.json == {"status": "ready", "checks": {"database": "ok", "storage": "ok"}}
+    page = http.get("/server")
+    assert (page.status_code, "This server is ready" in page.text, page.text.count("working<")) == (200, True, 3)
 
 
 def reason(response_json: object) -> str:
@@ -38,6 +40,8 @@ def test_without_a_database(settings: Settings, storage: Storage) -> None:
     response = client.get("/readyz")
     assert response.status_code == 503
     assert int(response.headers["Retry-After"]) > 0
+    page = client.get("/server")
+    assert (page.status_code, "is not ready" in page.text, "secret" in page.text) == (503, True, False)
     message = reason(response.json)
     assert "database" in message
     assert "storage" not in message

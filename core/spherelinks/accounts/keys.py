@@ -67,20 +67,24 @@ def create(
     scopes: Collection[str] = SCOPES,
     monthly_cap: int | None = None,
     sandbox: bool = False,
+    key_id: str | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key of the account and its secret, which is not stored and cannot be shown again.
 
     scopes : what it may do, a subset of ``SCOPES``
     monthly_cap : credits that its jobs may cost in a calendar month (UTC), 1 to 1 000 000; None is no cap
     sandbox : whether its jobs cost nothing and return a sample
+    key_id : from :func:`spherelinks.database.new_id`, so that a request sent twice makes one key; None is a new one
 
-    Raises InvalidRequest for an unknown account, a name that is empty or over 200 characters, no or unknown scopes, or
-    a cap out of range.
+    Raises InvalidRequest for an id that is taken (its ``field`` is ``id``), an unknown account, a name that is empty or
+    over 200 characters, no or unknown scopes, or a cap out of range.
     """
     if accounts.get(session, account_id).closed_at is not None:
         raise InvalidRequest(f"account '{account_id}' is closed.", hint="Create another account.", field="account")
-    # concurrent calls are serialised, so each sees the webhooks created before it
+    # concurrent calls are serialised, so each sees the keys created before it
     session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
+    if key_id is not None and session.get(ApiKey, key_id) is not None:
+        raise InvalidRequest(f"key '{key_id}' has been created already.", hint="Create another one.", field="id")
     working = [key for key in list_keys(session, account_id) if key.state in ("active", "expiring")]
     if len(working) >= LIMIT:
         raise InvalidRequest(f"The account already has {LIMIT} keys that work, the maximum.", hint="Revoke one first.")
@@ -97,7 +101,7 @@ def create(
     body = prefix + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     secret = body + _checksum(body)
     key = ApiKey(
-        id=new_id("key"),
+        id=key_id or new_id("key"),
         account_id=account_id,
         name=name,
         digest=hashlib.sha256(secret.encode()).digest(),
@@ -112,10 +116,10 @@ def create(
     return key, secret
 
 
-def rotate(session: Session, key_id: str, grace: timedelta) -> tuple[ApiKey, str]:
+def rotate(session: Session, key_id: str, grace: timedelta, new_key_id: str | None = None) -> tuple[ApiKey, str]:
     """A new key, identical but for its secret, and that secret; the old key keeps working for ``grace``.
 
-    The new key starts with its full monthly cap.
+    The new key starts with its full monthly cap. ``new_key_id``: see :func:`create`.
 
     Raises InvalidRequest for an unknown key, or one that no longer works.
     """
@@ -129,6 +133,7 @@ def rotate(session: Session, key_id: str, grace: timedelta) -> tuple[ApiKey, str
         scopes=old.scopes,
         monthly_cap=old.monthly_cap,
         sandbox=old.sandbox,
+        key_id=new_key_id,
     )
     end = datetime.now(UTC) + max(grace, timedelta())
     old.expires_at = min(old.expires_at or end, end)

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 import httpcore2
 
+from spherelinks.config import Settings
 from spherelinks.errors import InvalidRequest, PictureUnreachable
 from spherelinks.picture import fetch
 from spherelinks.picture.fetch import Guard, GuardedBackend
@@ -61,6 +62,11 @@ def check_headers(headers: Mapping[str, str], field: str) -> dict[str, str]:
 
 class Undelivered(Exception):
     """Not delivered, as far as we know; the text says why."""
+
+
+def allowed(settings: Settings) -> Guard:
+    """Where deliveries may go: the public internet, and what the operator has opened besides."""
+    return Guard(Guard.ports | frozenset(settings.webhook_ports), settings.webhook_networks)
 
 
 def check(url: str, guard: Guard, field: str) -> str:

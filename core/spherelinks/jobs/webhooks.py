@@ -27,6 +27,8 @@ from spherelinks.picture.fetch import Guard
 
 EVENTS = ("job.completed", "job.failed")
 PUT = "output.put"
+TEST = "webhook.test"
+"""Of a message that the owner asked for, and no job."""
 LIMIT = 10
 """Webhooks an account may have, and as many again in its sandbox."""
 PENDING = 1000
@@ -123,6 +125,34 @@ def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str)
     )
     session.flush()
     session.refresh(delivery)
+    return delivery
+
+
+def send_test(session: Session, world: World, webhook_id: str) -> Delivery:
+    """Queue a message that shows whether the webhook works; the one that is still waiting, if there is one.
+
+    Raises UnknownWebhook.
+    """
+    webhook = get(session, world, webhook_id)
+    session.execute(select(Webhook.id).where(Webhook.id == webhook.id).with_for_update())
+    waiting = select(Delivery).where(
+        Delivery.webhook_id == webhook.id, Delivery.event == TEST, Delivery.state == "pending"
+    )
+    known = session.scalars(waiting).first()
+    if known is not None:
+        return redeliver(session, world, webhook.id, known.id)
+    data = {"webhookId": webhook.id, "url": webhook.url}
+    body = {"type": TEST, "timestamp": datetime.now(UTC).isoformat(), "data": data}
+    delivery = Delivery(
+        id=new_id("msg"),
+        webhook_id=webhook.id,
+        account_id=world.account_id,
+        host=host_of(webhook.url),
+        event=TEST,
+        payload=json.dumps(body, separators=(",", ":")),
+    )
+    session.add(delivery)
+    session.flush()
     return delivery
 
 

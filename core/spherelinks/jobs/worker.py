@@ -27,7 +27,7 @@ from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, new_id, opened, transaction
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
 from spherelinks.generators.registry import Installed
-from spherelinks.jobs import attempts, courier, offers, paths, queue, submission, webhooks
+from spherelinks.jobs import attempts, courier, offers, outbound, paths, queue, submission, webhooks
 from spherelinks.jobs.attempts import BEAT, RECOVER, Attempt, Failure
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
@@ -61,12 +61,12 @@ def run_worker(
     concurrency : jobs at a time, each in its own child process; one per GPU
     stop : set it to stop the worker; if None, SIGTERM or SIGINT stops it, a second one without waiting
     runner : what the children run, ``package.module:function`` with the signature of the pipeline's ``generate``
-    guard : which addresses webhooks and assets may be sent to; None is the public internet
+    guard : which addresses webhooks and assets may be sent to; None is what the settings say
 
     Takes jobs of the generators that settings.generators names, or of all that are installed and can run here, and
     announces them (:mod:`spherelinks.jobs.offers`). Raises ConfigurationError. An outage of the database is waited out.
     """
-    worker = _Worker(settings, url, concurrency, runner, guard or Guard())
+    worker = _Worker(settings, url, concurrency, runner, guard or outbound.allowed(settings))
     if stop is not None:
         worker.run(stop)
         return

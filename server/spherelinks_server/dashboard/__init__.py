@@ -39,25 +39,25 @@ def register(app: Flask) -> None:
 
 
 def balance_text(me: SignedIn) -> str:
-    """The balance as the top bar shows it."""
+    """The balance as the top bar shows it; empty for an account without limit, which need not count credits."""
     with transaction(services().engine) as session:
         balance = ledger.balance(session, me.account_id)
     available = balance.available
-    if balance.unlimited:
-        return "Unlimited"
-    return f"{words.number(available)} credit{'' if available == 1 else 's'}"
+    return "" if balance.unlimited else f"{words.number(available)} credit{'' if available == 1 else 's'}"
 
 
 def _everywhere() -> dict[str, Any]:
     """What every page's template may use."""
     me = gate.visitor()
+    balance = _balance(me)
     return {
         "version": __version__,
         "now": lambda: datetime.now(UTC),
         "signup": services().settings.signup,
         "me": me,
-        "balance_text": _balance(me),
-        "notice": words.NOTICES.get(request.args.get("done", "")),
+        "balance_text": balance,
+        "metered": bool(balance),
+        "notice": words.notice(request.args.get("done", ""), metered=bool(balance)),
         "csrf_token": gate.csrf_token,
         "csrf_field": _csrf_field,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from http import HTTPStatus
 
 from flask import Response, make_response, redirect, render_template, request, url_for
@@ -14,7 +15,7 @@ from spherelinks.errors import InvalidRequest, RateLimited
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
 
-HOME = "/app/models"
+HOME, FIRST = "/app/models", "/app/playground"
 
 pages = gate.public("doors")
 
@@ -54,7 +55,7 @@ def sign_up_page() -> ResponseReturnValue:
 
 @pages.post("/sign-up")
 def sign_up() -> ResponseReturnValue:
-    """Sign up; the answer is the sign-in page whether or not the address was already taken."""
+    """Sign up, and in. The answer is the same if the address was taken already, but its session is nobody's then."""
     if services().settings.signup == "closed":
         return _sign_up_form(), HTTPStatus.FORBIDDEN
     email, password = request.form.get("email", ""), request.form.get("password", "")
@@ -62,11 +63,22 @@ def sign_up() -> ResponseReturnValue:
         users.count_try(services().engine, email, request.remote_addr or "")
         with services().turnstile.aside():
             users.sign_up(services().engine, email, password, request.remote_addr or "")
+            user = users.sign_in(services().engine, email, password, request.remote_addr or "")
     except RateLimited as error:
         return _refused(_sign_up_form(email=email, problem=f"{error.message} {error.hint}"), error)
     except InvalidRequest as error:
         return _sign_up_form(email=email, problem=error.hint, field=error.field), HTTPStatus.BAD_REQUEST
-    return _sign_in_form(email=email, next="/app/playground", fresh=True)
+    with transaction(services().engine) as session:
+        if user is not None:
+            users.forget_tries(session, email, request.remote_addr or "")
+        tokens = _open_session(session, user.id) if user else _nobodys_session(session)
+    return gate.enter(make_response(redirect("/signed-up", HTTPStatus.SEE_OTHER)), *tokens)
+
+
+@pages.get("/signed-up")
+def signed_up() -> ResponseReturnValue:
+    """Whether the sign-up has signed in; not if the address was taken, and the password is another."""
+    return redirect(FIRST) if gate.visitor() is not None else _sign_in_form(next=FIRST, fresh=True)
 
 
 @pages.get("/welcome/<token>")
@@ -115,6 +127,12 @@ def _open_session(session: Session, user_id: str, *, by_link: bool = False) -> t
     sessions.end(session, gate.session_token())
     token = sessions.create(session, user_id, request.headers.get("User-Agent", ""), by_link=by_link)
     return token, devices.remember(session, user_id, gate.device_token())
+
+
+def _nobodys_session(session: Session) -> tuple[str, str]:
+    """Tokens like those of a new session, which are worth nothing."""
+    sessions.end(session, gate.session_token())
+    return secrets.token_urlsafe(32), secrets.token_urlsafe(32)
 
 
 def _inside(path: str) -> str:

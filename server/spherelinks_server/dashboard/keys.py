@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from spherelinks.accounts import keys
-from spherelinks.database import ApiKey, transaction
+from spherelinks.database import ApiKey, new_id, transaction
 from spherelinks.errors import InvalidRequest
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
@@ -25,6 +26,7 @@ SCOPES = {
 }
 GRACES = {"0": "at once", "1": "in one hour", "24": "in one day", "168": "in seven days"}
 """When a rotated key expires, by hours."""
+_KEY_ID = re.compile("key_[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 
 
 @pages.get("")
@@ -47,8 +49,11 @@ def create() -> ResponseReturnValue:
                 scopes=form.getlist("scopes"),
                 monthly_cap=int(cap) if cap else None,
                 sandbox="sandbox" in form,
+                key_id=_named(),
             )
     except InvalidRequest as error:
+        if error.field == "id":
+            return _known()
         return _list(problem=f"{error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
     return _made(key, secret)
 
@@ -58,9 +63,14 @@ def rotate(key_id: str) -> ResponseReturnValue:
     grace = request.form.get("grace", "")
     if grace not in GRACES:
         raise InvalidRequest(f"grace is '{grace}'.", hint=f"Give one of {', '.join(GRACES)} hours.", field="grace")
-    with transaction(services().engine) as session:
-        old = _own(session, key_id)
-        key, secret = keys.rotate(session, old.id, timedelta(hours=int(grace)))
+    try:
+        with transaction(services().engine) as session:
+            old = _own(session, key_id)
+            key, secret = keys.rotate(session, old.id, timedelta(hours=int(grace)), _named())
+    except InvalidRequest as error:
+        if error.field == "id":
+            return _known()
+        raise
     return _made(key, secret, f"The old key expires {GRACES[grace]}.")
 
 
@@ -84,12 +94,30 @@ def _own(session: Session, key_id: str) -> ApiKey:
     return key
 
 
+def _named() -> str | None:
+    """The id that the form has for its key: a form that is sent again, as by a reload, makes no second one."""
+    named = request.form.get("key", "")
+    return named if _KEY_ID.fullmatch(named) else None
+
+
+def _known() -> ResponseReturnValue:
+    return redirect("/app/keys?done=key-known", HTTPStatus.SEE_OTHER)
+
+
 def _list(problem: str = "") -> str:
     with transaction(services().engine) as session:
         found = keys.list_keys(session, gate.me().account_id)[::-1]
     alive = [key for key in found if key.state in ("active", "expiring")]
     ended = [key for key in found if key not in alive]
-    return render_template("keys.html", alive=alive, ended=ended, problem=problem, scopes=SCOPES, graces=GRACES)
+    return render_template(
+        "keys.html",
+        alive=alive,
+        ended=ended,
+        problem=problem,
+        scopes=SCOPES,
+        graces=GRACES,
+        new_key_id=lambda: new_id("key"),
+    )
 
 
 def _made(key: ApiKey, secret: str, note: str = "") -> ResponseReturnValue:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -17,6 +19,8 @@ pages = gate.private("webhooks", "/app/webhooks")
 
 EVENTS = {"job.completed": "A model is ready", "job.failed": "A model failed"}
 _SHOWN = 25
+_WATCHED = timedelta(minutes=2)
+"""The page watches a message whose next attempt is this near."""
 
 
 @pages.get("")
@@ -38,14 +42,31 @@ def create() -> ResponseReturnValue:
 
 @pages.get("/<webhook_id>")
 def one(webhook_id: str) -> str:
+    return render_template("webhook.html", events=EVENTS, **_shown(webhook_id))
+
+
+@pages.get("/<webhook_id>/messages")
+def messages(webhook_id: str) -> str:
+    """The part of its page that updates."""
+    return render_template("parts/messages.html", **_shown(webhook_id))
+
+
+@pages.post("/<webhook_id>/test")
+def test(webhook_id: str) -> ResponseReturnValue:
+    with transaction(services().engine) as session:
+        webhooks.send_test(session, gate.world(), webhook_id)
+    return redirect(f"/app/webhooks/{webhook_id}?done=test-sent", HTTPStatus.SEE_OTHER)
+
+
+def _shown(webhook_id: str) -> dict[str, Any]:
     world = gate.world()
     with transaction(services().engine) as session:
         webhook = webhooks.get(session, world, webhook_id)
         deliveries = webhooks.deliveries(session, world, webhook_id, limit=_SHOWN)
         paused_until = webhooks.paused(session, world.account_id).get(webhooks.host_of(webhook.url))
-    return render_template(
-        "webhook.html", webhook=webhook, deliveries=deliveries, events=EVENTS, paused_until=paused_until
-    )
+    now = datetime.now(UTC)
+    pending = any(one.state == "pending" and abs(one.next_at - now) < _WATCHED for one in deliveries)
+    return {"webhook": webhook, "deliveries": deliveries, "paused_until": paused_until, "pending": pending}
 
 
 @pages.post("/<webhook_id>/rotate")
@@ -72,4 +93,6 @@ def redeliver(webhook_id: str, delivery_id: str) -> ResponseReturnValue:
 def _list(problem: str = "") -> str:
     with transaction(services().engine) as session:
         found = webhooks.list_webhooks(session, gate.world())
-    return render_template("webhooks.html", webhooks=found, events=EVENTS, problem=problem)
+    return render_template(
+        "webhooks.html", webhooks=found, events=EVENTS, problem=problem, settings=services().settings
+    )

@@ -19,8 +19,14 @@ NOTICES = {
     "account-deleted": "Your account and its data are deleted.",
     "model-deleted": "The model is deleted.",
     "cancelled": "The model is cancelled and its credit returned.",
+    "key-known": "This key has been created already. It was shown once; rotate it if you did not copy it.",
+    "test-sent": "A test message is on its way; its delivery is shown below.",
 }
 """The notice at the top of a page, by its ``done`` parameter."""
+_UNMETERED = {"cancelled": "The model is cancelled."}
+
+FILES = {"png": "Thumbnail", "webp": "Turntable"}
+"""What a file is called, by its kind, where its format says too little."""
 
 STAGES = {
     "queued": "Waiting in the queue",
@@ -43,6 +49,16 @@ _SYSTEMS = (
 )
 
 
+def notice(done: str, *, metered: bool) -> str | None:
+    """The notice at the top of a page; those who have no limit read nothing of credits."""
+    return (NOTICES if metered else NOTICES | _UNMETERED).get(done)
+
+
+def file(kind: str) -> str:
+    """What the button calls a file of that kind."""
+    return FILES.get(kind, kind.upper())
+
+
 def when(moment: datetime | None) -> Markup:
     """A moment as a <time> element; the page's script shows it in the reader's time zone and language."""
     if moment is None:
@@ -56,6 +72,8 @@ def size(count: int | None) -> str:
     """Bytes for people, such as 1.4 MB."""
     if count is None:
         return ""
+    if count >= 9.5e8:
+        return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{max(count / 1e3, 0.1):.1f} kB"
 
 
@@ -113,4 +131,4 @@ def words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()
 
 
-FILTERS = {f.__name__: f for f in (when, size, number, signed, extents, seconds, browser, plain, words)}
+FILTERS = {f.__name__: f for f in (when, size, number, signed, extents, seconds, browser, plain, words, file)}

@@ -406,7 +406,7 @@ class Delivery(_Camel):
 
     id: str = Field(description="The message's `webhook-id`.")
     event: str
-    job_id: str
+    job_id: str | None = Field(description="Null for a test message, `webhook.test`.")
     state: Literal["pending", "delivered", "failed"]
     attempts: int
     answer: int | None = Field(description="HTTP status of the last attempt.")

@@ -106,8 +106,6 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     page.fill("#email", EMAIL)
     page.fill("#password", PASSWORD)
     page.click("text=Create the account")
-    page.fill("#password", PASSWORD)
-    page.click("main >> button:has-text('Sign in')")
     page.wait_for_url("**/app/playground")
     assert "10 credits" in page.inner_text("[data-balance]")
 
@@ -118,6 +116,7 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     assert ask(site, "/v1/status/none", seen["key"]) == 404
     page.click("[data-copy=secret]")
     page.wait_for_selector("text=Copied")
+    assert page.url.endswith("/app/keys"), "so that a reload sends no form"
     page.click("text=Done, I have copied it")
     page.wait_for_selector("#secret", state="detached")
     assert seen["key"] not in page.content()
@@ -230,7 +229,7 @@ def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict
     theme, size = look.split()
     settings = {"color_scheme": theme, "viewport": PHONE if size == "phone" else DESKTOP, "reduced_motion": "reduce"}
     model = f"/app/models/{first_visit['job']}"
-    public = ["/", "/sign-in", "/sign-up"]
+    public = ["/", "/sign-in", "/sign-up", "/signed-up", "/server"]
     private = ["/app/playground", "/app/models", model, "/app/keys", "/app/credits", "/app/account", "/app/api"]
     private += ["/app/webhooks"]
     for state, paths in ((None, public), (first_visit["state"], private)):

@@ -29,6 +29,7 @@ FORMS = [
     "/app/webhooks",
     "/app/webhooks/wh_x/rotate",
     "/app/webhooks/wh_x/delete",
+    "/app/webhooks/wh_x/test",
     "/app/webhooks/wh_x/deliveries/msg_x",
     "/app/credits/buy",
     "/app/playground",

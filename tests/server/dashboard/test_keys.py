@@ -40,6 +40,24 @@ def test_a_key_is_shown_once_and_works(person: Person, http: FlaskClient) -> Non
     assert f"{secret[:16]}…{secret[-4:]}" in person.get("/app/api").text
 
 
+def test_a_form_sent_again_makes_no_second_key(person: Person, http: FlaskClient) -> None:
+    def forms() -> list[str]:
+        return re.findall(r'name="key" value="(key_\w+)"', person.get("/app/keys").text)
+
+    (named,) = forms()
+    secret = made(person.send("/app/keys", name="ci", scopes=["read"], key=named))
+    again = person.send("/app/keys", name="ci", scopes=["read"], key=named)  # as a reload does
+    assert (again.status_code, again.headers["Location"]) == (303, "/app/keys?done=key-known")
+    assert "has been created already" in person.get(again.headers["Location"]).text
+    _, for_rotation = forms()
+    assert for_rotation != named
+    path = re.findall(r"/app/keys/key_\w+/rotate", person.get("/app/keys").text)[0]
+    made(person.send(path, "/app/keys", grace="24", key=for_rotation))
+    assert person.send(path, "/app/keys", grace="0", key=for_rotation).status_code == 303
+    assert len(re.findall(r'data-key="', person.get("/app/keys").text)) == 2
+    assert ask(http, secret) == 404  # the second form has not ended it at once, either
+
+
 def test_rotation_keeps_the_old_key_for_its_grace(person: Person, http: FlaskClient) -> None:
     old = made(person.send("/app/keys", name="ci", scopes=["read"]))
     key_id = re.findall(r"/app/keys/(key_\w+)/rotate", person.get("/app/keys").text)[0]

@@ -34,8 +34,9 @@ async function look() {
 }
 
 function showBalance(text) {
-  const label = document.querySelector("[data-balance] span");
-  if (label && label.textContent !== text) label.textContent = text;
+  for (const label of document.querySelectorAll("[data-balance] span")) {
+    if (label.textContent !== text) label.textContent = text;
+  }
 }
 
 function show(element, model) {

@@ -1,4 +1,4 @@
-// For every page: copy buttons, menus that close, times in the reader's own format.
+// For every page: copy buttons, menus that close, forms sent once, times in the reader's own format.
 import {announce, localTimes} from "./tools.js";
 
 document.addEventListener("click", async event => {
@@ -29,5 +29,19 @@ document.addEventListener("keydown", event => {
     menu.querySelector("summary").focus();
   }
 });
+
+// a form is sent once, however often its button is pressed; one that comes back from the browser's history may be again
+document.addEventListener("submit", event => {
+  if (event.defaultPrevented) return;
+  if ("sent" in event.target.dataset) event.preventDefault();
+  event.target.dataset.sent = "";
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// the page that a form was answered with is, reloaded, another one
+const answer = document.querySelector("[data-address]");
+if (answer) history.replaceState(null, "", answer.dataset.address);
 
 localTimes(document);
