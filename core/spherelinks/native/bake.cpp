@@ -12,7 +12,7 @@ constexpr double GRAZING = 0.05;
 
 // What is linear over a face: the way to the eye, x, y, z, w of clip space, the normal.
 using Traits = double[10];
-// And besides: sample coordinates in the colour grid, and what is added to its colours.
+// Also: sample coordinates in the colour grid, and what is added to its colours.
 enum { WAY = 0, CLIP = 3, NORMAL = 7, PLACE = 10, OFFSET = 13, LINEAR = 16 };
 
 struct Rgb {

@@ -147,7 +147,7 @@ API void collapse_laid_out(const Face* faces, const i64* opposite, i64 count, i3
     }
 }
 
-// The side of vertices all whose neighbours are on the same one; -1 for others. `out` holds `side` before.
+// The side of vertices whose neighbours are all on the same one; -1 for others. `out` holds `side` before.
 API void collapse_free(const i32* start, const i32* twin, i64 halves, const i8* side, i8* out) {
     for (i64 h = 0; h < halves; h++)
         if ((h & 3) != 3 && side[start[h]] != side[start[twin[h]]]) out[start[h]] = -1;

@@ -1,4 +1,4 @@
-// Colour for the texels between charts; see pixels/padding.py, which calls this.
+// Colours for the texels between charts; see pixels/padding.py, which calls this.
 #include "view.h"
 
 // Grow the known texels ring by ring, each new one the mean of its known neighbours; texture and known in place.

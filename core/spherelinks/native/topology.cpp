@@ -1,4 +1,4 @@
-// How a mesh hangs together; see mesh/topology.py, which calls these.
+// The connectivity of a mesh; see mesh/topology.py, which calls these.
 #include "view.h"
 
 namespace {
