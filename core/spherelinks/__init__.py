@@ -6,7 +6,6 @@
 """
 
 from importlib import import_module as _import_module
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 
 if _TYPE_CHECKING:
@@ -29,7 +28,7 @@ if _TYPE_CHECKING:
     from spherelinks.report import Report
     from spherelinks.shape import Surface
 
-__version__ = _version("spherelinks")
+    __version__: str
 
 _HOMES = {
     "spherelinks.pipeline": ("Asset", "finish", "generate", "warm_up"),
@@ -77,7 +76,9 @@ __all__ = [  # noqa: RUF022 - in the order in which one meets them
 
 
 def __getattr__(name: str) -> object:
-    # importing the pipeline's libraries takes half a second: only generating needs them
+    # importing the pipeline's libraries takes half a second, reading the metadata a twentieth: not before it is needed
+    if name == "__version__":
+        return _import_module("importlib.metadata").version("spherelinks")
     if name == "available_generators":
         return _import_module("spherelinks.generators.registry").available
     for module, names in _HOMES.items():

@@ -236,6 +236,32 @@ def test_help_gives_every_range_default_and_generator():
     assert "at most 20000 faces are kept" in " ".join(spherelinks("finish", "--help").stdout.split())
 
 
+@pytest.mark.parametrize("asked", [["--help"], ["--version"], ["keys", "create", "--help"], ["serve", "--help"], ["x"]])
+def test_only_what_is_asked_for_is_imported(asked):
+    """The options' model, the pipeline's libraries and the server's take most of a second: only their commands wait."""
+    script = (
+        "import sys\nfrom spherelinks.cli.main import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *asked], capture_output=True, text=True, timeout=60)
+    imported = set(done.stderr.split())
+    assert "spherelinks.cli.main" in imported
+    heavy = {
+        "pydantic",
+        "numpy",
+        "cv2",
+        "PIL",
+        "onnxruntime",
+        "httpx2",
+        "sqlalchemy",
+        "flask",
+        "dataclasses",
+        "inspect",
+    }
+    heavy |= {"spherelinks.cli.make", "spherelinks.options", "spherelinks.pipeline", "spherelinks.database"}
+    assert not heavy & imported
+
+
 def test_an_output_folder_that_is_missing_is_named_before_any_work(picture, tmp_path):
     done = spherelinks("generate", picture, "-o", tmp_path / "none" / "x.glb")
     assert done.returncode == 7

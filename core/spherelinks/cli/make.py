@@ -1,4 +1,4 @@
-"""generate, finish and convert."""
+"""generate, finish and convert: the commands that make files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from spherelinks.cli.command import command, show
+from spherelinks.cli.command import show
 from spherelinks.cli.failing import described, exit_code, failed
 from spherelinks.errors import InvalidOption, InvalidRequest
 from spherelinks.formats import writing
@@ -31,9 +31,8 @@ _OUTPUT = f"the extension sets the format: {writing.ENDINGS}"
 _SEVERAL = f"{_OUTPUT}; for several inputs a folder, which gets a GLB for each"
 
 
-def add(commands: Any) -> None:
-    """Add the commands that make files."""
-    make = command(commands, "generate", _generate, "Turn each picture into one GLB.")
+def _generate_arguments(make: argparse.ArgumentParser) -> None:
+    make.set_defaults(run=_generate)
     make.add_argument("inputs", metavar="PICTURE", nargs="+", type=Path, help="a JPEG, PNG or WebP file")
     make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
     for field in ("diffusion_steps", "seed"):
@@ -51,7 +50,9 @@ def add(commands: Any) -> None:
     )
     _add_finishing(make, faces=_describe("simplify_ratio"), size="--longest 1m")
 
-    rework = command(commands, "finish", _finish, "Turn any mesh into one closed, textured, game-ready GLB.")
+
+def _finish_arguments(rework: argparse.ArgumentParser) -> None:
+    rework.set_defaults(run=_finish)
     rework.add_argument("inputs", metavar="MESH", nargs="+", type=Path, help="a GLB, glTF, OBJ, PLY or STL file")
     rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
     rework.add_argument("--up", choices=("y", "z"), help="The mesh's upward axis. Defaults to z for STL, else y.")
@@ -61,11 +62,15 @@ def add(commands: Any) -> None:
     faces = f"{Options.model_fields['simplify_ratio'].description} From 0 to 0.99; without it and --target-faces at "
     _add_finishing(rework, faces=f"{faces}most {MESH_FACES} faces are kept.", size="the size of the mesh")
 
-    change = command(
-        commands, "convert", _convert, "Convert an asset to another format: a picture, USDZ, OBJ, PLY or STL."
-    )
+
+def _convert_arguments(change: argparse.ArgumentParser) -> None:
+    change.set_defaults(run=_convert)
     change.add_argument("asset", metavar="ASSET.glb", type=Path, help="a GLB written by generate or finish")
     change.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help=_OUTPUT)
+
+
+ARGUMENTS = {"generate": _generate_arguments, "finish": _finish_arguments, "convert": _convert_arguments}
+"""What adds the arguments of each command, and the function that runs it, to its parser."""
 
 
 def _add_finishing(make: argparse.ArgumentParser, *, faces: str, size: str) -> None:

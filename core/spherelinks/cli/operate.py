@@ -6,7 +6,6 @@ import argparse
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -142,6 +141,8 @@ def _accounts_create(arguments: argparse.Namespace) -> None:
 
 
 def _accounts_list(arguments: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
     from spherelinks.accounts import accounts, ledger
 
     with _session() as session:
@@ -167,6 +168,8 @@ def _show_credits(value: dict[str, Any] | list[dict[str, Any]], *, as_json: bool
 
 
 def _accounts_grant(arguments: argparse.Namespace) -> None:
+    from dataclasses import asdict
+
     from spherelinks.accounts import ledger
 
     with _session() as session:
@@ -281,6 +284,8 @@ def _restore(arguments: argparse.Namespace) -> None:
 
 
 def _summary(arguments: argparse.Namespace, summary: Summary) -> dict[str, Any]:
+    from dataclasses import asdict
+
     return {"path": str(arguments.file), **asdict(summary)}
 
 

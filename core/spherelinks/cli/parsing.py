@@ -5,14 +5,29 @@ from __future__ import annotations
 import argparse
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from spherelinks.errors import InvalidRequest
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises InvalidRequest instead of printing its usage and leaving; so do the parsers of its commands."""
+    """Raises InvalidRequest instead of printing its usage and leaving; so do the parsers of its commands.
+
+    arguments : adds the parser's arguments when it is first used, for a command whose arguments take long to import
+    """
+
+    def __init__(self, *positional: Any, arguments: Callable[[Parser], None] | None = None, **named: Any) -> None:
+        super().__init__(*positional, **named)
+        self._arguments = arguments
+
+    def parse_known_args(  # type: ignore[override]  # of two overloads
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        add, self._arguments = self._arguments, None
+        if add:
+            add(self)
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         hint = f"See: {self.prog} --help"
