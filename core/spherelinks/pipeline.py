@@ -23,6 +23,7 @@ from spherelinks.generators.card import Card
 from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
 from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen
+from spherelinks.picture import mask as masks
 from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -90,6 +91,8 @@ def generate(
     picture: PictureInput,
     options: OptionsInput = None,
     progress: Progress | None = None,
+    *,
+    mask: PictureInput | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
     """Turn one picture of an object into a textured, game-ready GLB.
@@ -100,6 +103,9 @@ def generate(
         uint8 sRGB array
     options : an :class:`Options`, or a mapping with its names; None is the defaults
     progress : called with (stage, overall progress); raise ``Cancelled`` in it to stop between stages
+    mask : a second picture of the same size or proportions that says where the object is, instead of looking for it:
+        white is the object and black the rest; a mask with transparent pixels says it by its alpha alone. The picture's
+        own alpha is then ignored
     **values : options by name, such as ``texture_size=2048``; they override those in ``options``. The ``name`` of the
         asset defaults to that of the picture's file, or "asset" without a file
 
@@ -110,9 +116,10 @@ def generate(
 
     Raises
     ------
-    InvalidRequest : the picture has an unsupported type
+    InvalidRequest : the picture has an unsupported type; the mask has other proportions, shows no object or no
+        background, or is not black and white
     InvalidOption : an option is unknown, of the wrong type or out of range, or there is no such generator
-    PictureError : the picture cannot be read
+    PictureError : the picture, or the mask, cannot be read
     NoObject : no object could be separated from the picture's background
     GeneratorFailed : no shape could be made
     """
@@ -124,9 +131,10 @@ def generate(
     with clock.stage("decode"):
         data = _encoded(picture)
         decoded = decode(data)
+        given = None if mask is None else masks.read(_encoded(mask, masks.FIELD))
         notes = [*decoded.notes]
     with clock.stage("matte"):
-        alpha = matte(decoded, notes.append)
+        alpha = matte(decoded, notes.append) if given is None else masks.matte(decoded, given, notes.append)
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
     with clock.stage("generator"):
@@ -136,7 +144,7 @@ def generate(
             volume,
             framed,
             wanted,
-            source={"sha256": decoded.sha256},
+            source={"sha256": decoded.sha256} | ({"maskSha256": given.sha256} if given else {}),
             name=name,
             generator=Maker(name=card.name, version=card.version),
             progress=clock.within,
@@ -332,7 +340,7 @@ class _Clock:
             self._progress(self._stage, self._shown)
 
 
-def _encoded(picture: PictureInput) -> bytes:
+def _encoded(picture: PictureInput, field: str = "picture") -> bytes:
     """Any kind of picture as a file's bytes, so that all pass the same checks and have a source hash."""
     match picture:
         case bytes():
@@ -347,18 +355,18 @@ def _encoded(picture: PictureInput) -> bytes:
         case np.ndarray():
             if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,), (4,)):
                 raise InvalidRequest(
-                    f"picture is an array of {picture.dtype} {picture.shape}.",
+                    f"{field} is an array of {picture.dtype} {picture.shape}.",
                     hint="Give uint8 (0 to 255) of shape (H, W), (H, W, 3) or (H, W, 4).",
-                    field="picture",
+                    field=field,
                 )
             picture = Image.fromarray(picture)
         case Image.Image():
             pass
         case _:
             raise InvalidRequest(
-                f"picture is a {type(picture).__name__}.",
+                f"{field} is a {type(picture).__name__}.",
                 hint="Give a path, bytes, a Pillow image or a NumPy array.",
-                field="picture",
+                field=field,
             )
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", compress_level=1, icc_profile=picture.info.get("icc_profile"))

@@ -61,7 +61,7 @@ MEANINGS: dict[str, str] = {
     "invalid_request": "the body is missing, is not JSON, or a field is missing, unknown or malformed",
     "invalid_option": "an option is unknown, of the wrong type or out of range",
     "picture_too_large": "the picture is larger than 10 MB",
-    "picture_unreachable": "`imageUrl` cannot, or must not, be fetched",
+    "picture_unreachable": "`imageUrl` or `maskUrl` cannot, or must not, be fetched",
     "picture_unreadable": "the picture is not JPEG, PNG or WebP, is damaged or animated, or has too many pixels",
     "invalid_api_key": "the key is missing, malformed, unknown, expired or revoked",
     "missing_scope": "the key is valid, but lacks the required scope",

@@ -1,7 +1,8 @@
-"""From the picture fields of a request to the bytes of a picture that decodes."""
+"""From the picture fields of a request to the bytes of a picture that decodes, and of its mask."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from spherelinks.errors import InvalidRequest, PictureError, RateLimited
 from spherelinks.jobs.decoding import Decoders
 from spherelinks.picture import base64_data
+from spherelinks.picture import mask as masks
 from spherelinks.picture.fetch import Guard, fetch
 
 _BUSY_S = 5
@@ -39,11 +41,14 @@ class Intake:
         self._guard = guard
         self._aside = aside
 
-    def picture(self, account_id: str, image_url: str, image_base64: str) -> bytes:
-        """The picture's bytes, from exactly one of the two fields, fetched if necessary, and decoded once as proof.
+    def pictures(
+        self, account_id: str, image_url: str, image_base64: str, mask_url: str = "", mask_base64: str = ""
+    ) -> tuple[bytes, bytes | None]:
+        """The bytes of the picture, and of its mask if there is one, fetched if necessary, and decoded once as proof.
 
-        Raises InvalidRequest for both or neither field and for bad base64, PictureError for a picture that cannot be
-        fetched or read, RateLimited if too many others are in progress.
+        Raises InvalidRequest unless exactly one of the picture's fields is given, and at most one of the mask's, for
+        bad base64 and for a mask that does not fit the picture; PictureError for what cannot be fetched or read;
+        RateLimited if too many others are in progress.
         """
         if bool(image_url) == bool(image_base64):
             raise InvalidRequest(
@@ -51,21 +56,41 @@ class Intake:
                 hint="Give exactly one of imageUrl and imageBase64.",
                 field="imageUrl",
             )
-        field = "imageUrl" if image_url else "imageBase64"
-        if image_base64 or base64_data.is_data_uri(image_url):
-            data = base64_data.parse(image_base64 or image_url, field=field)
-        else:
-            with self._place(account_id), self._aside():
-                data = fetch(image_url, guard=self._guard)
-        return self.checked(account_id, data, field)
+        if mask_url and mask_base64:
+            raise InvalidRequest(
+                "maskUrl and maskBase64 are both given.", hint="Give one of the two, or none.", field="maskUrl"
+            )
+        picture = self._bytes(account_id, image_url, image_base64)
+        mask = None
+        if mask_url or mask_base64:
+            with _said_of_the_mask():
+                mask = self._bytes(account_id, mask_url, mask_base64)
+        fields = "imageUrl" if image_url else "imageBase64", "maskUrl" if mask_url else "maskBase64"
+        self.check(account_id, picture, mask, fields)
+        return picture, mask
 
-    def checked(self, account_id: str, data: bytes, field: str) -> bytes:
-        """A picture's bytes, decoded once as proof. Raises PictureError, RateLimited."""
+    def _bytes(self, account_id: str, url: str, text: str) -> bytes:
+        """What one of two fields, given as of the picture, sends. Raises InvalidRequest, PictureError, RateLimited."""
+        if text or base64_data.is_data_uri(url):
+            return base64_data.parse(text or url, field="imageBase64" if text else "imageUrl")
+        with self._place(account_id), self._aside():
+            return fetch(url, guard=self._guard)
+
+    def check(
+        self, account_id: str, picture: bytes, mask: bytes | None = None, fields: tuple[str, str] = ("picture", "mask")
+    ) -> None:
+        """Decode a picture and its mask, which these fields have sent, once as proof.
+
+        Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited.
+        """
         try:
-            self._decoders.prove(account_id, data)
-        except PictureError as error:
-            raise type(error)(f"{field}: {error.message}", hint=error.hint, field=field) from error
-        return data
+            self._decoders.prove(account_id, picture, mask)
+        except (PictureError, InvalidRequest) as error:
+            if error.field == masks.FIELD:
+                message, field = error.message.replace(masks.FIELD, fields[1], 1), fields[1]
+            else:
+                message, field = f"{fields[0]}: {error.message}", fields[0]
+            raise type(error)(message, hint=error.hint, field=field) from error
 
     @contextmanager
     def _place(self, account_id: str) -> Iterator[None]:
@@ -86,3 +111,18 @@ class Intake:
             with self._lock:
                 self._fetching[account_id] -= 1
                 self._fetching += Counter()  # forgets the accounts that have none
+
+
+@contextmanager
+def _said_of_the_mask() -> Iterator[None]:
+    """What is wrong with a picture's field is said of the same field of its mask."""
+
+    def said(text: str) -> str:
+        return re.sub(r"\bimage(Url|Base64)\b", r"mask\1", text)
+
+    try:
+        yield
+    except RateLimited as error:
+        raise RateLimited(said(error.message), retry_after=error.retry_after, hint=said(error.hint)) from error
+    except (PictureError, InvalidRequest) as error:
+        raise type(error)(said(error.message), hint=said(error.hint), field=said(error.field or "")) from error

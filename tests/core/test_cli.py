@@ -127,6 +127,23 @@ def test_an_option_of_a_generators_own_is_given_by_name(picture, tmp_path, monke
         assert spherelinks(*common, "--option", wrong).returncode == 2
 
 
+def test_a_mask_is_one_file_for_one_picture(picture, tmp_path):
+    mask, out = tmp_path / "mask.png", tmp_path / "x.glb"
+    Image.fromarray(np.asarray(Image.open(picture))[..., 3]).save(mask)
+    made = spherelinks("generate", picture, "-o", out, "--texture-size", 512, "--mask", mask, "--json")
+    assert made.returncode == 0, made.stdout
+    assert any("mask" in warning for warning in json.loads(made.stdout)["report"]["warnings"])
+    for arguments, code, said in (
+        ([picture, picture, "-o", tmp_path, "--mask", mask], 2, "2 pictures"),
+        ([picture, "-o", out, "--mask", tmp_path / "none.png"], 7, "none.png"),
+        ([picture, "-o", out, "--mask", picture.with_name("wide.png")], 2, "300 × 256"),
+    ):
+        Image.new("L", (300, 256)).save(picture.with_name("wide.png"))
+        refused = spherelinks("generate", *arguments, "--json")
+        assert refused.returncode == code, refused.stdout
+        assert said in json.loads(refused.stdout)["error"]["message"]
+
+
 def test_bad_pictures_have_their_exit_codes(tmp_path):
     page = tmp_path / "page.jpg"
     page.write_text("<html><body>not a picture</body></html>")

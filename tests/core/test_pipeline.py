@@ -1,5 +1,6 @@
 """The library's front door: every kind of picture in, the same kind of asset out."""
 
+import hashlib
 import io
 
 import numpy as np
@@ -73,6 +74,19 @@ def test_the_asset_stands_in_the_common_frame(asset):
     assert np.isclose(low[1], 0, atol=1e-5)
     assert np.allclose((low + high)[[0, 2]] / 2, 0, atol=1e-4)
     assert np.argmax(high - low) == 1  # the egg stands
+
+
+def test_a_mask_decides_what_the_object_is(array, asset, tmp_path):
+    noise = np.random.default_rng(5).integers(0, 255, array.shape, np.uint8)  # nothing to be found in it
+    mask = tmp_path / "mask.png"
+    Image.fromarray(array[..., 3]).save(mask)
+    made = generate(noise, SMALL, mask=mask)
+    assert any("mask" in warning for warning in made.report["warnings"])
+    assert abs(made.report["dimensions"]["width"] - asset.report["dimensions"]["width"]) < 0.05
+    assert generate(noise, SMALL, mask=array[..., 3]).thumbnail == made.thumbnail
+    assert hashlib.sha256(mask.read_bytes()).hexdigest().encode() in made.glb
+    with pytest.raises(InvalidRequest, match="mask is a dict"):
+        generate(array, SMALL, mask={})
 
 
 def test_progress_names_the_stages_in_order_and_never_falls(array):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -91,6 +92,30 @@ def test_the_paths_without_v1_answer_too(caller: Caller, png: bytes) -> None:
     assert response.status_code == 202
 
 
+def test_a_mask_is_part_of_the_request(caller: Caller, trusting: Flask, site: tuple[str, int], png: bytes) -> None:
+    masks = [
+        {},
+        {"maskBase64": WIDE},
+        {"maskUrl": f"{site[0]}/mask"},
+        {"maskBase64": drawn("RGBA", (96, 64), (9, 9, 50, 50))},
+    ]
+    jobs = []
+    for mask in masks:
+        body = {"imageBase64": base64_of(png), **mask}
+        named = caller.headers | {"Idempotency-Key": "one-name"}
+        again = trusting.test_client().post("/v1/generate", json=body, headers=named)
+        assert again.status_code == (422 if jobs else 202), "another mask is another request"
+        answer = trusting.test_client().post("/v1/generate", json=body, headers=caller.headers)
+        assert answer.status_code == 202, answer.text
+        assert answer.json is not None
+        jobs.append(answer.json["jobId"])
+    shown = caller.get(f"/v1/jobs/{jobs[1]}").json
+    assert shown is not None
+    assert caller.get(shown["files"]["mask"]).data == base64.b64decode(WIDE)
+    assert caller.get(f"/v1/jobs/{jobs[2]}/files/mask").data == base64.b64decode(WIDE)
+    assert caller.get(f"/v1/jobs/{jobs[0]}/files/mask").status_code == 404
+
+
 # --- refused --------------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +141,22 @@ SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" h
 HTML = b"<!doctype html><title>mug.jpg</title><p>Not found."
 PICTURE = base64_of(encoded("PNG"))
 JPEG = encoded("JPEG", (320, 240))
+
+
+def drawn(mode: str, size: tuple[int, int], box: tuple[int, int, int, int]) -> str:
+    """A mask that shows a box, in base64."""
+    image, file = Image.new(mode, size), io.BytesIO()
+    image.paste("white", box)
+    image.save(file, "PNG")
+    return base64_of(file.getvalue())
+
+
+def masked(**fields: str) -> dict[str, Any]:
+    return {"imageBase64": PICTURE, **fields}
+
+
+WIDE, TALL = (drawn("L", size, (8, 8, 24, 24)) for size in ((48, 32), (32, 48)))
+BLACK = drawn("L", (48, 32), (0, 0, 0, 0))
 
 
 def option(**options: Any) -> dict[str, Any]:
@@ -163,6 +204,14 @@ BAD: dict[str, tuple[Any, int, str, str]] = {
     "a private network": ({"imageUrl": "http://192.168.1.1/a.png"}, 422, "picture_unreachable", "imageUrl"),
     "link-local metadata": ({"imageUrl": "http://169.254.169.254/latest/"}, 422, "picture_unreachable", "imageUrl"),
     "another port": ({"imageUrl": "http://93.184.216.34:22/a.png"}, 422, "picture_unreachable", "imageUrl"),
+    "a mask alone": ({"maskBase64": WIDE}, 400, "invalid_request", "imageUrl"),
+    "both masks": (masked(maskBase64=WIDE, maskUrl="https://example.com/a.png"), 400, "invalid_request", "both given"),
+    "a mask of other proportions": (masked(maskBase64=TALL), 400, "invalid_request", "maskBase64 has 32 × 48 pixels"),
+    "a mask without an object": (masked(maskUrl=f"data:image/png;base64,{BLACK}"), 400, "invalid_request", "maskUrl"),
+    "a mask in bad base64": (masked(maskBase64="a mask!"), 400, "invalid_request", "maskBase64 is not base64"),
+    "a mask that is an SVG": (masked(maskBase64=base64_of(SVG)), 422, "picture_unreadable", "maskBase64: "),
+    "a mask over 10 MB": (masked(maskBase64=base64_of(bytes(MAX_BYTES + 1))), 413, "picture_too_large", "maskBase64"),
+    "a mask at loopback": (masked(maskUrl="http://127.0.0.1/a.png"), 422, "picture_unreachable", "maskUrl cannot"),
 }  # fmt: skip
 
 
@@ -329,6 +378,8 @@ class Site(BaseHTTPRequestHandler):
         match self.path:
             case "/mug":
                 self._send(200, self.picture)
+            case "/mask":
+                self._send(200, base64.b64decode(WIDE))
             case "/hop":
                 self._send(302, b"", Location="/mug")
             case "/loop":

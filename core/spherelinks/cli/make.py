@@ -35,6 +35,13 @@ def _generate_arguments(make: argparse.ArgumentParser) -> None:
     make.set_defaults(run=_generate)
     make.add_argument("inputs", metavar="PICTURE", nargs="+", type=Path, help="a JPEG, PNG or WebP file")
     make.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
+    make.add_argument(
+        "--mask",
+        metavar="FILE",
+        type=Path,
+        help="a second picture, of the same size or proportions, that says where the object is: white, or opaque; the "
+        "rest is black, or transparent",
+    )
     for field in ("diffusion_steps", "seed"):
         make.add_argument(_flag(field), metavar="N", type=int, help=_describe(field))
     names = ", ".join(sorted(point.name for point in entry_points(group=registry.GROUP)))
@@ -166,8 +173,15 @@ def _generate(arguments: argparse.Namespace) -> int:
     def work(picture: Path, options: Options, progress: Progress | None) -> Asset:
         from spherelinks.pipeline import generate
 
-        return generate(picture, options, progress)
+        return generate(picture, options, progress, mask=mask)
 
+    mask: Path | None = arguments.mask
+    if mask is not None:
+        if len(arguments.inputs) > 1:
+            raise InvalidRequest(
+                f"--mask is '{mask}', one mask for {len(arguments.inputs)} pictures.", hint="Give one picture with it."
+            )
+        _check_input(mask)
     return _make(arguments, work)
 
 

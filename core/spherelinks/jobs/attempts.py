@@ -40,12 +40,13 @@ _RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lo
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at running a job: the job, the attempt's number, and the options."""
+    """One attempt at running a job: the job, the attempt's number, the options, and whether there is a mask."""
 
     job_id: str
     account_id: str
     number: int
     options: dict[str, Any]
+    masked: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def start(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | 
     start, wanted = (_START, ()) if generators is None else (_START_OF, ([*generators],))
     while (row := fetch_one(engine, start, wanted)) is not None:
         if row[0] is not None:
-            return Attempt(*row[:4])
+            return Attempt(*row[:5])
     return None
 
 
@@ -80,7 +81,7 @@ WITH call AS ({take}), begun AS (
     SET state = 'running', attempt = attempt + 1, beat_at = now(), started_at = coalesce(started_at, now())
     FROM call
     WHERE j.id = call.job_id AND j.queue_id = call.id AND j.state = 'queued'
-    RETURNING j.id, j.account_id, j.attempt, j.options)
+    RETURNING j.id, j.account_id, j.attempt, j.options, j.mask_size > 0)
 SELECT begun.*, set_config('synchronous_commit', 'off', true) FROM call LEFT JOIN begun ON true
 """
 

@@ -22,15 +22,17 @@ MARGIN = timedelta(minutes=10)
 """An asset that expires this soon is not reused: the sweep may be about to delete it."""
 
 
-def content_key(picture: bytes, options: Options, card: Card) -> str:
+def content_key(picture: bytes, options: Options, card: Card, mask: bytes | None = None) -> str:
     """A digest in hex of all that decides an asset's bytes.
 
-    Of the picture file, every option, and the versions of the package, of its stages, and of the generator whose card
-    it is.
+    Of the picture file, its mask if there is one, every option, and the versions of the package, of its stages, and of
+    the generator whose card it is.
     """
     asked = json.dumps(options.model_dump(by_alias=True, mode="json"), sort_keys=True)
     stages = json.dumps(version.STAGES, sort_keys=True)
-    parts = (hashlib.sha256(picture).hexdigest(), asked, __version__, stages, card.name, card.version)
+    parts = [hashlib.sha256(picture).hexdigest(), asked, __version__, stages, card.name, card.version]
+    if mask is not None:
+        parts.append(hashlib.sha256(mask).hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

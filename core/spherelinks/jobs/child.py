@@ -22,11 +22,11 @@ from spherelinks import confinement
 from spherelinks.errors import GeneratorFailed, SphereLinksError
 from spherelinks.generators import registry
 from spherelinks.jobs import wire
-from spherelinks.options import Options
 
 logger = logging.getLogger(__name__)
 
-Runner = Callable[[bytes, Options, Callable[[str, float], None]], Any]
+Runner = Callable[..., Any]
+"""Of the picture's bytes, the options and what is told the progress; by name, of the mask's bytes if there is one."""
 
 
 def main(runner: str, memory_limit_mb: int, first: str) -> None:
@@ -39,7 +39,7 @@ def main(runner: str, memory_limit_mb: int, first: str) -> None:
     # Prints by libraries must not mix with the messages: standard output becomes standard error.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[wire.Message] = queue.SimpleQueue()
     # our own stream: Python would flush its own, and block on it, while exiting after a crash
     stream = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     told = wire.read(stream)
@@ -57,9 +57,9 @@ def main(runner: str, memory_limit_mb: int, first: str) -> None:
         _warm_up(module.warm_up, first)
     wire.write(answers, {"type": "ready"})
     while True:
-        header, picture = requests.get()
+        request = requests.get()
         wire.write(answers, {"type": "taken"})
-        wire.write(answers, *_answer(generate, header["options"], picture, answers))
+        wire.write(answers, *_answer(generate, request, answers))
 
 
 def _warm_up(warm_up: Callable[[str], None], first: str) -> None:
@@ -72,20 +72,21 @@ def _warm_up(warm_up: Callable[[str], None], first: str) -> None:
         logger.exception("the generator %s could not be loaded", first)
 
 
-def _receive(stream: BinaryIO, requests: queue.SimpleQueue[tuple[dict[str, Any], bytes]]) -> None:
+def _receive(stream: BinaryIO, requests: queue.SimpleQueue[wire.Message]) -> None:
     while (message := wire.read(stream)) is not None:
         requests.put(message)
     os._exit(0)
 
 
-def _answer(
-    generate: Runner, options: dict[str, Any], picture: bytes, answers: BinaryIO
-) -> tuple[dict[str, Any], bytes]:
+def _answer(generate: Runner, request: wire.Message, answers: BinaryIO) -> wire.Message:
     def progress(stage: str, share: float) -> None:
         wire.write(answers, {"type": "progress", "stage": stage, "share": share})
 
+    options = request[0]["options"]
+    picture, mask = wire.pictures_of(request)
+    masked = {} if mask is None else {"mask": mask}
     try:
-        asset = generate(picture, registry.card(options["generator"]).options(**options), progress)
+        asset = generate(picture, registry.card(options["generator"]).options(**options), progress, **masked)
     except SphereLinksError as error:
         return {"type": "failed", "code": error.code, "message": error.message, "hint": error.hint}, b""
     except MemoryError:

@@ -1,8 +1,8 @@
 """The process that decodes pictures to see whether they can be: with few rights, little memory, and nothing to lose.
 
 Run by :mod:`spherelinks.jobs.decoding` as ``python -m spherelinks.jobs.decoder MEMORY_MB``. The first message names
-what is hidden, and is answered once the process is ready; then one comes for each picture, its bytes as payload. The
-answer is empty, or the error's class, message and hint.
+what is hidden, and is answered once the process is ready; then one comes for each picture, its bytes and its mask's as
+payload. The answer is empty, or the error's class, message, hint and field.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spherelinks import confinement
-from spherelinks.errors import PictureError
+from spherelinks.errors import InvalidRequest, PictureError
 from spherelinks.jobs import wire
 
 
@@ -25,7 +25,7 @@ def main(memory_limit_mb: int) -> None:
     if first is None:
         return
     confinement.hide([Path(path) for path in first[0]["hidden"]])  # before libraries start threads
-    decode = _loaded()
+    prove = _loaded()
     confinement.limit_memory(memory_limit_mb)
     _limit_files()
     confinement.leave_root()
@@ -35,14 +35,17 @@ def main(memory_limit_mb: int) -> None:
     while (message := wire.read(sys.stdin.buffer)) is not None:
         answer: dict[str, Any] = {}
         try:
-            decode(message[1])
-        except PictureError as error:
-            answer = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+            prove(*wire.pictures_of(message))
+        except (PictureError, InvalidRequest) as error:
+            answer = {
+                "error": type(error).__name__,
+                **{name: getattr(error, name) for name in ("message", "hint", "field")},
+            }
         wire.write(sys.stdout.buffer, answer)
 
 
 def _loaded() -> Any:
-    """The decoder, with all that it would load later."""
+    """The judge of a picture and its mask, with all that it would load later."""
     from PIL import (  # noqa: F401
         ExifTags,
         Image,
@@ -56,10 +59,16 @@ def _loaded() -> Any:
         WebPImagePlugin,
     )
 
+    from spherelinks.picture import mask as masks
     from spherelinks.picture.decode import decode
 
+    def prove(picture: bytes, mask: bytes | None) -> None:
+        decoded = decode(picture)
+        if mask is not None:
+            masks.check(decoded, masks.read(mask))
+
     Image.preinit()
-    return decode
+    return prove
 
 
 def _limit_files() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spherelinks import confinement, errors
-from spherelinks.errors import PictureError, PictureUnreadable, RateLimited, ServiceError
+from spherelinks.errors import PictureUnreadable, RateLimited, ServiceError, SphereLinksError
 from spherelinks.jobs import wire
 
 MEMORY_MB = 1024
@@ -46,12 +46,16 @@ class Decoders:
         self._working: Counter[str] = Counter()
         self._changed = threading.Condition()
 
-    def prove(self, account_id: str, data: bytes) -> None:
-        """Decode the picture once. Raises PictureError, RateLimited if it would have to wait for long."""
+    def prove(self, account_id: str, picture: bytes, mask: bytes | None = None) -> None:
+        """Decode the picture once, and its mask if there is one.
+
+        Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited if it would have to
+        wait for long. Errors about the mask have its field.
+        """
         with self._place(account_id):
             decoder = self._free.get()
             try:
-                decoder.prove(data)
+                decoder.prove(picture, mask)
             finally:
                 self._free.put(decoder)
 
@@ -90,18 +94,18 @@ class _Decoder:
         self._hidden = [*map(str, hidden)]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def prove(self, data: bytes) -> None:
-        """Raises PictureError, ServiceError if no process starts."""
+    def prove(self, picture: bytes, mask: bytes | None) -> None:
+        """Raises PictureError, InvalidRequest, ServiceError if no process starts."""
         process = self._started()
-        answer = _conversed(process, {}, data, LIMIT_S)
+        answer = _conversed(process, wire.pictures({}, picture, mask), LIMIT_S)
         if answer is None:
             self.close()
             raise PictureUnreadable(
                 "Decoding the picture takes too much time or memory.", hint="Save a smaller one as JPEG, PNG or WebP."
             )
         if answer:
-            kind: type[PictureError] = getattr(errors, answer["error"])
-            raise kind(answer["message"], hint=answer["hint"])
+            kind: type[SphereLinksError] = getattr(errors, answer.pop("error"))
+            raise kind(answer.pop("message"), **answer)
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -113,7 +117,7 @@ class _Decoder:
                 cwd=Path(sys.prefix),
                 env=confinement.environment(_NAMES) | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
-            if _conversed(self._process, {"hidden": self._hidden}, b"", START_LIMIT_S) is None:
+            if _conversed(self._process, ({"hidden": self._hidden}, b""), START_LIMIT_S) is None:
                 self.close()
                 raise ServiceError("Pictures cannot be decoded at the moment.", hint="The server's log says more.")
         return self._process
@@ -129,16 +133,14 @@ class _Decoder:
                         pipe.close()
 
 
-def _conversed(
-    process: subprocess.Popen[bytes], header: dict[str, Any], data: bytes, limit_s: float
-) -> dict[str, Any] | None:
+def _conversed(process: subprocess.Popen[bytes], message: wire.Message, limit_s: float) -> dict[str, Any] | None:
     """What the process answers; None, and it is killed, if that is nothing in time."""
     assert process.stdin is not None
     assert process.stdout is not None
     watch = threading.Timer(limit_s, process.kill)
     watch.start()
     try:
-        wire.write(process.stdin, header, data)
+        wire.write(process.stdin, *message)
         answer = wire.read(process.stdout)
         return None if answer is None else answer[0]
     except OSError:

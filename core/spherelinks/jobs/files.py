@@ -1,4 +1,4 @@
-"""A job's files by kind: its picture, its asset, and what is made from the asset on first request."""
+"""A job's files by kind: its picture and mask, its asset, and what is made from the asset on first request."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from spherelinks.jobs import paths, usage
 from spherelinks.jobs.status import JobStatus
 from spherelinks.storage import Head, Storage
 
-KINDS = ("glb", "picture", *writing.KINDS)
+KINDS = ("glb", "picture", "mask", *writing.KINDS)
 
+_SENT = {"picture": paths.picture, "mask": paths.mask}
 _PICTURES = {
     b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
     b"\x89PNG": ("image/png", ".png"),
@@ -40,8 +41,8 @@ def available(job: JobStatus) -> tuple[str, ...]:
     """The kinds that :func:`find` can return for the job now."""
     if is_expired(job):
         return ()
-    picture = () if job.sandbox else ("picture",)
-    return picture if job.status != "COMPLETED" else ("glb", *picture, *writing.KINDS)
+    sent = () if job.sandbox else ("picture", "mask") if job.masked else ("picture",)
+    return sent if job.status != "COMPLETED" else ("glb", *sent, *writing.KINDS)
 
 
 def is_expired(job: JobStatus) -> bool:
@@ -52,18 +53,19 @@ def is_expired(job: JobStatus) -> bool:
 def find(engine: Engine, storage: Storage, job: JobStatus, kind: str) -> File:
     """The job's file of that kind, made of its asset and kept beside it if need be.
 
-    Raises UnknownFile for a kind that there is not, AssetExpired, JobNotFinished, JobFailed (for any but the picture),
-    RateLimited where too many others are just being made, StorageUnavailable, StorageFull.
+    Raises UnknownFile for a kind that there is not, AssetExpired, JobNotFinished, JobFailed (for any but what was
+    sent), RateLimited where too many others are just being made, StorageUnavailable, StorageFull.
     """
-    if kind not in KINDS or (kind == "picture" and job.sandbox):
+    missing = (kind == "mask" and not job.masked) or (kind in _SENT and job.sandbox)
+    if kind not in KINDS or missing:
         raise UnknownFile(f"There is no file of kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
     if is_expired(job):
         raise AssetExpired(
             f"The files of job '{job.job_id}' expired on {job.expires_at:%Y-%m-%d} and were deleted.",
             hint="Submit it again.",
         )
-    if kind == "picture":
-        return _picture(storage, job)
+    if kind in _SENT:
+        return _sent(storage, job, kind)
     path, size, sha256 = _asset(job)
     if kind == "glb":
         return File(path, size, sha256, "model/gltf-binary", job.asset_name)
@@ -89,13 +91,13 @@ def _asset(job: JobStatus) -> tuple[str, int, str]:
     return job.asset_path, job.asset_size, job.asset_sha256
 
 
-def _picture(storage: Storage, job: JobStatus) -> File:
-    path = paths.picture(job.job_id)
+def _sent(storage: Storage, job: JobStatus, kind: str) -> File:
+    path = _SENT[kind](job.job_id)
     head = storage.head(path)
     start = storage.read_range(path, 0, min(4, head.size))
     found = (kind for mark, kind in _PICTURES.items() if start.startswith(mark))
     media_type, suffix = next(found, ("application/octet-stream", ""))
-    return File(path, head.size, _plain(head.etag), media_type, f"{job.file_name}-picture{suffix}")
+    return File(path, head.size, _plain(head.etag), media_type, f"{job.file_name}-{kind}{suffix}")
 
 
 def _head(storage: Storage, path: str) -> Head | None:

@@ -1,9 +1,9 @@
 """The paths of a job's files in the storage, and the sweep of those that belong to no job.
 
-A picture is stored under its job's id rather than its content's digest: no two jobs share one, so the sweep cannot
-delete the picture of a job that is just being accepted. Several jobs of an account may share an asset
-(:mod:`spherelinks.jobs.cache`); files made from it (thumbnail, other formats) are stored beside it, under its name with
-another suffix, and are deleted with it.
+A picture is stored under its job's id rather than its content's digest, and its mask beside it: no two jobs share one,
+so the sweep cannot delete the picture of a job that is just being accepted. Several jobs of an account may share an
+asset (:mod:`spherelinks.jobs.cache`); files made from it (thumbnail, other formats) are stored beside it, under its
+name with another suffix, and are deleted with it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ def picture(job_id: str) -> str:
     return f"{PICTURES}/{job_id}"
 
 
+def mask(job_id: str) -> str:
+    """The path of the mask of a job's picture, as the client sent it."""
+    return f"{PICTURES}/{job_id}.mask"
+
+
 def result(job_id: str, attempt: int, sha256: str) -> str:
     """The path of the GLB with that digest (hex), made by one attempt; the job's row says whose counts.
 
@@ -53,6 +58,7 @@ def delete(engine: Engine, storage: Storage, job_id: str, asset_path: str | None
     Raises StorageUnavailable, DatabaseUnavailable.
     """
     storage.delete(picture(job_id))
+    storage.delete(mask(job_id))
     if asset_path is None or not asset_path.startswith(f"{RESULTS}/"):
         return
     with transaction(engine) as session:
@@ -68,15 +74,15 @@ def _wanted(column: InstrumentedAttribute[Any]) -> Select[Any]:
 
 
 def sweep(engine: Engine, storage: Storage, older_than: timedelta = SWEEP_AGE) -> int:
-    """Delete what no job needs: pictures of jobs that were never accepted, results of superseded attempts, and the
-    files of deleted or expired jobs; returns their number.
+    """Delete what no job needs: pictures and masks of jobs that were never accepted, results of superseded attempts,
+    and the files of deleted or expired jobs; returns their number.
 
     Only files older than ``older_than`` are considered: younger ones may belong to a job that is just starting or
     ending. Raises StorageUnavailable, DatabaseUnavailable.
     """
     before = datetime.now(UTC) - older_than
     deleted = 0
-    for folder, column, key in ((PICTURES, Job.id, _last_part), (RESULTS, Job.asset_path, _asset_beside)):
+    for folder, column, key in ((PICTURES, Job.id, _job_of), (RESULTS, Job.asset_path, _asset_beside)):
         for batch in _batches(head for head in storage.list(folder) if head.modified < before):
             keys = {head.path: key(head.path) for head in batch}
             with transaction(engine) as session:
@@ -87,8 +93,9 @@ def sweep(engine: Engine, storage: Storage, older_than: timedelta = SWEEP_AGE) -
     return deleted
 
 
-def _last_part(path: str) -> str:
-    return path.rpartition("/")[2]
+def _job_of(path: str) -> str:
+    """The id of the job that a picture, or its mask, belongs to."""
+    return path.rpartition("/")[2].partition(".")[0]
 
 
 def _asset_beside(path: str) -> str:

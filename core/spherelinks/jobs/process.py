@@ -21,12 +21,11 @@ from spherelinks import confinement
 from spherelinks.errors import GeneratorFailed
 from spherelinks.jobs import wire
 from spherelinks.jobs.attempts import Failure
+from spherelinks.jobs.wire import Message
 
 PULSE_S = 0.2
 TAKE_LIMIT_S = 20.0
 """Seconds in which a child that is ready takes a job up. One that is frozen does not, and is replaced."""
-
-Message = tuple[dict[str, Any], bytes]
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,19 @@ class ChildProcess:
         self._process = started.result()
 
     def run(
-        self, picture: bytes, options: dict[str, Any], *, limit_s: float, pulse: Callable[[str | None, float], None]
+        self,
+        picture: bytes,
+        options: dict[str, Any],
+        *,
+        mask: bytes | None = None,
+        limit_s: float,
+        pulse: Callable[[str | None, float], None],
     ) -> Success | Failure:
         """Run one job to its end and return the pipeline's answer.
 
         picture : the file's bytes
         options : as :class:`spherelinks.options.Options` takes them
+        mask : the bytes of the file of the picture's mask, if it has one
         limit_s : seconds after which the child is killed and the job fails
         pulse : called several times a second with the stage and the progress; an error it raises kills the child and
             is propagated
@@ -90,7 +96,7 @@ class ChildProcess:
         """
         self.start()
         try:
-            return self._converse(picture, options, limit_s, pulse)
+            return self._converse(wire.pictures({"options": options}, picture, mask), limit_s, pulse)
         except BaseException:
             self.close()
             raise
@@ -106,15 +112,13 @@ class ChildProcess:
                 with suppress(OSError):  # unflushed data is lost
                     pipe.close()
 
-    def _converse(
-        self, picture: bytes, options: dict[str, Any], limit_s: float, pulse: Callable[[str | None, float], None]
-    ) -> Success | Failure:
+    def _converse(self, job: Message, limit_s: float, pulse: Callable[[str | None, float], None]) -> Success | Failure:
         assert self._process is not None
         assert self._process.stdin is not None
         deadline = time.monotonic() + limit_s
         stage: str | None = None
         share = 0.0
-        taken_by = self._ask(self._process.stdin, picture, options) if self._ready else math.inf
+        taken_by = self._ask(self._process.stdin, job) if self._ready else math.inf
         while True:
             pulse(stage, share)
             if time.monotonic() > taken_by:
@@ -136,7 +140,7 @@ class ChildProcess:
             match header["type"]:
                 case "ready":
                     self._ready = True
-                    taken_by = self._ask(self._process.stdin, picture, options)
+                    taken_by = self._ask(self._process.stdin, job)
                 case "taken":
                     taken_by = math.inf
                 case "progress":
@@ -147,16 +151,16 @@ class ChildProcess:
                     size = header["glb"]
                     return Success(payload[:size], payload[size:], header["report"])
 
-    def _ask(self, pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> float:
+    def _ask(self, pipe: IO[bytes], job: Message) -> float:
         """Send the job; the moment by which it must be taken up. A child that is frozen does not empty the pipe, so a
         thread waits for that; it ends with the child."""
-        threading.Thread(target=_send, args=(pipe, picture, options), daemon=True).start()
+        threading.Thread(target=_send, args=(pipe, job), daemon=True).start()
         return time.monotonic() + TAKE_LIMIT_S
 
 
-def _send(pipe: IO[bytes], picture: bytes, options: dict[str, Any]) -> None:
+def _send(pipe: IO[bytes], job: Message) -> None:
     with suppress(OSError, ValueError):  # the end of its answers tells that a child is gone
-        wire.write(pipe, {"options": options}, picture)
+        wire.write(pipe, *job)
 
 
 def _listen(

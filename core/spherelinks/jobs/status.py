@@ -38,7 +38,7 @@ _DOING = {
 _COLUMNS: LiteralString = """
        j.id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report, j.credits,
        j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
-       j.thumbnail, j.cache_hit, j.sandbox, j.options, j.output, d.state,
+       j.thumbnail, j.cache_hit, j.sandbox, j.mask_size > 0, j.options, j.output, d.state,
        CASE WHEN j.state = 'queued' THEN (
            SELECT count(*) + 1
            FROM (
@@ -78,6 +78,7 @@ class _Row(NamedTuple):
     thumbnail: bool
     cache_hit: bool
     sandbox: bool
+    masked: bool
     options: dict[str, Any]
     output: dict[str, Any] | None
     output_state: str | None
@@ -135,6 +136,7 @@ class JobStatus:
     thumbnail : a thumbnail is available
     cache_hit : the asset is that of an earlier job
     sandbox : submitted with a sandbox key
+    masked : its picture came with a mask
     options : all options of the request, by their API names
     output : where the asset is delivered, ``{"putUrl": …}``, or None
     output_state : ``pending``, ``delivered`` or ``failed``; None if there is no output, or nothing to send yet
@@ -159,6 +161,7 @@ class JobStatus:
     thumbnail: bool
     cache_hit: bool
     sandbox: bool
+    masked: bool
     options: dict[str, Any]
     output: dict[str, Any] | None
     output_state: str | None
@@ -271,6 +274,7 @@ def _status(row: _Row) -> JobStatus:
         thumbnail=row.thumbnail,
         cache_hit=row.cache_hit,
         sandbox=row.sandbox,
+        masked=row.masked,
         options=row.options,
         output=row.output,
         output_state=row.output_state,

@@ -58,6 +58,7 @@ def submit(
     picture: bytes,
     options: Options,
     *,
+    mask: bytes | None = None,
     bypass_cache: bool = False,
     idempotency: Idempotency | None = None,
     output: dict[str, Any] | None = None,
@@ -65,9 +66,10 @@ def submit(
 ) -> Accepted:
     """Accept a job; its id is ``job_`` and 26 characters. Once this returns, the job will complete or fail.
 
-    The picture is durable before the transaction begins, so that no accepted job lacks it. It is deleted if the job is
-    refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
+    The picture is durable before the transaction begins, and so is its mask, so that no accepted job lacks them. They
+    are deleted if the job is refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
 
+    mask : a second picture that says where the object is, see :mod:`spherelinks.picture.mask`
     bypass_cache : make the asset anew, though an earlier job of the account has made the same
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
     output : where else the asset is sent, ``{"putUrl": …}``
@@ -78,29 +80,32 @@ def submit(
     StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
     """
     card = card or registry.card(options.generator)
-    storage.check_space(len(picture))
+    storage.check_space(len(picture) + len(mask or b""))
     job_id = new_id("job")
     sample = sandbox.sample(storage) if principal.sandbox else None
     if sample is None:  # a sandbox job's picture is never used
+        if mask is not None:
+            storage.put(paths.mask(job_id), mask)
         storage.put(paths.picture(job_id), picture)
     try:
         accepted = _accept(
-            engine, principal, job_id, picture, options, card, sample, bypass_cache=bypass_cache,
+            engine, principal, job_id, picture, options, card, sample, mask=mask, bypass_cache=bypass_cache,
             idempotency=idempotency, output=output,
         )  # fmt: skip
     except DatabaseUnavailable:
         raise  # it may still have been accepted; if not, the sweep deletes the picture
     except SphereLinksError:
-        _drop_picture(storage, job_id)
+        _drop_pictures(storage, job_id)
         raise
     if accepted.job_id != job_id:
-        _drop_picture(storage, job_id)
+        _drop_pictures(storage, job_id)
     return accepted
 
 
-def _drop_picture(storage: Storage, job_id: str) -> None:
-    with suppress(StorageUnavailable):  # then the sweep deletes it
+def _drop_pictures(storage: Storage, job_id: str) -> None:
+    with suppress(StorageUnavailable):  # then the sweep deletes them
         storage.delete(paths.picture(job_id))
+        storage.delete(paths.mask(job_id))
 
 
 def _accept(
@@ -112,6 +117,7 @@ def _accept(
     card: Card,
     sample: Sample | None,
     *,
+    mask: bytes | None,
     bypass_cache: bool,
     idempotency: Idempotency | None,
     output: dict[str, Any] | None,
@@ -134,12 +140,13 @@ def _accept(
             credits=card.price,
             sandbox=principal.sandbox,
             picture_size=0 if sample else len(picture),
+            mask_size=0 if sample else len(mask or b""),
             output=output,
         )
         if sample is not None:
             sample.complete(job)
         else:
-            job.content_key = cache.content_key(picture, options, card)
+            job.content_key = cache.content_key(picture, options, card, mask)
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
             if earlier is not None:
                 _copy(earlier, job)

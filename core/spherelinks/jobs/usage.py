@@ -13,15 +13,15 @@ MEGABYTE = 1_000_000
 # an asset may be that of several jobs
 _STORED = """
 WITH kept AS (
-    SELECT picture_size, asset_path, coalesce(asset_size, 0) + beside_size AS size FROM jobs
+    SELECT picture_size + mask_size AS sent, asset_path, coalesce(asset_size, 0) + beside_size AS size FROM jobs
     WHERE account_id = :account AND NOT sandbox AND deleted_at IS NULL AND (expires_at IS NULL OR expires_at > now()))
-SELECT coalesce((SELECT sum(picture_size) FROM kept), 0)
+SELECT coalesce((SELECT sum(sent) FROM kept), 0)
      + coalesce((SELECT sum(size) FROM (SELECT max(size) AS size FROM kept GROUP BY asset_path) assets), 0)
 """
 
 
 def stored(session: Session, account_id: str) -> int:
-    """Bytes of the account's pictures, assets and what was made of them, as far as they are kept."""
+    """Bytes of the account's pictures, masks, assets and what was made of them, as far as they are kept."""
     return int(session.scalars(text(_STORED), {"account": account_id}).one())
 
 

@@ -228,7 +228,8 @@ class _Worker:
                 raise _Stopped
 
         picture = self._storage.get(paths.picture(attempt.job_id))
-        return child.run(picture, attempt.options, limit_s=self._settings.job_time_limit_s, pulse=pulse)
+        mask = self._storage.get(paths.mask(attempt.job_id)) if attempt.masked else None
+        return child.run(picture, attempt.options, mask=mask, limit_s=self._settings.job_time_limit_s, pulse=pulse)
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
         digest = hashlib.sha256(made.glb).hexdigest()

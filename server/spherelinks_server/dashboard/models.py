@@ -93,9 +93,14 @@ def find(job_id: str) -> JobStatus:
     return status.find(services().engine, gate.world(), job_id)
 
 
-def picture_of(job_id: str) -> bytes:
-    """Its picture. Raises UnknownJob, AssetExpired, StorageUnavailable."""
-    return services().storage.get(files.find(services().engine, services().storage, find(job_id), "picture").path)
+def sent_with(job_id: str) -> tuple[bytes, bytes | None]:
+    """Its picture, and the picture's mask if there is one. Raises UnknownJob, AssetExpired, StorageUnavailable."""
+    model = find(job_id)
+    return _bytes(model, "picture"), _bytes(model, "mask") if model.masked else None
+
+
+def _bytes(model: JobStatus, kind: str) -> bytes:
+    return services().storage.get(files.find(services().engine, services().storage, model, kind).path)
 
 
 def _shown(job_id: str) -> dict[str, Any]:

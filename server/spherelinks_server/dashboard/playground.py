@@ -38,13 +38,14 @@ def make() -> ResponseReturnValue:
     try:
         card = services().generators.card(form.get("generator") or DEFAULT_GENERATOR)
         options = fields.read(form, card)
-        picture = _picture(origin)
+        picture, mask = _pictures(origin)
         accepted = submission.submit(
             services().engine,
             services().storage,
             Principal(gate.me().account_id, None),
             picture,
             options,
+            mask=mask,
             bypass_cache="fresh" in form,
             card=card,
         )
@@ -57,18 +58,31 @@ def make() -> ResponseReturnValue:
     return redirect(f"/app/models/{accepted.job_id}", HTTPStatus.SEE_OTHER)
 
 
-def _picture(origin: str) -> bytes:
-    """The picture sent as a file or URL, else that of the model ``origin``; it has been decoded once."""
-    upload = request.files.get("picture")
-    data = upload.stream.read(MAX_BYTES + 1) if upload is not None else b""
-    address = request.form.get("address", "").strip()
+def _pictures(origin: str) -> tuple[bytes, bytes | None]:
+    """The picture sent as a file or URL, else that of the model ``origin``, and its mask; decoded once, as proof.
+
+    The mask is the file ``mask`` if one is sent; a model's picture that is used again keeps its own.
+    """
+    account, address = gate.me().account_id, request.form.get("address", "").strip()
+    data, mask = _upload("picture"), _upload("mask") or None
     if not data and not address and origin:
-        return models.picture_of(origin)
+        if mask is None:
+            return models.sent_with(origin)
+        data, _ = models.sent_with(origin)
     if not data and not address:
         raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste a picture.", field="picture")
-    if data:
-        return services().intake.checked(gate.me().account_id, data, "picture")
-    return services().intake.picture(gate.me().account_id, address, "")
+    if not data:
+        data, _ = services().intake.pictures(account, address, "")
+        if mask is None:
+            return data, None
+    services().intake.check(account, data, mask)
+    return data, mask
+
+
+def _upload(name: str) -> bytes:
+    """A file of the form; empty if it was not sent."""
+    file = request.files.get(name)
+    return b"" if file is None else file.stream.read(MAX_BYTES + 1)
 
 
 def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:

@@ -17,10 +17,11 @@ from spherelinks_server import access
 SECURITY_SCHEME = "apiKey"
 
 MAX_BODY = 15 * 1024 * 1024
-"""Size limit of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks."""
+"""Size limit of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks. A mask
+comes on top, and is small as a PNG."""
 
 MAX_REST = 64 * 1024
-"""Size limit of a body apart from its picture: parsing a million names takes seconds and gigabytes."""
+"""Size limit of a body apart from its pictures: parsing a million names takes seconds and gigabytes."""
 
 WITHOUT_BODY = frozenset({"rotate_webhook", "redeliver"})
 """POST operations without a body."""
@@ -80,7 +81,7 @@ def _check_json() -> None:
     rest = _beside_pictures(request.get_data())
     if rest > MAX_REST:
         raise errors.InvalidRequest(
-            f"The body has {rest} bytes apart from imageBase64 and imageUrl; the limit is {MAX_REST}.",
+            f"The body has {rest} bytes apart from its pictures (imageBase64, maskBase64 …); the limit is {MAX_REST}.",
             hint="Send the picture as imageBase64 or imageUrl, and nothing else of that size.",
         )
     try:
@@ -97,7 +98,7 @@ def _beside_pictures(body: bytes) -> int:
     Base64 and URLs contain no quotation marks, so a picture extends from one to the next.
     """
     rest = len(body)
-    for field in re.finditer(rb'"image(?:Base64|Url)"\s*:\s*"', body):
+    for field in re.finditer(rb'"(?:image|mask)(?:Base64|Url)"\s*:\s*"', body):
         end = body.find(b'"', field.end())
         rest -= max(end - field.end(), 0)
     return rest

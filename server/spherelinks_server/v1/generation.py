@@ -114,13 +114,16 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     if accepted is None:
         card = parts.generators.card(body.options.generator)
         output = _output(body.output, parts.guard) if body.output else None
-        picture = parts.intake.picture(who.account_id, body.image_url, body.image_base64)
+        picture, mask = parts.intake.pictures(
+            who.account_id, body.image_url, body.image_base64, body.mask_url, body.mask_base64
+        )
         accepted = submission.submit(
             parts.engine,
             parts.storage,
             who,
             picture,
             body.options,
+            mask=mask,
             bypass_cache=body.cache == "bypass",
             idempotency=idempotency,
             output=output,

@@ -105,8 +105,8 @@ def delete_job(path: JobPath) -> Response:
     },
 )
 def file(path: FilePath) -> Response:
-    """`glb` is the asset, `picture` what was sent; the other kinds are made from the asset on first request. All have
-    an ETag and byte ranges.
+    """`glb` is the asset, `picture` and `mask` what was sent; the other kinds are made from the asset on first request.
+    All have an ETag and byte ranges.
     """
     return send(_read(path), path.kind)
 

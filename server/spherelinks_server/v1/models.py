@@ -20,7 +20,7 @@ JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
 
 
-_NULLABLE = ("imageUrl", "imageBase64", "cache", "output")
+_NULLABLE = ("imageUrl", "imageBase64", "maskUrl", "maskBase64", "cache", "output")
 """Fields that are left out by null, too, as many clients write them."""
 
 
@@ -39,6 +39,8 @@ def _without_defaults(schema: dict[str, Any]) -> None:
         {"required": [one], "properties": {one: given[0], other: given[1]}}
         for one, other in (("imageUrl", "imageBase64"), ("imageBase64", "imageUrl"))
     ]
+    masks = ("maskUrl", "maskBase64")
+    schema["not"] = {"required": [*masks], "properties": dict.fromkeys(masks, given[0])}
 
 
 class _Camel(BaseModel):
@@ -74,7 +76,8 @@ class Output(_Camel):
 
 
 class GenerateRequest(_Camel):
-    """A picture, by URL or inline, and the options. Give exactly one of the two picture fields."""
+    """A picture, by URL or inline, and the options. Give exactly one of the two picture fields; of the two mask fields
+    one or none."""
 
     model_config = ConfigDict(strict=True, json_schema_extra=_without_defaults)
 
@@ -89,6 +92,15 @@ class GenerateRequest(_Camel):
         min_length=1,
         description="The picture's bytes in base64, bare or as a data URI; at most 10 MB once decoded.",
     )
+    mask_url: str = Field(
+        default="",
+        min_length=1,
+        description="A second picture of the same size or proportions that says where the object is, instead of "
+        "looking for it: white is the object and black the rest; a mask with transparent pixels says it by its alpha "
+        "alone. An http or https URL, or a data URI.",
+        examples=["https://example.com/mug-mask.png"],
+    )
+    mask_base64: str = Field(default="", min_length=1, description="The mask's bytes in base64, bare or as a data URI.")
     options: Options = Field(default_factory=Options)
     cache: Literal["use", "bypass"] = Field(
         default="use",

@@ -43,9 +43,9 @@ class Desk:
     def __init__(self, engine, storage, settings, client):
         self.engine, self.storage, self.settings, self.client = engine, storage, settings, client
 
-    def submit(self, picture, **options):
+    def submit(self, picture, mask=None, **options):
         return submission.submit(
-            self.engine, self.storage, self.client.principal, picture.encode(), Options(**options)
+            self.engine, self.storage, self.client.principal, picture.encode(), Options(**options), mask=mask
         ).job_id
 
     def read(self, job):

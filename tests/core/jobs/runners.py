@@ -23,7 +23,7 @@ class Asset(NamedTuple):
     report: dict
 
 
-def obey(picture, options, progress):
+def obey(picture, options, progress, mask=None):
     """Do what the picture says: a word, and for some a value."""
     word, _, value = picture.decode().partition(" ")
     progress("generator", 0.25)
@@ -74,5 +74,7 @@ def obey(picture, options, progress):
             return Asset(b"glb", b"png", {"reached": reached})
         case "environment":
             return Asset(b"glb", b"png", {"environment": dict(os.environ), "arguments": sys.argv})
+    if mask is not None:
+        return Asset(b"glTF" + picture, b"png", {"mask": mask.decode()})
     report = {"options": options.model_dump(), "process": os.getpid(), "letters": "äöü 漢"}
     return Asset(b"glTF" + picture, b"PNG of " + picture, report)

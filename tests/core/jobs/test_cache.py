@@ -9,12 +9,13 @@ from spherelinks.options import Options
 
 
 def test_the_key_follows_picture_options_generator_and_every_version(monkeypatch) -> None:
-    def key(picture=b"picture", options=None, card=LIFT):
-        return content_key(picture, options or Options(), card)
+    def key(picture=b"picture", options=None, card=LIFT, mask=None):
+        return content_key(picture, options or Options(), card, mask)
 
     keys = [key(), key(b"another"), key(options=Options(seed=1)), key(card=INFLATE)]
     keys.append(key(card=dataclasses.replace(LIFT, version="8")))
     assert key() == keys[0]
+    keys += [key(mask=b"mask"), key(mask=b"another")]
     for stage in version.STAGES:
         monkeypatch.setitem(version.STAGES, stage, "new")
         keys.append(key())

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import psycopg
@@ -18,7 +19,8 @@ from sqlalchemy import text
 from spherelinks.accounts.ledger import Balance
 from spherelinks.config import SECRETS
 from spherelinks.database import transaction
-from spherelinks.jobs import attempts, paths, process, queue
+from spherelinks.errors import UnknownFile
+from spherelinks.jobs import attempts, deletion, files, paths, process, queue, usage
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
@@ -106,6 +108,31 @@ def test_what_a_library_prints_does_not_get_between_the_messages(desk):
     job = desk.submit("print")
     with desk.working():
         assert desk.ended(job).status == "COMPLETED"
+
+
+def test_a_mask_goes_with_its_picture_and_is_kept_as_long(desk, engine, storage):
+    plain, masked, again, other = (desk.submit("succeed", mask) for mask in (None, b"white", b"white", b"black"))
+    with desk.working():
+        assert desk.ended(masked).report == desk.ended(again).report == {"mask": "white"}
+        assert desk.ended(other).report == {"mask": "black"}
+        assert "mask" not in desk.ended(plain).report
+    repeated = desk.submit("succeed", b"white")
+    assert desk.read(repeated).cache_hit
+    with transaction(engine) as session:
+        assert usage.stored(session, desk.client.account_id) > 5 * len(b"succeed") + 4 * len(b"white")
+    assert storage.get(files.find(engine, storage, desk.read(repeated), "mask").path) == b"white"
+    assert "mask" in files.available(desk.read(masked))
+    assert "mask" not in files.available(desk.read(plain))
+    with pytest.raises(UnknownFile):
+        files.find(engine, storage, desk.read(plain), "mask")
+    with transaction(engine) as session:
+        session.execute(text("UPDATE jobs SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": masked})
+    paths.sweep(engine, storage, timedelta(seconds=-60))
+    left = {head.path for head in storage.list(paths.PICTURES)}
+    assert {paths.mask(masked), paths.picture(masked)}.isdisjoint(left)
+    assert {paths.mask(other), paths.picture(other)} <= left
+    deletion.delete(engine, storage, desk.client.principal.world, other)
+    assert paths.mask(other) not in {head.path for head in storage.list(paths.PICTURES)}
 
 
 def test_the_child_knows_no_credentials(desk, monkeypatch):

@@ -1,0 +1,14 @@
+"""Masks of pictures.
+
+Only adds, but a worker of the version before takes no notice of a mask: stop those workers before servers of this one
+accept any.
+"""
+
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+
+def upgrade() -> None:
+    op.execute("ALTER TABLE jobs ADD COLUMN mask_size bigint NOT NULL DEFAULT 0")
