@@ -259,6 +259,32 @@ class Options(Model):
         return cls(**{k: int(v) if isinstance(v, float) and v.is_integer() else v for k, v in values.items()})
 
 
+def name_of_file(filename: str) -> str | None:
+    """The name that an asset gets from its picture's file: its stem, as far as ``name`` may be that; None if not."""
+    stem = re.split(r"[/\\]", filename)[-1].rpartition(".")[0] or filename
+    name = re.sub(r"[\x00-\x1f\x7f-\x9f]", "", stem).strip()[:64].rstrip()
+    return name or None
+
+
+def from_text(model: type[Options], path: Sequence[str], text: str) -> object:
+    """The value of an option that is given as text, such as in a form: JSON, but text where the option is text.
+
+    Numbers of a list may also be separated by commas. Any other text is returned as it is, for ``model`` to refuse.
+
+    path : the option's API name, and that of its part, such as ("dimensions", "height")
+    """
+    try:
+        kind = _schema(model, path).get("type")
+    except (KeyError, StopIteration):
+        return text  # no such option
+    if kind == "string":
+        return text
+    try:
+        return json.loads(f"[{text}]" if kind == "array" and not text.lstrip().startswith("[") else text)
+    except (ValueError, RecursionError):
+        return text
+
+
 class OptionValues(TypedDict, total=False):
     """The options as keywords, for type checkers."""
 

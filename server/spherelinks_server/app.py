@@ -20,7 +20,7 @@ from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics, stripe
 from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
-from spherelinks_server.v1.api import MAX_BODY, SECURITY_SCHEME, api
+from spherelinks_server.v1.api import BEARER_SCHEME, MAX_BODY, SECURITY_SCHEME, api
 from spherelinks_server.waiting import Turnstile, Waiters
 
 _DESCRIPTION = """\
@@ -62,7 +62,10 @@ def create_app(
     app = OpenAPI(
         "spherelinks_server",
         info=Info(title="SphereLinks API", version=__version__, description=_DESCRIPTION),
-        security_schemes={SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": access.HEADER}},
+        security_schemes={
+            SECURITY_SCHEME: {"type": "apiKey", "in": "header", "name": access.HEADER},
+            BEARER_SCHEME: {"type": "http", "scheme": "bearer", "description": f"The same key as {access.HEADER}."},
+        },
         validation_error_status=400,
         validation_error_callback=errors.raise_invalid,
         doc_ui=False,

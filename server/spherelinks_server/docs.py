@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from spherelinks.generators.card import Card
 from spherelinks_server import headers
 from spherelinks_server.services import services
-from spherelinks_server.v1 import models
+from spherelinks_server.v1 import forms, models
 from spherelinks_server.v1.api import SECURITY_SCHEME
 
 _SCALAR = str(files("flask_openapi3_scalar") / "templates" / "scalar" / "js")
@@ -52,6 +52,7 @@ def document(app: OpenAPI, offered: Mapping[str, Card]) -> dict[str, Any]:
     ]
     _, schemas = models_json_schema(used, ref_template=_REF, schema_generator=_Untitled)
     written["components"]["schemas"] = schemas["$defs"]
+    schemas["$defs"]["GenerateForm"] = _form(schemas["$defs"]["GenerateRequest"])
     options = schemas["$defs"]["Options"]
     options["description"] = "The options. An unknown option or a value out of range is refused, never clamped."
     generator = options["properties"]["generator"]
@@ -70,12 +71,39 @@ def document(app: OpenAPI, offered: Mapping[str, Card]) -> dict[str, Any]:
             for parameter in parameters:
                 parameter["schema"] = _without_null(parameter["schema"])
     generate = written["paths"]["/v1/generate"]["post"]
-    generate["requestBody"]["content"]["application/json"]["example"] = _EXAMPLE
+    generate["requestBody"] = {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": _REF.format(model="GenerateRequest")}, "example": _EXAMPLE},
+            forms.MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="GenerateForm")}},
+        },
+    }
     return written
 
 
+def _form(request: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of a form, which takes what a JSON request takes, with a file in place of its pictures."""
+    image = {
+        "type": "string",
+        "format": "binary",
+        "description": "A JPEG, PNG or WebP file of at most 10 MB. The asset gets the file's name unless "
+        "`options.name` is given.",
+    }
+    mask = image | {"description": "A file of the same size that says where the object is, as `maskUrl` does."}
+    pictures = tuple(f"{name}{form}" for name in forms.FILES for form in ("Url", "Base64"))
+    others = {name: field for name, field in request["properties"].items() if name not in pictures}
+    return {
+        "type": "object",
+        "description": "The picture's file and the options: as JSON, or as fields of their own, such as "
+        "`options.textureSize` and `options.dimensions.height`.",
+        "properties": {"image": image, "mask": mask} | {name: _without_null(field) for name, field in others.items()},
+        "required": ["image"],
+        "additionalProperties": False,
+    }
+
+
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter: it may be left out, but a query or header cannot be null."""
+    """The schema of a parameter or field of a form: it may be left out, but cannot be null."""
     kinds = [kind for kind in schema.get("anyOf", []) if kind.get("type") != "null"]
     rest = {name: value for name, value in schema.items() if name not in ("anyOf", "default", "title")}
     default = {"default": schema["default"]} if schema.get("default") is not None else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 import sqlalchemy.exc
@@ -121,7 +121,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def raise_invalid(error: ValidationError) -> None:
+def raise_invalid(error: ValidationError) -> NoReturn:
     """Turn pydantic's first error about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
     field = errors.shortened(".".join(str(part) for part in detail["loc"]))
@@ -147,7 +147,7 @@ def _known(error: errors.SphereLinksError) -> Response:
         case errors.JobNotFinished() | errors.RequestInFlight() | errors.ServiceError():
             headers["Retry-After"] = str(RETRY_AFTER_S)
         case errors.InvalidKey():
-            headers["WWW-Authenticate"] = 'ApiKey realm="SphereLinks"'
+            headers["WWW-Authenticate"] = 'Bearer realm="SphereLinks", ApiKey realm="SphereLinks"'
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and not isinstance(error, errors.JobFailed):
         current_app.logger.error(error.message, exc_info=error)
     if isinstance(error, errors.StorageUnavailable):  # its words name paths, and quote the storage's library

@@ -10,7 +10,7 @@ _EXPOSED = (
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotent-Replayed, Location, "
     "Preference-Applied, Retry-After, X-Job-Id, X-Request-Id"
 )
-_ALLOWED = "Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, X-API-Key, X-Request-Id"
+_ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, X-API-Key, X-Request-Id"
 _METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 _PREFLIGHT_S = 600
 

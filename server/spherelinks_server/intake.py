@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+import types
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
 from spherelinks.errors import InvalidRequest, PictureError, RateLimited
@@ -42,15 +43,24 @@ class Intake:
         self._aside = aside
 
     def pictures(
-        self, account_id: str, image_url: str, image_base64: str, mask_url: str = "", mask_base64: str = ""
+        self,
+        account_id: str,
+        image_url: str,
+        image_base64: str,
+        mask_url: str = "",
+        mask_base64: str = "",
+        files: Mapping[str, bytes] = types.MappingProxyType({}),
     ) -> tuple[bytes, bytes | None]:
         """The bytes of the picture, and of its mask if there is one, fetched if necessary, and decoded once as proof.
+
+        files : ``image`` and ``mask`` where they were sent as files, which stand in place of the other fields
 
         Raises InvalidRequest unless exactly one of the picture's fields is given, and at most one of the mask's, for
         bad base64 and for a mask that does not fit the picture; PictureError for what cannot be fetched or read;
         RateLimited if too many others are in progress.
         """
-        if bool(image_url) == bool(image_base64):
+        image, mask = files.get("image"), files.get("mask")
+        if image is None and bool(image_url) == bool(image_base64):
             raise InvalidRequest(
                 f"imageUrl and imageBase64 are both {'given' if image_url else 'missing'}.",
                 hint="Give exactly one of imageUrl and imageBase64.",
@@ -60,13 +70,15 @@ class Intake:
             raise InvalidRequest(
                 "maskUrl and maskBase64 are both given.", hint="Give one of the two, or none.", field="maskUrl"
             )
-        picture = self._bytes(account_id, image_url, image_base64)
-        mask = None
-        if mask_url or mask_base64:
+        picture = self._bytes(account_id, image_url, image_base64) if image is None else image
+        if mask is None and (mask_url or mask_base64):
             with _said_of_the_mask():
                 mask = self._bytes(account_id, mask_url, mask_base64)
-        fields = "imageUrl" if image_url else "imageBase64", "maskUrl" if mask_url else "maskBase64"
-        self.check(account_id, picture, mask, fields)
+        fields = [
+            name if name in files else f"{name}Url" if url else f"{name}Base64"
+            for name, url in (("image", image_url), ("mask", mask_url))
+        ]
+        self.check(account_id, picture, mask, (fields[0], fields[1]))
         return picture, mask
 
     def _bytes(self, account_id: str, url: str, text: str) -> bytes:

@@ -58,7 +58,7 @@ def preflight(client: FlaskClient, origin: str) -> dict[str, str]:
         headers={
             "Origin": origin,
             "Access-Control-Request-Method": "POST",
-            "Access-Control-Request-Headers": "content-type,x-api-key",
+            "Access-Control-Request-Headers": "authorization,content-type,x-api-key",
         },
     )
     assert response.status_code in (200, 204)
@@ -75,7 +75,7 @@ def test_a_preflight_needs_no_key(shared: FlaskClient) -> None:
     assert headers["Access-Control-Allow-Origin"] == SHOP
     assert "POST" in headers["Access-Control-Allow-Methods"]
     allowed = headers["Access-Control-Allow-Headers"].lower()
-    assert all(name in allowed for name in ("content-type", "x-api-key", "range", "if-none-match"))
+    assert all(name in allowed for name in ("authorization", "content-type", "x-api-key", "range", "if-none-match"))
     assert int(headers["Access-Control-Max-Age"]) > 0
     assert "Origin" in headers["Vary"]
 

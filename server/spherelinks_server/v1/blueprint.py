@@ -1,4 +1,4 @@
-"""The API's blueprint: under ``/v1`` and without it, behind a key, bodies in JSON."""
+"""The API's blueprint: under ``/v1`` and without it, behind a key; bodies in JSON, and forms where they are natural."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from spherelinks import errors
 from spherelinks_server import access
+from spherelinks_server.v1 import forms
 
 SECURITY_SCHEME = "apiKey"
+BEARER_SCHEME = "bearer"
 
 MAX_BODY = 15 * 1024 * 1024
 """Size limit of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks. A mask
@@ -26,9 +28,12 @@ MAX_REST = 64 * 1024
 WITHOUT_BODY = frozenset({"rotate_webhook", "redeliver"})
 """POST operations without a body."""
 
+FORMS = frozenset({"generate"})
+"""Operations whose body may be a form."""
+
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
-api = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{SECURITY_SCHEME: []}])
+api = APIBlueprint("v1", __name__, url_prefix="/v1", abp_security=[{SECURITY_SCHEME: []}, {BEARER_SCHEME: []}])
 
 
 @api.before_request
@@ -40,8 +45,9 @@ def admit() -> None:
     access.identify()
     if request.method == "POST":
         access.principal()
-        if (request.endpoint or "").rpartition(".")[2] not in WITHOUT_BODY:
-            _check_json()
+        operation = (request.endpoint or "").rpartition(".")[2]
+        if operation not in WITHOUT_BODY:
+            _check_body(form=operation in FORMS)
 
 
 def answer(body: dict[str, Any], status: int = HTTPStatus.OK, headers: dict[str, str] | None = None) -> Response:
@@ -64,8 +70,11 @@ def described(schema: str, description: str) -> dict[str, Any]:
     }
 
 
-def _check_json() -> None:
-    """Check that the body is a JSON object; the framework treats anything it cannot parse as an empty body."""
+def _check_body(*, form: bool) -> None:
+    """Check that the body is a JSON object, or a form where that is allowed, and not too long.
+
+    The framework treats anything it cannot parse as an empty body.
+    """
     hint = "Send a JSON object with the header Content-Type: application/json."
     coding = request.headers.get("Content-Encoding", "").strip().lower()
     if coding not in ("", "identity"):
@@ -73,11 +82,18 @@ def _check_json() -> None:
             f"The body is compressed (Content-Encoding: {coding[:64]}), which is not read.",
             hint="Send it uncompressed, without Content-Encoding.",
         )
-    if not request.is_json:
+    is_form = form and request.mimetype == forms.MEDIA_TYPE
+    if not is_form and not request.is_json:
         sent = request.mimetype or "missing"
-        raise errors.InvalidRequest(f"The Content-Type is {sent}, not application/json.", hint=hint)
+        wanted = f"application/json{f' or {forms.MEDIA_TYPE}' if form else ''}"
+        raise errors.InvalidRequest(f"The Content-Type is {sent}, not {wanted}.", hint=hint)
     if len(request.get_data()) > MAX_BODY:  # a body without Content-Length is cut off at the limit
         raise RequestEntityTooLarge
+    if not is_form:
+        _check_json(hint)
+
+
+def _check_json(hint: str) -> None:
     rest = _beside_pictures(request.get_data())
     if rest > MAX_REST:
         raise errors.InvalidRequest(

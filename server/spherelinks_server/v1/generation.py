@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, request
+from flask_openapi3.models import RawModel
 from flask_openapi3.models.tag import Tag
+from pydantic import ValidationError
 
 from spherelinks import errors
 from spherelinks.jobs import files, outbound, submission
@@ -17,10 +20,10 @@ from spherelinks.jobs import status as jobs
 from spherelinks.jobs.submission import Idempotency
 from spherelinks.picture.fetch import Guard
 from spherelinks_server import access, assets
-from spherelinks_server.errors import RETRY_AFTER_S, answers, http_answer
+from spherelinks_server.errors import RETRY_AFTER_S, answers, http_answer, raise_invalid
 from spherelinks_server.services import services
-from spherelinks_server.v1 import views
-from spherelinks_server.v1.blueprint import answer, api, described
+from spherelinks_server.v1 import forms, views
+from spherelinks_server.v1.blueprint import MAX_REST, answer, api, described
 from spherelinks_server.v1.models import GenerateHeaders, GenerateRequest, JobPath, JobStatus, Output, StatusQuery
 from spherelinks_server.waiting import LONGEST_S
 
@@ -38,6 +41,13 @@ _ACCEPTED_HEADERS = {
     "Retry-After": {"description": "Seconds to wait before polling.", "schema": {"type": "integer"}},
     "Idempotent-Replayed": {"description": "`true` if this repeats an earlier answer.", **_TEXT},
 }
+
+
+class Body(RawModel):
+    """What a request for a job may be written as; ``docs`` describes both."""
+
+    mimetypes = ["application/json", forms.MEDIA_TYPE]  # noqa: RUF012 - the framework's
+
 
 FILE_ANSWERS: dict[Any, Any] = {
     HTTPStatus.PARTIAL_CONTENT: {"description": "The requested range of bytes.", "content": _GLB},
@@ -99,8 +109,9 @@ FILE_ANSWERS: dict[Any, Any] = {
         ),
     },
 )
-def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
-    """Checks the picture, holds the generator's price and queues the job. Poll the status; then download the asset.
+def generate(header: GenerateHeaders, raw: Body) -> Response:
+    """Takes JSON, or a form with the picture's file. Checks the picture, holds the generator's price and queues the
+    job. Poll the status; then download the asset.
 
     With the header `Idempotency-Key` the request can be repeated without a second job or charge. With `Prefer: wait=30`
     the answer waits for the asset and is the GLB itself (200), or the job's error if it fails (502); if it takes
@@ -109,13 +120,15 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     parts = services()
     who = access.principal()
     who.require("generate")
-    idempotency = _idempotency(header.idempotency_key)
+    asked = _asked()
+    body = asked.body
+    idempotency = asked.idempotency(header.idempotency_key)
     accepted = submission.replay(parts.engine, who, idempotency) if idempotency else None
     if accepted is None:
         card = parts.generators.card(body.options.generator)
         output = _output(body.output, parts.guard) if body.output else None
         picture, mask = parts.intake.pictures(
-            who.account_id, body.image_url, body.image_base64, body.mask_url, body.mask_base64
+            who.account_id, body.image_url, body.image_base64, body.mask_url, body.mask_base64, asked.files
         )
         accepted = submission.submit(
             parts.engine,
@@ -153,6 +166,32 @@ def generate(header: GenerateHeaders, body: GenerateRequest) -> Response:
     }
     headers |= {"Location": f"/v1/status/{accepted.job_id}", "Retry-After": str(0 if hit else RETRY_AFTER_S)}
     return answer(content, HTTPStatus.ACCEPTED, headers)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request's body, checked; ``files`` are those of a form, ``content`` is the body as it was written."""
+
+    body: GenerateRequest
+    files: dict[str, bytes]
+    content: dict[str, Any]
+
+    def idempotency(self, key: str | None) -> Idempotency | None:
+        """The request's Idempotency-Key and a digest of its body that ignores formatting."""
+        if key is None:
+            return None
+        content = self.content | {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+        return Idempotency(key, hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest())
+
+
+def _asked() -> Asked:
+    """The request's body. Raises InvalidRequest."""
+    form = forms.read(MAX_REST) if request.mimetype == forms.MEDIA_TYPE else forms.Form(request.get_json())
+    try:
+        body = GenerateRequest.model_validate(form.body)
+    except ValidationError as error:
+        raise_invalid(error)
+    return Asked(body, form.files, form.body)
 
 
 def _output(wanted: Output, guard: Guard) -> dict[str, Any]:
@@ -209,11 +248,3 @@ def send(job: jobs.JobStatus, kind: str) -> Response:
     storage = services().storage
     file = files.find(services().engine, storage, job, kind)
     return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
-
-
-def _idempotency(key: str | None) -> Idempotency | None:
-    """The request's Idempotency-Key and a digest of its body that ignores formatting."""
-    if key is None:
-        return None
-    asked = json.dumps(request.get_json(), sort_keys=True)
-    return Idempotency(key, hashlib.sha256(asked.encode()).digest())

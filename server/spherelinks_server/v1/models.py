@@ -123,9 +123,14 @@ class GenerateRequest(_Camel):
     def _by_its_rules(cls, options: object) -> object:
         if not isinstance(options, dict):
             return options
-        offered = services().generators.cards if has_app_context() else {}
-        card = offered.get(str(options.get("generator", DEFAULT_GENERATOR)))
-        return (card.options if card else Options).from_json(options)
+        return options_of(str(options.get("generator", DEFAULT_GENERATOR))).from_json(options)
+
+
+def options_of(generator: str) -> type[Options]:
+    """The options that a generator takes; the shared ones for one that no worker offers."""
+    offered = services().generators.cards if has_app_context() else {}
+    card = offered.get(generator)
+    return card.options if card else Options
 
 
 class _Parameters(BaseModel):
