@@ -22,6 +22,7 @@ from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.v1.api import BEARER_SCHEME, MAX_BODY, SECURITY_SCHEME, api
 from spherelinks_server.waiting import Turnstile, Waiters
+from spherelinks_server.zipped import Zips
 
 _DESCRIPTION = """\
 Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
@@ -87,6 +88,7 @@ def create_app(
         turnstile=turnstile,
         waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
         guard=guard or outbound.allowed(settings),
+        zips=Zips(),
         stripe=payments.configured(settings),
     )
     if settings.trusted_proxies:

@@ -24,7 +24,7 @@ def send(storage: Storage, path: str, size: int, etag: str, name: str, media_typ
     response = Response(mimetype=media_type)
     response.set_etag(etag)
     response.accept_ranges = "bytes"
-    response.headers["Content-Disposition"] = _saved_as(name)
+    response.headers["Content-Disposition"] = saved_as(name)
     response.cache_control.private = True
     response.cache_control.no_cache = True
     response.make_conditional(request)
@@ -41,7 +41,7 @@ def send(storage: Storage, path: str, size: int, etag: str, name: str, media_typ
     return response
 
 
-def _saved_as(name: str) -> str:
+def saved_as(name: str) -> str:
     """The header that names the file (RFC 6266): for clients that read ASCII alone, its other characters are ``_``."""
     plain = "".join(each if each.isascii() else "_" for each in name)
     return f'attachment; filename="{plain}"' + (f"; filename*=UTF-8''{quote(name)}" if plain != name else "")

@@ -16,6 +16,7 @@ from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
 from spherelinks_server.limits import RateLimit
 from spherelinks_server.waiting import Turnstile, Waiters
+from spherelinks_server.zipped import Zips
 
 EXTENSION = "spherelinks"
 
@@ -35,6 +36,7 @@ class Services:
     turnstile: Turnstile
     waiters: Waiters
     guard: Guard
+    zips: Zips
     stripe: Stripe | None
 
     @property

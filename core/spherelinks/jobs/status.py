@@ -110,6 +110,21 @@ WHERE j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL AND j.id < %
 ORDER BY j.id DESC
 LIMIT %s
 """
+_ORDERS: dict[str, LiteralString] = {
+    "newest": "j.id DESC",
+    "oldest": "j.id",
+    "name": "lower(coalesce(j.options ->> 'name', '')), j.id",
+    "size": "j.asset_size DESC NULLS LAST, j.id DESC",
+}
+_SEARCH: LiteralString = f"""
+SELECT {_COLUMNS}
+FROM jobs j
+{_OUTPUT}
+WHERE j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL
+  AND (%s = '' OR strpos(lower(coalesce(j.options ->> 'name', '')), lower(%s)) > 0)
+"""
+ORDERS = tuple(_ORDERS)
+"""How :func:`search` can sort."""
 _AFTER_ALL = "job_~"  # sorts after every id
 
 
@@ -235,6 +250,18 @@ def page(
     rows = fetch_all(engine, _PAGE, (*world, cursor or _AFTER_ALL, states, limit + 1))
     jobs = [_status(_Row(*row)) for row in rows[:limit]]
     return Page(jobs, jobs[-1].job_id if len(rows) > limit else None)
+
+
+def search(
+    engine: Engine, world: World, *, name: str = "", order: str = "newest", skip: int = 0, limit: int = 20
+) -> list[JobStatus]:
+    """Those of the world's jobs whose name contains ``name``, in any case, sorted by one of ``ORDERS``.
+
+    Raises DatabaseUnavailable.
+    """
+    name = name.replace("\0", "")
+    statement = f"{_SEARCH} ORDER BY {_ORDERS[order]} OFFSET %s LIMIT %s"
+    return [_status(_Row(*row)) for row in fetch_all(engine, statement, (*world, name, name, skip, limit))]
 
 
 def is_job_id(text: str) -> bool:

@@ -38,6 +38,7 @@ class Row:
     available: int
     held: int
     job_id: str | None
+    model: str
 
 
 @pages.get("")
@@ -48,10 +49,10 @@ def show() -> str:
         buckets = ledger.buckets(session, account_id)
         plan = plans.of(session, account_id)
         entries = ledger.entries(session, gate.world(), before=before, limit=_PAGE + 1)
-        errors = _errors(session, [entry.job_id for entry in entries[:_PAGE] if entry.kind == "release"])
+        jobs = _jobs(session, [entry.job_id for entry in entries[:_PAGE]])
         totals = _totals(session, account_id)
         stored = usage.stored(session, account_id)
-    rows = [_row(entry, errors) for entry in entries[:_PAGE]]
+    rows = [_row(entry, jobs) for entry in entries[:_PAGE]]
     older = entries[_PAGE - 1].id if len(entries) > _PAGE else None
     stripe = services().stripe
     return render_template(
@@ -75,24 +76,25 @@ def buy() -> str:
     return render_template("checkout.html", url=url, credits=credits)
 
 
-def _row(entry: CreditEntry, errors: dict[str | None, str | None]) -> Row:
+def _row(entry: CreditEntry, jobs: dict[str | None, tuple[str | None, str | None]]) -> Row:
+    model, error = jobs.get(entry.job_id, (None, None))
     match entry.kind:
         case "hold":
             why = "Set aside until the model is done."
         case "capture":
             why = "The model is ready."
         case "release":
-            why = errors.get(entry.job_id) or "The model failed."
+            why = error or "The model failed."
         case _:
             why = (entry.reason or "").capitalize()
     name = _KINDS.get(entry.kind, entry.kind)
-    return Row(entry.created_at, entry.kind, name, why, entry.available, entry.held, entry.job_id)
+    return Row(entry.created_at, entry.kind, name, why, entry.available, entry.held, entry.job_id, model or "the model")
 
 
-def _errors(session: Session, job_ids: list[str | None]) -> dict[str | None, str | None]:
-    """Why those jobs failed."""
-    found = session.execute(select(Job.id, Job.error_message).where(Job.id.in_(job_ids))).all()
-    return {row.id: row.error_message for row in found}
+def _jobs(session: Session, job_ids: list[str | None]) -> dict[str | None, tuple[str | None, str | None]]:
+    """What those jobs' models are called, and why they failed."""
+    wanted = select(Job.id, Job.options["name"].astext, Job.error_message).where(Job.id.in_(job_ids))
+    return {job_id: (name, error) for job_id, name, error in session.execute(wanted)}
 
 
 def _totals(session: Session, account_id: str) -> dict[str, int]:

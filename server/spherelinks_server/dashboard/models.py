@@ -1,18 +1,19 @@
-"""Models: the gallery, one model with its picture and report, and their files."""
+"""Models: the gallery, one model with its picture and report, their names and files."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from flask import Response, jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from spherelinks.errors import UnknownJob
+from spherelinks.errors import InvalidRequest, UnknownJob
 from spherelinks.formats import writing
-from spherelinks.jobs import deletion, files, status
-from spherelinks.jobs.status import JobStatus
+from spherelinks.jobs import deletion, files, naming, status
+from spherelinks.jobs.status import ORDERS, JobStatus
 from spherelinks.options import Options
 from spherelinks_server import assets, dashboard, headers
 from spherelinks_server.dashboard import gate, words
@@ -22,12 +23,76 @@ pages = gate.private("models", "/app/models")
 
 _PAGE = 24
 _WATCHED = 50
+_CHOSEN = 100
+_LONGEST, _LAST = 64, 10_000
 
 
 @pages.get("")
 def gallery() -> str:
-    page = status.page(services().engine, gate.world(), cursor=request.args.get("before"), limit=_PAGE)
-    return render_template("models.html", models=page.jobs, older=page.next_cursor, newest="before" not in request.args)
+    """The models: searched by ``q``, sorted by ``sort``, a page at a time."""
+    text, order = request.args.get("q", "").strip()[:_LONGEST], request.args.get("sort", ORDERS[0])
+    order = order if order in ORDERS else ORDERS[0]
+    number = min(max(request.args.get("page", 1, type=int), 1), _LAST)
+    found = status.search(
+        services().engine, gate.world(), name=text, order=order, skip=(number - 1) * _PAGE, limit=_PAGE + 1
+    )
+    return render_template(
+        "models.html",
+        models=found[:_PAGE],
+        more=len(found) > _PAGE,
+        number=number,
+        text=text,
+        order=order,
+        orders=ORDERS,
+    )
+
+
+@pages.post("/zip")
+def download() -> Response:
+    """The GLBs of the models that are chosen, in one ZIP."""
+    parts = services()
+    chosen = [files.find(parts.engine, parts.storage, model, "glb") for model in _chosen() if _has_asset(model)]
+    if not chosen:
+        raise InvalidRequest("None of these models has a file.", hint="Select models that are ready.", field="job")
+    response = Response(parts.zips.stream(gate.me().account_id, parts.storage, chosen), mimetype="application/zip")
+    response.headers["Content-Disposition"] = assets.saved_as(f"models-{datetime.now(UTC):%Y-%m-%d}.zip")
+    return response
+
+
+@pages.post("/delete")
+def delete_chosen() -> ResponseReturnValue:
+    """Delete the models that are chosen; those in progress are cancelled and stay."""
+    parts, outcomes = services(), []
+    for model in _chosen():
+        with suppress(UnknownJob):  # deleted meanwhile
+            outcomes.append(deletion.delete(parts.engine, parts.storage, gate.world(), model.job_id))
+    done = "models-deleted" if "deleted" in outcomes else "cancelled" if outcomes else ""
+    return redirect(f"/app/models?done={done}", HTTPStatus.SEE_OTHER)
+
+
+def _chosen() -> list[JobStatus]:
+    """The models that the form names; those that are deleted already are left out. Raises InvalidRequest."""
+    named = [*dict.fromkeys(request.form.getlist("job"))]
+    if not 0 < len(named) <= _CHOSEN:
+        raise InvalidRequest(f"{len(named)} models are selected.", hint=f"Select 1 to {_CHOSEN} models.", field="job")
+    found = []
+    for job_id in named:
+        with suppress(UnknownJob):
+            found.append(find(job_id))
+    return found
+
+
+def _has_asset(model: JobStatus) -> bool:
+    return model.status == "COMPLETED" and not files.is_expired(model)
+
+
+@pages.post("/<job_id>/name")
+def rename(job_id: str) -> ResponseReturnValue:
+    """Give the model another name. A script gets it as JSON; a plain form is redirected to its page."""
+    naming.rename(services().engine, gate.world(), job_id, request.form.get("name", ""))
+    if gate.wants_json():
+        return jsonify(name=find(job_id).name)
+    return redirect(f"/app/models/{job_id}?done=renamed", HTTPStatus.SEE_OTHER)
 
 
 @pages.get("/status")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
 
 from flask import redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from spherelinks import errors
 from spherelinks.accounts.keys import Principal
-from spherelinks.jobs import submission
-from spherelinks.options import DEFAULT_GENERATOR
+from spherelinks.jobs import naming, submission
+from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields, gate, models
@@ -39,6 +40,7 @@ def make() -> ResponseReturnValue:
         card = services().generators.card(form.get("generator") or DEFAULT_GENERATOR)
         options = fields.read(form, card)
         picture, mask = _pictures(origin)
+        options = _named(options)
         accepted = submission.submit(
             services().engine,
             services().storage,
@@ -56,6 +58,14 @@ def make() -> ResponseReturnValue:
     if gate.wants_json():
         return {"jobId": accepted.job_id}, HTTPStatus.ACCEPTED
     return redirect(f"/app/models/{accepted.job_id}", HTTPStatus.SEE_OTHER)
+
+
+def _named(options: Options) -> Options:
+    """The options with the picture's name, unless they have one."""
+    upload = request.files.get("picture")
+    address = urlsplit(request.form.get("address", "").strip()).path
+    name = naming.of_file((upload.filename if upload is not None else None) or unquote(address))
+    return options if options.name or name is None else options.model_copy(update={"name": name})
 
 
 def _pictures(origin: str) -> tuple[bytes, bytes | None]:

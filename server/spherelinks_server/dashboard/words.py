@@ -18,6 +18,8 @@ NOTICES = {
     "others-signed-out": "Every other browser is signed out.",
     "account-deleted": "Your account and its data are deleted.",
     "model-deleted": "The model is deleted.",
+    "models-deleted": "The models are deleted.",
+    "renamed": "The model has its new name.",
     "cancelled": "The model is cancelled and its credit returned.",
     "key-known": "This key has been created already. It was shown once; rotate it if you did not copy it.",
     "test-sent": "A test message is on its way; its delivery is shown below.",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import zipfile
+from collections.abc import Callable
 from importlib.resources import files as files_of
 
 import pytest
@@ -12,7 +14,10 @@ from sqlalchemy import select
 from spherelinks.database import ApiKey, Job, User, transaction
 from spherelinks.jobs import paths
 from spherelinks.jobs.attempts import Failure
+from spherelinks.jobs.files import File
 from spherelinks.storage import Storage
+from spherelinks_server.services import EXTENSION, Services
+from spherelinks_server.zipped import OF_ACCOUNT
 
 from ..conftest import Caller
 from .conftest import Person
@@ -24,6 +29,11 @@ def submit(person: Person, picture: bytes, **options: str) -> str:
     assert answer.json is not None
     job: str = answer.json["jobId"]
     return job
+
+
+def services_of(person: Person) -> Services:
+    found: Services = person.http.application.extensions[EXTENSION]
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +59,85 @@ def test_a_name_is_shown_wherever_the_model_is(person: Person, png: bytes) -> No
     plain, job = submit(person, png), submit(person, png, name="<b>mug</b>")
     gallery, page = person.get("/app/models").text, person.get(f"/app/models/{job}").text
     assert gallery.count("&lt;b&gt;mug&lt;/b&gt;") == 1
-    assert "<h1>&lt;b&gt;mug&lt;/b&gt;</h1>" in page
-    assert "<h1>Model</h1>" in person.get(f"/app/models/{plain}").text
+    assert '<h1 class="anywhere">&lt;b&gt;mug&lt;/b&gt;</h1>' in page
+    assert ">Model</h1>" in person.get(f"/app/models/{plain}").text
     assert 'value="&lt;b&gt;mug&lt;/b&gt;"' in person.get(f"/app/playground?from={job}").text
     assert 'value="None"' not in person.get("/app/playground").text
+
+
+def names(page: str) -> list[str]:
+    return re.findall(r"<span class=\"unseen\">Model, </span>([^<]+)</a>", page)
+
+
+def test_models_are_found_sorted_and_renamed(
+    person: Person, worker: Caller, storage: Storage, png: bytes, glb: bytes, make_person: Callable[[], Person]
+) -> None:
+    def send(file: str, **options: str) -> str:
+        picture = (io.BytesIO(png), file)
+        answer = person.send("/app/playground", accept="application/json", picture=picture, **options)
+        assert answer.json is not None, answer.text
+        return str(answer.json["jobId"])
+
+    mug, robot = send("Blue Mug.JPG"), send("robot_v1.2.png")
+    chair = send("IMG_1.webp", name="armchair")  # a name that is given counts
+    assert names(person.get("/app/models").text) == ["armchair", "robot_v1.2", "Blue Mug"]
+    assert names(person.get("/app/models?sort=oldest").text) == ["Blue Mug", "robot_v1.2", "armchair"]
+    assert names(person.get("/app/models?sort=name").text) == ["armchair", "Blue Mug", "robot_v1.2"]
+    assert names(person.get("/app/models?q=MUG").text) == ["Blue Mug"]
+    assert names(person.get("/app/models?q=%25").text) == [], "it is no pattern"
+    assert names(person.get("/app/models?page=2&sort=nothing").text) == []
+    # in the ledger, and in what is downloaded
+    assert person.get("/app/credits").text.count(">Blue Mug</a>") == 1
+    worker.finish(mug, glb, storage)
+    renamed = person.send(f"/app/models/{mug}/name", f"/app/models/{mug}", name=" red cup ")
+    assert '<h1 class="anywhere">red cup</h1>' in person.get(renamed.headers["Location"]).text
+    assert "red cup.glb" in person.get(f"/app/models/{mug}/files/glb").headers["Content-Disposition"]
+    with transaction(person.engine) as session:
+        kept = session.scalars(select(Job.options).where(Job.id == mug)).one()
+    assert kept["textureSize"] == 1024, "the other options stay"
+    # refused: no name, another's model
+    assert person.send(f"/app/models/{mug}/name", f"/app/models/{mug}", name=" ").status_code == 400
+    assert make_person().send(f"/app/models/{mug}/name", "/app/keys", name="mine").status_code == 404
+    # failed ones show their picture
+    worker.fail(robot, Failure("no_object", "Nothing stands out.", "Use a plain ground."))
+    assert f'src="/app/models/{robot}/files/picture"' in person.get(f"/app/models/{robot}/card").text
+    assert person.get(f"/app/models/{chair}/files/picture").data == png
+
+
+def test_chosen_models_are_downloaded_and_deleted_together(
+    person: Person, worker: Caller, storage: Storage, png: bytes, glb: bytes, make_person: Callable[[], Person],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    jobs = [submit(person, png, name=name, seed=str(at)) for at, name in enumerate(["mug", "Mug", "chair", "waiting"])]
+    for job in jobs[:3]:
+        worker.finish(job, glb, storage)
+    other = make_person()
+    foreign = submit(other, png)
+    everything = {"job": [*jobs, foreign]}
+    answer = person.send("/app/models/zip", "/app/models", **everything)
+    assert (answer.status_code, answer.mimetype) == (200, "application/zip")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.namelist() == ["mug.glb", "Mug (2).glb", "chair.glb"]
+        assert archive.testzip() is None
+        assert archive.read("mug.glb") == glb
+    # it is sent as it is written, the account has two at a time, and each ends
+    places = services_of(person).zips
+    found = [File(paths.picture(jobs[0]), len(png), "", "", "a.png")] * 3
+    streams = [places.stream(person.account_id, storage, found) for _ in range(OF_ACCOUNT)]
+    assert len(next(streams[0])) < len(png) + 100
+    assert person.send("/app/models/zip", "/app/models", **everything).status_code == 429
+    streams[0].close()
+    assert zipfile.ZipFile(io.BytesIO(b"".join(streams[1]))).namelist() == ["a.png", "a (2).png", "a (3).png"]
+    with monkeypatch.context() as small:
+        small.setattr("spherelinks_server.zipped.LARGEST", 2 * len(glb))
+        assert person.send("/app/models/zip", "/app/models", **everything).status_code == 400
+    for wrong in ({}, {"job": [jobs[3]]}, {"job": [f"job_{at}" for at in range(101)]}):
+        assert person.send("/app/models/zip", "/app/models", **wrong).status_code == 400
+    # deleted, the one in progress cancelled, and the other account's untouched
+    answer = person.send("/app/models/delete", "/app/models", **everything)
+    assert names(person.get(answer.headers["Location"]).text) == ["waiting"]
+    assert "cancelled" in person.get(f"/app/models/{jobs[3]}/card").text
+    assert other.get(f"/app/models/{foreign}").status_code == 200
 
 
 def test_options_of_form_and_preset_arrive(person: Person, png: bytes) -> None:
@@ -109,7 +194,7 @@ def test_a_bug_is_a_page_with_its_request_and_nothing_else(person: Person, monke
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("spherelinks.jobs.status.page", broken)
+    monkeypatch.setattr("spherelinks.jobs.status.search", broken)
     answer = person.get("/app/models")
     assert answer.status_code == 500
     assert "Something broke" in answer.text

@@ -32,7 +32,7 @@ document.addEventListener("keydown", event => {
 
 // a form is sent once, however often its button is pressed; one that comes back from the browser's history may be again
 document.addEventListener("submit", event => {
-  if (event.defaultPrevented) return;
+  if (event.defaultPrevented || "again" in event.target.dataset) return;
   if ("sent" in event.target.dataset) event.preventDefault();
   event.target.dataset.sent = "";
 });
