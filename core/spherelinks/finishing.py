@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spherelinks import __version__
 from spherelinks.errors import GeneratorFailed
@@ -19,7 +20,7 @@ from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.distance import signed
-from spherelinks.mesh.nearest import Tree
+from spherelinks.mesh.nearest import Tree, nearest
 from spherelinks.mesh.normals import fan_normals, vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.repair import apart
@@ -33,11 +34,13 @@ from spherelinks.pixels.padding import fill
 from spherelinks.render.images import portrait
 from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
 from spherelinks.shape import Camera, Frame, Progress, Shape, Surface, Volume
-from spherelinks.texture.bake import bake, look
+from spherelinks.texture.bake import Sight, bake, look
+from spherelinks.texture.carry import seek
 from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
+from spherelinks.texture.maps import fitted, skin
 from spherelinks.texture.tangents import tangents
-from spherelinks.texture.unwrap import unwrap
+from spherelinks.texture.unwrap import Atlas, unwrap
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ STRAYED, OUTSTANDING, GONE = 0.01, 5, 0.1
 TRIFLE = 0.001
 #: Minimum side of a coarse level's texture, px: below it, charts are less than a texel apart.
 SMALLEST_TEXTURE = 256
+
+#: What asset.generator says.
+SOFTWARE = f"SphereLinks {__version__}"
 
 #: Progress at the end of each stage, from its share of the time.
 _DONE = {
@@ -160,17 +166,16 @@ def finish(
         if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share))
     with stage("bake"):
-        texture, covered = bake(vertices, normals, atlas, options.texture_size, shape, frame, sight)
-        texture = fill(texture, covered)
-    along = relief = shade = None
-    if options.normal_map:
+        made = _skinned(vertices, faces, normals, atlas, options.texture_size, shape, frame, sight)
+    along, relief, shade = made.tangents, made.normal_map, made.occlusion
+    if options.normal_map and relief is None:
         with stage("normalMap"):
             along = tangents(vertices[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces)
             relief = normal_map(vertices, normals, along, atlas, options.texture_size, full)
     if options.occlusion:
         with stage("occlusion"):
             shade = occlusion(vertices, normals, faces, atlas, options.texture_size // 2)
-    pose = stand(vertices, *_size(options, longest or 1.0), pivot=options.pivot)
+    pose = stand(vertices, *size_of(options, longest or 1.0), pivot=options.pivot)
     lods = []
     if options.lods:
         with stage("lods") as within:
@@ -185,35 +190,23 @@ def finish(
         with stage("pack"):
             positions, _ = apart(pose.place(vertices), faces)
             colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]
-            extras = {
-                "generator": generator.model_dump(),
-                "engine": {"name": "spherelinks", "version": __version__},
-                "options": options.model_dump(by_alias=True, mode="json", exclude={"name"}),  # it is the scene's
-                "seed": options.seed,
-                "source": source,
-            }
-            mesh = Mesh(
-                positions[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture, along, relief, shade
-            )
+            mesh = replace(made, positions=positions[atlas.source], tangents=along, normal_map=relief, occlusion=shade)
             picture = aside.submit(portrait, mesh)
-            software = f"SphereLinks {__version__}"
             glb = pack(
                 mesh,
                 name=name,
-                software=software,
-                extras=extras,
+                software=SOFTWARE,
+                extras=provenance(options, source, generator),
                 lods=lods,
                 colliders=colliders,
                 texture_format=options.texture_format,
                 compression=options.compression,
             )
         with stage("check"):
-            if wrong := check(glb):
-                raise GeneratorFailed(f"The asset is invalid: {' '.join(wrong)}", hint="Please report this.")
+            assert_valid(glb)
         with stage("thumbnail"):
             thumbnail = picture.result()
 
-    width, height, depth = (float(side) for side in np.ptp(positions, axis=0))
     report = Report(
         generator=generator,
         faces=len(faces),
@@ -223,18 +216,20 @@ def finish(
         bytes=len(glb),
         texture_size=options.texture_size,
         textures=TextureSizes(
-            base_color=len(texture),
+            base_color=len(made.texture),
             normal=None if relief is None else len(relief),
             occlusion=None if shade is None else len(shade),
+            metallic_roughness=_side(made.paint.metallic_roughness),
+            emissive=_side(made.paint.emissive),
         ),
-        dimensions=Extent(width=round(width, 6), height=round(height, 6), depth=round(depth, 6), unit="m"),
+        dimensions=extent(positions),
         watertight=topology.closed,
         manifold=topology.manifold,
         genus=topology.genus,
         parts=topology.parts,
         parts_removed=removed.floaters + removed.hidden,
         lods=[Level(faces=len(lod.faces), vertices=len(lod.uv), texture_size=len(lod.texture)) for lod in lods],
-        collider=_bodies(options.collider, colliders),
+        collider=collider_report(options.collider, colliders),
         checks=Checks(passed=True, errors=[]),
         timings=dict(timings),
         warnings=warnings,
@@ -242,7 +237,56 @@ def finish(
     return Finished(glb, thumbnail, report)
 
 
-def _bodies(kind: ColliderKind, colliders: Sequence[Collider]) -> ColliderReport | None:
+def _side(image: NDArray[np.uint8] | None) -> int | None:
+    return None if image is None else len(image)
+
+
+def _skinned(
+    vertices: Vertices,
+    faces: Faces,
+    normals: NDArray[np.float32],
+    atlas: Atlas,
+    size: int,
+    shape: Shape,
+    frame: Frame | None,
+    sight: Sight,
+) -> Mesh:
+    """The mesh in the shape's unit with all its textures: base colour, and what the shape's materials have."""
+    if not isinstance(shape, Surface):
+        texture = fill(*bake(vertices, normals, atlas, size, shape, frame, sight))
+        return Mesh(vertices[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture)
+    assert sight.tree is not None
+    found = seek(vertices[atlas.source], atlas.uv, atlas.faces, size, sight.tree)
+    source = nearest(vertices[faces].mean(axis=1), sight.tree).face if shape.materials else np.zeros(0, np.int32)
+    texture, covered = bake(vertices, normals, atlas, size, fitted(shape, len(found.texel)), frame, sight, found)
+    return skin(vertices, normals, atlas, fill(texture, covered), shape, found, source)
+
+
+def provenance(options: Options, source: dict[str, Any], generator: Maker) -> dict[str, Any]:
+    """What asset.extras say of how an asset was made."""
+    return {
+        "generator": generator.model_dump(),
+        "engine": {"name": "spherelinks", "version": __version__},
+        "options": options.model_dump(by_alias=True, mode="json", exclude={"name"}),  # it is the scene's
+        "seed": options.seed,
+        "source": source,
+    }
+
+
+def assert_valid(glb: bytes) -> None:
+    """Raises GeneratorFailed for a GLB that our own check finds fault with."""
+    if wrong := check(glb):
+        raise GeneratorFailed(f"The asset is invalid: {' '.join(wrong)}", hint="Please report this.")
+
+
+def extent(positions: Vertices) -> Extent:
+    """The sides of the box round (V, 3) positions, m."""
+    width, height, depth = (round(float(side), 6) for side in np.ptp(positions, axis=0))
+    return Extent(width=width, height=height, depth=depth, unit="m")
+
+
+def collider_report(kind: ColliderKind, colliders: Sequence[Collider]) -> ColliderReport | None:
+    """The collision bodies of an asset; None if it has none."""
     if kind == "none" or not colliders:
         return None
     return ColliderReport(
@@ -253,7 +297,7 @@ def _bodies(kind: ColliderKind, colliders: Sequence[Collider]) -> ColliderReport
     )
 
 
-def _size(options: Options, longest: float) -> tuple[Measure, float]:
+def size_of(options: Options, longest: float) -> tuple[Measure, float]:
     """The side of the asset's box that is given, and its length in metres."""
     return options.dimensions.measure if options.dimensions else ("longest", longest)
 
@@ -278,9 +322,9 @@ def _level(
     fans, normals = fan_normals(vertices, faces, twins(faces))
     atlas = unwrap(vertices, faces, fans)
     sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, known)
-    texture = fill(*bake(vertices, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight))
+    made = _skinned(vertices, faces, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight)
     positions, _ = apart(pose.place(vertices), faces)
-    return Mesh(positions[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture)
+    return replace(made, positions=positions[atlas.source])
 
 
 def _lost(removed: Removed) -> str:

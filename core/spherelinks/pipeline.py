@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import finishing
+from spherelinks import finishing, keeping
 from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, PictureUnreadable
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
@@ -165,9 +165,11 @@ def finish(
     *,
     up: reading.Up | None = None,
     unit: Unit | None = None,
+    keep_mesh: bool = False,
+    keep_uv: bool = False,
     **values: Unpack[OptionValues],
 ) -> Asset:
-    """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its colours baked into one texture.
+    """Turn any mesh into a game-ready GLB: closed, simplified, unwrapped, with its materials baked into one atlas.
 
     Parameters
     ----------
@@ -175,6 +177,10 @@ def finish(
         docs/formats.md says what is read. It may be open, branching, doubled, inside out or in parts
     up : the mesh's upward axis, "y" or "z"; None for what a file says or its format has as a rule (STL: z), else y
     unit : "m", "cm", "mm", "in" or "ft": the mesh's. None for what its format has as a rule: mm for STL, else m
+    keep_mesh : whether its triangles and normals stay as they are, open or not: it is unwrapped anew, and its materials
+        are baked into one atlas
+    keep_uv : whether its texture coordinates, materials and images stay, too: images byte for byte, each material by
+        itself
     options, **values : as of :func:`generate`, the name too; generator, diffusion_steps and seed have no say. With
         neither simplify_ratio nor target_faces the mesh keeps at most 20,000 faces
     progress : called with (stage, share of the whole done); raise ``Cancelled`` in it to stop between stages
@@ -195,23 +201,34 @@ def finish(
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
-            surface = _surface(mesh, up)
+            surface = _surface(mesh, up, whole=keep_mesh or keep_uv)
             wanted = _sized(wanted, surface, unit)
         with clock.stage("finishing"):
-            finished = finishing.finish(
-                surface,
-                None,
-                wanted.model_copy(update={"generator": _MESH.name}),
-                source={"sha256": surface.sha256},
-                name=name,
-                generator=_MESH,
-                progress=clock.within,
-                most_faces=MESH_FACES,
-                longest=_longest(surface, unit or _unit(mesh)),
-            )
+            made = wanted.model_copy(update={"generator": _MESH.name})
+            known: _Known = {
+                "source": {"sha256": surface.sha256},
+                "name": name,
+                "generator": _MESH,
+                "progress": clock.within,
+                "longest": _longest(surface, unit or _unit(mesh)),
+            }
+            if keep_mesh or keep_uv:
+                finished = keeping.keep(surface, made, uv=keep_uv, **known)
+            else:
+                finished = finishing.finish(surface, None, made, most_faces=MESH_FACES, **known)
     except GeneratorFailed as error:
         raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
     return _asset(finished, clock, name)
+
+
+class _Known(TypedDict):
+    """What finishing and keeping a mesh are both told of it."""
+
+    source: dict[str, str]
+    name: str
+    generator: Maker
+    progress: Callable[[float], None]
+    longest: float | None
 
 
 def _name(options: Options, source: object) -> str:
@@ -241,14 +258,14 @@ def _longest(surface: Surface, unit: Unit) -> float | None:
     return side if np.isfinite(side) and side > 0 else None
 
 
-def _surface(mesh: MeshInput, up: reading.Up | None) -> Surface:
+def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> Surface:
     if up not in (None, "y", "z"):
         raise InvalidRequest(f"up is {up!r}.", hint='Give "y" or "z".', field="up")
     match mesh:
         case Surface():
             return reading.turned(mesh, up or "y")
         case str() | Path():
-            return reading.upright(reading.read(Path(mesh)), Path(mesh), up)
+            return reading.upright(reading.read(Path(mesh), whole=whole), Path(mesh), up)
         case (vertices, faces):
             return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y")
     raise InvalidRequest(

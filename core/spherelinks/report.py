@@ -27,11 +27,13 @@ class Maker(_Part):
 
 
 class TextureSizes(_Part):
-    """Side of each texture of the asset itself, px; those not requested are left out."""
+    """Side of each texture of the asset itself, px; those that it does not have are left out."""
 
     base_color: int
     normal: int | None = Field(default=None, exclude_if=_absent)
     occlusion: int | None = Field(default=None, exclude_if=_absent)
+    metallic_roughness: int | None = Field(default=None, exclude_if=_absent)
+    emissive: int | None = Field(default=None, exclude_if=_absent)
 
 
 class Extent(_Part):

@@ -73,12 +73,72 @@ class Sampler(NamedTuple):
     nearest: bool = False
 
 
+class Map(NamedTuple):
+    """One of a material's images, and how it is read.
+
+    image : (H, W, 3) uint8, as stored
+    uv : which texture coordinates it is read at: 0 for the surface's uv, k for uvs[k - 1]
+    file : the image's own file, if it comes from one
+    """
+
+    image: NDArray[np.uint8]
+    uv: int = 0
+    sampler: Sampler = Sampler()
+    file: bytes | None = None
+
+
+AlphaMode = Literal["OPAQUE", "MASK", "BLEND"]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What of a material holds for all of a face: how alpha is read, whether both sides are drawn, and whether light
+    makes no difference to it."""
+
+    alpha_mode: AlphaMode = "OPAQUE"
+    alpha_cutoff: float = 0.5
+    double_sided: bool = False
+    unlit: bool = False
+
+
+#: Plain paint: one picture cannot tell metal from its reflections, and a glossy guess looks wet.
+METALLIC, ROUGHNESS = 0.0, 0.8
+
+
+@dataclass(frozen=True)
+class Material:
+    """A metallic-roughness material, as glTF defines it. Factors are linear and multiply what the maps say.
+
+    color : base colour and opacity, which the surface's color and opacity contain already
+    base, opacity : base colour, sRGB, and, if it is read at all, its alpha in all three channels
+    metallic_roughness : roughness in green, metalness in blue
+    normal : in tangent space, green up; normal_scale : of its x and y
+    occlusion : in red; occlusion_strength : how far it is applied, 0..1
+    emission : beyond 1 for what outshines a white surface; emissive : sRGB
+    """
+
+    name: str = ""
+    color: tuple[float, float, float, float] = (1.0, 1.0, 1.0, 1.0)
+    base: Map | None = None
+    opacity: Map | None = None
+    metallic: float = METALLIC
+    roughness: float = ROUGHNESS
+    metallic_roughness: Map | None = None
+    normal: Map | None = None
+    normal_scale: float = 1.0
+    occlusion: Map | None = None
+    occlusion_strength: float = 1.0
+    emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    emissive: Map | None = None
+    finish: Finish = Finish()
+
+
 @dataclass(frozen=True)
 class Surface:
     """A shape as triangles in any state, glTF axes: +Y up, the photographed side towards +Z, right-handed.
 
     It may be open, branching, doubled, inside out or in parts: finishing turns it into one closed surface, coloured
-    from the nearest point of this one. Without colour and texture it is light grey.
+    from the nearest point of this one. Without colour and texture it is light grey, without materials plain paint.
 
     vertices : (V, 3) float32, any unit
     faces : (F, 3) int32
@@ -89,6 +149,12 @@ class Surface:
     camera : None if no picture should be projected
     notes : what the user should know, in plain words, for the report
     samplers : how each texture is read; () for all repeated and bilinear
+    materials : for all but base colours, which are read from color and textures
+    material_of : (F,) int32, each face's material; None is the first for all
+    uvs : further texture coordinates, (V, 2) float32 each, for maps that are not read at uv
+    opacity : (V,) uint8; None is opaque
+    normals : (V, 3) float32, and tangents : (V, 4) float32 with the bitangents' signs, as normal maps need them; rows
+        of zeros are not known, and faces then flat, tangents MikkTSpace's
     """
 
     vertices: NDArray[np.float32]
@@ -100,12 +166,23 @@ class Surface:
     camera: Camera | None = None
     notes: tuple[str, ...] = ()
     samplers: tuple[Sampler, ...] = ()
+    materials: tuple[Material, ...] = ()
+    material_of: NDArray[np.int32] | None = None
+    uvs: tuple[NDArray[np.float32], ...] = ()
+    opacity: NDArray[np.uint8] | None = None
+    normals: NDArray[np.float32] | None = None
+    tangents: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         for field, values, rows in (
             ("color", self.color, (len(self.vertices), 3)),
             ("uv", self.uv, (len(self.vertices), 2)),
             ("texture_of", self.texture_of, (len(self.faces),)),
+            ("material_of", self.material_of, (len(self.faces),)),
+            ("opacity", self.opacity, (len(self.vertices),)),
+            ("normals", self.normals, (len(self.vertices), 3)),
+            ("tangents", self.tangents, (len(self.vertices), 4)),
+            *(("uvs", each, (len(self.vertices), 2)) for each in self.uvs),
         ):
             if values is not None and values.shape != rows:
                 raise GeneratorFailed(
@@ -119,6 +196,16 @@ class Surface:
         for values in (self.vertices, self.faces, self.color, self.uv, *self.textures, self.texture_of):
             digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
         digest.update(repr(self.samplers).encode() if self.samplers else b"")
+        if self.materials:
+            further = (self.material_of, self.opacity, self.normals, self.tangents, *self.uvs)
+            for rows in further:
+                digest.update(b"" if rows is None else np.ascontiguousarray(rows).tobytes())
+            for material in self.materials:
+                for value in vars(material).values():
+                    if isinstance(value, Map):
+                        digest.update(np.ascontiguousarray(value.image).tobytes())
+                        value = value[1:3]
+                    digest.update(repr(value).encode())
         return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ BIAS = 1.5
 
 
 @njit(cache=True, nogil=True)
-def _encoded(true, own, along):
+def relief(true, own, along):
     """(N, 3) uint8 of normals in the frame that an engine makes of the interpolated normal and tangent."""
     out = np.empty((len(true), 3), np.uint8)
     flat = np.array([0.0, 0.0, 1.0])

@@ -66,6 +66,16 @@ def _finish_arguments(rework: argparse.ArgumentParser) -> None:
     rework.add_argument(
         "--unit", choices=tuple(METRES), help="The mesh's unit, instead of --height. Defaults to mm for STL, else m."
     )
+    rework.add_argument(
+        "--keep-mesh",
+        action="store_true",
+        help="Keep its triangles and normals, open or not; only its materials are baked into one atlas.",
+    )
+    rework.add_argument(
+        "--keep-uv",
+        action="store_true",
+        help="Keep its texture coordinates, materials and image files, too, byte for byte.",
+    )
     faces = f"{Options.model_fields['simplify_ratio'].description} From 0 to 0.99; without it and --target-faces at "
     _add_finishing(rework, faces=f"{faces}most {MESH_FACES} faces are kept.", size="the size of the mesh")
 
@@ -189,7 +199,8 @@ def _finish(arguments: argparse.Namespace) -> int:
     def work(mesh: Path, options: Options, progress: Progress | None) -> Asset:
         from spherelinks.pipeline import finish
 
-        return finish(mesh, options, progress, up=arguments.up, unit=arguments.unit)
+        kept = {"keep_mesh": arguments.keep_mesh, "keep_uv": arguments.keep_uv}
+        return finish(mesh, options, progress, up=arguments.up, unit=arguments.unit, **kept)
 
     return _make(arguments, work)
 

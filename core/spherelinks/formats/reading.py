@@ -1,4 +1,4 @@
-"""Mesh files as raw meshes with their colours: GLB, glTF, OBJ, PLY and STL."""
+"""Mesh files as raw meshes with their materials: GLB, glTF, OBJ, PLY and STL."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spherelinks.errors import InvalidRequest
 from spherelinks.formats import obj, ply, stl
@@ -24,12 +25,14 @@ Beside = Callable[[str], "bytes | None"]
 """The bytes of a file that the mesh's own names, or None if there is none."""
 
 
-def read(path: Path) -> Surface:
+def read(path: Path, *, whole: bool = False) -> Surface:
     """The triangles of a GLB, glTF, OBJ, PLY or STL file, recognised by its suffix; larger faces are triangulated.
 
     docs/formats.md says which parts of each format are read. Materials, textures and buffers in other files are read
     where these lie in the mesh's folder or below. What was not read is in the surface's notes. Raises InvalidRequest
     for a file that has another suffix, is damaged, or exceeds MAX_BYTES or MOST vertices or triangles.
+
+    whole : whether alpha masks are kept as such, instead of cutting the shape
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -50,6 +53,8 @@ def read(path: Path) -> Surface:
             f"{path} cannot be read: {error.strerror or error}.", hint="Give the path of a mesh file.", field="mesh"
         ) from error
     try:
+        if whole and reader is read_scene:
+            return read_scene(data, beside(path.parent), whole=True)
         return reader(data, beside(path.parent))
     except (
         ValueError,
@@ -108,7 +113,18 @@ def turned(surface: Surface, up: Up) -> Surface:
     """A surface whose upward axis is +`up`, with +Y up."""
     if up == "y":
         return surface
-    return replace(surface, vertices=surface.vertices[:, [0, 2, 1]] * np.array((1, 1, -1), np.float32))
+
+    def turn(rows: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        if rows is None:
+            return None
+        return np.hstack([rows[:, [0, 2, 1]] * np.array((1, 1, -1), np.float32), rows[:, 3:]])
+
+    return replace(
+        surface,
+        vertices=surface.vertices[:, [0, 2, 1]] * np.array((1, 1, -1), np.float32),
+        normals=turn(surface.normals),
+        tangents=turn(surface.tangents),
+    )
 
 
 def beside(folder: Path) -> Beside:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from spherelinks.gltf.document import Document, Matrix, matrix
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.pixels.srgb import encoded
-from spherelinks.shape import Sampler, Surface, Wrap
+from spherelinks.shape import METALLIC, ROUGHNESS, Finish, Map, Material, Sampler, Surface, Wrap
 from spherelinks.texture.carry import look_up
 
 #: What an extension is to us. A file that needs any other to be understood is refused, by that one's name.
@@ -23,22 +24,22 @@ HONOURED = frozenset(
         "EXT_mesh_gpu_instancing",
         "EXT_meshopt_compression",
         "EXT_texture_webp",
+        "KHR_materials_emissive_strength",
         "KHR_materials_pbrSpecularGlossiness",
+        "KHR_materials_unlit",
         "KHR_mesh_quantization",
         "KHR_meshopt_compression",
         "KHR_node_visibility",
         "KHR_texture_transform",
     }
 )
-#: These change nothing that is kept: base colours on a surface.
+#: These change nothing that is kept: a metallic-roughness surface.
 HARMLESS = frozenset(
     {
         "EXT_lights_image_based",
         "KHR_animation_pointer",
         "KHR_lights_punctual",
-        "KHR_materials_emissive_strength",
         "KHR_materials_ior",
-        "KHR_materials_unlit",
         "KHR_materials_variants",
         "KHR_xmp_json_ld",
         "MSFT_lod",
@@ -46,7 +47,7 @@ HARMLESS = frozenset(
 )
 #: Pictures that are not read: the one that stands in for them is.
 REPLACED = frozenset({"EXT_texture_avif", "KHR_texture_basisu", "MSFT_texture_dds"})
-#: These change how a surface looks, beyond its base colour.
+#: These change how a surface looks, beyond metal and roughness.
 NOTED = {
     "KHR_materials_anisotropy": "anisotropy",
     "KHR_materials_clearcoat": "clear coat",
@@ -59,33 +60,34 @@ NOTED = {
     "KHR_materials_volume": "volume",
 }
 #: Total pixels of all textures, each first shrunk to MAX_SIDE.
-MOST_TEXELS = 64_000_000
+MOST_TEXELS = 192_000_000
 _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
 
 
-def read_scene(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
-    """The triangles of a GLB's or glTF's scene in place, with base colours: factor, vertex colours and texture.
+def read_scene(data: bytes, beside: Callable[[str], bytes | None], *, whole: bool = False) -> Surface:
+    """The triangles of a GLB's or glTF's scene in place, with their materials.
 
     Nodes are where the file puts them: nested, mirrored, instanced; skins are posed by their joints, and morphs by
-    their default weights. An alpha mask cuts the shape. What a material makes invisible (opacity 0), such as a
-    collider, and nodes that are not visible are left out; what else is not kept is in the notes. Raises ValueError,
-    KeyError, IndexError, TypeError or struct.error for what is no such file or needs an extension that is not known,
-    and ValueError past MOST vertices or triangles and MOST_TEXELS.
+    their default weights. An alpha mask cuts the shape, unless it is to stay `whole`. What a material makes invisible
+    (opacity 0), such as a collider, and nodes that are not visible are left out; what else is not kept is in the notes.
+    Raises ValueError, KeyError, IndexError, TypeError or struct.error for what is no such file or needs an extension
+    that is not known, and ValueError past MOST vertices or triangles and MOST_TEXELS.
     """
-    return _Scene(Document(data, beside)).surface()
+    return _Scene(Document(data, beside), whole).surface()
 
 
-class _Paint(NamedTuple):
-    """A material's base: linear factor with alpha, and the texture's information."""
+class _Look(NamedTuple):
+    """A material, and the texture coordinates that its maps are read at: the attribute and its transform."""
 
-    factor: NDArray[np.float64]
-    texture: dict[str, Any] | None
+    material: Material
+    coordinates: list[tuple[str, dict[str, Any]]]
 
 
 class _Scene:
-    def __init__(self, file: Document) -> None:
+    def __init__(self, file: Document, whole: bool) -> None:
         self.file = file
+        self.whole = whole
         self.document = file.json
         for name in self.document.get("extensionsRequired", ()):
             if name not in HONOURED | HARMLESS | NOTED.keys():
@@ -97,12 +99,15 @@ class _Scene:
                 self.dropped[NOTED[name]] = None
             elif name not in HONOURED | HARMLESS | REPLACED:
                 self.notes[f"The extension {name} is not known, and what it says was not read."] = None
+        self.pictures: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8] | None]] = {}
         self.images: dict[tuple[int, Sampler], NDArray[np.uint8]] = {}
+        self.looks: dict[tuple[int, frozenset[str]], _Look] = {}
         self.places: list[NDArray[np.float64]] = []
-        self.faces: list[NDArray[np.int64]] = []
+        self.faces: list[NDArray[np.int32]] = []
         self.colors: list[NDArray[np.uint8]] = []
-        self.uvs: list[NDArray[np.float32]] = []
+        self.traits: list[NDArray[np.float32]] = []
         self.which: list[NDArray[np.int32]] = []
+        self.materials: list[NDArray[np.int32]] = []
         self.vertices = self.triangles = 0
         self.parents = {
             int(child): number
@@ -125,21 +130,37 @@ class _Scene:
         if self.document.get("animations"):
             self.notes["Its animations are not kept: it is as the file poses it."] = None
         if self.dropped:
-            self.notes[f"Only base colours are kept: not its {', '.join(self.dropped)}."] = None
+            self.notes[f"Not kept of its materials: {', '.join(self.dropped)}."] = None
         notes = tuple(self.notes)
         if not self.places:
             return Surface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), notes=notes)
         plain = not self.images and all((color == 255).all() for color in self.colors)
+        color = np.concatenate(self.colors)
         samplers = tuple(sampler for _, sampler in self.images)
+        looks = list(self.looks.values())
+        most = max(len(look.coordinates) for look in looks)
+        traits = np.zeros((self.vertices, max(rows.shape[1] for rows in self.traits)), np.float32)
+        end = 0
+        for rows in self.traits:
+            traits[end : end + len(rows), : rows.shape[1]] = rows
+            end += len(rows)
+        uvs = [np.ascontiguousarray(traits[:, 7 + 2 * k : 9 + 2 * k]) for k in range(most)]
+        normals, tangents = np.ascontiguousarray(traits[:, :3]), np.ascontiguousarray(traits[:, 3:7])
         return Surface(
             single(np.concatenate(self.places)),
-            np.concatenate(self.faces).astype(np.int32),
-            None if plain and "materials" not in self.document else np.concatenate(self.colors),
-            np.concatenate(self.uvs) if self.images else None,
+            np.concatenate(self.faces),
+            None if plain and "materials" not in self.document else np.ascontiguousarray(color[:, :3]),
+            uvs[0] if uvs else None,
             tuple(self.images.values()),
             np.concatenate(self.which) if self.images else None,
             notes=notes,
             samplers=samplers if any(sampler != Sampler() for sampler in samplers) else (),
+            materials=tuple(look.material if self.whole else _uncut(look.material) for look in looks),
+            material_of=np.concatenate(self.materials),
+            uvs=tuple(uvs[1:]),
+            opacity=None if (color[:, 3] == 255).all() else np.ascontiguousarray(color[:, 3]),
+            normals=normals if normals.any() else None,
+            tangents=tangents if tangents.any() else None,
         )
 
     def _nodes(self) -> Iterator[tuple[int, Matrix]]:
@@ -207,9 +228,10 @@ class _Scene:
         if mode < 4:
             self.notes["Its points and lines were left out."] = None
             return
-        material = self.document["materials"][primitive["material"]] if "material" in primitive else {}
-        paint = self._paint(material)
-        if paint.factor[3] == 0 and material.get("alphaMode", "OPAQUE") != "OPAQUE":
+        look, number = self._look(primitive.get("material", -1), attributes)
+        material = look.material
+        mode_of_alpha = material.finish.alpha_mode
+        if material.color[3] == 0 and mode_of_alpha != "OPAQUE":
             return
         count = self.document["accessors"][attributes["POSITION"]]["count"]
         many = self.document["accessors"][primitive["indices"]]["count"] if "indices" in primitive else count
@@ -223,35 +245,54 @@ class _Scene:
         faces = _triangles(corners, mode)
         if len(faces) and faces.max() >= count:
             raise ValueError(f"a triangle has vertex {faces.max()} of {count}")
-        color = np.ones((count, 4)) * paint.factor
+        color = np.ones((count, 4)) * material.color
         if "COLOR_0" in attributes:
             own = self.file.accessor(attributes["COLOR_0"])
             color[:, : own.shape[1]] *= own
-        uv, image = np.zeros((count, 2)), None
-        if paint.texture is not None:
-            moved = paint.texture.get("extensions", {}).get("KHR_texture_transform", {})
-            name = f"TEXCOORD_{moved.get('texCoord', paint.texture.get('texCoord', 0))}"
-            if name in attributes:
-                uv, image = _moved(self.file.accessor(attributes[name]), moved), paint.texture["index"]
+        # normal, tangent, and the coordinates of each map
+        traits = np.zeros((count, 7 + 2 * max(1, len(look.coordinates))), np.float32)
+        for k, (name, moved) in enumerate(look.coordinates):
+            traits[:, 7 + 2 * k : 9 + 2 * k] = _moved(self.file.accessor(attributes[name]), moved)
         if joints is None:
             points = points @ place[:3, :3].T + place[:3, 3]
-            mirrored = np.linalg.det(place[:3, :3]) < 0
+            mirrored = bool(np.linalg.det(place[:3, :3]) < 0)
+            if not primitive.get("targets"):
+                traits[:, :7] = self._directions(attributes, place, mirrored, count)
         else:
             points, mirrored = self._skinned(points, attributes, joints), False
         if mirrored:
             faces = faces[:, ::-1]
-        mode_of_alpha = material.get("alphaMode", "OPAQUE")
-        number = -1 if image is None else self._texture(image)
-        if mode_of_alpha == "MASK":
-            points, uv, color, faces = self._masked(points, uv, color, faces, image, material.get("alphaCutoff", 0.5))
-        elif mode_of_alpha == "BLEND":
-            self.notes["Its see-through parts were made solid, in their colours."] = None
+        if mode_of_alpha == "MASK" and not self.whole:
+            points, traits, color, faces = self._masked(points, traits, color, faces, material)
+        base = -1
+        if material.base is not None:
+            source, sampler = self._source(self._base(primitive)["index"])
+            self.images.setdefault((source, sampler), material.base.image)
+            base = list(self.images).index((source, sampler))
         self.places.append(points)
-        self.faces.append(faces + self.vertices)
-        self.colors.append(encoded(color[:, :3]))
-        self.uvs.append(uv.astype(np.float32))
-        self.which.append(np.full(len(faces), number, np.int32))
+        self.faces.append((faces + self.vertices).astype(np.int32))
+        sheer = mode_of_alpha == "BLEND" or (mode_of_alpha == "MASK" and self.whole)
+        opacity = color[:, 3].clip(0, 1) if sheer else np.ones(1)
+        self.colors.append(
+            np.column_stack([encoded(color[:, :3]), np.broadcast_to(opacity * 255 + 0.5, len(color)).astype(np.uint8)])
+        )
+        self.traits.append(traits)
+        self.which.append(np.full(len(faces), base, np.int32))
+        self.materials.append(np.full(len(faces), number, np.int32))
         self.vertices += len(points)
+
+    def _directions(self, attributes: dict[str, int], place: Matrix, mirrored: bool, count: int) -> NDArray[np.float64]:
+        """(count, 7): normals and tangents in the scene, zeros where there are none."""
+        rows = np.zeros((count, 7))
+        if "NORMAL" in attributes:
+            rows[:, :3] = self.file.accessor(attributes["NORMAL"]) @ np.linalg.pinv(place[:3, :3])
+        if "TANGENT" in attributes:
+            along = self.file.accessor(attributes["TANGENT"])
+            rows[:, 3:6] = along[:, :3] @ place[:3, :3].T
+            rows[:, 6] = along[:, 3] * (-1 if mirrored else 1)
+        for columns in (rows[:, :3], rows[:, 3:6]):
+            columns /= np.maximum(np.linalg.norm(columns, axis=1, keepdims=True), 1e-30)
+        return rows
 
     def _posed(self, primitive: dict[str, Any], weights: Any) -> NDArray[np.float64]:
         """(V, 3) float64: the positions with the morph targets that the file's own weights add."""
@@ -279,40 +320,85 @@ class _Scene:
         posed: NDArray[np.float64] = np.einsum("vij,vj->vi", total[:, :3, :3], points) + total[:, :3, 3]
         return posed
 
-    def _paint(self, material: dict[str, Any]) -> _Paint:
-        extensions = material.get("extensions", {})
-        glossy = extensions.get("KHR_materials_pbrSpecularGlossiness")
-        if glossy is None:
-            base = material.get("pbrMetallicRoughness", {})
-            factor, texture = base.get("baseColorFactor", (1, 1, 1, 1)), base.get("baseColorTexture")
-            rest = "metallicRoughnessTexture" in base
-        else:
-            factor, texture = glossy.get("diffuseFactor", (1, 1, 1, 1)), glossy.get("diffuseTexture")
-            rest = "specularGlossinessTexture" in glossy
-        for there, what in (
-            ("normalTexture" in material, "normal map"),
-            (rest, "metal and roughness maps"),
-            ("occlusionTexture" in material, "occlusion map"),
-        ):
-            if there:
-                self.dropped[what] = None
-        factor = np.array(factor, np.float64)
-        glow = np.array(material.get("emissiveFactor", (0, 0, 0)), np.float64)
-        if glow.any():
-            if not factor[:3].any():  # it is dark but for its own light
-                return _Paint(np.append(glow.clip(0, 1), factor[3]), material.get("emissiveTexture"))
-            self.dropped["emission"] = None
-        return _Paint(factor, texture)
+    def _look(self, number: int, attributes: dict[str, int]) -> tuple[_Look, int]:
+        """A material as a primitive with these attributes shows it, and its place among those that are used."""
+        key = number, frozenset(name for name in attributes if name.startswith(("TEXCOORD_", "COLOR_0")))
+        if key not in self.looks:
+            self.looks[key] = self._made(self.document["materials"][number] if number >= 0 else None, key[1])
+        return self.looks[key], list(self.looks).index(key)
 
-    def _texture(self, index: int) -> int:
-        """The place of a texture among those that are used."""
-        key = self._source(index)
-        if key not in self.images:
-            picture = self._picture(key[0])
-            self.images[key] = np.ascontiguousarray(picture[..., :3])
-            if sum(each.size // 3 for each in self.images.values()) > MOST_TEXELS:
-                raise ValueError(f"its textures have more than {MOST_TEXELS} pixels")
-        return list(self.images).index(key)
+    def _made(self, material: dict[str, Any] | None, there: frozenset[str]) -> _Look:
+        if material is None:
+            return _Look(Material(), [])
+        coordinates: list[tuple[str, dict[str, Any]]] = []
+
+        def read(info: dict[str, Any] | None) -> Map | None:
+            if info is None:
+                return None
+            moved = dict(info.get("extensions", {}).get("KHR_texture_transform", {}))
+            at = f"TEXCOORD_{moved.pop('texCoord', info.get('texCoord', 0))}", moved
+            if at[0] not in there:
+                return None
+            if at not in coordinates:
+                coordinates.append(at)
+            source, sampler = self._source(info["index"])
+            picture, _ = self._picture(source)
+            return Map(picture, coordinates.index(at), sampler, bytes(self.file.image(source)))
+
+        extensions = material.get("extensions", {})
+        finish = Finish(
+            material.get("alphaMode", "OPAQUE"),
+            material.get("alphaCutoff", 0.5),
+            material.get("doubleSided", False),
+            "KHR_materials_unlit" in extensions,
+        )
+        rest = material.get("pbrMetallicRoughness", {})
+        info, color = rest.get("baseColorTexture"), rest.get("baseColorFactor", (1, 1, 1, 1))
+        metallic, roughness = rest.get("metallicFactor", 1.0), rest.get("roughnessFactor", 1.0)
+        if finish.unlit and "metallicFactor" not in rest:
+            metallic, roughness = METALLIC, ROUGHNESS  # which nobody sees, unless a program does not know the extension
+        if glossy := extensions.get("KHR_materials_pbrSpecularGlossiness"):
+            info, color = glossy.get("diffuseTexture"), glossy.get("diffuseFactor", (1, 1, 1, 1))
+            metallic, roughness, rest = 0.0, 1.0 - glossy.get("glossinessFactor", 1.0), {}
+            if "specularGlossinessTexture" in glossy:
+                self.dropped["specular and glossiness map"] = None
+        base = read(info)
+        opacity = None
+        if base is not None and finish.alpha_mode != "OPAQUE":
+            alpha = self._picture(self._source(info["index"])[0])[1]
+            opacity = None if alpha is None else base._replace(image=np.repeat(alpha[..., None], 3, axis=2))
+        sheer = opacity is not None or color[3] < 1 or "COLOR_0" in there
+        if finish.alpha_mode == "BLEND" and not (sheer or self.whole):
+            finish = replace(finish, alpha_mode="OPAQUE")  # BLEND is what exporters say of everything
+        relief, shade = material.get("normalTexture", {}), material.get("occlusionTexture", {})
+        strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1.0)
+        red, green, blue = material.get("emissiveFactor", (0, 0, 0))
+        made = Material(
+            material.get("name", ""),
+            tuple(float(part) for part in color),  # type: ignore[arg-type]
+            base,
+            opacity,
+            metallic,
+            roughness,
+            read(rest.get("metallicRoughnessTexture")),
+            read(relief or None),
+            relief.get("scale", 1.0),
+            read(shade or None),
+            shade.get("strength", 1.0),
+            (strength * red, strength * green, strength * blue),
+            read(material.get("emissiveTexture")),
+            finish,
+        )
+        return _Look(made, coordinates)
+
+    def _base(self, primitive: dict[str, Any]) -> dict[str, Any]:
+        """What a primitive's material says of its base colour's texture."""
+        material = self.document["materials"][primitive["material"]]
+        glossy = material.get("extensions", {}).get("KHR_materials_pbrSpecularGlossiness")
+        info: dict[str, Any] = (
+            glossy["diffuseTexture"] if glossy else material["pbrMetallicRoughness"]["baseColorTexture"]
+        )
+        return info
 
     def _source(self, index: int) -> tuple[int, Sampler]:
         """A texture's image and how it is read."""
@@ -326,43 +412,55 @@ class _Scene:
         u, v = (_WRAPS[sampler.get(name, 10497)] for name in ("wrapS", "wrapT"))
         return source, Sampler(u, v, sampler.get("magFilter") == _NEAREST)
 
-    def _picture(self, source: int) -> NDArray[np.uint8]:
-        return rgba(self.file.image(source), str(source))
+    def _picture(self, source: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+        """(H, W, 3) uint8 of an image, and its (H, W) alpha unless it is opaque."""
+        if source not in self.pictures:
+            picture = rgba(self.file.image(source), str(source))
+            alpha = None if (picture[..., 3] == 255).all() else np.ascontiguousarray(picture[..., 3])
+            self.pictures[source] = np.ascontiguousarray(picture[..., :3]), alpha
+            if sum(each.size // 3 for each, _ in self.pictures.values()) > MOST_TEXELS:
+                raise ValueError(f"its textures have more than {MOST_TEXELS} pixels")
+        return self.pictures[source]
 
     def _masked(
         self,
         points: NDArray[np.float64],
-        uv: NDArray[np.float64],
+        traits: NDArray[np.float32],
         color: NDArray[np.float64],
         faces: NDArray[np.int64],
-        image: int | None,
-        cutoff: float,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        material: Material,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32], NDArray[np.float64], NDArray[np.int64]]:
         """What an alpha mask leaves of a primitive."""
-        texels = np.zeros_like(uv)
-        alpha = None
-        if image is not None:
-            source, sampler = self._source(image)
-            alpha = np.repeat(self._picture(source)[..., 3:], 3, axis=2)
-            texels = uv * alpha.shape[1::-1]
-            if (alpha == 255).all():
-                alpha = None
+        cutoff, alpha = material.finish.alpha_cutoff, material.opacity
+        texels = np.zeros((len(points), 2))
+        if alpha is not None:
+            texels = traits[:, 7 + 2 * alpha.uv : 9 + 2 * alpha.uv] * np.array(alpha.image.shape[1::-1])
 
         def opacity(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-            own = rows[:, 8]
+            own = rows[:, 6]
             if alpha is None:
                 return own
-            return own * look_up(alpha, rows[:, 3:5].astype(np.float32), sampler)[:, 0] / 255
+            at = rows[:, 14 + 2 * alpha.uv : 16 + 2 * alpha.uv].astype(np.float32)
+            return own * look_up(alpha.image, at, alpha.sampler)[:, 0] / 255
 
         if alpha is None and (color[:, 3] >= cutoff).all():
-            return points, uv, color, faces
-        rows, faces, _ = cut(np.hstack([points, uv, color]), faces, opacity, cutoff, texels)
+            return points, traits, color, faces
+        rows, faces, _ = cut(np.hstack([points, color, traits]), faces, opacity, cutoff, texels)
         self.notes["Its alpha masks cut the shape."] = None
-        return rows[:, :3], rows[:, 3:5], rows[:, 5:9], faces
+        return rows[:, :3], rows[:, 7:].astype(np.float32), rows[:, 3:7], faces
 
 
-def _moved(uv: NDArray[Any], transform: dict[str, Any]) -> NDArray[np.float64]:
+def _uncut(material: Material) -> Material:
+    """A material without its alpha mask, which has cut the shape."""
+    if material.finish.alpha_mode != "MASK":
+        return material
+    return replace(material, opacity=None, finish=replace(material.finish, alpha_mode="OPAQUE"))
+
+
+def _moved(uv: NDArray[Any], transform: dict[str, Any]) -> NDArray[Any]:
     """Texture coordinates after KHR_texture_transform: scaled, turned, shifted."""
+    if not transform:
+        return uv
     u, v = (uv.astype(np.float64) * np.array(transform.get("scale", (1, 1)))).T
     turn = transform.get("rotation", 0.0)
     cosine, sine = np.cos(turn), np.sin(turn)

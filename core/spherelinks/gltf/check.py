@@ -121,7 +121,7 @@ def _as(declared: list[float], like: NDArray[Any]) -> NDArray[Any]:
 
 def _images(file: GlbFile) -> Iterator[str]:
     document = file.document
-    for texture in document["textures"]:
+    for texture in document.get("textures", ()):
         source = texture.get("extensions", {}).get("EXT_texture_webp", texture)["source"]
         image = document["images"][source]
         decoded = cv2.imdecode(np.frombuffer(file.view(image["bufferView"]), np.uint8), cv2.IMREAD_COLOR)
@@ -129,5 +129,5 @@ def _images(file: GlbFile) -> Iterator[str]:
             yield f"The image {image['name']} cannot be decoded."
     for material in document["materials"]:
         for part in _parts(material):
-            if "index" in part and not 0 <= part["index"] < len(document["textures"]):
+            if "index" in part and not 0 <= part["index"] < len(document.get("textures", ())):
                 yield f"The material {material['name']} references a texture that does not exist."

@@ -19,7 +19,10 @@ PNG_LEVEL = 3
 
 
 def encoded(texture: NDArray[np.uint8], texture_format: TextureFormat) -> bytes:
-    """The file of an (S, S, 3) uint8 sRGB texture: JPEG, PNG or WebP. Raises GeneratorFailed."""
+    """The file of an (S, S, 3) uint8 sRGB texture: JPEG, PNG or WebP, these also with alpha, (S, S, 4).
+
+    Raises GeneratorFailed.
+    """
     if texture_format == "webp":
         buffer = io.BytesIO()
         Image.fromarray(texture).save(buffer, "WEBP", quality=WEBP_QUALITY, method=2)
@@ -35,7 +38,8 @@ def encoded(texture: NDArray[np.uint8], texture_format: TextureFormat) -> bytes:
         ]
     else:
         flags = [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL]
-    done, data = cv2.imencode(f".{texture_format}", cv2.cvtColor(texture, cv2.COLOR_RGB2BGR), flags)
+    way = cv2.COLOR_RGB2BGR if texture.shape[2] == 3 else cv2.COLOR_RGBA2BGRA
+    done, data = cv2.imencode(f".{texture_format}", cv2.cvtColor(texture, way), flags)
     if not done:
         raise GeneratorFailed(f"The {len(texture)} px texture could not be encoded as {texture_format}.")
     return bytes(data)

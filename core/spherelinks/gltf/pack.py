@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import pygltflib as gl
 from numpy.typing import NDArray
@@ -15,9 +17,24 @@ from spherelinks.gltf import meshopt
 from spherelinks.gltf.image import encoded
 from spherelinks.gltf.order import optimized
 from spherelinks.options import Compression, TextureFormat
+from spherelinks.shape import METALLIC, ROUGHNESS, Finish
 
-#: Plain paint: one picture cannot tell metal from its reflections, and a glossy guess looks wet.
-METALLIC, ROUGHNESS = 0.0, 0.8
+
+@dataclass(frozen=True)
+class Paint:
+    """How a surface looks beyond its base colour, as glTF's metallic-roughness model has it; maps are as large as that.
+
+    metallic, roughness, emission : factors, linear; emission may exceed 1
+    metallic_roughness : (S, S, 3) uint8, roughness in green, metalness in blue
+    emissive : (S, S, 3) uint8 sRGB; opacity : (S, S) uint8
+    """
+
+    metallic: float = METALLIC
+    roughness: float = ROUGHNESS
+    emission: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    metallic_roughness: NDArray[np.uint8] | None = None
+    emissive: NDArray[np.uint8] | None = None
+    opacity: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,7 @@ class Mesh:
     tangents : (V, 4) float32, unit tangents and the bitangents' signs; only with a normal map
     normal_map : (S, S, 3) uint8, tangent space, green up
     occlusion : (T, T) uint8, 255 is unoccluded
+    finishes, finish_of : of the faces, each of which has the one that its number in (F,) int32 says; None is the first
     """
 
     positions: NDArray[np.float32]
@@ -40,6 +58,9 @@ class Mesh:
     tangents: NDArray[np.float32] | None = None
     normal_map: NDArray[np.uint8] | None = None
     occlusion: NDArray[np.uint8] | None = None
+    paint: Paint = Paint()
+    finishes: tuple[Finish, ...] = (Finish(),)
+    finish_of: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -95,30 +116,28 @@ def pack(
 
     Raises GeneratorFailed if a texture cannot be encoded.
     """
-    document = gl.GLTF2(
-        asset=gl.Asset(generator=software, extras=extras),
-        scene=0,
-        scenes=[gl.Scene(name=name, nodes=[0])],
-        samplers=[
-            gl.Sampler(
-                magFilter=gl.LINEAR, minFilter=gl.LINEAR_MIPMAP_LINEAR, wrapS=gl.CLAMP_TO_EDGE, wrapT=gl.CLAMP_TO_EDGE
-            )
-        ],
+    file = File(name, software, extras, compression)
+    document = file.document
+    document.samplers.append(
+        gl.Sampler(
+            magFilter=gl.LINEAR, minFilter=gl.LINEAR_MIPMAP_LINEAR, wrapS=gl.CLAMP_TO_EDGE, wrapT=gl.CLAMP_TO_EDGE
+        )
     )
-    file = _File(document, compression)
     for level, each in enumerate((mesh, *lods)):
         node_name = f"{name}_LOD{level}"
         _add_textured(file, each, node_name, node_name if lods else name, texture_format)
-    for number, collider in enumerate(colliders, 1):
-        which = f"_{number:02d}" if len(colliders) > 1 else ""
-        mesh_name = f"{_UNREAL[collider.kind]}{document.meshes[0].name}{which}"
-        _add_collider(file, collider, f"{name}_collider{which}-convcolonly", mesh_name)
+    add_colliders(file, name, colliders)
     if lods:
         document.nodes[0].extensions = {"MSFT_lod": {"ids": list(range(1, len(lods) + 1))}}
-    needed = ["EXT_texture_webp"] * (texture_format == "webp") + _NEEDED[compression]
-    document.extensionsRequired = needed
-    document.extensionsUsed = ["MSFT_lod"] * bool(lods) + needed
     return file.finished()
+
+
+def add_colliders(file: File, name: str, colliders: Sequence[Collider]) -> None:
+    """Nodes for the colliders of an asset called `name`, whose first mesh is in the file."""
+    for number, collider in enumerate(colliders, 1):
+        which = f"_{number:02d}" if len(colliders) > 1 else ""
+        mesh_name = f"{_UNREAL[collider.kind]}{file.document.meshes[0].name}{which}"
+        _add_collider(file, collider, f"{name}_collider{which}-convcolonly", mesh_name)
 
 
 #: The extensions required to read a file with this compression.
@@ -129,24 +148,51 @@ _NEEDED: dict[Compression, list[str]] = {
 }
 
 
-def _add_textured(file: _File, mesh: Mesh, node_name: str, name: str, texture_format: TextureFormat) -> None:
-    """A node with a mesh, its material and its texture, these called `name`."""
+def _add_textured(file: File, mesh: Mesh, node_name: str, name: str, texture_format: TextureFormat) -> None:
+    """A node with a mesh, its material and its textures, these called `name`; a material for each of its finishes."""
     document = file.document
-    faces, kept = optimized(mesh.faces, len(mesh.positions))
-    indices = file.indices(faces, len(kept))
-    position, place = file.positions(mesh.positions[kept])
-    attributes = gl.Attributes(
-        POSITION=position,
-        NORMAL=file.directions(mesh.normals[kept]),
-        TANGENT=None if mesh.tangents is None else file.directions(mesh.tangents[kept]),
-        TEXCOORD_0=file.coordinates(mesh.uv[kept]),
-    )
+    vertices, faces = mesh.positions, mesh.faces
+    primitives: list[gl.Primitive] = []
+    place: dict[str, list[float]] = {}
+    for number, finish in enumerate(mesh.finishes):
+        some = faces if mesh.finish_of is None else faces[mesh.finish_of == number]
+        some, kept = optimized(some, len(vertices))
+        indices = file.indices(some, len(kept))
+        position, place = file.positions(vertices[kept], vertices)
+        attributes = gl.Attributes(
+            POSITION=position,
+            NORMAL=file.directions(mesh.normals[kept]),
+            TANGENT=None if mesh.tangents is None else file.directions(mesh.tangents[kept]),
+            TEXCOORD_0=file.coordinates(mesh.uv[kept]),
+        )
+        which = name if len(mesh.finishes) == 1 else f"{name}_{number + 1:02d}"
+        if number == 0:
+            material = _material(file, mesh, name, texture_format)
+        document.materials.append(_finished(material, which, finish))
+        primitives.append(
+            gl.Primitive(
+                attributes=attributes, indices=indices, material=len(document.materials) - 1, mode=gl.TRIANGLES
+            )
+        )
+    document.meshes.append(gl.Mesh(name=name, primitives=primitives))
+    document.nodes.append(gl.Node(name=node_name, mesh=len(document.meshes) - 1, **place))
+
+
+def _material(file: File, mesh: Mesh, name: str, texture_format: TextureFormat) -> gl.Material:
+    """A mesh's material, with its textures."""
+    paint = mesh.paint
+    if paint.opacity is None:
+        color = _add_texture(file, mesh.texture, name, texture_format)
+    else:
+        color = _add_texture(
+            file, np.dstack([mesh.texture, paint.opacity]), name, "png" if texture_format == "jpeg" else texture_format
+        )
     material = gl.Material(
         name=name,
         pbrMetallicRoughness=gl.PbrMetallicRoughness(
-            baseColorTexture=gl.TextureInfo(index=_add_texture(file, mesh.texture, name, texture_format)),
-            metallicFactor=METALLIC,
-            roughnessFactor=ROUGHNESS,
+            baseColorTexture=gl.TextureInfo(index=color),
+            metallicFactor=paint.metallic,
+            roughnessFactor=paint.roughness,
         ),
         alphaCutoff=None,
     )
@@ -154,21 +200,43 @@ def _add_textured(file: _File, mesh: Mesh, node_name: str, name: str, texture_fo
     if mesh.normal_map is not None:
         normal = _add_texture(file, mesh.normal_map, f"{name}_normal", exact)
         material.normalTexture = gl.NormalMaterialTexture(index=normal)
-    if mesh.occlusion is not None:
+    if mesh.occlusion is not None or paint.metallic_roughness is not None:
         # one texture for both, as engines expect: occlusion in red, roughness in green, metalness in blue
-        packed = np.dstack([mesh.occlusion, np.full_like(mesh.occlusion, 255), np.zeros_like(mesh.occlusion)])
+        packed = paint.metallic_roughness
+        if packed is None:
+            assert mesh.occlusion is not None
+            packed = np.full((*mesh.occlusion.shape, 3), 255, np.uint8)
+            packed[..., 2] *= paint.metallic > 0
+        if mesh.occlusion is not None:
+            packed = packed.copy()
+            packed[..., 0] = cv2.resize(mesh.occlusion, packed.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         orm = _add_texture(file, packed, f"{name}_orm", exact)
-        material.occlusionTexture = gl.OcclusionTextureInfo(index=orm)
+        if mesh.occlusion is not None:
+            material.occlusionTexture = gl.OcclusionTextureInfo(index=orm)
         material.pbrMetallicRoughness.metallicRoughnessTexture = gl.TextureInfo(index=orm)
-    document.materials.append(material)
-    primitive = gl.Primitive(
-        attributes=attributes, indices=indices, material=len(document.materials) - 1, mode=gl.TRIANGLES
-    )
-    document.meshes.append(gl.Mesh(name=name, primitives=[primitive]))
-    document.nodes.append(gl.Node(name=node_name, mesh=len(document.meshes) - 1, **place))
+    if any(paint.emission):
+        strength = max(1.0, *paint.emission)
+        material.emissiveFactor = [part / strength for part in paint.emission]
+        if strength > 1:
+            material.extensions = {"KHR_materials_emissive_strength": {"emissiveStrength": strength}}
+        if paint.emissive is not None:
+            index = _add_texture(file, paint.emissive, f"{name}_emissive", texture_format)
+            material.emissiveTexture = gl.TextureInfo(index=index)
+    return material
 
 
-def _add_texture(file: _File, texture: NDArray[np.uint8], name: str, texture_format: TextureFormat) -> int:
+def _finished(material: gl.Material, name: str, finish: Finish) -> gl.Material:
+    """The material, called `name`, with a finish."""
+    made = copy(material)
+    made.name = name
+    made.alphaMode = finish.alpha_mode
+    made.alphaCutoff = finish.alpha_cutoff if finish.alpha_mode == "MASK" else None
+    made.doubleSided = finish.double_sided
+    made.extensions = {**(material.extensions or {}), **({"KHR_materials_unlit": {}} if finish.unlit else {})}
+    return made
+
+
+def _add_texture(file: File, texture: NDArray[np.uint8], name: str, texture_format: TextureFormat) -> int:
     """Add an image and its texture, both called `name`; returns the texture's index."""
     document = file.document
     view = file.view(encoded(texture, texture_format))
@@ -182,7 +250,7 @@ def _add_texture(file: _File, texture: NDArray[np.uint8], name: str, texture_for
     return len(document.textures) - 1
 
 
-def _add_collider(file: _File, collider: Collider, name: str, mesh_name: str) -> None:
+def _add_collider(file: File, collider: Collider, name: str, mesh_name: str) -> None:
     document = file.document
     indices = file.indices(collider.faces, len(collider.positions))
     attributes = gl.Attributes(POSITION=file.vectors(collider.positions, bounded=True))
@@ -201,11 +269,17 @@ def _add_collider(file: _File, collider: Collider, name: str, mesh_name: str) ->
     document.scenes[0].nodes.append(len(document.nodes) - 1)
 
 
-class _File:
-    """A document and its binary chunk under construction; methods that add an accessor return its index."""
+class File:
+    """A document and its binary chunk under construction; methods that add an accessor return its index.
 
-    def __init__(self, document: gl.GLTF2, compression: Compression) -> None:
-        self.document = document
+    Its scene, called `name`, shows node 0.
+    """
+
+    def __init__(self, name: str, software: str, extras: dict[str, Any], compression: Compression) -> None:
+        self.document = gl.GLTF2(
+            asset=gl.Asset(generator=software, extras=extras), scene=0, scenes=[gl.Scene(name=name, nodes=[0])]
+        )
+        self._needed = _NEEDED[compression]
         self._quantized = compression != "none"
         self._compressed = compression == "meshopt"
         self._blob = bytearray()
@@ -218,12 +292,12 @@ class _File:
         stream = meshopt.encode_faces(faces) if self._compressed else None
         return self._accessor(rows, gl.UNSIGNED_SHORT if small else gl.UNSIGNED_INT, gl.ELEMENT_ARRAY_BUFFER, stream)
 
-    def positions(self, rows: NDArray[np.float32]) -> tuple[int, dict[str, list[float]]]:
-        """(V, 3) positions, and the node's scale and translation that bring them to metres."""
+    def positions(self, rows: NDArray[np.float32], every: NDArray[np.float32]) -> tuple[int, dict[str, list[float]]]:
+        """(V, 3) positions, and the node's scale and translation that bring `every` one of its to metres."""
         if not self._quantized:
             return self.vectors(rows, bounded=True), {}
-        low = rows.min(axis=0).astype(float)
-        scale = max(float(np.ptp(rows, axis=0).max()), 1e-9) / 65_535
+        low = every.min(axis=0).astype(float)
+        scale = max(float(np.ptp(every, axis=0).max()), 1e-9) / 65_535
         steps = np.round((rows - low) / scale).astype("<u2")
         place = {"translation": low.tolist(), "scale": [scale] * 3}
         return self._attribute(steps, gl.UNSIGNED_SHORT, bounded=True), place
@@ -255,6 +329,13 @@ class _File:
         return len(self.document.bufferViews) - 1
 
     def finished(self) -> bytes:
+        """The file's bytes."""
+        document = self.document
+        webp = any("EXT_texture_webp" in (texture.extensions or {}) for texture in document.textures)
+        levels = any("MSFT_lod" in (node.extensions or {}) for node in document.nodes)
+        further = sorted({name for material in document.materials for name in material.extensions or ()})
+        document.extensionsRequired = ["EXT_texture_webp"] * webp + self._needed
+        document.extensionsUsed = ["MSFT_lod"] * levels + document.extensionsRequired + further
         self.document.buffers = [gl.Buffer(byteLength=len(self._blob))]
         if self._unpacked:
             # an empty buffer, which stands for the uncompressed bytes

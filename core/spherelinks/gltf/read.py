@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from spherelinks.errors import InvalidRequest
 from spherelinks.gltf import meshopt
 from spherelinks.gltf.edited import is_edited, merged, moved
-from spherelinks.gltf.pack import METALLIC, ROUGHNESS, Mesh
+from spherelinks.gltf.pack import Mesh
+from spherelinks.shape import METALLIC, ROUGHNESS
 
 _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}

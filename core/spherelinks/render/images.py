@@ -13,6 +13,7 @@ from PIL import Image
 
 from spherelinks.gltf.pack import Mesh
 from spherelinks.gltf.read import read
+from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.pixels.visible import visible
 from spherelinks.render.camera import View, look
 from spherelinks.render.light import ENCODED, KEY, LINEAR, shade
@@ -108,11 +109,20 @@ def _fitted(mesh: Mesh, points: NDArray[np.float64]) -> tuple[NDArray[np.uint8],
     texels = np.abs(_cross(w - u, v - u)).sum() / 8 * side**2
     while texels > 2 * pixels and side > 64:
         side, texels = side // 2, texels / 4
-    texture = np.asarray(cv2.cvtColor(_resized(mesh.texture, side), cv2.COLOR_RGB2RGBA), np.uint8)
+    texture = np.asarray(cv2.cvtColor(_resized(_glowing(mesh), side), cv2.COLOR_RGB2RGBA), np.uint8)
     if mesh.occlusion is not None:
         texture[..., 3] = _resized(mesh.occlusion, side)
     relief = np.empty((0, 0, 3), np.uint8) if mesh.normal_map is None else _resized(mesh.normal_map, side)
     return texture, relief
+
+
+def _glowing(mesh: Mesh) -> NDArray[np.uint8]:
+    """The base colour with the light that it emits, as if that were reflected."""
+    paint = mesh.paint
+    if not any(paint.emission):
+        return mesh.texture
+    light = np.array(paint.emission, np.float32)
+    return encoded(linear(mesh.texture) + light * (1 if paint.emissive is None else linear(paint.emissive)))
 
 
 def _resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

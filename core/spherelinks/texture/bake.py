@@ -18,7 +18,7 @@ from spherelinks.pixels.depth import depth_buffer
 from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.shape import Frame, Shape, Surface
 from spherelinks.texture.blend import carried
-from spherelinks.texture.carry import carry, colors
+from spherelinks.texture.carry import Found, carry, colors, seek
 from spherelinks.texture.projection import project
 from spherelinks.texture.unwrap import Atlas
 
@@ -117,12 +117,14 @@ def bake(
     shape: Shape,
     frame: Frame | None,
     sight: Sight | None = None,
+    found: Found | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Colour every texel that a triangle covers.
 
     vertices, normals : (V, 3), (N, 3) float32 in the shape's frame and unit, which atlas indexes by `source` and `fan`
     size : the texture's side, px
     sight : the result of :func:`look` for the same surface, shape and frame, if available
+    found : of a shape that is a surface, the points that the texels show, if they were sought already
 
     Returns the (size, size, 3) uint8 sRGB texture and the (size, size) texels that were coloured. Each takes the
     picture's colour, weighted by how squarely the surface faces the camera, by the matte (eroded and feathered, so
@@ -142,7 +144,7 @@ def bake(
     picture, strength = _scaled(shown, sight, _area(uv, atlas.faces))
     if isinstance(shape, Surface):
         assert sight.tree is not None
-        known = carry(points, atlas.uv, atlas.faces, size, shape, sight.tree)
+        known = carry(found or seek(points, atlas.uv, atlas.faces, size, sight.tree), shape)
         grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
     else:
         known = np.zeros((0, 0, 3), np.uint8)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.mesh.nearest import Nearest, Tree, nearest
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
+from spherelinks.pixels.padding import fill
 from spherelinks.pixels.srgb import LIGHT, to_srgb
 from spherelinks.shape import Sampler, Surface, Wrap
 from spherelinks.texture.texels import blended, locate
@@ -15,6 +19,8 @@ from spherelinks.texture.texels import blended, locate
 #: Colour of a mesh without colours and textures: light grey, sRGB.
 PLAIN = 200
 
+#: Points that a thread looks up at a time.
+_BAND = 1 << 16
 #: The sRGB byte of each of 4096 steps of light.
 _BYTE = to_srgb(np.linspace(0, 1, 4096)) * 255 + 0.5
 
@@ -22,18 +28,48 @@ _BYTE = to_srgb(np.linspace(0, 1, 4096)) * 255 + 0.5
 _look_up = kernel("carry_looked_up", "image: u1[H,W,3]", "H", "W", "uv: f4[N,2]", "N", "out: u1[N,3]*")
 
 
-def carry(
-    points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, surface: Surface, tree: Tree
-) -> NDArray[np.uint8]:
-    """(size, size, 3) uint8 sRGB: in each texel that a face covers, the colour of the surface's nearest point.
+@dataclass(frozen=True)
+class Found:
+    """The points of a surface that the texels of an atlas show.
+
+    size : the texture's side, px
+    texel : (N,) int64, counted row by row; face : (N,) int32 of the atlas, and (N, 3) float32 weights there
+    at : the points of the surface
+    """
+
+    size: int
+    texel: NDArray[np.int64]
+    face: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    at: Nearest
+
+    def image(self, values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """(size, size, 3) uint8 of (N, 3) or (N,) values, continued over the texels that no face covers."""
+        texture, covered = np.zeros((self.size * self.size, 3), np.uint8), np.zeros(self.size * self.size, np.bool_)
+        texture[self.texel] = values.reshape(len(values), -1)
+        covered[self.texel] = True
+        return fill(texture.reshape(self.size, self.size, 3), covered.reshape(self.size, self.size))
+
+
+def seek(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, tree: Tree) -> Found:
+    """The surface's point that is nearest to each texel that a face covers; in two threads.
 
     points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in 0..1; faces (F, 3) int32 into both;
     tree of the surface.
     """
-    texture = np.zeros((size * size, 3), np.uint8)
     texel, face, weights = locate(uv, faces, size)
-    texture[texel] = colors(surface, nearest(blended(points, faces, face, weights), tree))
-    return texture.reshape(size, size, 3)
+    places = blended(points, faces, face, weights)
+    with ThreadPoolExecutor(2) as pool:
+        bands = list(pool.map(lambda k: nearest(places[k : k + _BAND], tree), range(0, max(len(places), 1), _BAND)))
+    at = Nearest(*(np.concatenate([getattr(band, name) for band in bands]) for name in ("distance", "face", "weights")))
+    return Found(size, texel, face, weights, at)
+
+
+def carry(found: Found, surface: Surface) -> NDArray[np.uint8]:
+    """(size, size, 3) uint8 sRGB: in each texel that a face covers, the colour of the surface's nearest point."""
+    texture = np.zeros((found.size * found.size, 3), np.uint8)
+    texture[found.texel] = colors(surface, found.at)
+    return texture.reshape(found.size, found.size, 3)
 
 
 def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:

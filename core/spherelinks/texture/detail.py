@@ -50,11 +50,11 @@ def normal_map(
     own = blended(normals[atlas.fan], atlas.faces, face, weights)
     along = blended(tangents, atlas.faces, face, weights)
     texture, covered = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, bool)
-    texture[texel], covered[texel] = _encoded(true, own, along), True
+    texture[texel], covered[texel] = relief(true, own, along), True
     return fill(texture.reshape(size, size, 3), covered.reshape(size, size))
 
 
-def _encoded(true: NDArray[np.float32], own: NDArray[np.float32], along: NDArray[np.float32]) -> NDArray[np.uint8]:
+def relief(true: NDArray[np.float32], own: NDArray[np.float32], along: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(N, 3) uint8 of normals in the frame that an engine makes of the interpolated normal and tangent."""
     out = np.empty((len(true), 3), np.uint8)
     _encode(true, own, along, out)

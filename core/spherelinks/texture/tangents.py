@@ -27,3 +27,18 @@ def tangents(
     out = np.empty((len(points), 4), np.float32)
     _tangents(points, normals, uv, faces, out)
     return out
+
+
+def tangents_of_sides(
+    points: NDArray[np.float32], normals: NDArray[np.float32], uv: NDArray[np.float32], faces: NDArray[np.int32]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(2 W, 4) float32 tangents, of the faces that are not mirrored in the texture and of those that are, and which of
+    the faces (F,) are: a mirrored face's corners have the tangents at its indices plus W, whose sign is -1."""
+    a, b, c = (uv[faces[:, k]] for k in range(3))
+    mirrored = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) > (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    sides = []
+    for side, sign in ((~mirrored, 1), (mirrored, -1)):
+        along = tangents(points, normals, uv, np.ascontiguousarray(faces[side]))
+        along[:, 3] = sign
+        sides.append(along)
+    return np.concatenate(sides), mirrored

@@ -473,17 +473,22 @@ def test_specular_glossiness_has_its_diffuse_colours(tmp_path, needed):
     shows(of(tmp_path, document, blob))
 
 
-def test_light_of_its_own_is_the_colour_of_what_is_black(tmp_path):
+def test_light_of_its_own_is_kept_apart_from_the_base_colour(tmp_path):
     document, blob = block()
     material = document["materials"][0]
     texture = material["pbrMetallicRoughness"].pop("baseColorTexture")
     material |= {"emissiveTexture": texture, "emissiveFactor": [1, 1, 1]}
     material["pbrMetallicRoughness"]["baseColorFactor"] = [0, 0, 0, 1]
-    shows(of(tmp_path, document, blob))
+    surface = of(tmp_path, document, blob)
+    assert surface.color is not None
+    assert not surface.color.any()
+    [found] = surface.materials
+    assert found.emission == (1, 1, 1)
+    shows(replace(surface, textures=(found.emissive.image,), texture_of=None, color=None))
     material["pbrMetallicRoughness"] = {"baseColorTexture": texture}
     surface = of(tmp_path, document, blob)
     shows(surface)
-    assert surface.notes == ("Only base colours are kept: not its emission.",)
+    assert surface.notes == ()
 
 
 def test_an_extension_is_honoured_noted_or_refused_by_name(tmp_path):
@@ -493,7 +498,7 @@ def test_an_extension_is_honoured_noted_or_refused_by_name(tmp_path):
     shows(surface)
     assert surface.notes == (
         "The extension VENDOR_secret is not known, and what it says was not read.",
-        "Only base colours are kept: not its clear coat.",
+        "Not kept of its materials: clear coat.",
     )
     for name in ("KHR_materials_secret", "KHR_draco_mesh_compression", "KHR_texture_basisu"):
         document["extensionsRequired"] = [name]
@@ -503,8 +508,12 @@ def test_an_extension_is_honoured_noted_or_refused_by_name(tmp_path):
 
 def test_maps_that_are_not_kept_are_named(tmp_path):
     document, blob = block()
-    document["materials"][0] |= {"normalTexture": {"index": 0}, "occlusionTexture": {"index": 0}}
-    assert of(tmp_path, document, blob).notes == ("Only base colours are kept: not its normal map, occlusion map.",)
+    texture = document["materials"][0].pop("pbrMetallicRoughness")["baseColorTexture"]
+    glossy = {"diffuseTexture": texture, "specularGlossinessTexture": texture}
+    document["materials"][0]["extensions"] = {"KHR_materials_pbrSpecularGlossiness": glossy}
+    document["extensionsUsed"] = ["KHR_materials_pbrSpecularGlossiness", "KHR_materials_sheen"]
+    notes = of(tmp_path, document, blob).notes
+    assert notes == ("Not kept of its materials: sheen, specular and glossiness map.",)
 
 
 def test_deep_and_grey_pictures_and_data_uris(tmp_path):
@@ -543,10 +552,13 @@ def test_an_alpha_mask_cuts_the_shape(tmp_path):
     assert np.cross(b - a, c - a)[:, 2].sum() / 2 == pytest.approx(np.pi * 0.16, rel=0.02)
     assert (np.cross(b - a, c - a)[:, 2] > -1e-12).all()
     assert "Its alpha masks cut the shape." in surface.notes
+    assert surface.materials[0].finish.alpha_mode == "OPAQUE"
     document["materials"][0]["alphaMode"] = "BLEND"
     surface = of(tmp_path, document, blob)
     assert len(surface.faces) == 2
-    assert "made solid" in surface.notes[0]
+    assert surface.materials[0].finish.alpha_mode == "BLEND"
+    assert np.array_equal(surface.materials[0].opacity.image[..., 0], disc[..., 3])
+    assert surface.notes == ()
 
 
 def turned_x(angle: float) -> list[float]:

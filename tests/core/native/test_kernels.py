@@ -57,7 +57,7 @@ KERNELS = {
     "texture.blend": "_membrane",
     "texture.carry": "_looked_up",
     "texture.charts": "normals grow",
-    "texture.detail": "_encoded _gather",
+    "texture.detail": "relief _gather",
     "texture.flattening": "cut lay",
     "texture.packing": "_within _boxes _trim _pieces _laid _placed _drawn _spans _strip",
     "texture.tangents": "tangents",

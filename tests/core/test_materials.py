@@ -1,0 +1,256 @@
+"""Materials that a mesh brings along: rebaked where the mesh is made anew, untouched where it is kept."""
+
+import io
+import json
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gltf_validator import assert_spotless, validate
+from PIL import Image
+
+import spherelinks
+from spherelinks.errors import InvalidOption
+from spherelinks.formats.reading import read
+from spherelinks.gltf.document import Document
+from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.shape import Surface
+from spherelinks.texture.carry import look_up
+
+sys.path.insert(0, str(Path(__file__).parent / "formats"))
+from test_foreign import POINTS, SIDES, SIZE, TRIANGLES, UV, add, glb, png, scene, written
+
+#: Of each side of the block: roughness and metalness; openness; light; where its normal map leans, x and y.
+ORM = [(255 - 20 * i, 60 + 30 * i, 20 + 40 * i) for i in range(6)]
+GLOW = [(10 + 40 * i, 200 - 30 * i, 90) for i in range(6)]
+LEAN = [(0.3, 0.0), (0.0, 0.3), (-0.3, 0.2), (0.2, -0.3), (-0.2, -0.2), (0.0, 0.0)]
+BUMPS = [tuple(round(127.5 + 127.5 * v) for v in (x, y, np.sqrt(1 - x * x - y * y))) for x, y in LEAN]
+MIDDLES = [(np.mean(corners, axis=0) - (0.5, 0, 0.5)) * SIZE / SIZE.max() for corners, _ in SIDES]
+
+
+def strip(colors) -> bytes:
+    """One square for each side."""
+    return png(np.repeat(np.repeat(np.array([colors], np.uint8), 16, axis=0), 16, axis=1))
+
+
+def block(mirrored: bool = False, **material) -> tuple[dict, bytes]:
+    """The block with all maps; `mirrored` sides run leftwards in the texture."""
+    uv = np.where(np.arange(24)[:, None] >= 0, UV, 0.0)
+    if mirrored:
+        uv[:, 0] = (2 * (np.arange(24) // 4) + 1) / 6 - uv[:, 0]
+    document, blob = scene({"POSITION": POINTS, "TEXCOORD_0": uv}, TRIANGLES, strip([c for _, c in SIDES]))
+    for picture in map(strip, (ORM, GLOW, BUMPS)):
+        document["bufferViews"].append({"buffer": 0, "byteOffset": len(blob), "byteLength": len(picture)})
+        document["images"].append({"bufferView": len(document["bufferViews"]) - 1, "mimeType": "image/png"})
+        document["textures"].append({"source": len(document["images"]) - 1})
+        blob += picture + bytes(-len(picture) % 4)
+    base = document["materials"][0]["pbrMetallicRoughness"]
+    base |= {"metallicRoughnessTexture": {"index": 1}, "metallicFactor": 0.5, "roughnessFactor": 0.75}
+    document["materials"][0] |= {
+        "occlusionTexture": {"index": 1, "strength": 0.5},
+        "emissiveTexture": {"index": 2},
+        "emissiveFactor": [1, 0.5, 0.25],
+        "normalTexture": {"index": 3},
+        "doubleSided": True,
+        "extensions": {"KHR_materials_emissive_strength": {"emissiveStrength": 4}},
+        **material,
+    }
+    document["extensionsUsed"] = ["KHR_materials_emissive_strength"]
+    document["buffers"] = [{"byteLength": len(blob)}]
+    return document, blob
+
+
+def parts(data: bytes) -> tuple[dict, Surface]:
+    """A GLB's document, and its surface as our reader has it."""
+    (length,) = struct.unpack_from("<I", data, 12)
+    return json.loads(data[20 : 20 + length]), read_bytes(data)
+
+
+def read_bytes(data: bytes) -> Surface:
+    from spherelinks.formats.scene import read_scene
+
+    return read_scene(data, lambda name: None, whole=True)
+
+
+def seen(surface: Surface, role: str, points=MIDDLES) -> np.ndarray:
+    """(6, 3) what a map shows at points of the surface, -1 where there is none."""
+    at = nearest(np.array(points, np.float32), tree(surface.vertices, surface.faces))
+    rows = []
+    for face, weights in zip(at.face, at.weights, strict=True):
+        material = surface.materials[surface.material_of[face]]
+        one = getattr(material, role)
+        uv = (weights[:, None] * (surface.uv, *surface.uvs)[one.uv][surface.faces[face]]).sum(axis=0, keepdims=True)
+        rows.append(look_up(one.image, uv.astype(np.float32), one.sampler)[0].astype(int))
+    return np.array(rows)
+
+
+def shaded(surface: Surface, points=MIDDLES) -> np.ndarray:
+    """(N, 3) normals at points of the surface as its normal map bends them, by the file's tangents."""
+    at = nearest(np.array(points, np.float32), tree(surface.vertices, surface.faces))
+    corners, weights = surface.faces[at.face], at.weights[..., None]
+    n, t = (np.sum(rows[corners] * weights, axis=1) for rows in (surface.normals, surface.tangents))
+    value = seen(surface, "normal", points) / 127.5 - 1
+    bent = value[:, :1] * t[:, :3] + value[:, 1:2] * np.cross(n, t[:, :3]) * t[:, 3:] + value[:, 2:] * n
+    return bent / np.linalg.norm(bent, axis=1, keepdims=True)
+
+
+def truth(mirrored: bool) -> np.ndarray:
+    rows = []
+    for (corners, _), (x, y) in zip(SIDES, LEAN, strict=True):
+        p = np.array(corners) * SIZE
+        t, b = p[1] - p[0], p[3] - p[0]
+        t, b = t / np.linalg.norm(t), b / np.linalg.norm(b)
+        # a mirrored side's texture runs leftwards, and up is still up
+        rows.append((-x if mirrored else x) * t + y * b + np.sqrt(1 - x * x - y * y) * np.cross(t, b))
+    return np.array(rows)
+
+
+def finished(folder, document, blob, **options) -> tuple[dict, Surface, spherelinks.Asset]:
+    path = written(folder, "block.glb", glb(document, blob))
+    asset = spherelinks.finish(path, texture_size=512, texture_format="png", dimensions={"longest": 1}, **options)
+    return *parts(asset.glb), asset
+
+
+@pytest.mark.parametrize("mirrored", [False, True], ids=["plain", "mirrored"])
+@pytest.mark.parametrize("kept", [False, True], ids=["made anew", "kept mesh"])
+def test_every_map_is_rebaked(tmp_path, mirrored, kept):
+    document, surface, asset = finished(tmp_path, *block(mirrored), keep_mesh=kept)
+    assert_spotless(asset.glb, but=frozenset())
+    assert asset.report.warnings == []
+    assert len(surface.faces) == 12
+    [material] = document["materials"]
+    assert material["doubleSided"] is True
+    assert np.abs(seen(surface, "base") - [color for _, color in SIDES]).max() <= 1
+    orm = np.array(ORM)
+    assert np.abs(seen(surface, "metallic_roughness")[:, 1:] - orm[:, 1:]).max() <= 1
+    assert np.abs(seen(surface, "occlusion")[:, 0] - (255 + orm[:, 0]) / 2).max() <= 1
+    assert np.abs(seen(surface, "emissive") - GLOW).max() <= 1
+    found = surface.materials[0]
+    assert (found.metallic, found.roughness) == (0.5, 0.75)
+    assert found.emission == (4, 2, 1)
+    assert np.degrees(np.arccos((shaded(surface) * truth(mirrored)).sum(axis=1).clip(-1, 1))).max() < 1
+    assert asset.report["textures"] == {
+        "baseColor": 512, "normal": 512, "occlusion": 512, "metallicRoughness": 512, "emissive": 512
+    }  # fmt: skip
+    assert len(asset.thumbnail) > 1000
+
+
+def test_a_curved_surface_is_shaded_by_its_own_normals_and_its_map(tmp_path):
+    """A ball of few faces, whose smooth normals and whose map are those of a ball with waves."""
+    longitude, latitude = np.meshgrid(np.linspace(0, 2 * np.pi, 49), np.linspace(0, np.pi, 25))
+    sine = np.sin(latitude).clip(1e-4)
+    points = np.stack([sine * np.cos(longitude), np.cos(latitude), -sine * np.sin(longitude)], axis=-1).reshape(-1, 3)
+    points /= np.linalg.norm(points, axis=1, keepdims=True)
+    uv = np.stack([longitude / (2 * np.pi), latitude / np.pi], axis=-1).reshape(-1, 2)
+    i = (np.arange(24)[:, None] * 49 + np.arange(48)).ravel()
+    faces = np.concatenate([np.stack([i, i + 49, i + 50], axis=1), np.stack([i, i + 50, i + 1], axis=1)])
+    x = np.arange(1024) + np.full((512, 1), 0.5)
+    waves = 0.35 * np.sin(x / 1024 * 2 * np.pi * 8)
+    picture = np.stack([waves, 0 * waves, np.sqrt(1 - waves**2)], axis=-1)
+    document, blob = scene(
+        {"POSITION": points, "NORMAL": points, "TEXCOORD_0": uv}, faces, png((picture * 127.5 + 128).astype(np.uint8))
+    )
+    base = document["materials"][0]["pbrMetallicRoughness"]
+    document["materials"][0]["normalTexture"] = base.pop("baseColorTexture")
+    path = written(tmp_path, "ball.glb", glb(document, blob))
+    asset = spherelinks.finish(path, texture_size=1024, target_faces=800, dimensions={"longest": 1})
+    surface = read_bytes(asset.glb)
+    around, up = np.meshgrid(np.linspace(0.1, 2 * np.pi, 60), np.linspace(-0.6, 0.6, 9))
+    out = np.stack([np.cos(up) * np.cos(around), np.sin(up), -np.cos(up) * np.sin(around)], axis=-1).reshape(-1, 3)
+    bend = 0.35 * np.sin(around.ravel() * 8)[:, None]
+    east = np.stack([-np.sin(around), 0 * around, -np.cos(around)], axis=-1).reshape(-1, 3)
+    wanted = bend * east + np.sqrt(1 - bend**2) * out
+    found = shaded(surface, out / 2 + (0, 0.5, 0))
+    off = np.degrees(np.arccos((found * wanted).sum(axis=1).clip(-1, 1)))
+    assert off.mean() < 1.5
+    assert np.percentile(off, 95) < 4
+    assert np.abs(wanted - out).max() > 0.3
+
+
+def two_materials(tmp_path, **second) -> Path:
+    """The block, whose last three sides have a plain material."""
+    document, blob = block()
+    faces = np.concatenate([TRIANGLES[3:6], TRIANGLES[9:]])
+    first = np.concatenate([TRIANGLES[:3], TRIANGLES[6:9]])
+    for some in (first, faces):
+        blob = add(document, blob, some.ravel(), "u4")
+    [primitive] = document["meshes"][0]["primitives"]
+    count = len(document["accessors"])
+    document["meshes"][0]["primitives"] = [
+        primitive | {"indices": count - 2},
+        primitive | {"indices": count - 1, "material": 1},
+    ]
+    rest = {"baseColorFactor": [0.2, 0.4, 0.6, 0.25], "metallicFactor": 1.0, "roughnessFactor": 0.25}
+    document["materials"].append({"name": "glass", "pbrMetallicRoughness": rest, **second})
+    return written(tmp_path, "two.glb", glb(document, blob))
+
+
+def test_several_materials_become_one_atlas(tmp_path):
+    path = two_materials(tmp_path, alphaMode="BLEND")
+    asset = spherelinks.finish(path, texture_size=512, texture_format="png", dimensions={"longest": 1})
+    assert_spotless(asset.glb, but=frozenset())
+    document, surface = parts(asset.glb)
+    opaque, sheer = document["materials"]
+    assert (opaque["alphaMode"], opaque["doubleSided"]) == ("OPAQUE", True)
+    assert (sheer["alphaMode"], sheer["doubleSided"]) == ("BLEND", False)
+    assert len(document["images"]) == 4  # shared by both
+    assert len(surface.faces) == 12
+    assert sorted(np.bincount(surface.material_of)) == [6, 6]
+    orm = seen(surface, "metallic_roughness")
+    assert np.abs(orm[3:] - (255, 255 * 0.25 / 0.75, 255))[:, 1:].max() <= 1
+    assert np.abs(orm[:3, 1] - np.array(ORM)[:3, 1]).max() <= 1
+    assert np.abs(orm[:3, 2] - np.array(ORM)[:3, 2] / 2).max() <= 1  # of a factor of one half, now one
+    assert (seen(surface, "emissive")[3:] == 0).all()
+    top = nearest(np.array(MIDDLES[4:5], np.float32), tree(surface.vertices, surface.faces)).face
+    glass = surface.materials[surface.material_of[top[0]]]
+    assert glass.finish.alpha_mode == "BLEND"
+    picture = np.asarray(Image.open(io.BytesIO(Document(asset.glb, lambda name: None).image(0))))
+    assert set(np.unique(picture[..., 3])) >= {64, 255}
+
+
+def test_kept_materials_and_images_are_the_files_own(tmp_path):
+    path = two_materials(tmp_path, alphaMode="MASK", alphaCutoff=0.2, extensions={"KHR_materials_unlit": {}})
+    before, file = parts(path.read_bytes())[0], Document(path.read_bytes(), lambda name: None)
+    asset = spherelinks.finish(path, keep_uv=True, name="two")
+    assert validate(asset.glb)["issues"]["numErrors"] == 0
+    after, surface = parts(asset.glb)
+    new = Document(asset.glb, lambda name: None)
+    wanted = {bytes(file.image(k)) for k in range(len(before["images"]))}
+    assert {bytes(new.image(k)) for k in range(len(after["images"]))} == wanted
+    one, glass = after["materials"]
+    assert glass["name"] == "glass"
+    assert (glass["alphaMode"], glass["alphaCutoff"]) == ("MASK", 0.2)
+    assert "KHR_materials_unlit" in glass["extensions"]
+    assert glass["pbrMetallicRoughness"] == before["materials"][1]["pbrMetallicRoughness"]
+    for name in ("emissiveFactor", "doubleSided", "extensions"):
+        assert one[name] == before["materials"][0][name]
+    assert one["occlusionTexture"]["strength"] == 0.5
+    old = read(path, whole=True)
+    assert np.array_equal(surface.uv[surface.faces], old.uv[old.faces])
+    assert np.allclose(np.ptp(surface.vertices, axis=0), SIZE, rtol=1e-6)
+    assert np.abs(seen(surface, "emissive", [p * SIZE.max() for p in MIDDLES[:3]]) - GLOW[:3]).max() <= 1
+    assert asset.report.textures.normal == 96
+    assert len(asset.thumbnail) > 1000
+    # as every asset, it can be finished again
+    assert spherelinks.finish(written(tmp_path, "again.glb", asset.glb), keep_uv=True, name="two").glb == asset.glb
+
+
+def test_kept_meshes_stay_open_and_refuse_what_needs_another(tmp_path):
+    document, blob = block()
+    half = TRIANGLES[:3]
+    blob = add(document, blob, half.ravel(), "u4")
+    document["meshes"][0]["primitives"][0]["indices"] = len(document["accessors"]) - 1
+    for kept in ("keep_mesh", "keep_uv"):
+        _, surface, asset = finished(tmp_path, document, blob, **{kept: True})
+        assert (len(surface.faces), asset.report.watertight) == (3, False)
+        for option, value in (("target_faces", 100), ("lods", [0.5]), ("normal_map", True), ("collider", "decomposed")):
+            with pytest.raises(InvalidOption, match=option.split("_")[0]):
+                finished(tmp_path, document, blob, **{kept: True, option: value})
+    assert any("textureSize had no effect" in warning for warning in asset.report.warnings)
+
+
+def test_what_looks_closed_to_exporters_is_opaque(tmp_path):
+    document, _, _ = finished(tmp_path, *block(alphaMode="BLEND"))
+    assert document["materials"][0]["alphaMode"] == "OPAQUE"
