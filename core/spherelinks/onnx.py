@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
 
 
@@ -42,7 +42,9 @@ def session(files: Files, folder: Path) -> Any:
         list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
     )
     options.log_severity_level = 3  # it warns of constants that it cannot fold, which nobody can change
-    options.intra_op_num_threads = min(4, os.cpu_count() or 1)
+    options.intra_op_num_threads = threads.count()
+    # waiting in a loop for the next operation would take a third more of the processor, and from other jobs
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
     providers = [p for p in wanted if p in onnxruntime.get_available_providers()]
     return onnxruntime.InferenceSession(folder / files.graph, options, providers=providers)

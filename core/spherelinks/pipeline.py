@@ -123,9 +123,10 @@ def generate(
     NoObject : no object could be separated from the picture's background
     GeneratorFailed : no shape could be made
     """
-    wanted = chosen(options, values, lambda generator: registry.card(generator).options)
+    installed = registry.look()
+    wanted = chosen(options, values, lambda generator: installed.card(generator).options)
     name = _name(wanted, picture)
-    card = registry.card(wanted.generator)
+    card = installed.card(wanted.generator)
     clock = _Clock(progress)
 
     with clock.stage("decode"):

@@ -14,6 +14,7 @@ from spherelinks.generators.base import Generator
 from spherelinks.generators.card import Card
 
 GROUP = "spherelinks.generators"
+_OURS = "spherelinks."  # where our own cards are, which come before others of their names
 PATIENCE_S = 5.0
 """Seconds that reading a card may take. One that takes longer is left out until it is ready."""
 
@@ -52,7 +53,7 @@ class Installed:
 
 def look() -> Installed:
     """All installed generators. A broken or slow plug-in is listed under problems and hides no other."""
-    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, not _is_ours(point)))
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name, not point.value.startswith(_OURS)))
     readings = [(point, _reading(point)) for point in points]
     found = Installed()
     for point, reading in readings:
@@ -124,7 +125,3 @@ def _reading(point: EntryPoint) -> _Reading:
             _readings[key] = _Reading(point)
             _readings[key].start()
         return _readings[key]
-
-
-def _is_ours(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == "spherelinks"

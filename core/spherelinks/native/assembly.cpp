@@ -38,7 +38,7 @@ double square(double x) { return x * x; }
 
 }  // namespace
 
-// Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
+// Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid, from `first` up to `end` along x.
 //
 // Along each ray the body is the front's skin, the back's skin, and what the profile calls solid between the two; across
 // the rays it is what the matte covers. outline (O, O), picture (O, O, 3), front and thickness (N, N), profile
@@ -47,12 +47,14 @@ API void assembly_sample(float* field, u8* color, i64 nx, i64 ny, i64 nz, const 
                          double tangent, const float* outline_data, const float* picture_data, i64 outline_side,
                          const float* front_data, const float* thickness_data, i64 side, const float* profile_data,
                          const float* back_data, i64 coarse_side, i64 bins, double width, double sharpness, double skin,
-                         double band, double fade_begin, double fade_end, double agree) {
+                         double band, double fade_begin, double fade_end, double agree, i64 first, i64 end) {
     const Map outline{outline_data, outline_side, outline_side}, front{front_data, side, side},
         thickness{thickness_data, side, side};
     const Image<const float, 3> picture{picture_data, outline_side, outline_side}, back{back_data, coarse_side, coarse_side};
     const Profile profile{profile_data, coarse_side, coarse_side, bins};
-    for (i64 i = 0; i < nx; i++) {
+    field += first * ny * nz;
+    color += 3 * first * ny * nz;
+    for (i64 i = first; i < end; i++) {
         double x = low[0] + i * spacing;
         for (i64 j = 0; j < ny; j++) {
             double up = low[1] + j * spacing;

@@ -308,12 +308,14 @@ struct Place {
 
 // The lowest, then leftmost place where a chart's runs are free, with y up to `highest`; y is -1 if there is none.
 Place first_fit(const Strip& strip, const Span* spans, i64 count, i64 columns, i64 highest) {
-    i64 width = strip.width, hint = 0;  // the run that failed last fails again soonest
+    i64 width = strip.width, hint = 0, tight = 0;  // the run that failed last fails again soonest
     for (i64 y = 0; y <= highest; y++) {
         i64 x = 0;
         for (i64 i = 0; i < count; i++) {
-            if (strip.gap[y + spans[i].line] <= spans[i].end - spans[i].begin) {
+            i64 j = i + tight < count ? i + tight : i + tight - count;
+            if (strip.gap[y + spans[j].line] <= spans[j].end - spans[j].begin) {
                 x = width;
+                tight = j;
                 break;
             }
         }

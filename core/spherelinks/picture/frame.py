@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
+from spherelinks.native import kernel
 from spherelinks.picture.decode import Picture
 from spherelinks.shape import Frame
 
@@ -20,6 +21,9 @@ _SOLID = 0.95  # matte from which a pixel shows only the object
 # through. The latter decides only for objects that are nowhere solid.
 _EDGE, _FAINT = 0.25, 1e-3
 _CUT = 0.1
+
+_sum_up = kernel("frame_sum_up", "mean: f4[H,W,4]*", "H", "W")
+_mix = kernel("frame_mix", "weighted: f4[H,W,4]", "H", "W", "colour: f4[H,W,3]*")
 
 
 def frame(picture: Picture, matte: Floats) -> Frame:
@@ -97,16 +101,17 @@ def _continued(weighted: Floats) -> Floats:
     cell mixed with the coarser one by how little trust it has gathered.
     """
     height, width = weighted.shape[:2]
-    trust = weighted[..., 3:]
-    own = weighted[..., :3] / np.maximum(trust, 1e-12)
     if max(height, width) == 1:
-        return np.asarray(own, np.float32)
-    even = np.pad(weighted, ((0, height % 2), (0, width % 2), (0, 0)))
+        return np.asarray(weighted[..., :3] / np.maximum(weighted[..., 3:], 1e-12), np.float32)
+    even = weighted
+    if height % 2 or width % 2:
+        even = np.pad(weighted, ((0, height % 2), (0, width % 2), (0, 0)))
     size = (even.shape[1], even.shape[0])
-    coarse = 4 * _resized(even, (size[0] // 2, size[1] // 2), cv2.INTER_AREA)
-    coarse /= np.maximum(coarse[..., 3:], 1)
-    beyond = _resized(_continued(coarse), size, cv2.INTER_LINEAR)[:height, :width]
-    return np.asarray(own * trust + beyond * (1 - trust), np.float32)
+    coarse = _resized(even, (size[0] // 2, size[1] // 2), cv2.INTER_AREA)
+    _sum_up(coarse)
+    colour = np.ascontiguousarray(_resized(_continued(coarse), size, cv2.INTER_LINEAR)[:height, :width])
+    _mix(weighted, colour)
+    return colour
 
 
 def _resized(values: Floats, size: tuple[int, int], interpolation: int) -> Floats:

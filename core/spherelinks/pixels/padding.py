@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.native import kernel
 
 #: Texels by which charts are grown texel by texel; further out a blurred continuation does.
@@ -41,7 +40,7 @@ def fill(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> NDArray[np.u
 
 
 def _grown(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The texture with RIM texels round each chart, and what is known of it, two bands of rows at a time."""
+    """The texture with RIM texels round each chart, and what is known of it, several bands of rows at a time."""
     grown, known = np.empty_like(texture), np.empty_like(covered)
 
     def grow(first: int) -> None:
@@ -52,7 +51,7 @@ def _grown(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> tuple[NDAr
         _grow(colors, there, np.argwhere(border), RIM)
         grown[band], known[band] = colors[first - low :][:BAND], there[first - low :][:BAND]
 
-    with ThreadPoolExecutor(2) as pool:
+    with threads.pool() as pool:
         list(pool.map(grow, range(0, len(texture), BAND)))
     return grown, known
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from spherelinks import threads
 from spherelinks.gltf.pack import Mesh
 from spherelinks.gltf.read import read
 from spherelinks.pixels.srgb import encoded, linear
@@ -78,7 +78,7 @@ def render(mesh: Mesh, view: View, size: int) -> NDArray[np.uint8]:
         tangents = np.column_stack([mesh.tangents[:, :3] @ view.axes.T, mesh.tangents[:, 3]])
     up = np.ascontiguousarray(view.axes[:, 1])
     image = np.zeros((size, size, 4), np.uint8)
-    with ThreadPoolExecutor(2) as pool:
+    with threads.pool() as pool:
         ground = pool.submit(contact_shadow, mesh.positions, mesh.faces, view, size)
         fitted = pool.submit(_fitted, mesh, points)
         ids = visible(points, mesh.faces, 2 * size)

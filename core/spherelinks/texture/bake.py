@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.mesh.nearest import Tree, nearest, tree
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.topology import Faces, Vertices
@@ -161,7 +161,7 @@ def bake(
             known, grid, sight.matrix, picture, strength, sight.depth, sight.bias,
         )  # fmt: skip
 
-    with ThreadPoolExecutor(2) as pool:
+    with threads.pool() as pool:
         list(pool.map(paint, range(0, size, BAND)))
     return texture, covered
 

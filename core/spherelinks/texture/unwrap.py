@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.mesh.topology import Faces, Vertices, twins
 from spherelinks.native import kernel
 from spherelinks.texture.charts import BEND, CONE, grow, normals
@@ -66,7 +66,7 @@ def unwrap(vertices: Vertices, faces: Faces, fans: Faces | None = None) -> Atlas
 
 
 def flatten(vertices: Vertices, faces: Faces) -> Flat:
-    """Cut a mesh into flat charts; works in two threads.
+    """Cut a mesh into flat charts; works in several threads.
 
     vertices (V, 3) float32, faces (F, 3) int32, which need not be closed or manifold. Charts are grown, then flattened.
     The faces of charts that come out folded, overlapping or distorted are grown again, within stricter limits, into
@@ -77,7 +77,7 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
     corners, chart = np.empty((len(faces), 3, 2)), np.empty(len(faces), np.int64)
     left, most = np.arange(len(faces)), np.full(len(faces), len(faces))
     bend, cone, done = BEND, CONE, 0
-    with ThreadPoolExecutor(2) as pool:
+    with threads.pool() as pool:
         while len(left):
             own = faces[left]
             opposite = twins(own)

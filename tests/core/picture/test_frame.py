@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
 from spherelinks.picture.decode import Picture
-from spherelinks.picture.frame import FILL, MAX_SIDE, MIN_SIDE, frame, touches_border
+from spherelinks.picture.frame import FILL, MAX_SIDE, MIN_SIDE, _mix, _sum_up, frame, touches_border
 
 Floats = NDArray[np.float32]
 
@@ -81,6 +81,20 @@ def test_colours_are_continued_from_the_nearest_part() -> None:
     assert left[0] > 200 > 60 > left[2]
     assert right[1] > 200 > 60 > right[2]
     assert seen[..., 2].max() <= 2
+
+
+def test_the_kernels_compute_what_numpy_does_to_the_bit() -> None:
+    rng = np.random.default_rng(0)
+    weighted, colour = rng.random((37, 23, 4), np.float32), 255 * rng.random((37, 23, 3), np.float32)
+    weighted[rng.random((37, 23)) < 0.3] = 0
+    sums = 4 * weighted
+    sums /= np.maximum(sums[..., 3:], 1)
+    trust = weighted[..., 3:]
+    mixed = weighted[..., :3] / np.maximum(trust, 1e-12) * trust + colour * (1 - trust)
+    _mix(weighted, colour)
+    _sum_up(weighted)
+    assert colour.tobytes() == mixed.tobytes()
+    assert weighted.tobytes() == sums.tobytes()
 
 
 def test_an_object_that_is_nowhere_solid_keeps_its_colour() -> None:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generators.lift.layout import BIN, SHARPNESS
 from spherelinks.native import kernel
@@ -21,6 +22,8 @@ Floats = NDArray[np.float32]
 
 #: Samples of the grid, spent on the box that the shape fills, and the most along a side.
 SAMPLES, MOST = 128**3, 224
+#: Layers of samples across x that a thread fills at a time.
+SLAB = 8
 #: Samples of margin round the shape.
 MARGIN = 3
 #: The minimum thickness behind any visible point, and before any last exit: thinner walls would tear.
@@ -43,7 +46,7 @@ _fill = kernel(
     "assembly_sample", "field: f4[X,Y,Z]*", "color: u1[X,Y,Z,3]*", "X", "Y", "Z", "low: f8[3]", "spacing: float",
     "s: float", "c: float", "tangent: float", "outline: f4[O,O]", "picture: f4[O,O,3]", "O", "front: f4[N,N]",
     "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "back: f4[M,M,3]", "M", "B", "width: float", "sharpness: float",
-    "skin: float", "band: float", "fade_begin: float", "fade_end: float", "agree: float",
+    "skin: float", "band: float", "fade_begin: float", "fade_end: float", "agree: float", "first: int", "end: int",
 )  # fmt: skip
 
 
@@ -183,7 +186,12 @@ def _sample(
     Along each ray the body is the front's skin, the back's skin, and what the profile calls solid in between; across
     the rays it is what the matte covers.
     """
-    _fill(
-        field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width, sharpness,
-        skin, band, *fade, agree,
-    )  # fmt: skip
+
+    def fill(first: int) -> None:
+        _fill(
+            field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width,
+            sharpness, skin, band, *fade, agree, first, min(first + SLAB, len(field)),
+        )  # fmt: skip
+
+    with threads.pool() as pool:
+        list(pool.map(fill, range(0, len(field), SLAB)))
