@@ -12,7 +12,10 @@ import spherelinks
 PAGE = Path(__file__).resolve().parent.parent / "docs/python.md"
 HEAD = """# From Python
 
-    pip install spherelinks
+<!-- not run: installs from the network -->
+```sh
+pip install spherelinks
+```
 
 ```python
 import spherelinks

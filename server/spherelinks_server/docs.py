@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import io
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
 from flask import Blueprint, Response, json, render_template
 from flask_openapi3.openapi import OpenAPI
+from PIL import Image, ImageDraw
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from spherelinks.generators.card import Card
 from spherelinks_server import headers
+from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
 from spherelinks_server.v1 import forms, models
 from spherelinks_server.v1.api import SECURITY_SCHEME
@@ -29,7 +34,17 @@ _CONFIGURATION = {
     "documentDownloadType": "json",
     "defaultHttpClient": {"targetKey": "shell", "clientKey": "curl"},
 }
-_EXAMPLE = {"imageUrl": "https://example.com/mug.jpg", "options": {"textureSize": 1024, "simplifyRatio": 0.95}}
+_SAMPLES = {
+    ("/v1/generate", "post"): """\
+JOB=$(curl -sSf SERVER_ADDRESS/v1/generate -H "Authorization: Bearer $SPHERELINKS_KEY" \\
+  -F image=@mug.jpg | grep -o 'job_[0-9a-z]*')""",
+    ("/v1/status/{jobId}", "get"): """\
+curl -sSf "SERVER_ADDRESS/v1/status/$JOB?wait=60" -H "Authorization: Bearer $SPHERELINKS_KEY\"""",
+    ("/v1/download/{jobId}", "get"): """\
+curl -sSf SERVER_ADDRESS/v1/download/$JOB -H "Authorization: Bearer $SPHERELINKS_KEY" -o mug.glb""",
+}
+"""What to paste into a shell, by path and method."""
+_SERVER = "SERVER_ADDRESS"
 _REF = "#/components/schemas/{model}"
 
 
@@ -44,6 +59,8 @@ def document(app: OpenAPI, offered: Mapping[str, Card]) -> dict[str, Any]:
     """The OpenAPI 3.1 document: the framework's paths with pydantic's schemas; the framework's own lose keywords.
 
     offered : the generators to choose from, by name
+
+    In its samples, ``_SERVER`` stands for the address.
     """
     written: dict[str, Any] = app.api_doc
     used: list[tuple[type[BaseModel], JsonSchemaMode]] = [
@@ -74,11 +91,25 @@ def document(app: OpenAPI, offered: Mapping[str, Card]) -> dict[str, Any]:
     generate["requestBody"] = {
         "required": True,
         "content": {
-            "application/json": {"schema": {"$ref": _REF.format(model="GenerateRequest")}, "example": _EXAMPLE},
+            "application/json": {"schema": {"$ref": _REF.format(model="GenerateRequest")}, "example": _example()},
             forms.MEDIA_TYPE: {"schema": {"$ref": _REF.format(model="GenerateForm")}},
         },
     }
+    for (path, method), source in _SAMPLES.items():
+        sample = {"lang": "shell", "label": "curl", "source": source}
+        written["paths"][path][method]["x-codeSamples"] = [sample]
     return written
+
+
+@functools.cache
+def _example() -> dict[str, Any]:
+    """A request that works as it stands: its picture is inside."""
+    disc = Image.new("RGB", (48, 48), "white")
+    ImageDraw.Draw(disc).ellipse((8, 8, 40, 40), fill="tomato")
+    buffer = io.BytesIO()
+    disc.quantize(16).save(buffer, "PNG", optimize=True)
+    picture = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return {"imageUrl": picture, "options": {"textureSize": 1024, "simplifyRatio": 0.95}}
 
 
 def _form(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,7 +154,8 @@ def blueprint(app: OpenAPI) -> Blueprint:
         if key not in written:
             written.clear()
             written[key] = json.dumps(document(app, cards), indent=2)
-        return Response(written[key], mimetype="application/json")
+        here = json.dumps(gate.base_url()).strip('"')
+        return Response(written[key].replace(_SERVER, here), mimetype="application/json")
 
     @pages.get("/v1/docs")
     @pages.get("/docs")
