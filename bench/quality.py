@@ -4,7 +4,12 @@
 One picture of each object (RGBA, 512 px, camera and lights by the object's name), the whole path from picture to GLB
 at default options, and the shared scorer (../shared/bench: its README says what the figures mean). Objects are taken in
 the order of a hash of their names, so that --limit gives a fair sample and a larger one contains it. What is already in
-OUT is not made again. Writes OUT/GENERATOR.json and prints a table.
+OUT is not made again. Writes OUT/GENERATOR.json and prints a table. Options of a generator's own follow its name:
+`lift:far_side=plain`.
+
+Colours are compared in flat views of 64 px from the right, the left and the back, as delivered: mean errors in 0..1
+over what both the asset and the object cover, as they are and blurred, and the variation, which is the mean step
+between neighbouring pixels, over the object's.
 """
 
 from __future__ import annotations
@@ -18,12 +23,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 COLUMNS = (
     "aligned F@1", "aligned F@2", "aligned F@5", "aligned CD%", "delivered F@2", "delivered CD%",
-    "IoU front", "IoU sides and back", "PSNR front", "PSNR sides and back", "seconds",
+    "IoU front", "IoU sides and back", "PSNR front", "PSNR sides and back",
+    "colour error sides", "colour error back", "blurred colour error sides", "blurred colour error back",
+    "variation sides", "variation back", "seconds",
 )  # fmt: skip
+SIDES = {"back": (180,), "sides": (90, 270)}  # degrees to the right of the front
+SIDE, BLUR = 64, 3.0  # of the views whose colours are compared, px; standard deviation of the blur, px
+COVERED = 0.95  # share of a pixel from which it counts as covered
+LEAST = 30  # pixels that must be covered by both for a view to count
+
+
+def asked(generator: str) -> dict[str, Any]:
+    """The options that `lift` or `lift:far_side=plain` stands for."""
+    name, _, own = generator.partition(":")
+    return {"generator": name} | dict(pair.split("=") for pair in own.split(",") if pair)
 
 
 def scored(name: str, models: Path, out: Path, generator: str) -> dict[str, float]:
@@ -32,7 +50,7 @@ def scored(name: str, models: Path, out: Path, generator: str) -> dict[str, floa
     import scene
     import score
 
-    from spherelinks import Options, generate
+    from spherelinks import generate
 
     truth = scene.normalized(scene.load(str(models / f"{name}.glb")))
     picture = out / "pictures" / f"{name}.png"
@@ -46,13 +64,65 @@ def scored(name: str, models: Path, out: Path, generator: str) -> dict[str, floa
     glb = out / generator / f"{name}.glb"
     glb.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    generate(picture, Options(generator=generator)).save(glb)
+    generate(picture, asked(generator)).save(glb)
     seconds = time.perf_counter() - start
     made = scene.load(str(glb))
     figures = score.geometry(made, truth, azimuth) | score.views(made, truth, azimuth) | {"seconds": seconds}
+    facing = scene.normalized(truth.transformed(score.turn(-azimuth)))
+    figures |= colors(scene.normalized(made), facing)
     for what in ("IoU", "PSNR"):
         figures[f"{what} sides and back"] = float(np.mean([figures[f"{what} {v}"] for v in ("left", "right", "back")]))
     return figures
+
+
+def colors(made: Any, truth: Any) -> dict[str, float]:
+    """Errors of the colours of two surfaces that face +Z, and the variation of each; nan if too little is covered."""
+    from render import Renderer
+
+    renderers = Renderer(made), Renderer(truth)
+    out = {}
+    for side, turns in SIDES.items():
+        rows = [_compared(*(_flat(renderer, yaw) for renderer in renderers)) for yaw in turns]
+        means = np.nanmean(np.array([row for row in rows if row] or [[np.nan] * 4]), 0).tolist()
+        names = ("colour error", "blurred colour error", "variation", "true variation")
+        out |= {f"{name} {side}": mean for name, mean in zip(names, means, strict=True)}
+    return out
+
+
+def _flat(renderer: Any, yaw: float) -> tuple[np.ndarray, np.ndarray]:
+    """(SIDE, SIDE, 3) base colours in 0..1, and where they are known."""
+    from render import look_from
+
+    rgb, cover = renderer.view(look_from(yaw, 10, 2.2), SIDE, supersample=3, background=0.0)
+    return rgb / np.maximum(cover, 1e-6)[..., None], cover > COVERED
+
+
+def _compared(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> list[float] | None:
+    """Colour error, blurred colour error, and the variation of each; None where too little is covered by both."""
+    both = one[1] & other[1]
+    if both.sum() < LEAST:
+        return None
+    errors = [float(np.abs(a - b)[both].mean()) for a, b in ((one[0], other[0]), (_blurred(*one), _blurred(*other)))]
+    return [*errors, _variation(*one), _variation(*other)]
+
+
+def _blurred(rgb: np.ndarray, known: np.ndarray) -> np.ndarray:
+    def soft(values: np.ndarray) -> np.ndarray:
+        return gaussian_filter(values, (BLUR, BLUR, 0))
+
+    share: np.ndarray = soft(known[..., None].astype(float))
+    blurred: np.ndarray = soft(rgb * known[..., None]) / np.maximum(share, 1e-3)
+    return blurred
+
+
+def _variation(rgb: np.ndarray, known: np.ndarray) -> float:
+    """Mean difference between neighbours that are both known."""
+    steps = []
+    for axis in (0, 1):
+        pairs = np.logical_and(*(np.roll(known, -by, axis) for by in (0, 1)))
+        pairs[np.s_[-1:] if axis == 0 else np.s_[:, -1:]] = False
+        steps.append(np.abs(np.roll(rgb, -1, axis) - rgb).mean(-1)[pairs])
+    return float(np.concatenate(steps).mean()) if sum(map(len, steps)) else 0.0
 
 
 def main() -> int:
@@ -90,11 +160,19 @@ def table(known: dict[str, dict[str, dict[str, Any]]]) -> str:
     whole = [n for n in next(iter(known.values())) if all("failed" not in rows[n] for rows in known.values())]
     lines = ["| figure | " + " | ".join(known) + " |", "|---" * (len(known) + 1) + "|"]
     for column in COLUMNS:
-        means = [np.mean([rows[n][column] for n in whole]) if whole else np.nan for rows in known.values()]
+        means = [_mean(rows, whole, column) for rows in known.values()]
         lines.append(f"| {column} | " + " | ".join(f"{m:.3f}" for m in means) + " |")
     failed = [sum("failed" in row for row in rows.values()) for rows in known.values()]
     lines.append("| failed | " + " | ".join(map(str, failed)) + " |")
     return f"{len(whole)} objects\n\n" + "\n".join(lines)
+
+
+def _mean(rows: dict[str, dict[str, Any]], names: list[str], column: str) -> float:
+    """Mean of a figure; of the variation, as a share of the objects'."""
+    if not names:
+        return float("nan")
+    mean = float(np.nanmean([rows[n][column] for n in names]))
+    return mean / float(np.nanmean([rows[n][f"true {column}"] for n in names])) if "variation" in column else mean
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Contact sheets: `python bench/sheet.py PICTURES sheet.jpg --generator lift` writes sheet_1.jpg, sheet_2.jpg ...
 
-A row for each picture: the picture, then the model's front, right, back and left, flat base colour under one light from
-the viewer's upper left. Two pictures beside each other, 30 on a sheet. Renders with the shared bench's Embree renderer.
+A row for each picture: the picture, then each generator's front, right, back and left, flat base colour under one light
+from the viewer's upper left. Two pictures beside each other, 30 on a sheet. Options of a generator's own follow its
+name: `--generator lift:far_side=plain lift`. Renders with the shared bench's Embree renderer.
 """
 
 from __future__ import annotations
@@ -14,32 +15,34 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from quality import asked
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 SIDE = 120
 ON_A_SHEET = 30
 
 
-def row(picture: Path, generator: str) -> np.ndarray:
-    """(SIDE, 5 SIDE, 3) uint8."""
+def row(picture: Path, generators: list[str]) -> np.ndarray:
+    """(SIDE, (1 + 4 generators) SIDE, 3) uint8."""
     from render import Renderer, look_from
     from scene import load, normalized
 
-    from spherelinks import Options, generate
+    from spherelinks import generate
 
     image = Image.open(picture).convert("RGBA")
     image.thumbnail((SIDE, SIDE))
     tile = Image.new("RGB", (SIDE, SIDE), "white")
     tile.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2), image)
     tiles = [np.asarray(tile)]
-    with tempfile.TemporaryDirectory() as folder:
-        made = generate(picture, Options(generator=generator)).save(Path(folder) / "made.glb")
-        renderer = Renderer(normalized(load(str(made))))
-    for yaw in (0, 90, 180, 270):
-        camera = look_from(yaw, 10, 2.2)
-        light = camera[:3, :3] @ np.array([-0.5, 0.7, 0.8])
-        view, _ = renderer.view(camera, SIDE, 40.0, 2, [(light, 0.7)], 0.5)
-        tiles.append((view * 255).astype(np.uint8))
+    for generator in generators:
+        with tempfile.TemporaryDirectory() as folder:
+            made = generate(picture, asked(generator)).save(Path(folder) / "made.glb")
+            renderer = Renderer(normalized(load(str(made))))
+        for yaw in (0, 90, 180, 270):
+            camera = look_from(yaw, 10, 2.2)
+            light = camera[:3, :3] @ np.array([-0.5, 0.7, 0.8])
+            view, _ = renderer.view(camera, SIDE, 40.0, 2, [(light, 0.7)], 0.5)
+            tiles.append((view * 255).astype(np.uint8))
     return np.concatenate(tiles, 1)
 
 
@@ -47,7 +50,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", type=Path, help="folder")
     parser.add_argument("sheet", type=Path)
-    parser.add_argument("--generator", default="lift")
+    parser.add_argument("--generator", nargs="+", default=["lift"])
     parser.add_argument("--every", type=int, default=1, help="only every n-th picture")
     a = parser.parse_args()
     if not BENCH.is_dir():

@@ -15,7 +15,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import Pool
 from pathlib import Path
 
@@ -50,6 +50,7 @@ def fields(side: int) -> dict[str, tuple[tuple[int, ...], type]]:
         "front": ((side, side), np.float16),
         "thickness": ((side, side), np.float16),
         "seen": ((side, side), np.bool_),
+        "far": ((*double, 3), np.uint8),
         "back": ((*half, 3), np.uint8),
         "profile": ((*half, BINS), np.uint8),
         "elevation": ((), np.float32),
@@ -66,6 +67,7 @@ class Task:
     variant: int
     first: int
     views: int
+    facing: float = 180.0  # degrees beside the object's front, +Z, from where it may be seen
 
     def surface(self, rng: np.random.Generator) -> Surface:
         if not self.path.endswith(".glb"):
@@ -78,7 +80,7 @@ class Task:
 
 
 def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict[str, str]]]:
-    """The tasks, in an order whose every beginning is a fair sample, and for each row its source, kind and name."""
+    """The tasks, in an order whose every beginning is a fair sample, and for each row its source, kind, name, class."""
     about = {}
     for manifest in manifests:
         with manifest.open() as file:
@@ -90,7 +92,9 @@ def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict
     for _, i, variant in sorted(turns):
         row, (_, views) = about[paths[i].stem], shares[i]
         tasks.append(Task(str(paths[i]), variant, len(rows), views))
-        rows += [{"source": row["source"], "kind": row["kind"], "name": row["name"]}] * views
+        rows += [
+            {"source": row["source"], "kind": row["kind"], "name": row["name"], "class": row.get("klass", "")}
+        ] * views
     return tasks, rows
 
 
@@ -98,7 +102,9 @@ def invent(count: int) -> tuple[list[Task], list[dict[str, str]]]:
     """The same for that many procedural objects, every third a package, three views of each."""
     tasks = [Task(f"procedural {i}", 0, 3 * i, 3) for i in range(count)]
     rows = [
-        {"source": "training/shapes.py", "kind": "procedural", "name": task.path} for task in tasks for _ in range(3)
+        {"source": "training/shapes.py", "kind": "procedural", "name": task.path, "class": ""}
+        for task in tasks
+        for _ in range(3)
     ]
     return tasks, rows
 
@@ -128,7 +134,7 @@ def fill(arrays: dict[str, NDArray[np.generic]], task: Task) -> str:
         return f"{task.path}: {error}"
     for row in range(task.first, task.first + task.views):
         try:
-            view = take(surface, rays, inside, rng, arrays["front"].shape[1])
+            view = take(surface, rays, inside, rng, arrays["front"].shape[1], task.facing)
         except ValueError as error:
             return f"{task.path}: {error}"
         for name in arrays:
@@ -164,6 +170,8 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=SIDE, help="of the maps; the pictures have twice as many pixels")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     parser.add_argument("--kinds", nargs="*", choices=list(SHARE), help="only these now; the rest may follow later")
+    parser.add_argument("--classes", nargs="*", help="only these of the manifest's, such as character animal")
+    parser.add_argument("--facing", type=float, default=180.0, help="degrees beside their front from where to see them")
     a = parser.parse_args()
     if (a.procedural is None) == (a.glbs is None or a.manifest is None):
         parser.error("give either --glbs and --manifest, or --procedural")
@@ -172,6 +180,9 @@ def main() -> None:
     print(f"{len(tasks)} tasks, {len(rows)} views", flush=True)
     if a.kinds:
         tasks = [task for task in tasks if rows[task.first]["kind"] in a.kinds]
+    if a.classes:
+        tasks = [task for task in tasks if rows[task.first]["class"] in a.classes]
+    tasks = [replace(task, facing=a.facing) for task in tasks]
     for i, said in enumerate(run(a.out, tasks, a.processes)):
         if said:
             print(said, flush=True)

@@ -1,5 +1,5 @@
 """Put trained weights into the package: `python -m training.export --checkpoint run/checkpoint.pt`, or
-`python -m training.export flow --checkpoint flow/checkpoint.pt`, and likewise for `outline`
+`python -m training.export flow --checkpoint flow/checkpoint.pt`, and likewise for `gate` and `outline`
 
 Writes the graph without weights (.onnx) and the averaged weights as float16 (.safetensors) under the names that the
 network gives its parameters, so that training can begin from them.
@@ -18,13 +18,15 @@ from onnx import numpy_helper
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from spherelinks.generators.lift.files import FLOW, FOLDER, LIFT
+from spherelinks.generators.lift import farside
+from spherelinks.generators.lift.files import FLOW, FOLDER, GATE, LIFT
 from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
 from spherelinks.onnx import Files
 from spherelinks.picture.outline import CHANNELS as COLOURS
 from spherelinks.picture.outline import FOLDER as PICTURE
 from spherelinks.picture.outline import OUTLINE
 from spherelinks.picture.outline import SIDE as PICTURE_SIDE
+from training.networks.gate import Gate
 from training.networks.lift import Network
 from training.networks.outline import Outline
 from training.networks.velocity import Velocity
@@ -32,6 +34,7 @@ from training.networks.velocity import Velocity
 NETWORKS: dict[str, tuple[type[nn.Module], Files, Path]] = {
     "lift": (Network, LIFT, FOLDER),
     "flow": (Velocity, FLOW, FOLDER),
+    "gate": (Gate, GATE, FOLDER),
     "outline": (Outline, OUTLINE, PICTURE),
 }
 PREFIX = "network."  # of the names in the files: the parameters are those of _Said.network
@@ -55,6 +58,8 @@ def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
         return (torch.zeros(2, CHANNELS, side, side),)
     if isinstance(network, Outline):
         return (torch.zeros(2, COLOURS, PICTURE_SIDE, PICTURE_SIDE),)
+    if isinstance(network, Gate):
+        return (torch.zeros(1, farside.CHANNELS, farside.CELLS, farside.CELLS),)
     fine, half = (side, side), (side // 2, side // 2)
     shapes = ((STATE, side // COARSE, side // COARSE), (), (CHANNELS, *fine), fine, fine, (BINS, *half), (3, *half))
     return tuple(torch.zeros(1, *shape) for shape in shapes)
@@ -85,13 +90,23 @@ def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> 
         tensor.data_location = onnx.TensorProto.EXTERNAL
         del tensor.external_data[:]
         tensor.external_data.add(key="location", value=files.weights)
-    del model.graph.value_info[:]  # shapes in between, a third of the file: ONNX Runtime works them out itself
-    for node in model.graph.node:
-        del node.metadata_props[:]
-        node.doc_string = ""
+    _shorten(model.graph)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / files.graph).write_bytes(model.SerializeToString())
     save_file(weights, folder / files.weights)
+
+
+def _shorten(graph: onnx.GraphProto) -> None:
+    """Leave out what ONNX Runtime works out itself or does not need: half of the file."""
+    del graph.value_info[:]
+    known = {value.name for values in (graph.initializer, graph.input, graph.output) for value in values} | {""}
+    short: dict[str, str] = {}
+    for node in graph.node:
+        node.ClearField("name")
+        node.ClearField("doc_string")
+        del node.metadata_props[:]
+        for names in (node.input, node.output):
+            names[:] = [name if name in known else short.setdefault(name, str(len(short))) for name in names]
 
 
 def exported(path: Path) -> dict[str, Tensor]:

@@ -58,6 +58,24 @@ def lit(
     return rgb
 
 
+def shone(
+    albedo: NDArray[np.uint8],
+    facing: NDArray[np.int8],
+    shadow: NDArray[np.uint8],
+    lamps: Floats,
+    power: Floats,
+    ambient: float,
+) -> Floats:
+    """(P, P, 3) in 0..1, sRGB: the same under lamps of that power each, matt and in true tones."""
+    rgb = np.empty(albedo.shape, np.float32)
+    zero, tone = np.float32(0), np.ascontiguousarray(np.broadcast_to(_SRGB, (3, STEPS)))
+    _light(
+        albedo, facing, shadow, lamps, power, lamps, np.array([0, 1, 0], np.float32), np.float32(ambient), zero, zero,
+        np.float32(1), _LINEAR, tone, rgb,
+    )  # fmt: skip
+    return rgb
+
+
 @njit(cache=True, nogil=True)
 def _light(  # type: ignore[no-untyped-def]
     albedo, facing, shadow, lamps, power, halfway, up, ambient, sky, gloss, sharp, linear, tone, rgb

@@ -14,6 +14,8 @@ from spherelinks.generators.lift.layout import COARSE, UNIT
 from training import losses
 from training.batches import Views
 from training.export import exported
+from training.farsides import FarSides
+from training.networks.gate import Gate
 from training.networks.lift import Network
 from training.networks.outline import Outline
 from training.networks.velocity import Velocity
@@ -107,4 +109,53 @@ def outline(device: torch.device) -> Task:
     return Task(Outline, Outline.ends, says, errors, {"entropy": 1.0, "overlap": 0.5}, figures, Scenes, resident=False)
 
 
-TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "outline": outline}
+def gate(device: torch.device) -> Task:
+    """The network that chooses what of the picture the far side shows."""
+
+    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        shares = network(batch["x"].contiguous(memory_format=torch.channels_last)).float()
+        shares = functional.interpolate(shares, scale_factor=2.0, mode="bilinear")
+        return {"far": (batch["sources"] * shares[:, :, None]).sum(1)}
+
+    def soft(colors: Tensor, seen: Tensor) -> Tensor:
+        share = functional.avg_pool2d(seen[:, None], 13, 1, 6).clamp(min=1e-3)
+        return functional.avg_pool2d(colors * seen[:, None], 13, 1, 6) / share
+
+    def steps(colors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean step between neighbours in each cell of 8 pixels, and how many there are."""
+        found, count = torch.zeros_like(seen), torch.zeros_like(seen)
+        for axis in (1, 2):
+            size = seen.shape[axis] - 1
+            both = seen.narrow(axis, 0, size) * seen.narrow(axis, 1, size)
+            step = (colors.narrow(axis + 1, 1, size) - colors.narrow(axis + 1, 0, size)).abs().mean(1)
+            found.narrow(axis, 0, size).add_(step * both)
+            count.narrow(axis, 0, size).add_(both)
+        found, count = (functional.avg_pool2d(m[:, None], 8)[:, 0] for m in (found, count))
+        return found / count.clamp(min=1e-3), count
+
+    def share(error: Tensor, weight: Tensor) -> Tensor:
+        """Mean over the weighted places of each view, then over the views."""
+        return ((error * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)).mean()
+
+    def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
+        far, truth, seen = said["far"], batch["far"], batch["seen"]
+        (mine, count), (theirs, _) = steps(far, seen), steps(truth, seen)
+        return {
+            "far": share((far - truth).abs().mean(1), seen),
+            "soft": share((soft(far, seen) - soft(truth, seen)).abs().mean(1), seen),
+            "steps": share((mine - theirs).abs(), count),
+        }
+
+    def figures(said: dict[str, Tensor], batch: Batch) -> Parts:
+        seen = batch["seen"]
+        guess = batch["sources"][:, 0]
+        (mine, count), (theirs, _) = steps(said["far"], seen), steps(batch["far"], seen)
+        return {
+            "guess": share((guess - batch["far"]).abs().mean(1), seen),
+            "variation": share(mine, count) / share(theirs, count),
+        }
+
+    return Task(Gate, Gate.ends, says, errors, {"far": 1.0, "soft": 1.0, "steps": 1.5}, figures, FarSides, False)
+
+
+TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "outline": outline, "gate": gate}

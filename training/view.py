@@ -33,7 +33,7 @@ class View:
     front : (S, S) float16, depth of the first surface, its mean over the object 0; 0 beside the object
     thickness : (S, S) float16, from there to the last exit; 0 beside the object
     seen : (S, S) bool, where the object is
-    back : (S / 2, S / 2, 3) uint8, flat colour of the last surface
+    far : (2 S, 2 S, 3) uint8, flat colour of the last surface; back : (S / 2, S / 2, 3) uint8, the same, coarser
     profile : (S / 2, S / 2, BINS) uint8, share of each stretch of BIN behind the first surface that is solid, /255
     elevation : degrees above the horizon
     tangent : of half the field of view
@@ -47,6 +47,7 @@ class View:
     front: NDArray[np.float16]
     thickness: NDArray[np.float16]
     seen: NDArray[np.bool_]
+    far: NDArray[np.uint8]
     back: NDArray[np.uint8]
     profile: NDArray[np.uint8]
     elevation: float
@@ -126,9 +127,19 @@ def _flooded(free: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return reached
 
 
-def take(surface: Surface, rays: Rays, inside: NDArray[np.bool_], rng: np.random.Generator, side: int = SIDE) -> View:
-    """A random view of a normalised surface, maps of `side` pixels. Raises ValueError where next to nothing is seen."""
-    azimuth = rng.uniform(0, 2 * np.pi)
+def take(
+    surface: Surface,
+    rays: Rays,
+    inside: NDArray[np.bool_],
+    rng: np.random.Generator,
+    side: int = SIDE,
+    facing: float = 180.0,
+) -> View:
+    """A random view of a normalised surface, maps of `side` pixels, from at most `facing` degrees beside its front, +Z.
+
+    Raises ValueError where next to nothing is seen.
+    """
+    azimuth = ((rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi) * facing / 180
     elevation = np.radians(rng.uniform(0, 40) if rng.random() < 0.9 else rng.uniform(-10, 60))
     pose = aimed(surface, azimuth, elevation, 1.5 * 3.0 ** rng.random(), FILL * rng.uniform(0.98, 1.02))
     # Aiming at the picture's middle tilts the axis a little: the elevation that matters is the axis's.
@@ -156,21 +167,22 @@ def take(surface: Surface, rays: Rays, inside: NDArray[np.bool_], rng: np.random
     depth = np.where(hit, first.distance, 0)
     reference = float(depth.sum() / hit.sum())
     half = reference * pose.tangent
-    sparse = pose.rays(2 * side)
-    last = rays.first(pose.eye + BEHIND * sparse, -sparse)
+    ahead = pose.rays(n)
+    last = rays.first(pose.eye + BEHIND * ahead, -ahead)
     met = last.face >= 0
-    exit_ = np.where(met, BEHIND - last.distance, 0).reshape(2 * side, 2 * side)
+    exit_ = np.where(met, BEHIND - last.distance, 0).reshape(n, n)
     share = pooled(hit.reshape(n, n), 4)
     seen = share >= 0.5
     near = pooled(depth.reshape(n, n), 4) / np.maximum(share, 1e-6)
-    far = pooled(exit_, 2) / np.maximum(pooled(met.reshape(exit_.shape), 2), 1e-6)
+    exit_ = pooled(exit_, 4) / np.maximum(pooled(met.reshape(n, n), 4), 1e-6)
     front = (near - near[seen].mean()) / half
-    thickness = np.maximum(far - near, 0) / half
+    thickness = np.maximum(exit_ - near, 0) / half
 
-    paint = np.zeros((4 * side * side, 3), np.float32)
+    paint = np.zeros((n * n, 3), np.float32)
     paint[met] = surface.color(last.face[met], last.u[met], last.v[met]).clip(0, 1)
-    weight = pooled(met.reshape(exit_.shape), 4)[..., None]
-    back = pooled(paint.reshape(*exit_.shape, 3), 4) / np.maximum(weight, 1e-6)
+    paint, weight = pooled(paint.reshape(n, n, 3), 2), pooled(met.reshape(n, n), 2)[..., None]
+    far = paint / np.maximum(weight, 1e-6)
+    back = pooled(paint, 4) / np.maximum(pooled(weight, 4), 1e-6)
 
     directions, start = pose.rays(side), near.reshape(-1)
     profile = np.zeros((side * side, BINS), np.float32)
@@ -187,6 +199,7 @@ def take(surface: Surface, rays: Rays, inside: NDArray[np.bool_], rng: np.random
         np.where(seen, front, 0).astype(np.float16),
         np.where(seen, thickness, 0).astype(np.float16),
         seen,
+        _bytes(far),
         _bytes(back),
         _bytes(profile),
         elevation,

@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
 
 from spherelinks.generators.card import Card, Needs
+from spherelinks.options import Options
 
 _FOLDER = Path(__file__).parent / "lift"
 _MODULES = ("onnxruntime", "safetensors")
-_LIFT = (_FOLDER / "lift.onnx", _FOLDER / "lift.safetensors")
+_LIFT = tuple(_FOLDER / name for name in ("lift.onnx", "lift.safetensors", "gate.onnx", "gate.safetensors"))
+
+
+class LiftOptions(Options):
+    """Options of `lift` and `lift-flow`."""
+
+    far_side: Literal["auto", "plain"] = Field(
+        default="auto",
+        description="Colours of what the picture does not show: auto copies detail from the picture where it is likely "
+        "to be right, plain keeps to smooth colours.",
+    )
+
 
 INFLATE = Card("inflate", version="1", generator="spherelinks.generators.inflate:Inflate", licence="MIT")
 LIFT = Card(
     "lift",
-    version="7",
+    version="8",
     generator="spherelinks.generators.lift.generator:Lift",
     licence="MIT",
     fallback="inflate",
+    options=LiftOptions,
     needs=Needs(_MODULES, _LIFT, memory_mb=512),
 )
 LIFT_FLOW = Card(
     "lift-flow",
-    version="6",
+    version="7",
     generator="spherelinks.generators.lift.generator:LiftFlow",
     licence="MIT",
     fallback="lift",
     heeds=("diffusionSteps", "seed"),
+    options=LiftOptions,
     needs=Needs(_MODULES, (*_LIFT, _FOLDER / "flow.onnx", _FOLDER / "flow.safetensors"), memory_mb=512),
 )

@@ -40,9 +40,7 @@ def frame(picture: Picture, matte: Floats) -> Frame:
     side = int(np.clip(STEP * np.ceil(crop / STEP), MIN_SIDE, MAX_SIDE))
     alpha = _cropped(matte, left, top, crop)
     colour = _cropped(picture.rgb.astype(np.float32), left, top, crop)
-    inner = cv2.erode(alpha, np.ones((3, 3), np.uint8))
-    trust = np.select([inner >= _SOLID, alpha >= _SOLID], [1, _EDGE], _FAINT * alpha).astype(np.float32)
-    weighted = np.dstack([colour * trust[..., None], trust])
+    weighted = _trusted(colour, alpha)
     if crop > side:
         weighted = _resized(weighted, (side, side), cv2.INTER_AREA)
         alpha = _resized(alpha, (side, side), cv2.INTER_AREA)
@@ -53,6 +51,11 @@ def frame(picture: Picture, matte: Floats) -> Frame:
         alpha = np.clip(_resized(alpha, (side, side), cv2.INTER_CUBIC), 0, most)
     alpha[[0, -1]] = alpha[:, [0, -1]] = 0
     return Frame(rgb=np.clip(np.rint(colour), 0, 255).astype(np.uint8), matte=alpha)
+
+
+def continued(colour: Floats, matte: Floats) -> Floats:
+    """(H, W, 3) float32: the object's colours, those that only it shows, extended smoothly over the whole picture."""
+    return _continued(_trusted(colour, matte))
 
 
 def touches_border(matte: Floats) -> bool:
@@ -90,6 +93,13 @@ def _cropped(values: Floats, left: int, top: int, side: int) -> Floats:
     columns = slice(max(0, left), min(width, left + side))
     part[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[rows, columns]
     return part
+
+
+def _trusted(colour: Floats, alpha: Floats) -> Floats:
+    """(H, W, 4): colours times the trust in them, and the trust."""
+    inner = cv2.erode(alpha, np.ones((3, 3), np.uint8))
+    trust = np.select([inner >= _SOLID, alpha >= _SOLID], [1, _EDGE], _FAINT * alpha).astype(np.float32)
+    return np.dstack([colour * trust[..., None], trust])
 
 
 def _continued(weighted: Floats) -> Floats:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
+from spherelinks.generators.lift import farside
+from spherelinks.generators.lift.farside import Gate
 from spherelinks.generators.lift.layout import BIN, SHARPNESS
 from spherelinks.native import kernel
 from spherelinks.shape import Camera, Frame, Volume
@@ -34,8 +36,12 @@ BAND = 4.0
 OUTLINE = 256
 #: Range of the way from front to back over which the picture's colour blends into the far side's.
 FADE = (0.25, 0.65)
+#: The same where the colours are folded round the silhouette.
+FADE_FOLDED = (0.0, 0.3)
+#: Way that folded colours go from the silhouette into the picture, per unit of depth.
+FOLDED = 1.0
 #: How near (of 255) the far side's colour must come to the picture's on the same ray for the picture's, which is sharp,
-#: to show there too: on views of known objects this brings detail back at no cost in accuracy.
+#: to show there too, where no gate chooses: on views of known objects it costs no accuracy.
 AGREE = 25.0
 #: The far side's colours are medians of the plausible ones, and so greyer than any of them: they are scaled to the
 #: picture's saturation, by at most this factor.
@@ -45,8 +51,9 @@ VIVID = 1.8
 _fill = kernel(
     "assembly_sample", "field: f4[X,Y,Z]*", "color: u1[X,Y,Z,3]*", "X", "Y", "Z", "low: f8[3]", "spacing: float",
     "s: float", "c: float", "tangent: float", "outline: f4[O,O]", "picture: f4[O,O,3]", "O", "front: f4[N,N]",
-    "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "back: f4[M,M,3]", "M", "B", "width: float", "sharpness: float",
-    "skin: float", "band: float", "fade_begin: float", "fade_end: float", "agree: float", "first: int", "end: int",
+    "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "M", "B", "back: f4[K,K,3]", "K", "width: float",
+    "sharpness: float", "skin: float", "band: float", "fade_begin: float", "fade_end: float",
+    "agree: float", "folded: float", "first: int", "end: int",
 )  # fmt: skip
 
 
@@ -68,18 +75,16 @@ class Guess:
     tangent: float
 
 
-def assemble(guess: Guess, frame: Frame) -> Volume:
-    """The shape, upright. Raises GeneratorFailed if the guess or the matte contains none."""
+def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
+    """The shape, upright; the gate chooses what of the picture the far side shows, None keeps to the guess.
+
+    Raises GeneratorFailed if the guess or the matte contains no shape.
+    """
     maps = (guess.front, guess.thickness, guess.profile, guess.back)
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
     outline = _outline(frame.matte)
-    inside = np.asarray(cv2.resize(frame.matte, guess.front.shape, interpolation=cv2.INTER_AREA)) > 0.5
-    if inside.sum() < 30:
-        raise GeneratorFailed("The object is too thin or too small for lift to make a shape of.", hint=_HINT)
-    front, thickness = _spread(guess.front, inside), _spread(np.maximum(guess.thickness, SKIN), inside)
-    coarse = np.asarray(cv2.resize(frame.matte, guess.profile.shape[:2], interpolation=cv2.INTER_AREA)) > 0.5
-    profile, back = (_spread(m, coarse) if coarse.any() else m for m in (guess.profile, guess.back))
+    inside, coarse, front, thickness, profile, back = _filled(guess, frame.matte)
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
     s, c = float(np.sin(turn)), float(np.cos(turn))
@@ -87,13 +92,16 @@ def assemble(guess: Guess, frame: Frame) -> Volume:
     spacing = float(max((np.prod(high - low) / SAMPLES) ** (1 / 3), (high - low).max() / (MOST - 2 * MARGIN)))
     low = low - MARGIN * spacing
     shape = tuple(int(n) for n in np.ceil((high - low) / spacing) + MARGIN + 1)
-    picture = np.asarray(cv2.resize(frame.rgb, (OUTLINE, OUTLINE), interpolation=cv2.INTER_AREA), np.float32)
-    back = _vivid(back * 255, coarse, picture[outline < 0])
+    picture = _resized(frame.rgb.astype(np.float32), OUTLINE)
+    if gate is None:
+        back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
+    else:
+        back, fade, agree, folded = farside.mixed(sources(guess, frame, OUTLINE), gate), FADE_FOLDED, 0.0, FOLDED
     field, color = np.empty(shape, np.float32), np.empty((*shape, 3), np.uint8)
     _sample(
         field, color, low, spacing, s, c, tangent,
         outline, picture, front, thickness, np.ascontiguousarray(profile), back,
-        BIN, SHARPNESS, SKIN, BAND * spacing, FADE, AGREE,
+        BIN, SHARPNESS, SKIN, BAND * spacing, fade, agree, folded,
     )  # fmt: skip
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
@@ -101,6 +109,37 @@ def assemble(guess: Guess, frame: Frame) -> Volume:
 
 
 _HINT = "Use a picture in which the object is larger and its outline clean, or the generator 'inflate'."
+
+
+def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
+    """What the far side may look like, in maps of `side` px."""
+    _, coarse, front, thickness, _, back = _filled(guess, frame.matte)
+    matte, picture = _resized(frame.matte, side), _resized(frame.rgb.astype(np.float32), side)
+    back = _vivid(back * 255, coarse, picture[matte > 0.5])
+    front, thickness, back = (
+        np.asarray(cv2.resize(m, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+        for m in (front, thickness, back)
+    )
+    turn = float(np.radians(guess.elevation))
+    return farside.sources(picture, matte, front, thickness, back, turn, guess.tangent)
+
+
+def _filled(guess: Guess, matte: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]:
+    """Where the object is in fine and in coarse maps, and front, thickness, profile and back, continued beyond it.
+
+    Raises GeneratorFailed if it is nowhere.
+    """
+    inside = _resized(matte, len(guess.front)) > 0.5
+    if inside.sum() < 30:
+        raise GeneratorFailed("The object is too thin or too small for lift to make a shape of.", hint=_HINT)
+    coarse = _resized(matte, len(guess.profile)) > 0.5
+    front, thickness = _spread(guess.front, inside), _spread(np.maximum(guess.thickness, SKIN), inside)
+    profile, back = (_spread(m, coarse) if coarse.any() else m for m in (guess.profile, guess.back))
+    return inside, coarse, front, thickness, profile, back
+
+
+def _resized(values: Floats, side: int) -> Floats:
+    return np.asarray(cv2.resize(values, (side, side), interpolation=cv2.INTER_AREA), np.float32)
 
 
 def camera(elevation: float, tangent: float) -> Camera:
@@ -113,7 +152,7 @@ def camera(elevation: float, tangent: float) -> Camera:
 
 def _outline(matte: Floats) -> Floats:
     """(OUTLINE, OUTLINE): distance to the matte's 0.5 contour in half widths of the frame, negative inside."""
-    matte = np.asarray(cv2.resize(matte, (OUTLINE, OUTLINE), interpolation=cv2.INTER_AREA), np.float32)
+    matte = _resized(matte, OUTLINE)
     inside = (matte > 0.5).astype(np.uint8)
     out = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
     deep = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)
@@ -180,6 +219,7 @@ def _sample(
     band: float,
     fade: tuple[float, float],
     agree: float,
+    folded: float,
 ) -> None:
     """Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
 
@@ -190,7 +230,7 @@ def _sample(
     def fill(first: int) -> None:
         _fill(
             field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width,
-            sharpness, skin, band, *fade, agree, first, min(first + SLAB, len(field)),
+            sharpness, skin, band, *fade, agree, folded, first, min(first + SLAB, len(field)),
         )  # fmt: skip
 
     with threads.pool() as pool:

@@ -11,3 +11,4 @@ LIFT = Files("lift.onnx", "lift.safetensors", ("x",), ("front", "thickness", "pr
 FLOW = Files(
     "flow.onnx", "flow.safetensors", ("state", "time", "x", "front", "thickness", "profile", "back"), ("velocity",)
 )
+GATE = Files("gate.onnx", "gate.safetensors", ("x",), ("shares",))

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.generators.cards import LiftOptions
 from spherelinks.generators.lift.assembly import Guess, assemble
-from spherelinks.generators.lift.files import FLOW, FOLDER, LIFT
+from spherelinks.generators.lift.files import FLOW, FOLDER, GATE, LIFT
 from spherelinks.generators.lift.layout import (
     COARSE,
     ELEVATIONS,
@@ -37,6 +38,7 @@ class Lift:
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed if they are missing."""
         self._session = session(LIFT, folder)
+        self._gate = session(GATE, folder)
         self._side: int = self._session.get_inputs()[0].shape[-1]
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
@@ -45,7 +47,8 @@ class Lift:
         Raises GeneratorFailed if the networks' result contains no shape.
         """
         guess = self.guess(frame, options, progress)
-        volume = assemble(guess, frame)
+        plain = isinstance(options, LiftOptions) and options.far_side == "plain"
+        volume = assemble(guess, frame, None if plain else self._shares)
         progress(1.0)
         return volume
 
@@ -54,6 +57,11 @@ class Lift:
         maps = self._maps(frame)
         progress(0.5)
         return _guess(maps)
+
+    def _shares(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """GATE's answer: how much of each source the far side shows."""
+        shares: NDArray[np.float32] = self._gate.run(list(GATE.outputs), {"x": x[None]})[0][0]
+        return shares
 
     def _maps(self, frame: Frame) -> Maps:
         """LIFT's input for the frame, and its outputs, averaged over the frame and its mirror image."""
