@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from spherelinks.generators.card import Card
+from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks_server import headers
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
@@ -75,10 +76,15 @@ def document(app: OpenAPI, offered: Mapping[str, Card]) -> dict[str, Any]:
     generator = options["properties"]["generator"]
     generator["enum"] = list(offered)
     del generator["minLength"], generator["maxLength"]
-    for card in offered.values():
-        for name, declared in card.own.items():
-            only = f"Only for {card.name}: {declared['description']}"
-            options["properties"].setdefault(name, {**declared, "description": only})
+    for name, owners in _owned(offered).items():
+        declared, names = owners[0].own[name], [card.name for card in owners]
+        others = [other for other in offered if other not in names]
+        only = f"Only for {', '.join(names)}: {declared['description']}"
+        options["properties"].setdefault(name, {**declared, "description": only})
+        refused = {"required": [name, "generator"], "properties": {"generator": {"enum": others}}}
+        by_default = {"required": [name], "not": {"required": ["generator"]}}
+        rules = [refused] * bool(others) + [by_default] * (DEFAULT_GENERATOR in others)
+        options.setdefault("allOf", []).extend({"not": rule} for rule in rules)
     for path in written["paths"].values():
         for operation in path.values():
             parameters = operation.get("parameters", [])
@@ -131,6 +137,15 @@ def _form(request: Mapping[str, Any]) -> dict[str, Any]:
         "required": ["image"],
         "additionalProperties": False,
     }
+
+
+def _owned(offered: Mapping[str, Card]) -> dict[str, list[Card]]:
+    """The options that only some generators have, and the cards of those."""
+    found: dict[str, list[Card]] = {}
+    for card in offered.values():
+        for name in card.own:
+            found.setdefault(name, []).append(card)
+    return found
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:

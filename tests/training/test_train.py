@@ -16,12 +16,15 @@ pytest.importorskip("embreex", reason="training needs embreex: training/requirem
 
 import torch
 
-from spherelinks.generators.lift.files import FLOW, LIFT
+from spherelinks.generators.lift import farside
+from spherelinks.generators.lift.files import FLOW, GATE, LIFT
 from spherelinks.generators.lift.layout import CHANNELS, SIDE
 from spherelinks.onnx import session
 from spherelinks.picture import outline
 from training.batches import Views
 from training.export import examples, export, exported
+from training.farsides import FarSides
+from training.networks.gate import Gate
 from training.networks.lift import Network
 from training.networks.outline import Outline
 from training.networks.velocity import Velocity
@@ -145,6 +148,28 @@ def test_the_outline_trains_and_is_exported(data: Path, tmp_path: Path) -> None:
         said = network.eval()(x)
     (odds,) = session(outline.OUTLINE, tmp_path).run(None, {"x": x.numpy()})
     np.testing.assert_allclose(odds, said.numpy(), atol=0.02)  # float16 weights
+
+
+def test_the_gate_trains_on_far_sides_and_is_exported(data: Path, tmp_path: Path) -> None:
+    assert "9 views" in _run("training.farsides", str(data))
+    batch = FarSides([data], ()).some(6, np.random.default_rng(0))
+    assert batch["x"].shape == (6, farside.CHANNELS, farside.CELLS, farside.CELLS)
+    assert batch["sources"].shape == (6, len(farside.SOURCES), 3, farside.CELLS, farside.CELLS)
+    assert batch["far"].shape == (6, 3, farside.CELLS, farside.CELLS)
+    for name in ("sources", "far", "seen"):
+        assert 0 <= batch[name].min() < batch[name].max() <= 1, name
+    _run(
+        "training.train", "gate", "--data", str(data), "--out", str(tmp_path / "run"), "--minutes", "0.02",
+        "--batch", "2", "--everything", "--hold-out", "training/shapes.py", "--device", "cpu",
+    )  # fmt: skip
+    _run("training.export", "gate", "--checkpoint", str(tmp_path / "run" / "checkpoint.pt"), "--out", str(tmp_path))
+    network = Gate()
+    network.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["mean"])
+    x = torch.randn(1, farside.CHANNELS, farside.CELLS, farside.CELLS)
+    with torch.no_grad():
+        said = network.eval()(x)
+    (shares,) = session(GATE, tmp_path).run(None, {"x": x.numpy()})
+    np.testing.assert_allclose(shares, said.numpy(), atol=0.02)  # float16 weights
 
 
 def test_orthogonal_is_about_orthogonal() -> None:

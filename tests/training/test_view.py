@@ -72,6 +72,23 @@ def test_unprojected_maps_lie_on_the_ball() -> None:
     np.testing.assert_allclose(np.linalg.norm(points - answer[:3], axis=1), radius, rtol=0.02)
 
 
+def test_the_far_side_is_what_is_seen_from_behind() -> None:
+    """A ball with a painted half: which half a pixel's last surface shows is where its first one does not."""
+
+    def halves(p: np.ndarray) -> np.ndarray:
+        return np.where(p[..., 2:] > 0, np.array([0.9, 0.1, 0.1]), np.array([0.1, 0.1, 0.9])).astype(np.float32)
+
+    surface = _surface(shapes.ball(1, 1, 1, halves))
+    rays, inside = Rays(surface), solid(surface, np.random.default_rng(0))
+    for seed in range(4):
+        view = take(surface, rays, inside, np.random.default_rng(seed), facing=20)
+        whole = ndimage.binary_erosion(view.cover == 255, iterations=8)
+        near, far = (colors[whole].astype(float).mean(0) for colors in (view.albedo, view.far))
+        assert near[0] > 3 * near[2]  # from the front it is red
+        assert far[2] > 3 * far[0]
+        assert np.abs(pooled(view.far, 4) - view.back)[pooled(whole, 4) == 1].max() < 3
+
+
 def test_lamps_light_what_faces_them_and_shadows_lie_behind_things() -> None:
     """Under one lamp a ball is brightest where its normal points at the lamp; a plate's shadow falls on the ball."""
     view = _view(_surface(shapes.ball(1, 1, 1, _red)), 2)

@@ -107,12 +107,11 @@ def lift() -> Lift:
 
 
 def _frame() -> Frame:
-    """A banded ball, level."""
-    ball = Ball.seen(0)
-    return Frame(
-        np.kron(_bands(ball.heights[0]), np.ones((4, 4, 1))).astype(np.uint8),
-        np.kron(ball.matte, np.ones((4, 4))).astype(np.float32),
-    )
+    """A ball of coarse cloth, level."""
+    ball, rng = Ball.seen(0), np.random.default_rng(1)
+    cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3)))
+    enlarge = np.ones((4, 4))
+    return Frame(np.kron(cloth, enlarge[..., None]).astype(np.uint8), np.kron(ball.matte, enlarge).astype(np.float32))
 
 
 def test_the_far_side_has_texture_unless_it_is_to_be_plain(lift: Lift) -> None:
