@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,10 +77,9 @@ def test_unprojected_maps_lie_on_the_ball() -> None:
 def test_the_far_side_is_what_is_seen_from_behind() -> None:
     """A ball with a painted half: which half a pixel's last surface shows is where its first one does not."""
 
-    def halves(p: np.ndarray) -> np.ndarray:
-        return np.where(p[..., 2:] > 0, np.array([0.9, 0.1, 0.1]), np.array([0.1, 0.1, 0.9])).astype(np.float32)
-
-    surface = _surface(shapes.ball(1, 1, 1, halves))
+    ball = _surface(shapes.ball(1, 1, 1, _red))
+    tint = np.where(ball.corners[..., 2:] > 0, np.array([0.9, 0.1, 0.1]), np.array([0.1, 0.1, 0.9]))
+    surface = replace(ball, tint=tint.astype(np.float32))
     rays, inside = Rays(surface), solid(surface, np.random.default_rng(0))
     for seed in range(4):
         view = take(surface, rays, inside, np.random.default_rng(seed), facing=20)

@@ -22,6 +22,7 @@ KNOWN = 16  # channels of the input beside the colours of the first five sources
 CHANNELS = 15 + KNOWN
 _SOFT = CELLS / 24  # of the blur that parts detail from what the guess says better, in cells
 _ACROSS = 25  # the channel that counts rightwards
+_REGAINED = np.float32(0.25)  # a half would be all variation that the mean of independent sources lacks
 _HIDDEN = np.float32(0.15)  # depth behind the visible surface at which a twin is hardly seen
 
 
@@ -39,10 +40,14 @@ Gate = Callable[[Floats], Floats]
 def mixed(given: Sources, gate: Gate) -> Floats:
     """(S, S, 3) float32, 0..255: the far side's colours along each ray."""
     size = given.colors.shape[1:3]
+    shares = [np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_LINEAR), np.float32) for m in gate(given.x)]
     out = np.zeros(given.colors.shape[1:], np.float32)
-    for share, color in zip(gate(given.x), given.colors, strict=True):
-        out += cv2.resize(share, size, interpolation=cv2.INTER_LINEAR)[..., None] * color
-    return np.clip(out, 0, 255)
+    for share, color in zip(shares, given.colors, strict=True):
+        out += share[..., None] * color
+    # a mean varies less than what it is of: the more sources share a place, the more
+    low, gain = _soft(out), np.square(np.stack(shares)).sum(0)[..., None] ** -_REGAINED
+    mixed: Floats = np.clip(low + gain * (out - low), 0, 255).astype(np.float32)
+    return mixed
 
 
 def mirrored(x: Floats) -> Floats:

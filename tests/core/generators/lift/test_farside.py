@@ -83,7 +83,7 @@ def test_each_source_is_what_its_name_says() -> None:
     for k, wanted in enumerate((np.full_like(picture, 120), picture, picture[:, ::-1])):
         only = np.zeros((len(farside.SOURCES), 8, 8), np.float32)
         only[k] = 1
-        np.testing.assert_array_equal(farside.mixed(given, lambda x, only=only: only), wanted)
+        np.testing.assert_allclose(farside.mixed(given, lambda x, only=only: only), wanted, atol=1e-3)
     # where only detail is copied, the guess decides what is coarse
     deep = np.kron(given.x[21], np.ones((2, 2))) > 0.8
     for k in (5, 6):
