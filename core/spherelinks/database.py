@@ -67,7 +67,7 @@ class Plan(Base):
     """What an account gets, see :mod:`spherelinks.accounts.plans`.
 
     monthly_credits : added at the start of each month (UTC), expire at its end
-    requests_per_minute : per key; None is the server's default
+    requests_per_minute : by all keys of an account; None is the server's default
     concurrent_jobs : jobs of an account queued or running at a time, others wait in line behind them; None is no limit
     head_start_s : jobs are queued as if submitted this many seconds earlier
     retention_days : how long results are kept; None is for ever
@@ -456,23 +456,26 @@ def _check_alive(connection: psycopg.Connection[Any], record: object, proxy: obj
 
     Costs one poll of the socket; asking the server (SQLAlchemy's pre-ping) costs a round trip.
     """
-    if connection.closed or _readable(connection.fileno()):
+    if connection.closed or readable(connection.fileno()):
         raise sqlalchemy.exc.DisconnectionError("the server has closed the connection")
 
 
 if hasattr(select, "poll"):
 
-    def _readable(descriptor: int) -> bool:
+    def readable(descriptor: int, timeout_s: float = 0.0) -> bool:
+        """Whether something has arrived on a socket, or arrives within that time."""
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(poll.poll(1000 * timeout_s))
 
 else:  # Windows
 
-    def _readable(descriptor: int) -> bool:
-        return bool(select.select([descriptor], [], [], 0)[0])
+    def readable(descriptor: int, timeout_s: float = 0.0) -> bool:
+        """Whether something has arrived on a socket, or arrives within that time."""
+        return bool(select.select([descriptor], [], [], timeout_s)[0])
 
 
+_CURSOR = "cursor"
 _STOOD_STILL = psycopg.errors.IdleInTransactionSessionTimeout
 
 
@@ -526,7 +529,10 @@ def fetch_all(engine: Engine, query: LiteralString, parameters: Sequence[object]
         assert isinstance(connection, psycopg.Connection)
         try:
             connection.autocommit = True
-            return connection.execute(query, parameters, prepare=True).fetchall()
+            cursor = pooled.info.get(_CURSOR)
+            if cursor is None:  # kept as long as the connection: it knows how to read each type
+                cursor = pooled.info[_CURSOR] = connection.cursor()
+            return cursor.execute(query, parameters, prepare=True).fetchall()
         except psycopg.OperationalError:
             pooled.invalidate()
             raise

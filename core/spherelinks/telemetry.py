@@ -11,11 +11,14 @@ from spherelinks import __version__
 from spherelinks.errors import ConfigurationError
 
 
-def report_errors() -> None:
-    """Send errors to SENTRY_DSN from here on. Raises ConfigurationError if the package is missing."""
+def report_errors() -> bool:
+    """Send errors to SENTRY_DSN from here on; False if it is not set.
+
+    Raises ConfigurationError if the package is missing.
+    """
     dsn = os.environ.get("SENTRY_DSN")
     if not dsn:
-        return
+        return False
     try:
         import sentry_sdk
     except ModuleNotFoundError as error:
@@ -27,6 +30,7 @@ def report_errors() -> None:
         include_local_variables=False,
         max_request_body_size="never",
     )
+    return True
 
 
 def missing(variable: str) -> ConfigurationError:

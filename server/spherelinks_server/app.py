@@ -18,6 +18,7 @@ from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server import access, context, dashboard, docs, errors, headers, health, limits, metrics, stripe
+from spherelinks_server.fastpath import FastPath
 from spherelinks_server.intake import Intake
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.v1.api import BEARER_SCHEME, MAX_BODY, SECURITY_SCHEME, api
@@ -52,7 +53,7 @@ def create_app(
     settings : CORS origins, public URL, sign-up policy, and the plans, which are applied
     engine : the database, migrated
     storage : where pictures and assets are kept
-    rate_limit : requests per minute and key, unless its plan has its own limit; 0 for no limit
+    rate_limit : requests per minute and account, unless its plan has its own limit; 0 for no limit
     address_limit : requests per minute and network address, with or without a key; 0 for no limit
     guard : which addresses pictures may be fetched from and webhooks sent to; None is the public internet, and for
         webhooks what the settings say
@@ -74,19 +75,24 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY + 1  # one byte more, to tell a longer body from one that fits
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    turnstile = Turnstile(app.wsgi_app)
+    counted = limits.Limits(limits.RateLimit(address_limit), limits.AccountLimit(rate_limit, engine))
+    context.register(app)
+    observe = metrics.register(app, engine, settings.metrics_token)
+    bell = Bell(engine, attempts.CHANNEL)
+    fast = FastPath(app.wsgi_app, engine, bell, counted, headers.varying(settings.cors_origins), observe)
+    turnstile = Turnstile(fast)
     app.wsgi_app = turnstile  # type: ignore[method-assign]
     decoders = Decoders(confinement.secret_paths(settings.home), decoding.affordable())
     app.extensions[EXTENSION] = Services(
         engine=engine,
         storage=storage,
-        rate_limit=limits.RateLimit(rate_limit, limits.PlanRates(engine)),
-        address_limit=limits.RateLimit(address_limit),
+        limits=counted,
+        fast=fast,
         intake=Intake(guard or Guard(), turnstile.aside, decoders),
         offers=Offers(engine),
         settings=settings,
         turnstile=turnstile,
-        waiters=Waiters(Bell(engine, attempts.CHANNEL), turnstile),
+        waiters=Waiters(bell, turnstile),
         guard=guard or outbound.allowed(settings),
         zips=Zips(),
         stripe=payments.configured(settings),
@@ -94,8 +100,6 @@ def create_app(
     if settings.trusted_proxies:
         # anyone can make up the beginning of X-Forwarded-For: only what these proxies added counts
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
-    context.register(app)
-    metrics.register(app, engine, settings.metrics_token)
     headers.register(app, settings.cors_origins)
     errors.register(app)
     app.register_api(api)

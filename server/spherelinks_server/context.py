@@ -22,8 +22,13 @@ def register(app: Flask) -> None:
 def request_id() -> str:
     """This request's id, for answers and logs: the client's own if it is well-formed, else a new one."""
     if "request_id" not in g:
-        offered = request.headers.get(HEADER)
-        sane = offered is not None and _SANE.fullmatch(offered)
-        g.request_id = offered if sane else f"req_{random.getrandbits(96):024x}"
+        g.request_id = identifier(request.headers.get(HEADER))
     found: str = g.request_id
     return found
+
+
+def identifier(offered: str | None) -> str:
+    """The id of a request whose client offered that one."""
+    if offered is not None and _SANE.fullmatch(offered):
+        return offered
+    return f"req_{random.getrandbits(96):024x}"

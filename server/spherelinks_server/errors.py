@@ -70,7 +70,8 @@ MEANINGS: dict[str, str] = {
     "request_in_flight": "a request with the same `Idempotency-Key` is being accepted right now",
     "storage_quota_reached": "the account's files take all the space that its plan gives",
     "insufficient_credits": "the account has no credit left for a job",
-    "rate_limited": "too many requests with this key or from this network address, or too many pictures being received",
+    "rate_limited": "too many requests with the account's keys or from this network address, or too many pictures "
+    "being received",
     "unknown_job": "this account has no such job",
     "unknown_file": "the job has no file of that kind",
     "unknown_webhook": "this account has no such webhook, or the webhook has no such delivery",

@@ -10,15 +10,17 @@ Granian's protocol is RSGI, the application's WSGI (PEP 3333).
 from __future__ import annotations
 
 import asyncio
+import functools
 import io
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
 from werkzeug.exceptions import RequestTimeout
+from werkzeug.http import parse_list_header
 
 from spherelinks.accounts import addresses
 from spherelinks.errors import RateLimited, ServiceError
@@ -39,6 +41,8 @@ _WHOLE = 256 * 1024
 """Answers of up to this many bytes are sent in one piece."""
 
 Headers = list[tuple[str, str]]
+Answer = tuple[int, Headers, bytes]
+"""Status, headers, body."""
 
 
 class Gateway:
@@ -48,17 +52,30 @@ class Gateway:
     threads : requests answered at a time, including those that wait for a job
     most_bytes : size limit of a body; one declared longer is not read, any other is cut off there
     proxies : how many proxies are in front, each of which adds the address it saw to X-Forwarded-For
+    ready : the answer to a request, by its environment and its client's network, where it is at hand; asked on the
+        event loop, so it must not wait for anything
     """
 
-    def __init__(self, app: WSGIApplication, threads: int, most_bytes: int, proxies: int = 0) -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        threads: int,
+        most_bytes: int,
+        proxies: int = 0,
+        ready: Callable[[dict[str, Any], str], Answer | None] | None = None,
+    ) -> None:
         self._app = app
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
         self._bodies = Bodies(most_bytes)
         self._proxies = proxies
+        self._ready = ready
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         environ = _environ(scope)
         address = self._address(environ)
+        if self._ready is not None and (answer := self._ready(environ, address)) is not None:
+            protocol.response_bytes(*answer)
+            return
         body: Body | None = None
         try:
             body = await self._bodies.read(address, environ, protocol)
@@ -68,10 +85,10 @@ class Gateway:
         except (RequestTimeout, RateLimited, ServiceError) as error:
             environ["wsgi.input"] = Unreadable(error)
         loop = asyncio.get_running_loop()
-        answer = _Answer(protocol, loop)
+        answering = _Answering(protocol, loop)
         try:
-            await loop.run_in_executor(self._threads, answer.run, self._app, environ)
-            answer.finish()
+            await loop.run_in_executor(self._threads, answering.run, self._app, environ)
+            answering.finish()
         finally:
             if body is not None:
                 self._bodies.release(body)
@@ -79,9 +96,10 @@ class Gateway:
     def _address(self, environ: dict[str, Any]) -> str:
         """The client's network, as seen by the outermost trusted proxy."""
         address = environ["REMOTE_ADDR"]
-        seen = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-        if self._proxies and len(seen) >= self._proxies:
-            address = seen[-self._proxies]
+        if self._proxies:  # as werkzeug's ProxyFix, by which the application goes
+            seen = parse_list_header(environ.get("HTTP_X_FORWARDED_FOR", ""))
+            if len(seen) >= self._proxies:
+                address = seen[-self._proxies] or address
         return addresses.network(address)
 
 
@@ -167,7 +185,7 @@ class Bodies:
         self._bytes += Counter()
 
 
-class _Answer:
+class _Answering:
     """The application's answer, sent as it is produced. Runs in a thread, except :meth:`finish`."""
 
     def __init__(self, protocol: HTTPProtocol, loop: asyncio.AbstractEventLoop) -> None:
@@ -243,13 +261,20 @@ def _environ(scope: Scope) -> dict[str, Any]:
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }
+    bare = len(environ)
     for name, value in scope.headers.items():
-        key = name.upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = f"HTTP_{key}"
+        key = _variable(name)
         environ[key] = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{value}" if key in environ else value
-    for name in scope.headers.keys():  # noqa: SIM118 - the mapping has no iterator of its own
+    names = scope.headers.keys()
+    if len(environ) - bare < len(names):
         # RSGI keeps no value with a byte above 127; to call it absent would make a retry with such a key a new request
-        key = name.upper().replace("-", "_")
-        environ.setdefault(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}", "(not ASCII)")
+        for name in names:
+            environ.setdefault(_variable(name), "(not ASCII)")
     return environ
+
+
+@functools.lru_cache(maxsize=256)
+def _variable(header: str) -> str:
+    """The environment's name of a header."""
+    name = header.upper().replace("-", "_")
+    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"

@@ -14,6 +14,7 @@ _ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer,
 _METHODS = "GET, HEAD, POST, DELETE, OPTIONS"
 _PREFLIGHT_S = 600
 
+_REFERRER = "no-referrer"
 _API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 _VIEWER_STYLE = "'sha256-PXtZZkJMMyc18o/DN1ZEFOJ2qEGq95IQbVaJFMOXOb0='"  # that of static/vendor/model-viewer.min.js
 _PAGE_POLICY = (
@@ -67,14 +68,22 @@ def _complete(response: Response) -> Response:
     policy = response.headers.pop("Content-Security-Policy", None)
     if policy is None:
         policy = _PAGE_POLICY if response.mimetype == "text/html" else _API_POLICY
-    referrer = response.headers.pop("Referrer-Policy", "no-referrer")
+    referrer = response.headers.pop("Referrer-Policy", _REFERRER)
     # all at once: every request comes through here
-    response.headers.extend(
-        (
-            (context.HEADER, context.request_id()),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", referrer),
-            ("Content-Security-Policy", policy),
-        )
-    )
+    response.headers.extend(every(context.request_id(), referrer, policy))
     return response
+
+
+def every(request_id: str, referrer: str = _REFERRER, policy: str = _API_POLICY) -> tuple[tuple[str, str], ...]:
+    """The headers that every answer has."""
+    return (
+        (context.HEADER, request_id),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", referrer),
+        ("Content-Security-Policy", policy),
+    )
+
+
+def varying(cors_origins: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The header by which caches keep the answers to different pages apart, if these do differ."""
+    return (("Vary", "Origin"),) if cors_origins and "*" not in cors_origins else ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, g, request
@@ -31,10 +31,17 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
 
 
-def register(app: Flask, engine: Engine, token: str | None) -> None:
-    """Count the application's requests and answer ``/metrics``; does nothing if ``token`` is None."""
+Observe = Callable[[str, str, int, float], None]
+"""Counts one request: method, route, status, seconds."""
+
+
+def register(app: Flask, engine: Engine, token: str | None) -> Observe:
+    """Count the application's requests and answer ``/metrics``; does nothing if ``token`` is None.
+
+    Returns how to count a request that was answered without the application.
+    """
     if token is None:
-        return
+        return lambda method, route, status, seconds: None
     registry = CollectorRegistry()
     seconds = Histogram(
         "spherelinks_http_request_seconds",
@@ -60,12 +67,16 @@ def register(app: Flask, engine: Engine, token: str | None) -> None:
         # by route and known method: clients could make up any number of paths and methods, each a permanent series
         route = request.url_rule.rule if request.url_rule else "none"
         method = request.method if request.method in _METHODS else "other"
-        seconds.labels(method, route, response.status_code).observe(time.perf_counter() - g.begun)
+        observe(method, route, response.status_code, time.perf_counter() - g.begun)
         return response
+
+    def observe(method: str, route: str, status: int, took: float) -> None:
+        seconds.labels(method, route, status).observe(took)
 
     app.register_blueprint(pages)
     app.before_request(begin)
     app.after_request(end)
+    return observe
 
 
 class _Installation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from flask import current_app
 from sqlalchemy import Engine
@@ -14,22 +15,26 @@ from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
-from spherelinks_server.limits import RateLimit
+from spherelinks_server.limits import Limits
 from spherelinks_server.waiting import Turnstile, Waiters
 from spherelinks_server.zipped import Zips
+
+if TYPE_CHECKING:
+    from spherelinks_server.fastpath import FastPath
 
 EXTENSION = "spherelinks"
 
 
 @dataclass(frozen=True)
 class Services:
-    """offers : what workers offer; guard : which addresses webhooks and assets may be sent to;
+    """limits : what requests are counted against; fast : answers without the application;
+    offers : what workers offer; guard : which addresses webhooks and assets may be sent to;
     stripe : the payment service, if credits are sold"""
 
     engine: Engine
     storage: Storage
-    rate_limit: RateLimit
-    address_limit: RateLimit
+    limits: Limits
+    fast: FastPath
     intake: Intake
     offers: Offers
     settings: Settings

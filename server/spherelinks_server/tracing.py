@@ -10,13 +10,13 @@ from spherelinks import __version__
 from spherelinks.telemetry import missing
 
 
-def trace(app: Flask) -> None:
-    """Send a span for each of the application's requests to OTEL_EXPORTER_OTLP_ENDPOINT.
+def trace(app: Flask) -> bool:
+    """Send a span for each of the application's requests to OTEL_EXPORTER_OTLP_ENDPOINT; False if that is not set.
 
     Raises ConfigurationError if the packages are missing.
     """
     if not os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"):
-        return
+        return False
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.instrumentation.flask import FlaskInstrumentor
@@ -31,6 +31,7 @@ def trace(app: Flask) -> None:
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     instrument = FlaskInstrumentor().instrument_app
     instrument(app, tracer_provider=provider, excluded_urls="healthz,readyz,metrics")  # type: ignore[no-untyped-call]
+    return True
 
 
 def _named() -> dict[str, str]:

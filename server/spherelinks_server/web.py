@@ -22,7 +22,9 @@ from spherelinks.errors import ConfigurationError
 from spherelinks.storage import open_storage
 from spherelinks_server import limits, tracing
 from spherelinks_server.app import create_app
+from spherelinks_server.fastpath import FastPath
 from spherelinks_server.gateway import Gateway
+from spherelinks_server.services import EXTENSION
 from spherelinks_server.v1.api import MAX_BODY
 from spherelinks_server.waiting import WAITERS, WORKED_ON
 
@@ -57,12 +59,15 @@ def application() -> Gateway:
     """The application of this process, from its environment. Raises ConfigurationError."""
     settings = Settings.from_env()
     logs.configure(settings.log_format)
-    telemetry.report_errors()
+    reported = telemetry.report_errors()
     _end_with_parent()
     engine, storage = connect(database_url(settings)), open_storage(settings)
     app = create_app(settings, engine, storage, rate_limit=limits.per_minute(), address_limit=limits.of_address())
-    tracing.trace(app)
-    return Gateway(app, THREADS, MAX_BODY + 1, settings.trusted_proxies)
+    traced = tracing.trace(app)
+    fast: FastPath = app.extensions[EXTENSION].fast
+    fast.closed = traced  # spans are made by the application
+    ready = None if reported or traced else fast.ready  # Sentry counts what comes to the application
+    return Gateway(app, THREADS, MAX_BODY + 1, settings.trusted_proxies, ready)
 
 
 def database_url(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Rate limits: generous, per key, and honest about when to come back."""
+"""Rate limits: generous, per account, and honest about when to come back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from spherelinks.accounts import ledger
+from spherelinks.accounts import keys, ledger
 from spherelinks.config import Settings
 from spherelinks.database import transaction
 from spherelinks.errors import ConfigurationError
@@ -125,6 +125,27 @@ def test_an_address_may_ask_so_often_whatever_its_key(
     assert ask(one.headers, "2001:db8::ffff:1") == 429, "an IPv6 network has one owner"
     assert ask(one.headers, "2001:db8:0:1::1") == 200
     assert client.get("/healthz", environ_overrides={"REMOTE_ADDR": here}).status_code == 200
+
+
+def test_the_keys_of_an_account_share_its_limit(
+    make_caller: Callable[..., Caller], settings: Settings, engine: Engine, storage: Storage
+) -> None:
+    client = create_app(settings, engine, storage, rate_limit=6).test_client()
+    caller, stranger = make_caller(), make_caller()
+    with transaction(engine) as session:
+        secrets = [keys.create(session, caller.account_id, "more", sandbox=bool(n))[1] for n in range(2)]
+
+    def ask(secret: str) -> int:
+        return client.get("/v1/credits", headers={"X-API-Key": secret}).status_code
+
+    answers = [ask(secret) for _ in range(4) for secret in (caller.secret, *secrets)]
+    assert answers == [200] * 6 + [429] * 6
+    with transaction(engine) as session:
+        _, another = keys.create(session, caller.account_id, "to begin anew")
+    assert ask(another) == 429
+    assert ask(stranger.secret) == 200
+    unknown = caller.secret[:12] + "0" * 32
+    assert ask(unknown + keys._checksum(unknown)) == 401, "a key that does not exist is nobody's"
 
 
 @pytest.mark.parametrize(

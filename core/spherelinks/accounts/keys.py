@@ -32,7 +32,7 @@ PREFIX = "sk_sph_live_"
 SANDBOX_PREFIX = "sk_sph_test_"
 SCOPES = ("generate", "read", "manage")
 LIMIT = 50
-"""Keys of an account that may work at a time: each has a rate limit of its own."""
+"""Keys of an account that may work at a time."""
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RANDOM_LENGTH = 32
 CHECKSUM_LENGTH = 6

@@ -90,7 +90,7 @@ LEFT JOIN deliveries d ON j.output IS NOT NULL AND d.job_id = j.id AND d.webhook
 """
 # One round trip authenticates the key and reads the job: no row is an unknown key, a row without a job an unknown job.
 _BY_KEY: LiteralString = f"""
-SELECT 'read' = ANY (k.scopes), {_COLUMNS}
+SELECT 'read' = ANY (k.scopes), k.id, extract(epoch FROM k.expires_at - now())::float8, {_COLUMNS}
 FROM api_keys k
 LEFT JOIN jobs j ON j.id = %s AND j.account_id = k.account_id AND j.sandbox = k.sandbox AND j.deleted_at IS NULL
 {_OUTPUT}
@@ -205,21 +205,36 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A job as a key sees it: that key's id, and for how many seconds it still works; None is for ever."""
+
+    job: JobStatus
+    key_id: str
+    key_lasts_s: float | None
+
+
 def read(engine: Engine, key_digest: bytes, job_id: str) -> JobStatus:
     """The job's status, for the key with that digest (:func:`spherelinks.accounts.keys.digest`).
 
     Raises InvalidKey for a key that does not work, MissingScope for one that may not read; UnknownJob for a malformed
     or unknown id and for another account's job, which cannot be told apart; DatabaseUnavailable.
     """
+    return see(engine, key_digest, job_id).job
+
+
+def see(engine: Engine, key_digest: bytes, job_id: str) -> Seen:
+    """The same, with what is needed to tell how long it holds. Raises what :func:`read` does."""
     # a malformed id still goes to the database, which must check the key before the job
     row = fetch_one(engine, _BY_KEY, (_sane(job_id), key_digest))
     if row is None:
         raise unknown_key()
-    if not row[0]:
+    may_read, key_id, lasts_s, *columns = row
+    if not may_read:
         raise missing_scope("read")
-    if row[1] is None:
+    if columns[0] is None:
         raise unknown_job(job_id)
-    return _status(_Row(*row[1:]))
+    return Seen(_status(_Row(*columns)), key_id, lasts_s)
 
 
 def find(engine: Engine, world: World, job_id: str) -> JobStatus:

@@ -41,7 +41,6 @@ def admit() -> None:
     """Address and key come first: nothing of a request is read before its sender is known."""
     if request.method == "OPTIONS":
         return
-    access.count_address()
     access.identify()
     if request.method == "POST":
         access.principal()

@@ -313,7 +313,9 @@ class PlanTerms(_Camel):
 
     name: str
     monthly_credits: int
-    requests_per_minute: int | None = Field(description="Requests per minute and key; null for the server's default.")
+    requests_per_minute: int | None = Field(
+        description="Requests per minute, by all keys of the account; null for the server's default."
+    )
     concurrent_jobs: int | None = Field(description="Jobs queued or running at a time; further ones wait.")
     head_start_s: int = Field(description="Jobs are queued as if submitted this many seconds earlier.")
     retention_days: int | None = Field(description="Days for which files are kept.")

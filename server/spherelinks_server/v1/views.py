@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from spherelinks.jobs import files
 from spherelinks.jobs.status import JobStatus
 
 _ETA_FROM = 10
+_PLACE_S = 1.0  # a call that a worker takes off the queue and finds out of date is not announced
 
 
 def status(job: JobStatus) -> dict[str, Any]:
@@ -30,6 +32,18 @@ def status(job: JobStatus) -> dict[str, Any]:
         "sandbox": job.sandbox,
         "output": {"state": job.output_state or "pending"} if job.output and not job.error else None,
     }
+
+
+def lasts_s(job: JobStatus) -> float:
+    """For how many seconds the body holds if nothing happens to the job."""
+    if job.queue_position is not None:
+        return _PLACE_S
+    eta = _eta(job)
+    if eta is None or job.started_at is None:
+        return math.inf
+    # it grows, until something happens
+    per_second = (100 - job.progress) / job.progress
+    return max((eta + 0.5) / per_second - (datetime.now(UTC) - job.started_at).total_seconds(), 0.0)
 
 
 def whole(job: JobStatus) -> dict[str, Any]:
