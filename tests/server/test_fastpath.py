@@ -156,28 +156,29 @@ def test_both_ways_give_the_same_bytes(
         assert status == "200 OK"
         assert job.encode() in body
         assert calls == [f"/v1/status/{job}"], "Flask has seen the one request, and not the other"
-        for path in (f"/v1/status/{job}/", f"/status/{job}", f"/v1/status/{job}?wait=0", f"/v1/status/{job}?x=1"):
-            assert both.ask(path, caller.secret)[0] == "200 OK"
-        assert both.ask(f"/v1/status/{job}?wait=x", caller.secret)[0] == "400 BAD REQUEST"
-        for more in (
-            {"ORIGIN": SHOP},
-            {"ORIGIN": "https://stranger.example"},
-            {"PREFER": "wait=1"},
-            {"IF_NONE_MATCH": "*"},
-            {"RANGE": "bytes=0-1"},
-            {"ACCEPT": "text/html"},
-            {"ACCEPT": "nonsense"},
-            {"COOKIE": "a=b"},
-            {"HOST": "any where"},
-        ):
-            assert both.ask(f"/v1/status/{job}", caller.secret, **more)[0] == "200 OK"
-        for method in ("HEAD", "OPTIONS", "POST", "DELETE", "MADEUP"):
-            both.ask(f"/v1/status/{job}", caller.secret, method)
-        assert both.ask(f"/v1/status/{job}", sandbox)[0] == "404 NOT FOUND"
-        assert both.ask(f"/v1/status/{job}", stranger.secret)[0] == "404 NOT FOUND"
-        assert both.ask(f"/v1/status/{job}", blind)[0] == "403 FORBIDDEN"
-        for secret in (gone, "", "nonsense", caller.secret[:-1], "ä" * 50):
-            assert both.ask(f"/v1/status/{job}", secret)[0] == "401 UNAUTHORIZED"
+    for path in (f"/v1/status/{done}/", f"/status/{done}", f"/v1/status/{done}?wait=0", f"/v1/status/{done}?x=1"):
+        assert both.ask(path, caller.secret)[0] == "200 OK"
+    assert both.ask(f"/v1/status/{done}?wait=x", caller.secret)[0] == "400 BAD REQUEST"
+    for more in (
+        {"ORIGIN": SHOP},
+        {"ORIGIN": "https://stranger.example"},
+        {"PREFER": "wait=1"},
+        {"IF_NONE_MATCH": "*"},
+        {"RANGE": "bytes=0-1"},
+        {"ACCEPT": "nonsense"},
+        {"COOKIE": "a=b"},
+        {"HOST": "any where"},
+        {"X_REQUEST_ID": "trace-8"},
+    ):
+        assert both.ask(f"/v1/status/{done}", caller.secret, **more)[0] == "200 OK"
+    for method in ("HEAD", "OPTIONS", "POST", "DELETE", "MADEUP"):
+        both.ask(f"/v1/status/{done}", caller.secret, method)
+    assert both.ask(f"/v1/status/{done}", sandbox)[0] == "404 NOT FOUND"
+    assert both.ask(f"/v1/status/{done}", stranger.secret, ACCEPT="text/html")[0] == "404 NOT FOUND"
+    assert both.ask(f"/v1/status/{done}", blind, ORIGIN=SHOP)[0] == "403 FORBIDDEN"
+    assert both.ask(f"/v1/status/{done}", blind)[0] == "403 FORBIDDEN"
+    for secret in (gone, "", "nonsense", caller.secret[:-1], "ä" * 50):
+        assert both.ask(f"/v1/status/{done}", secret)[0] == "401 UNAUTHORIZED"
     for unknown in (deleted, new_id("job"), "job_1", "%00", "job_" + "9" * 26):
         assert both.ask(f"/v1/status/{unknown}", caller.secret)[0] == "404 NOT FOUND"
     calls.clear()
@@ -293,8 +294,8 @@ def test_an_answer_is_kept_until_the_job_changes(
 
 
 def test_who_changes_something_sees_it_at_once(keeping: Keeping, caller: Caller, png: bytes) -> None:
-    for _ in range(10):
-        job = caller.submit(png)
+    for seed in range(3):
+        job = caller.submit(png, options={"seed": seed})
         keeping.keep(job, caller.secret)
         asked(keeping.app, environ(f"/v1/jobs/{job}", caller.secret, "DELETE"))
         assert keeping.ready(job, caller.secret) is None
@@ -329,7 +330,7 @@ def test_without_its_connection_nothing_is_kept(
     """The very next request after the connection's end, however it ends."""
     job = caller.submit(png)
     caller.finish(job, b"glTF", storage)
-    for _ in range(5):
+    for _ in range(2):
         keeping.keep(job, caller.secret)
         with engine.connect() as connection:
             ended = connection.scalar(
@@ -348,7 +349,7 @@ def test_limits_hold_for_kept_answers(
 ) -> None:
     caller = make_caller()
     job = caller.submit(png)
-    keeping = Keeping(create_app(replace(settings, metrics_token=TOKEN), engine, storage, rate_limit=600))
+    keeping = Keeping(create_app(replace(settings, metrics_token=TOKEN), engine, storage, rate_limit=100))
     keeping.keep(job, caller.secret)
     answered = 0
     while True:
@@ -358,13 +359,13 @@ def test_limits_hold_for_kept_answers(
             if code != "200 OK":
                 break
         answered += 1
-        assert answered < 2000
+        assert answered < 1000
     assert code == "429 TOO MANY REQUESTS"
     counts = asked(keeping.app, environ("/metrics", AUTHORIZATION=f"Bearer {TOKEN}"))[2].decode()
     series = next(
         line for line in counts.splitlines() if 'count{method="GET",route="/v1/status/<jobId>",status="200"' in line
     )
-    assert float(series.rpartition(" ")[2]) >= answered > 500
+    assert float(series.rpartition(" ")[2]) >= answered >= 90
 
 
 # --- behind the gateway ---------------------------------------------------------------------------------------------
@@ -412,14 +413,14 @@ def test_over_a_socket_all_ways_give_the_same_bytes(
     job = caller.submit(png)
     by_flask = raw(port, f"/v1/status/{job}?wait=0", caller.secret)
     assert by_flask.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert [raw(port, f"/v1/status/{job}", caller.secret) for _ in range(50)] == [by_flask] * 50
+    assert [raw(port, f"/v1/status/{job}", caller.secret) for _ in range(10)] == [by_flask] * 10
     assert raw(port, f"/v1/status/{job}", caller.secret, "HEAD") == by_flask.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     caller.finish(job, b"glTF", storage)
     deadline = time.monotonic() + PATIENCE_S
     while b'"COMPLETED"' not in raw(port, f"/v1/status/{job}", caller.secret):
         assert time.monotonic() < deadline
     by_flask = raw(port, f"/v1/status/{job}?wait=0", caller.secret)
-    assert [raw(port, f"/v1/status/{job}", caller.secret) for _ in range(50)] == [by_flask] * 50
+    assert [raw(port, f"/v1/status/{job}", caller.secret) for _ in range(10)] == [by_flask] * 10
     with transaction(engine) as session:
         keys.revoke(session, caller.key_id)
     while raw(port, f"/v1/status/{job}", caller.secret).startswith(b"HTTP/1.1 200"):
