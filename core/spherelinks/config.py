@@ -57,6 +57,7 @@ class Settings:
     trusted_proxies : SPHERELINKS_TRUSTED_PROXIES, how many proxies a request passes through on its way here and whose
         X-Forwarded-For is trusted; 0 trusts none
     signup : SPHERELINKS_SIGNUP, ``open`` (anyone who reaches the pages may create an account) or ``closed``
+    signups_a_day : SPHERELINKS_SIGNUPS_A_DAY, accounts that a network address may create in a day; 0 is no limit
     webhook_networks : SPHERELINKS_WEBHOOK_NETWORKS, private networks that webhooks and ``output.putUrl`` may reach,
         such as ``127.0.0.0/8,192.168.1.0/24``; none by default
     webhook_ports : SPHERELINKS_WEBHOOK_PORTS, ports that they may use besides 80 and 443
@@ -82,6 +83,7 @@ class Settings:
     public_url: str | None = None
     trusted_proxies: int = 0
     signup: str = "open"
+    signups_a_day: int = 10
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = ()
     webhook_ports: tuple[int, ...] = ()
 
@@ -117,6 +119,7 @@ class Settings:
             public_url=read("SPHERELINKS_PUBLIC_URL", _address, None),
             trusted_proxies=read("SPHERELINKS_TRUSTED_PROXIES", _few, 0),
             signup=read("SPHERELINKS_SIGNUP", _open_or_closed, cls.signup),
+            signups_a_day=read("SPHERELINKS_SIGNUPS_A_DAY", _number, cls.signups_a_day),
             webhook_networks=read("SPHERELINKS_WEBHOOK_NETWORKS", _networks, ()),
             webhook_ports=read("SPHERELINKS_WEBHOOK_PORTS", _ports, ()),
         )
@@ -254,6 +257,12 @@ def _count(variable: str, value: str) -> int:
 def _few(variable: str, value: str) -> int:
     if not value.isdecimal() or int(value) > 10:
         raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number from 0 to 10.")
+    return int(value)
+
+
+def _number(variable: str, value: str) -> int:
+    if not value.isdecimal():
+        raise ConfigurationError(f"{variable} is '{value}'.", hint="Give a whole number, or 0 for no limit.")
     return int(value)
 
 

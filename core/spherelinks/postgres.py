@@ -191,10 +191,15 @@ class EmbeddedPostgres:
     def _inherit(self) -> None:
         """As a guest: take the server over once nobody owns it any more."""
         while not self._stopping.wait(_HEIR_LOOKS_S):
-            with self._launching:
-                if self._stopping.is_set() or not self._lock.acquire():
-                    continue
-                self._adopt()
+            try:
+                with self._launching:
+                    if self._stopping.is_set() or not self._lock.acquire():
+                        continue
+                    self._adopt()
+            except (OSError, ConfigurationError):  # out of files or memory: perhaps later
+                self._lock.release()
+                logger.exception("the embedded database, which nobody owns, cannot be taken over")
+                continue
             self._look_after()
             return
 
@@ -250,7 +255,13 @@ class EmbeddedPostgres:
         delay = 0.1
         while True:
             began = time.monotonic()
-            code = self._ended()
+            try:
+                code = self._ended()
+            except OSError:  # out of files or memory: perhaps later
+                logger.exception("PostgreSQL cannot be looked after")
+                if self._stopping.wait(_LOOK_S):
+                    return
+                continue
             delay = 0.1 if time.monotonic() - began > 10 else min(2 * delay, 5.0)
             if self._stopping.wait(delay):
                 return

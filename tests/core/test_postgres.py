@@ -1,11 +1,13 @@
 """The embedded database: it starts anywhere, once per home, keeps its data, and recovers from anything."""
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,6 +20,7 @@ from spherelinks import postgres
 from spherelinks.config import Settings
 from spherelinks.database import opened
 from spherelinks.errors import ConfigurationError
+from spherelinks.locks import FileLock
 from spherelinks.postgres import EmbeddedPostgres, find_binaries, running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes are POSIX's")
@@ -235,6 +238,34 @@ def test_a_guest_takes_the_server_over_from_an_owner_that(how, home):
         assert query(url, "SELECT count(*) FROM kept") == 0
         assert server_pid(home) != pid
     assert running(home) is None, "the last one to leave stops it"
+
+
+def test_whoever_looks_after_the_server_survives_a_shortage(home, monkeypatch):
+    """A process that is out of files, say, cannot look at the server, nor take it over; when it can again, it does."""
+    failures = []
+
+    def failing(function):
+        def try_(*arguments):
+            if len(failures) < 3 and threading.current_thread().name.startswith("postgres-"):
+                failures.append(function)
+                raise OSError(errno.EMFILE, "Too many open files")
+            return function(*arguments)
+
+        return try_
+
+    monkeypatch.setattr(postgres, "_LOOK_S", 0.1)
+    with owner_elsewhere(home) as owner, EmbeddedPostgres(home) as url:
+        monkeypatch.setattr(FileLock, "acquire", failing(FileLock.acquire))
+        eventually(lambda: len(failures) == 3)
+        failures.clear()
+        monkeypatch.setattr(postgres, "_command_line", failing(postgres._command_line))
+        owner.stdin.close()
+        owner.wait(20)
+        eventually(lambda: len(failures) == 3)
+        pid = server_pid(home)
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: running(home) == url)
+        assert server_pid(home) != pid
 
 
 def test_a_guest_that_ends_without_a_word_keeps_nobody(home):

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Select, func, or_, select, text
+from sqlalchemy import Select, and_, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,9 @@ from spherelinks.accounts import accounts, plans
 from spherelinks.accounts.worlds import World
 from spherelinks.database import CreditBalance, CreditEntry
 from spherelinks.errors import InsufficientCredits, InvalidRequest
+
+_SKEW = timedelta(hours=1)
+"""How far the clocks of an installation's machines may be apart."""
 
 
 @dataclass(frozen=True)
@@ -124,14 +127,8 @@ def change_plan(session: Session, account_id: str, plan: str) -> None:
     new = plans.get(session, plan)
     account.plan = new.name
     row = _locked(session, account_id)
-    given = session.scalars(
-        select(func.coalesce(func.sum(CreditEntry.available), 0)).where(
-            CreditEntry.account_id == account_id,
-            CreditEntry.kind == "grant",
-            or_(CreditEntry.month == row.month, CreditEntry.period == row.month),
-        )
-    ).one()
-    more = new.monthly_credits - given
+    assert row.month is not None
+    more = new.monthly_credits - _given(session, account_id, row.month)
     if more > 0:
         reason = f"plan {new.name}, from now on"
         _move(session, row, "grant", available=more, monthly=more, month=row.month, reason=reason)
@@ -280,28 +277,47 @@ def _move(
 
 
 def _turn_month(session: Session, account_id: str) -> None:
-    """Expire the credits of a past month and book this month's, unless that was already done."""
-    month = plans.period(_now())
+    """Expire the credits of a past month and book this month's, unless that was already done.
+
+    A clock that was far ahead, and is right again, leaves a month behind that has not begun. Its credits expire, too,
+    and what is left of this month's is given again.
+    """
+    now = _now()
+    month, latest = plans.period(now), plans.period(now + _SKEW)
     known = session.scalars(select(CreditBalance.month).where(CreditBalance.account_id == account_id)).one_or_none()
-    if known is not None and known >= month:
+    if known is not None and month <= known <= latest:
         return
     plan = plans.of(session, account_id)
     session.execute(insert(CreditBalance).values(account_id=account_id, available=0, held=0).on_conflict_do_nothing())
     row = _locked(session, account_id)
-    if row.month is not None and row.month >= month:
+    if row.month is not None and month <= row.month <= latest:
         return  # another transaction was faster
     if over := row.monthly:
-        reason = f"of {row.month}, unused at its end"
+        ended = row.month is None or row.month < month
+        reason = f"of {row.month}, unused at its end" if ended else f"of {row.month}, which has not begun"
         _move(session, row, "expire", available=-over, monthly=-over, month=row.month, reason=reason)
     row.month = month
     session.flush()
-    granted = session.scalars(
-        select(CreditEntry.id).where(CreditEntry.account_id == account_id, CreditEntry.period == month)
-    ).one_or_none()
-    # the previous version granted that month's credits without an expiry: keep its promise
-    if granted is None and plan.monthly_credits:
-        credits, reason = plan.monthly_credits, f"plan {plan.name}, {month}"
-        _move(session, row, "grant", available=credits, monthly=credits, month=month, period=month, reason=reason)
+    more = plan.monthly_credits - _given(session, account_id, month)
+    if more > 0:
+        first = session.scalar(
+            select(CreditEntry.id).where(CreditEntry.account_id == account_id, CreditEntry.period == month)
+        )
+        again, period = ("", month) if first is None else (", again", None)
+        reason = f"plan {plan.name}, {month}{again}"
+        _move(session, row, "grant", available=more, monthly=more, month=month, period=period, reason=reason)
+
+
+def _given(session: Session, account_id: str, month: str) -> int:
+    """What the account got of the month's credits, less what of it has expired.
+
+    An earlier version granted a month's credits without an expiry: they count, too.
+    """
+    entry = CreditEntry
+    of_month = and_(entry.kind.in_(("grant", "expire")), entry.month == month)
+    lasting = and_(entry.kind == "grant", entry.period == month, entry.month.is_(None))
+    total = select(func.coalesce(func.sum(entry.available), 0))
+    return session.scalars(total.where(entry.account_id == account_id, or_(of_month, lasting))).one()
 
 
 def _refuse(session: Session, account_id: str, credits: int) -> None:

@@ -37,15 +37,24 @@ TRIES_A_DEVICE = 20
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+")
 
 
-def sign_up(engine: Engine, email: str, password: str, address: str = "") -> bool:
+def sign_up(engine: Engine, email: str, password: str, address: str = "", a_day: int = 0) -> bool:
     """Create an account on the free plan with this user; returns whether it is new, which clients must not learn.
 
     address : the client's network address
+    a_day : how many may sign up a day from one network address, each with the plan's credits; 0 is no limit
 
     Raises InvalidRequest for a malformed address or a password of the wrong length, RateLimited, DatabaseUnavailable.
     """
     email = checked_email(email)
-    hashed = passwords.hashed(password, addresses.network(address))
+    network = addresses.network(address)
+    passwords.checked(password)
+    if a_day and (wait := _count(engine, {f"sign-ups {network}": a_day}, timedelta(days=1))):
+        raise RateLimited(
+            f"At most {a_day} accounts may be created from a network address in a day.",
+            retry_after=wait,
+            hint="Try again tomorrow, or ask the operator for an account.",
+        )
+    hashed = passwords.hashed(password, network)
     with transaction(engine) as session:
         if session.scalar(select(User.id).where(User.email == email)) is not None:
             return False
@@ -248,16 +257,19 @@ def count_try(engine: Engine, email: str, address: str) -> None:
 def forget_tries(session: Session, email: str, address: str = "") -> None:
     """Reset the count of the e-mail address: its owner has signed in, from this network address."""
     buckets = [_digest(name) for name in (*_lenient(email), next(iter(_strict(email, address))))]
-    session.execute(text("DELETE FROM sign_in_tries WHERE bucket = ANY(:buckets)"), {"buckets": sorted(buckets)})
+    # locked in the order in which attempts are counted, or the two would wait for each other
+    which = "SELECT bucket FROM sign_in_tries WHERE bucket = ANY(:buckets) ORDER BY bucket FOR UPDATE"
+    session.execute(text(which), {"buckets": buckets})
+    session.execute(text("DELETE FROM sign_in_tries WHERE bucket = ANY(:buckets)"), {"buckets": buckets})
 
 
-def _count(engine: Engine, buckets: Mapping[str, int]) -> float:
+def _count(engine: Engine, buckets: Mapping[str, int], window: timedelta = WINDOW) -> float:
     """Count an attempt in each bucket, in its own transaction: the seconds until all have room again, or 0."""
     wait = 0.0
     with transaction(engine) as session:
         # always in one order, and the sweep waits for nobody: or two at once would wait for each other
         for bucket, limit in sorted((_digest(name), limit) for name, limit in buckets.items()):
-            tries, rest = session.execute(text(_COUNT), {"bucket": bucket, "window": WINDOW}).one()
+            tries, rest = session.execute(text(_COUNT), {"bucket": bucket, "window": window}).one()
             if tries > limit:
                 wait = max(wait, rest)
         session.execute(text(_SWEEP))

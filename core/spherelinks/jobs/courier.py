@@ -158,7 +158,7 @@ def _claim(engine: Engine, room: _Room | None = None) -> list[Delivery]:
         with transaction(engine) as session:
             entered = [row for row in session.execute(text(_DUE)) if room.enter(row.account_id, row.host)]
             if entered:
-                claimed = _taken(session, [row.id for row in entered])
+                claimed = _hopeful(session, _taken(session, [row.id for row in entered]))
     finally:
         mine = {delivery.id for delivery in claimed}
         for row in entered:
@@ -182,6 +182,16 @@ def _taken(session: Session, ids: Sequence[str]) -> Sequence[Delivery]:
     ).all()
 
 
+def _hopeful(session: Session, claimed: Sequence[Delivery]) -> Sequence[Delivery]:
+    """Give those up that were tried as often as any may be, without an end: each try has taken its courier with it."""
+    hopeless = [delivery.id for delivery in claimed if delivery.attempts > len(BACK_OFF) + 1]
+    if hopeless:
+        logger.error("given up after %s attempts that did not end: %s", len(BACK_OFF) + 1, ", ".join(hopeless))
+        values = {"state": "failed", "ended_at": func.now(), "problem": "No attempt to send it has come to an end."}
+        session.execute(update(Delivery).where(Delivery.id.in_(hopeless)).values(values))
+    return [delivery for delivery in claimed if delivery.id not in hopeless]
+
+
 def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> None:
     try:
         outcome = _message(engine, guard, delivery) if delivery.webhook_id else _asset(engine, storage, guard, delivery)
@@ -192,19 +202,28 @@ def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> 
         outcome = Outcome(None, f"it could not be sent ({type(error).__name__}).")
     with transaction(engine) as session:
         _note_hang(session, delivery, outcome)
-        values: dict[str, object] = {"answer": outcome.answer, "problem": outcome.problem}
+        values: dict[str, object] = {"answer": outcome.answer, "problem": _storable(outcome.problem)}
         if outcome.problem is None:
             values |= {"state": "delivered", "ended_at": func.now()}
         elif outcome.final or delivery.attempts > len(BACK_OFF):
             values |= {"state": "failed", "ended_at": func.now()}
         else:
             values |= {"next_at": func.now() + BACK_OFF[delivery.attempts - 1]}
-        # any other number of attempts means that another delivery was requested meanwhile
+        # any other lease means that it was asked for again meanwhile: what comes of that counts
         session.execute(
             update(Delivery)
-            .where(Delivery.id == delivery.id, Delivery.attempts == delivery.attempts, Delivery.state == "pending")
+            .where(Delivery.id == delivery.id, Delivery.next_at == delivery.next_at, Delivery.state == "pending")
             .values(values)
         )
+
+
+def _storable(problem: str | None) -> str | None:
+    """The words, which may quote the receiver's, without what no database holds."""
+    return (
+        None
+        if problem is None
+        else problem.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
 
 
 def _note_hang(session: Session, delivery: Delivery, outcome: Outcome) -> None:

@@ -62,7 +62,8 @@ def sign_up() -> ResponseReturnValue:
     try:
         users.count_try(services().engine, email, request.remote_addr or "")
         with services().turnstile.aside():
-            users.sign_up(services().engine, email, password, request.remote_addr or "")
+            a_day = services().settings.signups_a_day
+            users.sign_up(services().engine, email, password, request.remote_addr or "", a_day)
             user = users.sign_in(services().engine, email, password, request.remote_addr or "")
     except RateLimited as error:
         return _refused(_sign_up_form(email=email, problem=f"{error.message} {error.hint}"), error)

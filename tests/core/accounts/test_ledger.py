@@ -45,6 +45,27 @@ def test_ten_free_credits_come_once_a_month(engine, account, monkeypatch):
     assert balance_on(2026, 12, 2) == Balance(10, 0)
 
 
+def test_a_clock_that_was_ahead_and_is_right_again_costs_nothing_and_gives_nothing(engine, account, monkeypatch):
+    def on(*date, spend=0):
+        monkeypatch.setattr(ledger, "_now", lambda: datetime(*date, tzinfo=UTC))
+        with transaction(engine) as session:
+            for _ in range(spend):
+                ledger.hold(session, account, add_job(session, account))
+            return ledger.balance(session, account).available
+
+    assert on(2026, 11, 20, spend=3) == 7
+    assert on(2027, 11, 20, spend=4) == 6
+    assert on(2026, 11, 20) == 7, "not a year without credits"
+    assert on(2026, 12, 1, spend=1) == 9
+    assert on(2027, 1, 1) == 10
+    assert on(2026, 12, 5) == 9
+    assert on(2027, 1, 1) == 10
+    assert on(2026, 12, 31, 23, 30) == 10, "the clocks of two machines are a little apart"
+    assert on(2027, 11, 1) == 6, "what was spent of it is spent"
+    with transaction(engine) as session:
+        assert ledger.audit(session) == []
+
+
 def test_hold_capture_release(engine, account):
     with transaction(engine) as session:
         spent, failed = add_job(session, account), add_job(session, account)

@@ -8,7 +8,7 @@ import pytest
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import Engine, text
 
-from spherelinks.accounts import accounts, devices, ledger, passwords, users
+from spherelinks.accounts import accounts, addresses, devices, ledger, passwords, users
 from spherelinks.database import SignInLink, User, transaction
 from spherelinks.errors import InvalidRequest, RateLimited
 
@@ -221,3 +221,47 @@ def test_tries_at_once_wait_for_nobody_for_ever(engine: Engine) -> None:
     with ThreadPoolExecutor(8) as pool:
         tries = [pool.submit(users._count, engine, {f"old {n % 30}": 99, f"old {7 * n % 30}": 99}) for n in range(200)]
         assert [done.result() for done in tries] == [0.0] * 200
+
+
+def test_an_owner_who_signs_in_and_one_who_tries_do_not_wait_for_each_other(engine: Engine) -> None:
+    """Counts go by their digests' order; rows lie in the database in any, here in the other one."""
+    email, address = "ada@example.com", "192.0.2.1"
+    names = [f"email {email}", f"email {email} address {addresses.network(address)}"]
+    first, last = sorted(names, key=users._digest)
+    for name in (last, first):
+        users._count(engine, {name: 99})
+
+    def forget() -> None:
+        with transaction(engine) as session:
+            users.forget_tries(session, email, address)
+
+    count = text(users._COUNT)
+    with ThreadPoolExecutor(1) as pool, transaction(engine) as session:
+        session.execute(count, {"bucket": users._digest(first), "window": users.WINDOW})
+        forgetting = pool.submit(forget)
+        while not _waits(engine):
+            assert not forgetting.done()
+        session.execute(count, {"bucket": users._digest(last), "window": users.WINDOW})
+        session.commit()
+        forgetting.result()
+
+
+def _waits(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%tries%'")
+        return bool(connection.scalar(waiting))
+
+
+def test_so_many_accounts_a_day_come_from_one_network(engine: Engine) -> None:
+    users.sign_up(engine, "known@example.com", PASSWORD)
+    for number in range(3):
+        assert users.sign_up(engine, f"user{number}@example.com", PASSWORD, f"2001:db8::{number}", 3)
+        with pytest.raises(InvalidRequest):
+            users.sign_up(engine, "short@example.com", "short", "2001:db8::1", 3)
+    for email in ("known@example.com", "new@example.com"):  # who has an account is not told
+        with pytest.raises(RateLimited, match="At most 3 accounts"):
+            users.sign_up(engine, email, PASSWORD, "2001:db8::9", 3)
+    assert users.sign_up(engine, "new@example.com", PASSWORD, "2001:db8:1::1", 3)
+    with transaction(engine) as session:
+        session.execute(text("UPDATE sign_in_tries SET ends_at = now()"))
+    assert users.sign_up(engine, "next@example.com", PASSWORD, "2001:db8::9", 3)

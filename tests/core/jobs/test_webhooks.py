@@ -450,3 +450,45 @@ def test_a_delivery_that_cannot_be_sent_at_all_is_given_up_in_the_end(
         "failed",
         "it could not be sent (UnicodeError).",
     )
+
+
+def test_what_the_database_cannot_hold_of_an_answer_is_no_reason_to_try_for_ever(
+    desk, engine, storage, receiver, hook, monkeypatch
+):
+    def garbled(*_):
+        raise outbound.Undelivered("the answer begins with \0\ud800")
+
+    monkeypatch.setattr(outbound, "send", garbled)
+    fail_jobs(desk, engine, 1)
+    assert deliver(engine, storage, receiver) == 1
+    sent = only_delivery(engine)
+    assert (sent.state, sent.attempts, sent.problem) == ("pending", 1, "the answer begins with \ufffd?")
+    assert sent.next_at - datetime.now(UTC) < courier.BACK_OFF[0]
+
+
+def test_a_delivery_that_takes_its_courier_with_it_is_given_up_in_the_end(desk, engine, storage, receiver, hook):
+    fail_jobs(desk, engine, 1)
+    for _ in range(len(courier.BACK_OFF) + 1):
+        assert len(courier._claim(engine)) == 1  # and nothing more is heard of it
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE deliveries SET next_at = now()"))
+    assert deliver(engine, storage, receiver) == 0
+    assert receiver.got == {}
+    assert (only_delivery(engine).state, only_delivery(engine).problem) == (
+        "failed",
+        "No attempt to send it has come to an end.",
+    )
+
+
+def test_a_delivery_asked_for_again_while_it_is_tried_is_the_one_that_counts(desk, engine, storage, receiver, hook):
+    receiver.answers["/hook"] = [410, 200]  # the first address is gone, the second one right
+    fail_jobs(desk, engine, 1)
+    (first,) = courier._claim(engine)
+    with transaction(engine) as session:
+        webhooks.redeliver(session, World(desk.client.account_id), hook.id, first.id)
+    (second,) = courier._claim(engine)
+    assert (first.attempts, second.attempts) == (1, 1)
+    courier._try(engine, storage, receiver.guard, first)
+    assert only_delivery(engine).state == "pending"
+    courier._try(engine, storage, receiver.guard, second)
+    assert (only_delivery(engine).state, only_delivery(engine).answer) == ("delivered", 200)
