@@ -4,9 +4,9 @@
 
 Server and baseline run with the same Granian settings, alternately; the medians of the rounds count. The status is
 asked for in three ways: as it is, with no answer kept, and by Flask alone (with a query string); with ``--before`` from
-an earlier version's checkout, too, on the same database. The benchmark has its own embedded database, fully durable; no
-worker runs. The load comes from one process with keep-alive connections, each with one request in flight; its share of
-a core is shown, because on two cores a busy client takes part of what it measures.
+an earlier version's checkout, too. The benchmark has its own embedded database, fully durable; no worker runs. The load
+comes from one process with keep-alive connections, each with one request in flight; its share of a core is shown,
+because on two cores a busy client takes part of what it measures.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from flask import Flask
+from sqlalchemy.engine import make_url
 
 from spherelinks import database
 from spherelinks.accounts import accounts, keys, ledger
@@ -202,15 +204,21 @@ def main() -> None:
         shutil.rmtree(home)
 
 
-def measure(home: Path, url: str, arguments: argparse.Namespace) -> None:
-    clients, seconds, rounds = arguments.clients, arguments.seconds, arguments.rounds
-    database.migrate(url)
+def account(url: str) -> str:
+    """The key of a new account."""
     engine = database.connect(url)
     with database.transaction(engine) as session:
         account = accounts.create(session, "bench")
         ledger.grant(session, account.id, 1_000_000, "bench")
         _, key = keys.create(session, account.id, "bench")
     engine.dispose()
+    return key
+
+
+def measure(home: Path, url: str, arguments: argparse.Namespace) -> None:
+    clients, seconds, rounds = arguments.clients, arguments.seconds, arguments.rounds
+    database.migrate(url)
+    key = account(url)
     body = json.dumps({"imageBase64": base64.b64encode(PICTURE.read_bytes()).decode()}).encode()
     environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "SPHERELINKS_RATE_LIMIT": "0"}
     environment["SPHERELINKS_ADDRESS_RATE_LIMIT"] = "0"
@@ -231,9 +239,15 @@ def measure(home: Path, url: str, arguments: argparse.Namespace) -> None:
             "submit": (ours, request("POST", "/v1/generate", key, body), b"202"),
         }
         if arguments.before is not None:
+            own = make_url(url).set(database="before").render_as_string(hide_password=False)
+            with psycopg.connect(url, autocommit=True) as admin:
+                admin.execute("CREATE DATABASE before")
             older = os.pathsep.join(str(arguments.before / part) for part in ("core", "server"))
-            before = stack.enter_context(serving(web_command, environment | {"PYTHONPATH": older}, "/readyz"))
-            targets["status, before"] = (before, status, b"200")
+            theirs = environment | {"PYTHONPATH": older, "DATABASE_URL": own}
+            before = stack.enter_context(serving(web_command, theirs, "/readyz"))  # which migrates it
+            known = account(own)
+            job = submit(before, known, body)
+            targets["status, before"] = (before, request("GET", f"/v1/status/{job}", known), b"200")
         results: dict[str, list[Outcome]] = {name: [] for name in targets}
         asking = [name for name in targets if name != "submit"]
         for name in asking:

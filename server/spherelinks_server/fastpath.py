@@ -92,13 +92,13 @@ class FastPath:
         if asked is None:
             return None
         begun = time.perf_counter()
-        secret, job_id = asked
+        key, authorization, job_id = asked
         try:
-            digest = keys.digest(secret)
+            digest = keys.digest(access.secret(key, authorization))
             body = self._kept.get((digest, job_id))
             if body is None or not self._limits.account.knows(digest):
                 return None
-            access.admitted(self._limits, network, secret)
+            access.admitted(self._limits, network, key, authorization)
         except InvalidKey:
             return None
         except RateLimited as error:
@@ -107,8 +107,8 @@ class FastPath:
         request_id = context.identifier(environ.get(_REQUEST_ID))
         return HTTPStatus.OK, self._headers(request_id, body, begun), body
 
-    def _asked(self, environ: WSGIEnvironment) -> tuple[str, str] | None:
-        """The key and the job's id in a plain request for a job's status."""
+    def _asked(self, environ: WSGIEnvironment) -> tuple[str, str, str] | None:
+        """The headers that may hold the key, and the job's id, in a plain request for a job's status."""
         path = environ["PATH_INFO"]
         if (
             not path.startswith(_PATH)
@@ -121,11 +121,13 @@ class FastPath:
         ):
             return None
         job_id = path[len(_PATH) :]
-        return (environ.get("HTTP_X_API_KEY", ""), job_id) if status.is_job_id(job_id) else None
+        if not status.is_job_id(job_id):
+            return None
+        return environ.get("HTTP_X_API_KEY", ""), environ.get("HTTP_AUTHORIZATION", ""), job_id
 
-    def _read(self, environ: WSGIEnvironment, secret: str, job_id: str) -> bytes:
+    def _read(self, environ: WSGIEnvironment, key: str, authorization: str, job_id: str) -> bytes:
         """The answer's body. Raises what the application is to answer."""
-        digest = access.admitted(self._limits, addresses.network(environ.get("REMOTE_ADDR", "")), secret)
+        digest = access.admitted(self._limits, addresses.network(environ.get("REMOTE_ADDR", "")), key, authorization)
 
         def look() -> Reading[bytes]:
             seen = status.see(self._engine, digest, job_id)
