@@ -18,21 +18,22 @@ from PIL import Image
 from quality import asked
 
 BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
-SIDE = 120
+SIDE, SMALL = 120, 84  # of a tile, px; of one where several generators are compared
 ON_A_SHEET = 30
 
 
 def row(picture: Path, generators: list[str]) -> np.ndarray:
-    """(SIDE, (1 + 4 generators) SIDE, 3) uint8."""
+    """(side, (1 + 4 generators) side, 3) uint8."""
     from render import Renderer, look_from
     from scene import load, normalized
 
     from spherelinks import generate
 
+    side = SIDE if len(generators) == 1 else SMALL
     image = Image.open(picture).convert("RGBA")
-    image.thumbnail((SIDE, SIDE))
-    tile = Image.new("RGB", (SIDE, SIDE), "white")
-    tile.paste(image, ((SIDE - image.width) // 2, (SIDE - image.height) // 2), image)
+    image.thumbnail((side, side))
+    tile = Image.new("RGB", (side, side), "white")
+    tile.paste(image, ((side - image.width) // 2, (side - image.height) // 2), image)
     tiles = [np.asarray(tile)]
     for generator in generators:
         with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +42,7 @@ def row(picture: Path, generators: list[str]) -> np.ndarray:
         for yaw in (0, 90, 180, 270):
             camera = look_from(yaw, 10, 2.2)
             light = camera[:3, :3] @ np.array([-0.5, 0.7, 0.8])
-            view, _ = renderer.view(camera, SIDE, 40.0, 2, [(light, 0.7)], 0.5)
+            view, _ = renderer.view(camera, side, 40.0, 2, [(light, 0.7)], 0.5)
             tiles.append((view * 255).astype(np.uint8))
     return np.concatenate(tiles, 1)
 

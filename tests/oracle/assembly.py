@@ -34,6 +34,24 @@ def _look(image, u, v):
 
 
 @njit(cache=True, nogil=True)
+def _folded(image, outline, u, v, way, out):
+    """The image at (u, v), or at what lies `way` further inside the silhouette, where that is over the object."""
+    if way > 0:
+        step = 1.5 / outline.shape[1]
+        across = _look(outline, u + step, v) - _look(outline, u - step, v)
+        down = _look(outline, u, v + step) - _look(outline, u, v - step)
+        length = np.sqrt(across * across + down * down)
+        for _ in range(4):
+            if length > 0:
+                x, y = u - across / length * way, v - down / length * way
+                if _look(outline, x, y) < 0:
+                    _blend(image, x, y, out)
+                    return
+            way /= 2
+    _blend(image, u, v, out)
+
+
+@njit(cache=True, nogil=True)
 def _odds(profile, u, v, place):
     """The profile's log odds at (u, v) and `place` in bins behind the front, trilinear, clamped to its ends."""
     height, width, bins = profile.shape
@@ -54,7 +72,7 @@ def _odds(profile, u, v, place):
 @njit(cache=True, nogil=True)
 def _sample(
     field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back,
-    width, sharpness, skin, band, fade, agree,
+    width, sharpness, skin, band, fade, agree, folded,
 ):  # fmt: skip
     """Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
 
@@ -83,13 +101,17 @@ def _sample(
                     body = max(body, depth - whole)
                     body = min(body, depth - min(skin, whole), max(whole - skin - depth, depth - whole))
                     field[i, j, k] = min(max(edge, max(-depth, body), -band), band)
-                _blend(picture, u, v, near)
                 share = (min(max(depth / whole, fade[0]), fade[1]) - fade[0]) / (fade[1] - fade[0])
+                before = min(max(depth, 0.0), whole)
+                fold = folded / (2 * scale) if abs(field[i, j, k]) < band / 2 else 0.0
+                if share < 1 or agree > 0:
+                    _folded(picture, outline, u, v, fold * before, near)
                 if share > 0:
-                    _blend(back, u, v, far)
-                    apart = (near[0] - far[0]) ** 2 + (near[1] - far[1]) ** 2 + (near[2] - far[2]) ** 2
-                    share *= 1 - np.exp(-apart / (2 * agree**2))
+                    _folded(back, outline, u, v, fold * (whole - before), far)
+                    if agree > 0:
+                        apart = (near[0] - far[0]) ** 2 + (near[1] - far[1]) ** 2 + (near[2] - far[2]) ** 2
+                        share *= 1 - np.exp(-apart / (2 * agree**2))
                     for n in range(3):
-                        near[n] += share * (far[n] - near[n])
+                        near[n] = near[n] + share * (far[n] - near[n]) if share < 1 or agree > 0 else far[n]
                 for n in range(3):
                     color[i, j, k, n] = np.uint8(min(max(near[n] + 0.5, 0.0), 255.0))
