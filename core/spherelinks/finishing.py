@@ -258,7 +258,8 @@ def _skinned(
     assert sight.tree is not None
     found = seek(vertices[atlas.source], atlas.uv, atlas.faces, size, sight.tree)
     source = nearest(vertices[faces].mean(axis=1), sight.tree).face if shape.materials else np.zeros(0, np.int32)
-    texture, covered = bake(vertices, normals, atlas, size, fitted(shape, len(found.texel)), frame, sight, found)
+    shape = fitted(shape, len(found.texel))
+    texture, covered = bake(vertices, normals, atlas, size, shape, frame, sight, found)
     return skin(vertices, normals, atlas, fill(texture, covered), shape, found, source)
 
 

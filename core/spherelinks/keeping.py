@@ -236,7 +236,8 @@ def _baked(surface: Surface, welded: _Welded, atlas: Atlas, size: int) -> Mesh:
     texel, face, weights = locate(atlas.uv, atlas.faces, size)
     source = welded.face.astype(np.int32)
     found = Found(size, texel, face, weights, Nearest(np.zeros(len(face), np.float32), source[face], weights))
-    texture, covered = base.carry(found, fitted(surface, len(texel))), np.zeros(size * size, np.bool_)
+    surface = fitted(surface, len(texel))
+    texture, covered = base.carry(found, surface), np.zeros(size * size, np.bool_)
     covered[texel] = True
     return skin(
         welded.vertices, welded.normals, atlas, fill(texture, covered.reshape(size, size)), surface, found, source

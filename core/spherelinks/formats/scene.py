@@ -134,8 +134,8 @@ class _Scene:
         notes = tuple(self.notes)
         if not self.places:
             return Surface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), notes=notes)
-        plain = not self.images and all((color == 255).all() for color in self.colors)
         color = np.concatenate(self.colors)
+        white = bool((color[:, :3] == 255).all())
         samplers = tuple(sampler for _, sampler in self.images)
         looks = list(self.looks.values())
         most = max(len(look.coordinates) for look in looks)
@@ -149,7 +149,7 @@ class _Scene:
         return Surface(
             single(np.concatenate(self.places)),
             np.concatenate(self.faces),
-            None if plain and "materials" not in self.document else np.ascontiguousarray(color[:, :3]),
+            None if white and (self.images or "materials" not in self.document) else color[:, :3].copy(),
             uvs[0] if uvs else None,
             tuple(self.images.values()),
             np.concatenate(self.which) if self.images else None,

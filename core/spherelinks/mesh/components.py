@@ -54,7 +54,7 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     count = int(label.max()) + 1
     if count == 1:
         return vertices, faces, Removed()
-    volume, area, low, high = _measure(vertices, faces, label, count, vertices.mean(axis=0, dtype=np.float64))
+    volume, area, low, high = part_measures(vertices, faces, label)
     size = np.linalg.norm(high - low, axis=1)
     main = volume.argmax()
     outward, large = volume > 0, size >= FLOATER * size[main]
@@ -89,6 +89,13 @@ def _measure(
     volume, area, low, high = np.empty(count), np.empty(count), np.empty((count, 3)), np.empty((count, 3))
     _measure_parts(vertices, faces, label, centre, volume, area, low, high)
     return volume, area, low, high
+
+
+def part_measures(
+    vertices: Vertices, faces: Faces, label: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Of each part, by its (F,) label: signed volume, area, and the low and high corners of its bounding box."""
+    return _measure(vertices, faces, label, int(label.max()) + 1, vertices.mean(axis=0, dtype=np.float64))
 
 
 def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> bool:

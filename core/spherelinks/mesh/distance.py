@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ HALF = 0.75
 
 _measure_band = kernel(
     "distance_measure", "corners: f4[F,3,3]", "F", "start: int", "square: f4[X,Y,Z]*", "owner: i4[X,Y,Z]*", "X", "Y",
-    "Z", "band: float",
+    "Z", "band: float", "begin: int", "end: int",
 )  # fmt: skip
 _fill = kernel("distance_flood", "square: f4[X,Y,Z]", "X", "Y", "Z", "reached: b1[X,Y,Z]*")
 _find_signs = kernel(
@@ -67,12 +68,18 @@ def signed(
     spacing = float((high - low).max()) / (samples - 1) or 1.0
     origin = low - MARGIN * spacing
     shape = tuple(int(n) for n in np.ceil((high - low) / spacing) + 2 * MARGIN + 1)
-    corners = ((vertices - origin) / spacing)[faces].astype(np.float32)
+    corners = ((vertices - origin) / spacing).astype(np.float32)[faces]
     square = np.full(shape, np.float32(BAND * BAND))
     owner = np.full(shape, -1, np.int32)
-    for start in range(0, len(corners), AT_ONCE):
-        _measure(corners[start : start + AT_ONCE], start, square, owner)
-        progress(0.5 * min(1, (start + AT_ONCE) / len(corners)))
+    # half of the surface's triangles lie on either side
+    middle = int(np.median(corners[:: 1 + len(corners) // 65_536, 0, 0]).clip(0, shape[0]))
+    with ThreadPoolExecutor(1) as aside:
+        for start in range(0, len(corners), AT_ONCE):
+            some = corners[start : start + AT_ONCE]
+            other = aside.submit(_measure_band, some, start, square, owner, BAND, 0, middle)
+            _measure_band(some, start, square, owner, BAND, middle, shape[0])
+            other.result()
+            progress(0.5 * min(1, (start + AT_ONCE) / len(corners)))
     reached = _flood(square)
     progress(0.7)
     field, thin, near = _sign(corners, square, owner, reached)
@@ -86,7 +93,7 @@ def _measure(corners: NDArray[np.float32], start: int, square: NDArray[np.float3
     Each triangle is swept along the axis that it faces most: over its shadow, grown by BAND, only the samples are
     visited that lie less than BAND from its plane.
     """
-    _measure_band(corners, start, square, owner, BAND)
+    _measure_band(corners, start, square, owner, BAND, 0, len(square))
 
 
 def _flood(square: NDArray[np.float32]) -> NDArray[np.bool_]:

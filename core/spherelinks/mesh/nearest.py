@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.mesh.sorting import ascending
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 
@@ -16,6 +17,7 @@ _BITS = 10
 
 
 _grow_boxes = kernel("nearest_boxes", "corners: f4[F,3,3]", "F", "low: f4[N,3]*", "high: f4[N,3]*", "N", "leaf: int")
+_encode = kernel("nearest_codes", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "bits: int", "code: i8[F]*")
 _seek = kernel(
     "nearest_nearest", "points: f4[P,3]", "P", "low: f4[N,3]", "high: f4[N,3]", "N", "order: i4[F]",
     "corners: f4[F,3,3]", "F", "leaf: int", "distance: f4[P]*", "face: i4[P]*", "weights: f4[P,3]*",
@@ -50,27 +52,18 @@ class Nearest:
 
 def tree(vertices: Vertices, faces: Faces) -> Tree:
     """The tree over (V, 3) float32 vertices and at least one of (F, 3) int32 faces."""
-    corners = vertices[faces]
-    middle = corners.mean(axis=1)
-    low = middle.min(axis=0)
-    cells = ((middle - low) * (((1 << _BITS) - 1) / max(float((middle - low).max()), 1e-30))).astype(np.int64)
-    order = np.argsort(_spread(cells[:, 0]) | _spread(cells[:, 1]) << 1 | _spread(cells[:, 2]) << 2, kind="stable")
-    corners = np.ascontiguousarray(corners[order])
+    code = np.empty(len(faces), np.int64)
+    _encode(np.ascontiguousarray(vertices, np.float32), np.ascontiguousarray(faces, np.int32), _BITS, code)
+    order = ascending(code)
+    corners = vertices[faces[order]]
     leaves = 1 << max(0, int(np.ceil(np.log2(-(-len(faces) // LEAF)))))
     low_corners, high_corners = _boxes(corners, leaves)
-    return Tree(low_corners, high_corners, order.astype(np.int32), corners)
+    return Tree(low_corners, high_corners, order, corners)
 
 
 def nearest(points: NDArray[np.float32], over: Tree) -> Nearest:
     """The nearest point on a mesh for each of (N, 3) float32 points; faster if consecutive points are close."""
     return Nearest(*_nearest(np.ascontiguousarray(points, np.float32), over.low, over.high, over.order, over.corners))
-
-
-def _spread(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Ten bits, spread out with two zeros in between."""
-    for shift, mask in ((16, 0x30000FF), (8, 0x300F00F), (4, 0x30C30C3), (2, 0x9249249)):
-        values = (values | values << shift) & mask
-    return values
 
 
 def _boxes(corners: NDArray[np.float32], leaves: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
+from spherelinks.mesh.components import part_measures
 from spherelinks.mesh.distance import HALF, SAMPLES, signed
 from spherelinks.mesh.polygon import flat
 from spherelinks.mesh.repair import separate
+from spherelinks.mesh.sorting import distinct
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, compact, examine, half_edges, parts
 from spherelinks.native import kernel
 
-#: More of either is refused: the least that a mesh of this size needs is some 500 MB and ten seconds.
-MOST = 2_000_000
+#: More of either is refused: a mesh of this size needs some 2 GB.
+MOST = 8_000_000
 #: Vertices in one cell of a grid of so many cells along the longest side are one.
 WELD = 1 << 20
 #: An opening is closed where its rim's box is smaller than this share of the longest side (diagonal to diagonal), or
@@ -28,6 +30,8 @@ HOLE, GROUND, CAP = 0.05, 0.01, 0.5
 FLAT = 1e-5
 
 
+_pair = kernel("solid_partners", "faces: i4[F,3] < count", "F", "count: int", "partner: i8[3F]*")
+_find_fresh = kernel("solid_fresh", "faces: i4[F,3] < count", "F", "count: int", "fresh: b1[F]*")
 _turn = kernel("solid_turned -> int", "start: i8[3F]", "partner: i8[3F] < 3F | -1", "F", "turned: b1[F]*")
 
 
@@ -114,34 +118,27 @@ def _welded(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     low = vertices.min(axis=0).astype(np.float64)
     longest = float((vertices - low).max()) or 1.0
     x, y, z = np.round((vertices - low) * ((WELD - 1) / longest)).astype(np.int64).T
-    _, first, place = np.unique((x * WELD + y) * WELD + z, return_index=True, return_inverse=True)
-    faces = place.ravel().astype(np.int32)[faces]
+    first, place = distinct((x * WELD + y) * WELD + z)
+    faces = place[faces]
     vertices = vertices[first]
     faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
     if not len(faces):
         return vertices, faces
-    corners = np.sort(faces, axis=1).astype(np.int64)
-    order = np.lexsort(corners.T)
-    fresh = np.ones(len(order), bool)
-    fresh[1:] = (corners[order[1:]] != corners[order[:-1]]).any(axis=1)
-    return compact(vertices, faces[np.sort(order[fresh])])
+    fresh = np.empty(len(faces), np.bool_)
+    _find_fresh(faces, len(vertices), fresh)
+    return compact(vertices, faces[fresh])
 
 
 def _partners(faces: Faces) -> NDArray[np.int64]:
     """(3F,) the other half-edge, either way, on an edge of exactly two faces; else -1."""
-    start, end = half_edges(faces)
-    key = np.minimum(start, end) * (int(faces.max()) + 1) + np.maximum(start, end)
-    order = np.argsort(key, kind="stable")
-    first = np.flatnonzero(np.r_[True, key[order[1:]] != key[order[:-1]]])
-    pair = first[np.diff(first, append=len(order)) == 2]
-    partner = np.full(len(key), -1, np.int64)
-    partner[order[pair]], partner[order[pair + 1]] = order[pair + 1], order[pair]
+    partner = np.empty(faces.size, np.int64)
+    _pair(np.ascontiguousarray(faces), int(faces.max()) + 1, partner)
     return partner
 
 
 def _agreeing(faces: Faces) -> tuple[Faces, bool]:
     """The faces, oriented so that neighbours run along common edges in opposite directions; False if impossible."""
-    start, _ = half_edges(faces)
+    start = faces.ravel().astype(np.int64)
     turned, sided = _turned(start, _partners(faces))
     faces = faces.copy()
     faces[turned] = faces[turned][:, ::-1]
@@ -156,23 +153,25 @@ def _turned(start: NDArray[np.int64], partner: NDArray[np.int64]) -> tuple[NDArr
 
 def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces, int]:
     """The mesh with its small openings and those at the base closed, and their number."""
-    start, end = half_edges(faces)
     loose = np.flatnonzero(_partners(faces) < 0)
+    start, end = (faces.ravel()[h] for h in (loose, loose - 2 * (loose % 3 == 2) + (loose % 3 < 2)))
     # only rims that visit each vertex once can be followed
-    once = np.bincount(start[loose], minlength=len(vertices)) == 1
-    once &= np.bincount(end[loose], minlength=len(vertices)) == 1
-    following = {int(start[h]): int(h) for h in loose if once[start[h]] and once[end[h]]}
+    once = np.bincount(start, minlength=len(vertices)) == 1
+    once &= np.bincount(end, minlength=len(vertices)) == 1
+    followed = np.flatnonzero(once[start] & once[end])
+    following = {int(start[k]): (int(loose[k]), int(end[k])) for k in followed}
+    if not following:
+        return vertices, faces, 0
     label = parts(faces, len(vertices))
-    a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
-    area = np.bincount(label, np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
+    area = part_measures(vertices, faces, label)[1]
     ground = vertices[:, 1].min() + GROUND * longest
     added, count = [faces], 0
     while following:
         first = at = next(iter(following))
-        ring, part = [], label[following[first] // 3]
+        ring, part = [], label[following[first][0] // 3]
         while at in following:
             ring.append(at)
-            at = int(end[following.pop(at)])
+            at = following.pop(at)[1]
         points = vertices[ring].astype(np.float64)
         size = float(np.linalg.norm(np.ptp(points, axis=0)))
         if at != first or not (size < HOLE * longest or points[:, 1].max() < ground):
@@ -190,11 +189,7 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
 
 def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces] | None:
     """The mesh itself, its parts turned outward, or None if it does not bound a body."""
-    start, end = half_edges(faces)
-    ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
-    _, edge = np.unique(ways, return_inverse=True)
-    there, back = np.split(np.bincount(edge.ravel()[: len(start)], minlength=int(edge.max()) + 1)[edge.ravel()], 2)
-    if (there != back).any():
+    if not _balanced(vertices, faces):
         return None
     vertices, faces = separate(vertices, faces)
     if not len(faces) or not examine(vertices, faces).manifold:
@@ -209,3 +204,19 @@ def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, F
     faces = faces.copy()
     faces[inward] = faces[inward][:, ::-1]
     return vertices, faces
+
+
+def _balanced(vertices: Vertices, faces: Faces) -> bool:
+    """Whether along each edge as many faces run one way as the other."""
+    partner = _partners(faces)
+    start, end = half_edges(faces)
+    paired = np.flatnonzero(partner >= 0)
+    if (start[partner[paired]] != end[paired]).any():
+        return False
+    start, end = start[partner < 0], end[partner < 0]
+    ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
+    _, edge = np.unique(ways, return_inverse=True)
+    if not len(edge):
+        return True
+    there, back = np.split(np.bincount(edge.ravel()[: len(start)], minlength=int(edge.max()) + 1)[edge.ravel()], 2)
+    return bool((there == back).all())

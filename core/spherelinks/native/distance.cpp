@@ -64,12 +64,13 @@ bool is_solid(const Vec3& q, const Vec3& g, int way, const Squares& square, cons
 // Squared distances and nearest triangles, numbered from `start`, of samples less than `band` from a triangle; in place.
 //
 // Each triangle is swept along the axis that it faces most: over its shadow, grown by `band`, only the samples are visited
-// that lie less than `band` from its plane.
+// that lie less than `band` from its plane, and measured those that are not nearer to an earlier triangle than to the ball
+// round this one. Only samples whose x is from `begin` to before `end` are written, so that two threads may share a grid.
 API void distance_measure(const Corners* corners, i64 count, i64 start, float* square_data, i32* owner_data, i64 nx,
-                          i64 ny, i64 nz, double band) {
+                          i64 ny, i64 nz, double band, i64 begin, i64 end) {
     const Grid<float> square{square_data, nx, ny, nz};
     const Grid<i32> owner{owner_data, nx, ny, nz};
-    const i64 shape[] = {nx, ny, nz};
+    const i64 from[] = {begin, 0, 0}, to[] = {end - 1, ny - 1, nz - 1};
     for (i64 f = 0; f < count; f++) {
         const Corners& c = corners[f];
         double low[3], high[3], n[3], edge[3][3];
@@ -78,8 +79,17 @@ API void distance_measure(const Corners* corners, i64 count, i64 start, float* s
             low[d] = least(c[0][d], c[1][d], c[2][d]) - band;
             high[d] = most(c[0][d], c[1][d], c[2][d]) + band;
         }
+        if (high[0] < begin || low[0] >= end) continue;
         double length = sqrt(n[0] * n[0] + n[1] * n[1] + n[2] * n[2]);
         if (length == 0) continue;
+        double middle[3], radius = 0;
+        for (int d = 0; d < 3; d++) middle[d] = (double(c[0][d]) + c[1][d] + c[2][d]) / 3;
+        for (const float(&corner)[3] : c) {
+            double far = 0;
+            for (int d = 0; d < 3; d++) far += (corner[d] - middle[d]) * (corner[d] - middle[d]);
+            radius = most(radius, far);
+        }
+        radius = sqrt(radius);
         int w = fabs(n[0]) >= most(fabs(n[1]), fabs(n[2])) ? 0 : (fabs(n[1]) >= fabs(n[2]) ? 1 : 2);
         int u = (w + 1) % 3, v = (w + 2) % 3;
         double turn = n[w] > 0 ? 1.0 : -1.0;
@@ -93,21 +103,25 @@ API void distance_measure(const Corners* corners, i64 count, i64 start, float* s
         }
         double reach = band * length / fabs(n[w]);
         i64 at[3];
-        i64 last_u = least(shape[u] - 1, i64(floor(high[u]))), last_v = least(shape[v] - 1, i64(floor(high[v])));
-        for (i64 i = most<i64>(0, i64(ceil(low[u]))); i <= last_u; i++) {
-            for (i64 j = most<i64>(0, i64(ceil(low[v]))); j <= last_v; j++) {
+        i64 last_u = least(to[u], i64(floor(high[u]))), last_v = least(to[v], i64(floor(high[v])));
+        for (i64 i = most<i64>(from[u], i64(ceil(low[u]))); i <= last_u; i++) {
+            for (i64 j = most<i64>(from[v], i64(ceil(low[v]))); j <= last_v; j++) {
                 bool outside = false;
                 for (int k = 0; k < 3; k++) outside |= edge[k][0] * i + edge[k][1] * j + edge[k][2] > band;
                 if (outside) continue;
                 double plane = c[0][w] - (n[u] * (i - double(c[0][u])) + n[v] * (j - double(c[0][v]))) / n[w];
-                i64 first = most<i64>(0, i64(ceil(most(plane - reach, low[w]))));
-                i64 last = least(shape[w] - 1, i64(floor(least(plane + reach, high[w]))));
+                i64 first = most<i64>(from[w], i64(ceil(most(plane - reach, low[w]))));
+                i64 last = least(to[w], i64(floor(least(plane + reach, high[w]))));
                 at[u] = i;
                 at[v] = j;
                 for (i64 k = first; k <= last; k++) {
                     at[w] = k;
-                    double away = to_triangle(double(at[0]), double(at[1]), double(at[2]), c).square;
                     float& here = square(at[0], at[1], at[2]);
+                    double far = 0;
+                    for (int d = 0; d < 3; d++) far += (at[d] - middle[d]) * (at[d] - middle[d]);
+                    // further than sqrt(here) + radius, as 2 * sqrt(here) is at most here + 1
+                    if (far > 1.00001 * (here + radius * (here + 1) + radius * radius)) continue;
+                    double away = to_triangle(double(at[0]), double(at[1]), double(at[2]), c).square;
                     if (away < here) {
                         here = float(away);
                         owner(at[0], at[1], at[2]) = i32(start + f);

@@ -12,6 +12,28 @@ double to_box(const float* point, const float* low, const float* high) {
 
 }  // namespace
 
+// Where the middles of triangles lie along a Morton curve through a cube of 1 << bits cells a side.
+API void nearest_codes(const float (*vertices)[3], const Face* faces, i64 count, i64 bits, i64* code) {
+    float low[3], top = -float(INF);
+    auto middle = [&](i64 f, int d) {
+        return (vertices[faces[f][0]][d] + vertices[faces[f][1]][d] + vertices[faces[f][2]][d]) / 3.0f;
+    };
+    for (int d = 0; d < 3; d++) {
+        low[d] = float(INF);
+        for (i64 f = 0; f < count; f++) low[d] = least(low[d], middle(f, d));
+    }
+    for (i64 f = 0; f < count; f++)
+        for (int d = 0; d < 3; d++) top = most(top, middle(f, d) - low[d]);
+    float scale = float(((i64(1) << bits) - 1) / most(double(top), 1e-30));
+    for (i64 f = 0; f < count; f++) {
+        i64 cell[3], spread = 0;
+        for (int d = 0; d < 3; d++) cell[d] = i64((middle(f, d) - low[d]) * scale);
+        for (i64 bit = 0; bit < bits; bit++)
+            for (int d = 0; d < 3; d++) spread |= ((cell[d] >> bit) & 1) << (3 * bit + d);
+        code[f] = spread;
+    }
+}
+
 // The boxes of a tree over triangles that are in order; node 1 is the root, the second half are the leaves of
 // so many triangles each.
 API void nearest_boxes(const Corners* corners, i64 count, float (*low)[3], float (*high)[3], i64 nodes, i64 leaf) {

@@ -74,14 +74,15 @@ def carry(found: Found, surface: Surface) -> NDArray[np.uint8]:
 
 def colors(surface: Surface, at: Nearest) -> NDArray[np.uint8]:
     """(N, 3) uint8 sRGB colours of N points of a surface."""
-    corners, weights = surface.faces[at.face], at.weights[..., None]
-    color = np.full((len(corners), 3), 255 if surface.textures else PLAIN, np.uint8)
+    faces = np.ascontiguousarray(surface.faces, np.int32)
+    color = np.full((len(at.face), 3), 255 if surface.textures else PLAIN, np.uint8)
     if surface.color is not None:
+        corners, weights = faces[at.face], at.weights[..., None]
         color = ((surface.color[corners] * weights).sum(axis=1) + 0.5).astype(np.uint8)
     if surface.uv is None or not surface.textures:
         return color
-    uv = (surface.uv[corners] * weights).sum(axis=1)
-    which = np.zeros(len(corners), np.int32) if surface.texture_of is None else surface.texture_of[at.face]
+    uv = blended(np.ascontiguousarray(surface.uv, np.float32), faces, at.face, at.weights)
+    which = np.zeros(len(at.face), np.int32) if surface.texture_of is None else surface.texture_of[at.face]
     for number, image in enumerate(surface.textures):
         here = which == number
         shown = look_up(image, uv[here], surface.samplers[number] if surface.samplers else Sampler())

@@ -80,6 +80,7 @@ def skin(
     """A mesh with a texture of its base colours, and a surface's materials baked in its atlas.
 
     vertices, normals : (V, 3), (N, 3) float32, which atlas indexes by `source` and `fan`
+    surface : with images about as fine as the texture, see :func:`fitted`
     source : (F,) int32, the surface's face that each face of the atlas is made from
 
     Factors that differ from face to face are baked into the maps; normal maps are of what the surface's normals and its
@@ -88,7 +89,6 @@ def skin(
     points, out = vertices[atlas.source], normals[atlas.fan]
     if not surface.materials:
         return Mesh(points, out, atlas.uv, atlas.faces, texture)
-    surface = fitted(surface, len(found.texel))
     which = _materials_at(surface, found.at.face)
     used = [surface.materials[number] for number in np.unique(which)]
     read = _Reader(surface, found, which)
