@@ -2,27 +2,35 @@
 
     python bench/hostile.py [--clients 40] [--seconds 20] [--only half-sent,bombs]
 
-One web process on an embedded database, both of the bench's own. The clients belong to ten accounts; each submits a
-small picture, asks three times how far it is, and waits a moment. First nobody attacks; then each attack has the same
-time. Of the clients' submits and status requests the 99th percentiles are shown, with their ratio to those of the first
-round of the same run; of the web process and its children the largest memory, from the home what its files grew by. All
-load comes from this machine, so the attackers also take processor time from the server that would be theirs elsewhere.
+One web process on an embedded database, both of the bench's own. The clients belong to ten accounts, each with a
+network address of its own; each submits a small picture, asks three times how far it is, and waits a moment. First
+nobody attacks; then each attack has the same time twice. The second time is the control: as many attacks a second as
+the server took, but sent to a bare server that reads them and answers 404. So the control shows what making and
+receiving the attack costs on this machine, whoever answers it.
+
+Of the clients' submits and status requests the 99th percentiles are shown, their ratio to those of the calm round of
+the same run, and the control's ratio beside it; of the web process and its children the cores that they took and the
+largest memory; from the storage what its files grew by.
+
+Clients, attacker, deliveries, both servers and the database are processes of their own. The attacker's has priority 10
+(nice): elsewhere it has a machine of its own. All else has priority 0, but for what the server lowers itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import base64
 import http.client
 import io
 import json
+import multiprocessing
 import os
 import random
 import shutil
 import socket
 import statistics
 import struct
-import subprocess
 import sys
 import tempfile
 import threading
@@ -31,10 +39,12 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 
 import numpy as np
+import psutil
 from api import serving
 from PIL import Image
 
@@ -46,7 +56,7 @@ from spherelinks.jobs import webhooks
 from spherelinks.jobs.courier import Courier
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import open_storage
-from spherelinks_server import create_app, limits, web
+from spherelinks_server import create_app, web
 from spherelinks_server.gateway import Gateway
 from spherelinks_server.v1.api import MAX_BODY
 
@@ -55,19 +65,21 @@ PAUSE_S = (1.0, 3.0)
 ATTACKERS = 16
 """Threads of an attack."""
 ATTACKER = "127.0.0.2"
+BEHAVED = "127.0.1.{}"
+"""The network address of an account."""
+ATTACKER_NICENESS = 10
 
 
 def application() -> Gateway:
     """The server as it is, but for addresses of this machine, which it may fetch from."""
     settings = Settings.from_env()
     assert settings.database_url is not None
+    sys.setswitchinterval(web.SWITCH_S)
     engine = database.connect(settings.database_url)
     app = create_app(
         settings,
         engine,
         open_storage(settings),
-        rate_limit=limits.DEFAULT_PER_MINUTE,
-        address_limit=0,  # they all come from one
         guard=guard(int(os.environ["HANGING_PORT"])),
     )
     return Gateway(app, web.THREADS, MAX_BODY + 1)
@@ -87,15 +99,18 @@ class Round:
     submits: list[float] = field(default_factory=list)
     statuses: list[float] = field(default_factory=list)
     refused: int = 0
+    attacks: float = 0.0
+    """A second."""
+    cores: float = 0.0
+    """Taken by the web process and its children."""
     memory_mb: float = 0.0
     disk_mb: float = 0.0
-    webhook_s: float | None = None
 
 
 class Client(threading.Thread):
-    def __init__(self, port: int, key: str, ended: threading.Event, met: Round) -> None:
+    def __init__(self, port: int, key: str, source: str, ended: threading.Event, met: Round) -> None:
         super().__init__(daemon=True)
-        self._port, self._key, self._ended, self._met = port, key, ended, met
+        self._port, self._key, self._source, self._ended, self._met = port, key, source, ended, met
 
     def run(self) -> None:
         time.sleep(random.uniform(0, PAUSE_S[1]))
@@ -110,7 +125,7 @@ class Client(threading.Thread):
     def _timed(self, times: list[float], method: str, path: str, body: object = None) -> dict[str, str] | None:
         began = time.perf_counter()
         try:
-            status, answer = ask(self._port, method, path, self._key, body)
+            status, answer = ask(self._port, method, path, self._key, body, self._source)
         except (OSError, http.client.HTTPException):
             status, answer = 0, b""
         times.append(time.perf_counter() - began)
@@ -119,6 +134,18 @@ class Client(threading.Thread):
             return None
         told: dict[str, str] = json.loads(answer)
         return told
+
+
+def behave(port: int, secrets: list[str], clients: int, seconds: float) -> Round:
+    """Clients of these keys' accounts. Run in a process of its own."""
+    met, ended = Round(), threading.Event()
+    for number in range(clients):
+        account = number % len(secrets)
+        Client(port, secrets[account], BEHAVED.format(account + 1), ended, met).start()
+    time.sleep(seconds)
+    ended.set()
+    time.sleep(2)  # answers under way count, too
+    return met
 
 
 def ask(port: int, method: str, path: str, key: str, body: object = None, source: str = "") -> tuple[int, bytes]:
@@ -167,12 +194,14 @@ def half_sent(target: Target) -> None:
         connection.recv(100)
 
 
-_NAMES = b'{"imageUrl": "http://x", "options": {%s}}' % b",".join(b'"n%d":1' % n for n in range(1_000_000))
+@cache
+def _names() -> bytes:
+    return b'{"imageUrl": "http://x", "options": {%s}}' % b",".join(b'"n%d":1' % n for n in range(1_000_000))
 
 
 def names(target: Target) -> None:
     """Twelve megabytes of options that there are not."""
-    ask(target.port, "POST", "/v1/generate", target.key, _NAMES, source=ATTACKER)
+    ask(target.port, "POST", "/v1/generate", target.key, _names(), source=ATTACKER)
 
 
 def slow_urls(target: Target) -> None:
@@ -196,14 +225,12 @@ def slow_hooks(target: Target) -> None:
 
 def refused(target: Target) -> None:
     """Ten megabytes that nobody pays for."""
-    key = random.choice([target.poor, target.sandbox])
-    padded = base64.b64decode(picture()) + bytes(9 << 20)
-    ask(target.port, "POST", "/v1/generate", key, {"imageBase64": base64.b64encode(padded).decode()}, source=ATTACKER)
+    ask(target.port, "POST", "/v1/generate", random.choice([target.poor, target.sandbox]), _padded(), source=ATTACKER)
 
 
 def bombs(target: Target) -> None:
     """A third of a megabyte that is 40 million pixels of 64 bits."""
-    ask(target.port, "POST", "/v1/generate", target.key, {"imageBase64": _BOMB}, source=ATTACKER)
+    ask(target.port, "POST", "/v1/generate", target.key, {"imageBase64": _bomb()}, source=ATTACKER)
 
 
 def sign_ins(target: Target) -> None:
@@ -225,6 +252,7 @@ def methods(target: Target) -> None:
     ask(target.port, f"M{random.randrange(10**9)}", "/v1/account", target.key, source=ATTACKER)
 
 
+@cache
 def _bomb(width: int = 8000, height: int = 5000) -> str:
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -247,7 +275,12 @@ def _bomb(width: int = 8000, height: int = 5000) -> str:
     return base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"".join(parts)).decode()
 
 
-_BOMB = _bomb()
+@cache
+def _padded() -> bytes:
+    picture_and_nothing = base64.b64decode(picture()) + bytes(9 << 20)
+    return json.dumps({"imageBase64": base64.b64encode(picture_and_nothing).decode()}).encode()
+
+
 ATTACKS: dict[str, tuple[Callable[[Target], None], int]] = {
     "half-sent": (half_sent, 64),
     "names": (names, 4),
@@ -261,53 +294,102 @@ ATTACKS: dict[str, tuple[Callable[[Target], None], int]] = {
 """By name: what each thread does again and again, and how many threads do it."""
 
 
-# --- rounds ---------------------------------------------------------------------------------------------------------
+def attack(name: str, target: Target, seconds: float, rate: float | None) -> float:
+    """Attack for that long; attacks begun a second. Run in a process of its own.
 
+    rate : no more than so many a second
+    """
+    act, threads = ATTACKS[name]
+    begun, first = 0, time.monotonic()
+    lock = threading.Lock()
 
-def measured(target: Target, secrets: list[str], home: Path, pid: int, seconds: float, attack: str | None) -> Round:
-    met, ended = Round(), threading.Event()
-    before = size(home / "storage")
-
-    def again(act: Callable[[Target], None]) -> None:
-        while not ended.is_set():
+    def again() -> None:
+        nonlocal begun
+        while time.monotonic() < first + seconds:
+            with lock:
+                due = first + begun / rate if rate else 0.0
+                begun += 1
+            time.sleep(max(due - time.monotonic(), 0.0))
             with suppress(OSError, http.client.HTTPException):
                 act(target)
 
-    threads: list[threading.Thread] = []
-    if attack is not None:
-        act, count = ATTACKS[attack]
-        threads = [threading.Thread(target=again, args=(act,), daemon=True) for _ in range(count)]
-        for thread in threads:
-            thread.start()
+    for _ in range(threads):
+        threading.Thread(target=again, daemon=True).start()
+    time.sleep(seconds)
+    return begun / seconds
+
+
+# --- the bare server ------------------------------------------------------------------------------------------------
+
+
+async def bare(port: int) -> None:
+    """Reads each request whole, and answers 404."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            _, named, rest = head.lower().partition(b"content-length:")
+            left = int(rest.split(b"\r\n", 1)[0]) if named else 0
+            while left > 0 and (piece := await reader.read(1 << 18)):
+                left -= len(piece)
+            status = b"200 OK" if head.startswith(b"GET /readyz ") else b"404 Not Found"
+            writer.write(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", port, backlog=512) as server:
+        await server.serve_forever()
+
+
+# --- rounds ---------------------------------------------------------------------------------------------------------
+
+
+class Stage:
+    """What all rounds share: the server, its storage, the clients' keys, and processes for clients and attacker."""
+
+    def __init__(self, port: int, secrets: list[str], clients: int, home: Path) -> None:
+        self._port, self._secrets, self._clients = port, secrets, clients
+        self._storage = home / "storage"
+        self._web = psutil.Process(process(f"server {port}"))
+        spawn = multiprocessing.get_context("spawn")
+        self._behaved = spawn.Pool(1)
+        self._attacker = spawn.Pool(1, os.nice, (ATTACKER_NICENESS,))
+
+    def round(self, seconds: float, name: str = "", target: Target | None = None, rate: float | None = None) -> Round:
+        before, used = size(self._storage), self._used()
+        attacking = None
+        if target is not None:
+            attacking = self._attacker.apply_async(attack, (name, target, seconds + 2, rate))
+            time.sleep(2)
+        begun = time.monotonic()
+        behaving = self._behaved.apply_async(behave, (self._port, self._secrets, self._clients, seconds))
+        largest = 0.0
+        while not behaving.ready():
+            largest = max(largest, self._memory_mb())
+            behaving.wait(0.5)
+        met = behaving.get()
+        met.attacks = attacking.get() if attacking is not None else 0.0
+        met.memory_mb = largest
+        met.cores = (self._used() - used) / (time.monotonic() - begun)
         time.sleep(2)
-    for secret in secrets:
-        Client(target.port, secret, ended, met).start()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        met.memory_mb = max(met.memory_mb, memory(pid))
-        time.sleep(0.5)
-    ended.set()
-    time.sleep(3)
-    met.disk_mb = (size(home / "storage") - before) / 1e6
-    return met
+        met.disk_mb = (size(self._storage) - before) / 1e6
+        return met
 
+    def _family(self) -> Iterator[psutil.Process]:
+        yield self._web
+        yield from self._web.children(recursive=True)
 
-def memory(pid: int) -> float:
-    """Megabytes of a process and all that it started."""
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,rss="], stdout=subprocess.PIPE, text=True, check=True)
-    rows = [tuple(map(int, line.split())) for line in listing.stdout.splitlines()]
-    family = {pid}
-    while True:
-        more = {child for child, parent, _ in rows if parent in family} - family
-        if not more:
-            return sum(rss for child, _, rss in rows if child in family) / 1024
-        family |= more
+    def _memory_mb(self) -> float:
+        return sum(each.memory_info().rss for each in self._family()) / (1 << 20)
+
+    def _used(self) -> float:
+        """Seconds of processor time so far."""
+        return sum(each.cpu_times().user + each.cpu_times().system for each in self._family())
 
 
 def process(words: str) -> int:
     """The first process whose command line has these words."""
-    listing = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,args="], stdout=subprocess.PIPE, text=True, check=True)
-    return next(int(line.split(None, 1)[0]) for line in listing.stdout.splitlines() if words in line)
+    return next(each.pid for each in psutil.process_iter(["cmdline"]) if words in " ".join(each.info["cmdline"] or []))
 
 
 def size(folder: Path) -> int:
@@ -374,49 +456,54 @@ def measure(home: Path, url: str, dead: int, clients: int, seconds: float, attac
             keys.create(session, attacker.id, "sandbox", sandbox=True)[1],
             keys.create(session, poor.id, "poor")[1],
         ]
+    engine.dispose()
     environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "HANGING_PORT": str(dead)}
-    courier = Courier(engine, open_storage(Settings(home=home)), guard(dead))
-    stopped = threading.Event()
-
-    def deliver() -> None:
-        while not stopped.wait(1.0):
-            courier.begin_due()
-
-    threading.Thread(target=deliver, daemon=True).start()
-    with serving([__file__, "server"], environment, "/readyz") as port:
-        target = Target(port, *target_keys, dead)
-        pid = process(f"server {port}")
-        everyone = [secrets[number % ACCOUNTS] for number in range(clients)]
-        measured(target, everyone, home, pid, 10.0, None)  # processes, caches, prepared statements
-        rounds = {"nobody": measured(target, everyone, home, pid, seconds, None)}
-        for attack in attacks:
-            rounds[attack] = measured(target, everyone, home, pid, seconds, attack)
-    stopped.set()
+    courier = multiprocessing.get_context("spawn").Process(target=deliver, args=(url, home, dead), daemon=True)
+    courier.start()
+    with (
+        serving([__file__, "server"], environment, "/readyz") as port,
+        serving([__file__, "bare"], environment, "/readyz") as bare_port,
+    ):
+        stage = Stage(port, secrets, clients, home)
+        stage.round(10.0)  # processes, caches, prepared statements
+        rounds = {"nobody": (stage.round(seconds), Round())}
+        for name in attacks:
+            met = stage.round(seconds, name, Target(port, *target_keys, dead))
+            control = stage.round(seconds, name, Target(bare_port, *target_keys, dead), met.attacks)
+            rounds[name] = met, control
+    courier.kill()
     show(rounds, clients, seconds)
 
 
-def show(rounds: dict[str, Round], clients: int, seconds: float) -> None:
+def deliver(url: str, home: Path, dead: int) -> None:
+    """Make deliveries, as a worker would. Run in a process of its own."""
+    courier = Courier(database.connect(url), open_storage(Settings(home=home)), guard(dead))
+    while True:
+        courier.begin_due()
+        time.sleep(1.0)
+
+
+def show(rounds: dict[str, tuple[Round, Round]], clients: int, seconds: float) -> None:
     print(f"{clients} clients, {seconds:g} s a round, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    columns = ("submit p50", "p99 ms", "ratio", "status p99", "ratio", "refused", "MB", "disk MB")
-    print(" " * 11, *(f"{column:>10}" for column in columns))
-    calm = rounds["nobody"]
-    for name, met in rounds.items():
-        submit, status = percentile(met.submits), percentile(met.statuses)
-        figures = (
-            1000 * statistics.median(met.submits or [0]),
-            1000 * submit,
-            submit / percentile(calm.submits),
-            1000 * status,
-            status / percentile(calm.statuses),
-            met.refused,
-            met.memory_mb,
-            met.disk_mb,
-        )
+    columns = ("submit p50", "p99 ms", "ratio", "control", "status p50", "p99 ms", "ratio", "control")
+    print(" " * 11, *(f"{column:>10}" for column in (*columns, "refused", "attacks/s", "web cores", "MB", "disk MB")))
+    calm, _ = rounds["nobody"]
+    for name, (met, control) in rounds.items():
+        figures: list[float] = []
+        for times, beside, usual in (
+            (met.submits, control.submits, calm.submits),
+            (met.statuses, control.statuses, calm.statuses),
+        ):
+            figures += [1000 * statistics.median(times or [0]), 1000 * percentile(times)]
+            figures += [each / percentile(usual) for each in (percentile(times), percentile(beside))]
+        figures += [met.refused, met.attacks, met.cores, met.memory_mb, met.disk_mb]
         print(f"{name:<11}", *(f"{figure:10.1f}" for figure in figures))
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["server"]:
         web.server(f"{Path(__file__).stem}:application", "127.0.0.1", int(sys.argv[2])).serve()
+    elif sys.argv[1:2] == ["bare"]:
+        asyncio.run(bare(int(sys.argv[2])))
     else:
         main()

@@ -14,7 +14,7 @@ import functools
 import io
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +151,7 @@ class Bodies:
             )
         self._count[address] += 1
         try:
-            await self._fill(body, aiter(protocol))
+            await self._fill(body, protocol)
             body.file.seek(0)
             return body
         except BaseException:
@@ -161,23 +161,26 @@ class Bodies:
             self._count[address] -= 1
             self._count += Counter()  # forgets those with none
 
-    async def _fill(self, body: Body, chunks: AsyncIterator[bytes]) -> None:
-        clock = asyncio.get_running_loop().time
-        begun = clock()
-        while body.size < self._most_bytes:
-            until = begun + GRACE_S + body.size / LEAST_RATE
-            try:
-                chunk = await asyncio.wait_for(anext(chunks), until - clock())
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise RequestTimeout("The request's body arrived too slowly.") from None
-            if self._bytes.total() + len(chunk) > MEMORY or self._bytes[body.address] + len(chunk) > MEMORY // 2:
-                raise ServiceError(
-                    "Too many requests are being read at the moment.", hint="Try again after the time in Retry-After."
-                )
-            self._bytes[body.address] += len(chunk)
-            body.size += body.file.write(chunk)
+    async def _fill(self, body: Body, chunks: AsyncIterable[bytes]) -> None:
+        until = asyncio.get_running_loop().time() + GRACE_S
+        try:
+            # one time limit that is put off, not one per chunk: there are hundreds, each of which would be a task
+            async with asyncio.timeout_at(until) as limit:
+                async for chunk in chunks:
+                    self._keep(body, chunk)
+                    if body.size >= self._most_bytes:
+                        return
+                    limit.reschedule(until + body.size / LEAST_RATE)
+        except TimeoutError:
+            raise RequestTimeout("The request's body arrived too slowly.") from None
+
+    def _keep(self, body: Body, chunk: bytes) -> None:
+        if self._bytes.total() + len(chunk) > MEMORY or self._bytes[body.address] + len(chunk) > MEMORY // 2:
+            raise ServiceError(
+                "Too many requests are being read at the moment.", hint="Try again after the time in Retry-After."
+            )
+        self._bytes[body.address] += len(chunk)
+        body.size += body.file.write(chunk)
 
     def release(self, body: Body) -> None:
         """Give the body's memory back."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from spherelinks.accounts import addresses
 from spherelinks.errors import RateLimited
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.status import JobStatus
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 WORKED_ON = 16
 """Active requests per process."""
+OF_ADDRESS = 4
+"""Of these, those of one network address: more would only wait for each other, and make the rest wait."""
 WAITERS = 256
 """Waiting requests per process; one key may use half of the slots."""
 LONGEST_S = 60
@@ -36,26 +39,68 @@ Look = Callable[[], JobStatus]
 
 
 class Turnstile:
-    """WSGI middleware that limits the number of active requests; the others queue."""
+    """WSGI middleware that limits the number of active requests, in all and per network address; the others queue.
+
+    A free slot goes to the address with the fewest active requests, and of one address to who came first.
+    """
 
     def __init__(self, app: WSGIApplication, places: int = WORKED_ON) -> None:
         self._app = app
-        self._places = threading.BoundedSemaphore(places)
+        self._free = places
+        self._active: Counter[str] = Counter()
+        self._line: list[tuple[str, threading.Event]] = []
+        self._lock = threading.Lock()
+        self._own = threading.local()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in health.PATHS:  # health checks must be answered even when all slots are taken
             return self._app(environ, start_response)
-        with self._places:
+        self._own.address = addresses.network(environ.get("REMOTE_ADDR", ""))
+        self._enter(self._own.address)
+        try:
             return self._app(environ, start_response)
+        finally:
+            self._leave(self._own.address)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Context manager: an active request gives up its slot for the duration."""
-        self._places.release()
+        address: str = self._own.address
+        self._leave(address)
         try:
             yield
         finally:
-            self._places.acquire()
+            self._enter(address)
+
+    def _enter(self, address: str) -> None:
+        with self._lock:
+            if self._may(address):  # whoever waits of this address waits because it may not
+                self._take(address)
+                return
+            called = threading.Event()
+            self._line.append((address, called))
+        called.wait()
+
+    def _leave(self, address: str) -> None:
+        with self._lock:
+            self._free += 1
+            self._active[address] -= 1
+            if not self._active[address]:
+                del self._active[address]
+            next_one = min(
+                (one for one in self._line if self._may(one[0])), key=lambda one: self._active[one[0]], default=None
+            )
+            if next_one is not None:
+                self._line.remove(next_one)
+                self._take(next_one[0])
+                next_one[1].set()
+
+    def _may(self, address: str) -> bool:
+        return self._free > 0 and self._active[address] < OF_ADDRESS
+
+    def _take(self, address: str) -> None:
+        self._free -= 1
+        self._active[address] += 1
 
 
 class Waiters:

@@ -47,6 +47,49 @@ def test_no_more_are_worked_on_than_there_are_places_and_all_have_their_turn() -
     assert most == 3
 
 
+def test_an_address_takes_few_places_and_gives_way_to_those_with_fewer() -> None:
+    """Twenty requests of one address and then one each of three others; requests end one by one, as told."""
+    order: list[str] = []
+    begun = threading.Condition()
+    end = threading.Semaphore(0)
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        with begun:
+            order.append(environ["REMOTE_ADDR"])
+            begun.notify_all()
+        end.acquire()
+        return []
+
+    turnstile = Turnstile(app, places=waiting.OF_ADDRESS + 1)
+
+    def ask(address: str) -> threading.Thread:
+        thread = threading.Thread(target=turnstile, args=({"PATH_INFO": "/", "REMOTE_ADDR": address}, lambda *_: None))
+        thread.start()
+        return thread
+
+    def come(number: int) -> None:
+        with begun:
+            assert begun.wait_for(lambda: len(order) >= number, PATIENCE_S)
+
+    crowd = [ask("192.0.2.1") for _ in range(20)]
+    come(waiting.OF_ADDRESS)
+    others = [ask("192.0.2.2")]
+    come(waiting.OF_ADDRESS + 1)  # at once, though sixteen have come before
+    others += [ask("192.0.2.3"), ask("192.0.2.4")]
+    while len(turnstile._line) < 20 - waiting.OF_ADDRESS + 2:
+        time.sleep(0.01)
+    for number in range(2):  # whoever ends, the next place is that of an address with none
+        end.release()
+        come(waiting.OF_ADDRESS + 2 + number)
+    assert sorted(order[waiting.OF_ADDRESS :]) == ["192.0.2.2", "192.0.2.3", "192.0.2.4"]
+    end.release(30)
+    for thread in (*crowd, *others):
+        thread.join(PATIENCE_S)
+    assert len(order) == 23
+    assert turnstile._free == waiting.OF_ADDRESS + 1
+    assert not turnstile._active
+
+
 def test_many_more_wait_for_a_job_than_are_worked_on_and_all_are_told_when_it_ends(
     settings: Settings, engine: Engine, storage: Storage, make_caller: Callable[..., Caller], png: bytes
 ) -> None:

@@ -27,7 +27,7 @@ LENGTHS = (10, 200)
 WAITING = 64
 WAITING_OF_SOURCE = 4
 """Hashes that may be under way or waited for, in all and for one source."""
-_NICENESS = 10
+_NICENESS = 19
 
 _hasher = PasswordHasher()
 

@@ -6,6 +6,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,9 +20,15 @@ from spherelinks.jobs import wire
 MEMORY_MB = 1024
 """MiB that one such process may allocate: a picture of 40 million pixels of 64 bits, interlaced, needs half of it."""
 LIMIT_S = 20.0
-"""Seconds that one picture may take."""
+"""Seconds of processor time that one picture may take; of time, where the system does not say what was used."""
+WAIT_S = 60.0
+"""Seconds that one picture may take on a busy machine."""
+STALL_S = 3.0
+"""One that has not run at all for so many seconds is frozen, and replaced; seen on Linux alone."""
 START_LIMIT_S = 60.0
-PATIENCE_S = 5.0
+PATIENCE_S = 15.0
+"""Seconds that a picture may wait for a process: longer than one takes to start on a busy machine."""
+_BUSY_S = 5
 _EXPECTED_MB = 640
 _OWN_MB = 512
 _NAMES = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "SYSTEMROOT", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR")
@@ -50,7 +57,7 @@ class Decoders:
         """Decode the picture once, and its mask if there is one.
 
         Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited if it would have to
-        wait for long. Errors about the mask have its field.
+        wait for long, ServiceError if no process works. Errors about the mask have its field.
         """
         with self._place(account_id):
             decoder = self._free.get()
@@ -65,7 +72,7 @@ class Decoders:
             if not self._changed.wait_for(lambda: self._is_free(account_id), PATIENCE_S):
                 raise RateLimited(
                     "Too many pictures are being decoded at the moment.",
-                    retry_after=PATIENCE_S,
+                    retry_after=_BUSY_S,
                     hint="Try again shortly.",
                 )
             self._working[account_id] += 1
@@ -95,9 +102,8 @@ class _Decoder:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prove(self, picture: bytes, mask: bytes | None) -> None:
-        """Raises PictureError, InvalidRequest, ServiceError if no process starts."""
-        process = self._started()
-        answer = _conversed(process, wire.pictures({}, picture, mask), LIMIT_S)
+        """Raises PictureError, InvalidRequest, ServiceError if no process starts, or one after the other freezes."""
+        answer = self._answer(wire.pictures({}, picture, mask))
         if answer is None:
             self.close()
             raise PictureUnreadable(
@@ -106,6 +112,15 @@ class _Decoder:
         if answer:
             kind: type[SphereLinksError] = getattr(errors, answer.pop("error"))
             raise kind(answer.pop("message"), **answer)
+
+    def _answer(self, message: wire.Message) -> dict[str, Any] | None:
+        """Of this process or, if it freezes, of the next."""
+        for _ in range(2):
+            try:
+                return _conversed(self._started(), message, LIMIT_S, STALL_S)
+            except _Frozen:  # which says nothing of the picture
+                self.close()
+        raise _unable()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -117,9 +132,9 @@ class _Decoder:
                 cwd=Path(sys.prefix),
                 env=confinement.environment(_NAMES) | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
-            if _conversed(self._process, ({"hidden": self._hidden}, b""), START_LIMIT_S) is None:
+            if _conversed(self._process, ({"hidden": self._hidden}, b""), START_LIMIT_S, START_LIMIT_S) is None:
                 self.close()
-                raise ServiceError("Pictures cannot be decoded at the moment.", hint="The server's log says more.")
+                raise _unable()
         return self._process
 
     def close(self) -> None:
@@ -133,17 +148,61 @@ class _Decoder:
                         pipe.close()
 
 
-def _conversed(process: subprocess.Popen[bytes], message: wire.Message, limit_s: float) -> dict[str, Any] | None:
-    """What the process answers; None, and it is killed, if that is nothing in time."""
+class _Frozen(Exception):
+    """The process was killed because it did not run at all."""
+
+
+def _unable() -> ServiceError:
+    return ServiceError("Pictures cannot be decoded at the moment.", hint="The server's log says more.")
+
+
+def _conversed(
+    process: subprocess.Popen[bytes], message: wire.Message, limit_s: float, stall_s: float
+) -> dict[str, Any] | None:
+    """What the process answers; None, and it is killed, if that is nothing in time. Raises _Frozen."""
     assert process.stdin is not None
     assert process.stdout is not None
-    watch = threading.Timer(limit_s, process.kill)
-    watch.start()
+    answered, frozen = threading.Event(), threading.Event()
+    threading.Thread(target=_watch, args=(process, limit_s, stall_s, answered, frozen), daemon=True).start()
     try:
         wire.write(process.stdin, *message)
         answer = wire.read(process.stdout)
-        return None if answer is None else answer[0]
     except OSError:
-        return None
+        answer = None
     finally:
-        watch.cancel()
+        answered.set()
+    if answer is None and frozen.is_set():
+        raise _Frozen
+    return None if answer is None else answer[0]
+
+
+def _watch(
+    process: subprocess.Popen[bytes],
+    limit_s: float,
+    stall_s: float,
+    answered: threading.Event,
+    frozen: threading.Event,
+) -> None:
+    """Kill the process if it takes too long, or does not run at all."""
+    began = since = time.monotonic()
+    first = ran = _ran(process.pid)
+    while not answered.wait(min(1.0, limit_s, stall_s)):
+        now, last, ran = time.monotonic(), ran, _ran(process.pid)
+        if ran is None or first is None:
+            late = now - began >= limit_s
+        else:
+            late = (ran - first) / 1e9 >= limit_s or now - began >= WAIT_S
+            since = now if ran != last else since
+            if now - since >= stall_s:
+                frozen.set()
+        if late or frozen.is_set():
+            process.kill()
+            return
+
+
+def _ran(pid: int) -> int | None:
+    """Nanoseconds that a process has run so far; None where the system does not say."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        return None

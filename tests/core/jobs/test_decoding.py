@@ -128,11 +128,23 @@ def test_one_that_was_killed_or_freezes_is_replaced(decoders: Decoders, monkeypa
     time.sleep(0.1)
     decoders.prove("account", PICTURES["png"])
     monkeypatch.setattr(decoding, "LIMIT_S", 1.0)
+    monkeypatch.setattr(decoding, "_ran", lambda pid: None)  # as where the system does not say whether it runs
     frozen = only_process(decoders)
     os.kill(frozen, signal.SIGSTOP)
     with pytest.raises(PictureUnreadable, match="too much time or memory"):
         decoders.prove("account", PICTURES["png"])
     decoders.prove("account", PICTURES["png"])
+    assert only_process(decoders) != frozen
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_of_a_frozen_process_the_picture_goes_to_the_next(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoders.prove("account", PICTURES["png"])
+    frozen = only_process(decoders)
+    os.kill(frozen, signal.SIGSTOP)
+    monkeypatch.setattr(decoding, "STALL_S", 0.5)
+    with pytest.raises(PictureUnreadable, match="not a JPEG, PNG or WebP"):
+        decoders.prove("account", PICTURES["a text"])
     assert only_process(decoders) != frozen
 
 

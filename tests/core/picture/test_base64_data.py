@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spherelinks.errors import InvalidRequest, PictureTooLarge
-from spherelinks.picture.base64_data import parse
+from spherelinks.picture.base64_data import _PIECE, parse
 from spherelinks.picture.limits import MAX_BYTES
 
 
@@ -61,6 +62,19 @@ def test_what_is_refused_and_why(text: str, said: str | None) -> None:
     with pytest.raises(InvalidRequest, match=said.replace("*", r"\*")) as caught:
         parse(text)
     assert caught.value.field == "imageBase64"
+
+
+@pytest.mark.parametrize("size", [_PIECE * 3 // 4 * 2 + extra for extra in (-2, -1, 0, 1)])
+def test_what_is_worked_on_in_pieces_comes_out_whole(size: int) -> None:
+    data = random.Random(size).randbytes(size)
+    text = base64.b64encode(data).decode()
+    assert parse(text) == parse(f"{text[:_PIECE]}\u2003\n{text[_PIECE:]}") == data
+    at = 4 * (_PIECE // 4)
+    for wrong, said in (("=", "'='"), ("*", "'\\*'"), ("é", "'é'")):
+        with pytest.raises(InvalidRequest, match=f"{said} at character {at - 1} "):
+            parse(text[: at - 1] + wrong + text[at:])  # the end of a piece
+    with pytest.raises(InvalidRequest, match=f"characters \\({at + 1}\\) cannot be 1 more"):
+        parse(text[: at + 1])
 
 
 def test_an_address_in_the_wrong_field_is_pointed_to_the_right_one() -> None:
