@@ -27,11 +27,11 @@ FETCHES_OF_ACCOUNT = 4
 class Intake:
     """Takes in pictures, a few at a time: slow servers and large pictures must not use up threads and memory.
 
-    A fetch may take its whole deadline, so it gives up its slot among the active requests, and one too many is refused
-    at once. Decoding takes a second at most, so one too many waits a little.
+    A fetch may take its whole deadline, and one too many is refused at once. Decoding takes a second at most, so one
+    too many waits a little. Both give up their slot among the active requests meanwhile.
 
     guard : which addresses may be fetched
-    aside : entered while a URL is fetched, see :meth:`spherelinks_server.waiting.Turnstile.aside`
+    aside : entered while a URL is fetched or a picture decoded, see :meth:`spherelinks_server.waiting.Turnstile.aside`
     decoders : the processes that decode
     """
 
@@ -50,6 +50,8 @@ class Intake:
         mask_url: str = "",
         mask_base64: str = "",
         files: Mapping[str, bytes] = types.MappingProxyType({}),
+        *,
+        admit: Callable[[bytes, bytes | None], None] = lambda picture, mask: None,
     ) -> tuple[bytes, bytes | None]:
         """The bytes of the picture, and of its mask if there is one, fetched if necessary, and decoded once as proof.
 
@@ -57,7 +59,7 @@ class Intake:
 
         Raises InvalidRequest unless exactly one of the picture's fields is given, and at most one of the mask's, for
         bad base64 and for a mask that does not fit the picture; PictureError for what cannot be fetched or read;
-        RateLimited if too many others are in progress.
+        RateLimited if too many others are in progress; and what ``admit`` raises, which is called before the decoding.
         """
         image, mask = files.get("image"), files.get("mask")
         if image is None and bool(image_url) == bool(image_base64):
@@ -78,6 +80,7 @@ class Intake:
             name if name in files else f"{name}Url" if url else f"{name}Base64"
             for name, url in (("image", image_url), ("mask", mask_url))
         ]
+        admit(picture, mask)
         self.check(account_id, picture, mask, (fields[0], fields[1]))
         return picture, mask
 
@@ -96,7 +99,8 @@ class Intake:
         Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited.
         """
         try:
-            self._decoders.prove(account_id, picture, mask)
+            with self._aside():
+                self._decoders.prove(account_id, picture, mask)
         except (PictureError, InvalidRequest) as error:
             if error.field == masks.FIELD:
                 message, field = error.message.replace(masks.FIELD, fields[1], 1), fields[1]

@@ -338,6 +338,30 @@ def test_a_body_over_the_limit_is_refused(caller: Caller, announced: bool) -> No
     assert (response.status_code, response.json["error"]["code"]) == (413, "request_too_large")
 
 
+def test_without_credits_nothing_is_decoded_but_what_costs_nothing_is_answered(
+    make_caller: Callable[..., Caller], png: bytes, storage: Storage, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = make_caller()
+    first = caller.submit(png)
+    caller.finish(first, b"glTF", storage)
+    while caller.rows()["balance"].available:
+        caller.generate(imageBase64=base64_of(png), cache="bypass")
+    intake = app.extensions["spherelinks"].intake
+    decoded: list[bytes] = []
+    prove = intake._decoders.prove
+    monkeypatch.setattr(
+        intake._decoders, "prove", lambda who, data, mask: decoded.append(data) or prove(who, data, mask)
+    )
+    for data in (png + b"0", b"no picture"):
+        response = caller.generate(imageBase64=base64_of(data))
+        assert response.json is not None
+        assert (response.status_code, response.json["error"]["code"]) == (402, "insufficient_credits")
+    assert not decoded
+    again = caller.generate(imageBase64=base64_of(png))
+    assert again.json is not None
+    assert (again.status_code, again.json["cache"]) == (202, "hit")
+
+
 def test_without_credits_nothing_is_accepted(make_caller: Callable[..., Caller], png: bytes) -> None:
     caller = make_caller()
     for _ in range(caller.rows()["balance"].available):

@@ -81,6 +81,13 @@ def hold(session: Session, account_id: str, job_id: str, credits: int = 1) -> No
     _move(session, row, "hold", available=-credits, held=credits, monthly=-monthly, month=row.month, job_id=job_id)
 
 
+def require(session: Session, account_id: str, credits: int) -> None:
+    """Raises InsufficientCredits, as :func:`hold` would now; holds nothing."""
+    now = balance(session, account_id)
+    if now.available < credits and not now.unlimited:
+        _refuse(session, account_id, credits)
+
+
 def capture(session: Session, account_id: str, job_id: str) -> None:
     """Spend what is held for the job. Raises NoResultFound if nothing is held, IntegrityError if already settled."""
     # one statement: every successful job comes through here, and an account's jobs share the balance's lock

@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import ledger, plans
 from spherelinks.accounts.keys import Principal
-from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, new_id, transaction
+from spherelinks.database import Account, ApiKey, IdempotencyKey, Job, fetch_one, new_id, transaction
 from spherelinks.errors import (
     DatabaseUnavailable,
     IdempotencyMismatch,
@@ -100,6 +100,37 @@ def submit(
     if accepted.job_id != job_id:
         _drop_pictures(storage, job_id)
     return accepted
+
+
+def check_means(
+    engine: Engine,
+    principal: Principal,
+    picture: bytes,
+    options: Options,
+    card: Card,
+    *,
+    mask: bytes | None = None,
+    bypass_cache: bool = False,
+    idempotency: Idempotency | None = None,
+) -> None:
+    """Refuse a job that cannot be paid for before anything expensive is done for it; :func:`submit` decides.
+
+    Raises InsufficientCredits, DatabaseUnavailable.
+    """
+    if principal.sandbox:
+        return
+    balance = fetch_one(engine, _AVAILABLE, (principal.account_id,))
+    if balance is not None and balance[0] >= card.price:
+        return
+    with transaction(engine) as session:
+        if idempotency is not None and _known(session, principal, idempotency) is not None:
+            return  # accepted meanwhile, for the last credit
+        key = cache.content_key(picture, options, card, mask)
+        if bypass_cache or cache.find(session, principal.account_id, key) is None:
+            ledger.require(session, principal.account_id, card.price)
+
+
+_AVAILABLE: LiteralString = "SELECT available FROM credit_balances WHERE account_id = %s"
 
 
 def _drop_pictures(storage: Storage, job_id: str) -> None:

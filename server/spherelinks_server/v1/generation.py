@@ -127,8 +127,21 @@ def generate(header: GenerateHeaders, raw: Body) -> Response:
     if accepted is None:
         card = parts.generators.card(body.options.generator)
         output = _output(body.output, parts.guard) if body.output else None
+        anew = body.cache == "bypass"
+
+        def affordable(picture: bytes, mask: bytes | None) -> None:
+            submission.check_means(
+                parts.engine, who, picture, body.options, card, mask=mask, bypass_cache=anew, idempotency=idempotency
+            )
+
         picture, mask = parts.intake.pictures(
-            who.account_id, body.image_url, body.image_base64, body.mask_url, body.mask_base64, asked.files
+            who.account_id,
+            body.image_url,
+            body.image_base64,
+            body.mask_url,
+            body.mask_base64,
+            asked.files,
+            admit=affordable,
         )
         accepted = submission.submit(
             parts.engine,
@@ -137,7 +150,7 @@ def generate(header: GenerateHeaders, raw: Body) -> Response:
             picture,
             body.options,
             mask=mask,
-            bypass_cache=body.cache == "bypass",
+            bypass_cache=anew,
             idempotency=idempotency,
             output=output,
             card=card,
