@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
 
 from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from spherelinks_server import errors, gateway, web
 
@@ -50,7 +52,10 @@ def application() -> gateway.Gateway:
 
         return Response(parts(), mimetype="text/plain")
 
-    return gateway.Gateway(app, 8, 1_000_001)
+    proxies = int(os.environ.get("ECHO_PROXIES", "0"))
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0)  # type: ignore[method-assign]
+    return gateway.Gateway(app, 8, 1_000_001, proxies)
 
 
 if __name__ == "__main__":
