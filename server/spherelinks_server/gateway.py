@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
@@ -36,6 +37,9 @@ OF_ADDRESS = 32
 """Bodies in flight per network address."""
 MEMORY = 512 * 1024 * 1024
 """Bytes of all bodies in flight; one address may use half."""
+
+DISCARD_S = 5.0
+"""Seconds in which the rest of a body that was refused may still arrive."""
 
 _WHOLE = 256 * 1024
 """Answers of up to this many bytes are sent in one piece."""
@@ -80,10 +84,12 @@ class Gateway:
         try:
             body = await self._bodies.read(address, environ, protocol)
             environ["wsgi.input"] = body.file
+            comes = not body.whole
         except ProtocolClosed:
             return
         except (RequestTimeout, RateLimited, ServiceError) as error:
             environ["wsgi.input"] = Unreadable(error)
+            comes = not isinstance(error, RequestTimeout)
         loop = asyncio.get_running_loop()
         answering = _Answering(protocol, loop)
         try:
@@ -92,6 +98,8 @@ class Gateway:
         finally:
             if body is not None:
                 self._bodies.release(body)
+        if comes:
+            await self._bodies.discard(protocol)
 
     def _address(self, environ: dict[str, Any]) -> str:
         """The client's network, as seen by the outermost trusted proxy."""
@@ -104,12 +112,13 @@ class Gateway:
 
 
 class Body:
-    """A body that was read: its bytes from the start, its size, and its client."""
+    """A body that was read: its bytes from the start, its size, its client, and whether that is all of it."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.file = io.BytesIO()
         self.size = 0
+        self.whole = True
 
 
 class Unreadable(io.RawIOBase):
@@ -142,6 +151,7 @@ class Bodies:
         body = Body(address)
         announced = int(environ.get("CONTENT_LENGTH") or 0)
         if (not announced and "HTTP_TRANSFER_ENCODING" not in environ) or announced > self._most_bytes:
+            body.whole = announced <= self._most_bytes
             return body
         if self._count[address] >= OF_ADDRESS:
             raise RateLimited(
@@ -169,6 +179,7 @@ class Bodies:
                 async for chunk in chunks:
                     self._keep(body, chunk)
                     if body.size >= self._most_bytes:
+                        body.whole = False
                         return
                     limit.reschedule(until + body.size / LEAST_RATE)
         except TimeoutError:
@@ -181,6 +192,17 @@ class Bodies:
             )
         self._bytes[body.address] += len(chunk)
         body.size += body.file.write(chunk)
+
+    async def discard(self, protocol: HTTPProtocol) -> None:
+        """Read on, for a while, what nobody wants: a client that still sends when its connection is closed may never
+        see its answer, and a proxy in front answers 502 for us."""
+        read = 0
+        with suppress(TimeoutError, ProtocolClosed):
+            async with asyncio.timeout(DISCARD_S):
+                async for chunk in protocol:
+                    read += len(chunk)
+                    if read > 2 * self._most_bytes:
+                        return
 
     def release(self, body: Body) -> None:
         """Give the body's memory back."""

@@ -92,7 +92,7 @@ class Behind:
     def _is_up(self) -> bool:
         try:
             return self.ask("GET", "/up")[0] == 200
-        except OSError:
+        except (OSError, ValueError):  # the application is not up yet, says the proxy on a page of its own
             return False
 
     def ask(
