@@ -58,6 +58,7 @@ from spherelinks.picture.fetch import Guard
 from spherelinks.storage import open_storage
 from spherelinks_server import create_app, web
 from spherelinks_server.gateway import Gateway
+from spherelinks_server.services import EXTENSION
 from spherelinks_server.v1.api import MAX_BODY
 
 ACCOUNTS = 10
@@ -82,7 +83,7 @@ def application() -> Gateway:
         open_storage(settings),
         guard=guard(int(os.environ["HANGING_PORT"])),
     )
-    return Gateway(app, web.THREADS, MAX_BODY + 1)
+    return Gateway(app, web.THREADS, MAX_BODY + 1, 0, app.extensions[EXTENSION].fast.ready)
 
 
 def guard(port: int) -> Guard:
