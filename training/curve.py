@@ -20,9 +20,6 @@ SHOWN = {
     "back": "colour of the far side\n(L1; sampler: squared error)",
     "degrees": "elevation (mean error, degrees)",
     "field": "field of view (mean error, share)",
-    "entropy": "outline: cross-entropy",
-    "overlap": "outline: 1 - soft IoU",
-    "IoU": "outline: IoU",
 }
 
 

@@ -1,5 +1,5 @@
 """Put trained weights into the package: `python -m training.export --checkpoint run/checkpoint.pt`, or
-`python -m training.export flow --checkpoint flow/checkpoint.pt`, and likewise for `gate` and `outline`
+`python -m training.export flow --checkpoint flow/checkpoint.pt`, and likewise for `gate`
 
 Writes the graph without weights (.onnx) and the averaged weights as float16 (.safetensors) under the names that the
 network gives its parameters, so that training can begin from them.
@@ -22,20 +22,14 @@ from spherelinks.generators.lift import farside
 from spherelinks.generators.lift.files import FLOW, FOLDER, GATE, LIFT
 from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
 from spherelinks.onnx import Files
-from spherelinks.picture.outline import CHANNELS as COLOURS
-from spherelinks.picture.outline import FOLDER as PICTURE
-from spherelinks.picture.outline import OUTLINE
-from spherelinks.picture.outline import SIDE as PICTURE_SIDE
 from training.networks.gate import Gate
 from training.networks.lift import Network
-from training.networks.outline import Outline
 from training.networks.velocity import Velocity
 
 NETWORKS: dict[str, tuple[type[nn.Module], Files, Path]] = {
     "lift": (Network, LIFT, FOLDER),
     "flow": (Velocity, FLOW, FOLDER),
     "gate": (Gate, GATE, FOLDER),
-    "outline": (Outline, OUTLINE, PICTURE),
 }
 PREFIX = "network."  # of the names in the files: the parameters are those of _Said.network
 
@@ -56,8 +50,6 @@ def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
     """Inputs of the shapes that inference gives the network: the picture and its mirror image, or one sample."""
     if isinstance(network, Network):
         return (torch.zeros(2, CHANNELS, side, side),)
-    if isinstance(network, Outline):
-        return (torch.zeros(2, COLOURS, PICTURE_SIDE, PICTURE_SIDE),)
     if isinstance(network, Gate):
         return (torch.zeros(1, farside.CHANNELS, farside.CELLS, farside.CELLS),)
     fine, half = (side, side), (side // 2, side // 2)
@@ -82,8 +74,15 @@ def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> 
             verbose=False,
         )
         model = onnx.load(whole)
+    separated(model, files, folder)
+
+
+def separated(model: onnx.ModelProto, files: Files, folder: Path) -> None:
+    """Write the model's graph without its weights, and its weights as float16, into the folder."""
     weights = {}
     for tensor in model.graph.initializer:
+        if tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
+            continue  # sizes
         weights[tensor.name] = numpy_helper.to_array(tensor).astype(np.float16)
         tensor.ClearField("raw_data")
         tensor.ClearField("float_data")

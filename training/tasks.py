@@ -17,9 +17,7 @@ from training.export import exported
 from training.farsides import FarSides
 from training.networks.gate import Gate
 from training.networks.lift import Network
-from training.networks.outline import Outline
 from training.networks.velocity import Velocity
-from training.scenes import Scenes
 
 Batch = dict[str, Tensor]  # as `training.batches` makes it
 Parts = dict[str, Tensor]  # numbers
@@ -90,25 +88,6 @@ def flow(device: torch.device) -> Task:
     return Task(Velocity, Velocity.ends, says, errors, {"thicker": 1.0, "back": 1.0}, lambda said, batch: {})
 
 
-def outline(device: torch.device) -> Task:
-    """The network that tells an object from a busy ground."""
-
-    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        return {"odds": network(batch["x"].contiguous(memory_format=torch.channels_last))}
-
-    def overlap(mask: Tensor, said: Tensor) -> Tensor:
-        return (torch.minimum(mask, said).sum((1, 2)) / torch.maximum(mask, said).sum((1, 2)).clamp(min=1)).mean()
-
-    def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
-        apart = functional.binary_cross_entropy_with_logits(said["odds"], batch["mask"])
-        return {"entropy": apart, "overlap": 1 - overlap(batch["mask"], said["odds"].sigmoid())}
-
-    def figures(said: dict[str, Tensor], batch: Batch) -> Parts:
-        return {"IoU": overlap((batch["mask"] > 0.5).float(), (said["odds"] > 0).float())}
-
-    return Task(Outline, Outline.ends, says, errors, {"entropy": 1.0, "overlap": 0.5}, figures, Scenes, resident=False)
-
-
 def gate(device: torch.device) -> Task:
     """The network that chooses what of the picture the far side shows."""
 
@@ -158,4 +137,4 @@ def gate(device: torch.device) -> Task:
     return Task(Gate, Gate.ends, says, errors, {"far": 1.0, "soft": 1.0, "steps": 1.5}, figures, FarSides, False)
 
 
-TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "outline": outline, "gate": gate}
+TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "gate": gate}

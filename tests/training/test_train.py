@@ -20,15 +20,12 @@ from spherelinks.generators.lift import farside
 from spherelinks.generators.lift.files import FLOW, GATE, LIFT
 from spherelinks.generators.lift.layout import CHANNELS, SIDE
 from spherelinks.onnx import session
-from spherelinks.picture import outline
 from training.batches import Views
 from training.export import examples, export, exported
 from training.farsides import FarSides
 from training.networks.gate import Gate
 from training.networks.lift import Network
-from training.networks.outline import Outline
 from training.networks.velocity import Velocity
-from training.scenes import Scenes
 from training.train import orthogonal
 
 ROOT = Path(__file__).parents[2]
@@ -122,32 +119,6 @@ def test_the_sampler_trains_and_training_begins_from_exported_weights(data: Path
     )  # fmt: skip
     with (tmp_path / "flow" / "curve.csv").open() as file:
         assert all(np.isfinite(float(value)) for row in csv.DictReader(file) for value in row.values())
-
-
-def test_scenes_say_where_the_object_is(data: Path) -> None:
-    """An object's own colours lie inside its mask, and a mask is empty or one object's size."""
-    batch = Scenes([data], ()).some(24, np.random.default_rng(0))
-    assert batch["x"].shape == (24, outline.CHANNELS, outline.SIDE, outline.SIDE)
-    assert batch["mask"].shape == (24, outline.SIDE, outline.SIDE)
-    assert batch["x"].abs().max() <= 1
-    share = batch["mask"].mean((1, 2))
-    assert share.min() < share.max() < 0.9
-    assert (share > 0.005).float().mean() > 0.7
-
-
-def test_the_outline_trains_and_is_exported(data: Path, tmp_path: Path) -> None:
-    _run(
-        "training.train", "outline", "--data", str(data), "--out", str(tmp_path / "run"), "--minutes", "0.02",
-        "--batch", "2", "--everything", "--hold-out", "training/shapes.py", "--device", "cpu",
-    )  # fmt: skip
-    _run("training.export", "outline", "--checkpoint", str(tmp_path / "run" / "checkpoint.pt"), "--out", str(tmp_path))
-    network = Outline()
-    network.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["mean"])
-    x = torch.rand(2, outline.CHANNELS, outline.SIDE, outline.SIDE)
-    with torch.no_grad():
-        said = network.eval()(x)
-    (odds,) = session(outline.OUTLINE, tmp_path).run(None, {"x": x.numpy()})
-    np.testing.assert_allclose(odds, said.numpy(), atol=0.02)  # float16 weights
 
 
 def test_the_gate_trains_on_far_sides_and_is_exported(data: Path, tmp_path: Path) -> None:

@@ -32,7 +32,9 @@ _REFINE = 512
 _PAD = 0.2
 _NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: certainly background; probably object; certainly object
 _BUSY = 4.0  # scatter of the background above which no model of it is trusted
-_CERTAIN, _CONFIDENT = 0.9, 0.75  # of the network: a pixel's likelihood to be settled; of its object, on average
+_LIKELY, _LINKED = 0.5, 0.25  # of the network: a pixel's likelihood to be object, or to hang on one
+_CONFIDENT, _CERTAIN, _ABSENT = 0.75, 0.94, 0.1  # mean likelihood of an object, of one beyond doubt, of none
+_AGREE, _DIFFER = 0.8, 0.5  # overlaps of what differs from the ground with what the network sees
 _MOST = 0.7  # share of the picture above which the network's object is not plausible
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
@@ -46,7 +48,8 @@ def matte(picture: Picture, say: Callable[[str], None] = lambda note: None) -> F
     A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Otherwise
     the background is modelled from the border (``background``), what differs is refined by two rounds of GrabCut
     (Rother, Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. If the background
-    is too busy for a model, our own network (``outline``) finds the object, if it is confident. Deterministic.
+    is too busy for a model, a network (``outline``) finds the object, if it is confident; it is also asked where what
+    differs from a calm background is in parts or touches the border, and overrules it if it is sure. Deterministic.
 
     Raises NoObject if there is nothing to find: a uniform, noisy or textured picture, an object that fills the picture,
     specks, a picture of a few pixels.
@@ -176,8 +179,16 @@ def _stands_out(rgb: Bytes) -> Floats:
         )
     small = _lab(_shrunk(rgb, _WORK))
     model = background.fit(small)
-    if model.scatter > _BUSY and (found := _recognised(rgb)) is not None:
-        return found
+    if model.scatter <= _BUSY:
+        return _confirmed(rgb, _differing(rgb, small, model))
+    likely = outline.likely(rgb)
+    found = _recognised(rgb, likely, _CONFIDENT)
+    return _differing(rgb, small, model) if found is None else found
+
+
+def _differing(rgb: Bytes, small: Floats, model: background.Ground) -> Floats:
+    """What differs from the background; `small` is the picture in Lab, at the size that the model was fitted at."""
+    height, width = rgb.shape[:2]
     left, top, right, bottom = _surroundings(*model.compare(small), width, height)
     crop = rgb[top:bottom, left:right]
     work = _shrunk(crop, _WORK)
@@ -194,22 +205,47 @@ def _stands_out(rgb: Bytes) -> Floats:
     return found
 
 
-def _recognised(rgb: Bytes) -> Floats | None:
-    """The object found by the network, its border moved onto the picture's edges; None if it is not confident."""
-    work = _shrunk(rgb, _WORK)
-    size = (work.shape[1], work.shape[0])
-    likely = np.asarray(cv2.resize(outline.likely(rgb), size, interpolation=cv2.INTER_LINEAR), np.float32)
-    labels, _ = _parts((likely > 0.5).astype(np.uint8))
-    object_ = labels > 0
-    if not _MIN_FOUND < object_.mean() < _MOST or likely[object_].mean() < _CONFIDENT:
+def _recognised(rgb: Bytes, likely: Floats, confident: float) -> Floats | None:
+    """The object that the network sees, its border moved onto the picture's edges; None if it is not so confident."""
+    object_ = _linked(likely)
+    if not _MIN_FOUND < object_.mean() < _MOST or likely[object_ & (likely > _LIKELY)].mean() < confident:
         return None
-    state = np.where(object_, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    state[likely < 1 - _CERTAIN] = cv2.GC_BGD
-    state[object_ & (likely > _CERTAIN)] = cv2.GC_FGD
-    mask = _cut(work, state) if (state == cv2.GC_BGD).any() else object_.astype(np.uint8)
-    labels, _ = _parts(mask)
-    found = _refined(rgb, (labels > 0).astype(np.uint8))
+    found = _refined(rgb, np.where(object_, likely, 0).astype(np.float32))
     return None if _is_cropped(found) else found
+
+
+def _linked(likely: Floats) -> NDArray[np.bool_]:
+    """The parts that the network sees, with what hangs on them by less likely places, such as a rail by its posts."""
+    core, _ = _parts((likely > _LIKELY).astype(np.uint8))
+    _, labels = cv2.connectedComponents((likely > _LINKED).astype(np.uint8))
+    return np.isin(labels, np.unique(labels[core > 0])) & (labels > 0)
+
+
+def _confirmed(rgb: Bytes, found: Floats) -> Floats:
+    """What differs from a calm background, or what the network sees instead.
+
+    It is asked only where there is reason to doubt: several parts, or one at the picture's border, are as often a cloud
+    or a wave as an object.
+    """
+    size = (outline.SIDE, outline.SIDE)
+    small = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.float32) > 0.5
+    labels, _ = _parts(small.astype(np.uint8))
+    parts = [labels == label for label in np.unique(labels[labels > 0])]
+    if len(parts) < 2 and not any(side.any() for side in (small[0], small[-1], small[:, 0], small[:, -1])):
+        return found
+    likely = outline.likely(rgb)
+    seen = likely > _LIKELY
+    overlap = float((small & seen).sum()) / max(1, int((small | seen).sum()))
+    if overlap < _AGREE:
+        recognised = _recognised(rgb, likely, _CONFIDENT if overlap < _DIFFER else _CERTAIN)
+        if recognised is not None:
+            return recognised
+    absent = [part for part in parts if likely[part].mean() < _ABSENT]
+    if not absent or len(absent) == len(parts):
+        return found
+    out = cv2.dilate(np.any(absent, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8))
+    height, width = found.shape
+    return np.where(cv2.resize(out, (width, height), interpolation=cv2.INTER_NEAREST) > 0, 0, found).astype(np.float32)
 
 
 def _is_cropped(found: Floats) -> bool:
@@ -234,18 +270,13 @@ def _surroundings(distance: Floats, shadow: background.Mask, width: int, height:
 
 
 def _grab_cut(rgb: Bytes, distance: Floats, shadow: background.Mask) -> Bytes:
-    """(H, W) uint8 0 or 1: graph cut between colours near the background's and colours far from it."""
+    """(H, W) uint8 0 or 1: two rounds of graph cut between colours near the background's and colours far from it."""
     likely = _opened((distance > _FAR) & ~shadow) > 0
     state = np.where(likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     state[distance < _NEAR] = cv2.GC_BGD
     state[(distance > _SURE) & ~shadow] = cv2.GC_FGD
     if not likely.any() or not (state == cv2.GC_BGD).any():
         raise NoObject("Nothing in the picture can be separated from its background.", hint=_ADVICE)
-    return _cut(rgb, state)
-
-
-def _cut(rgb: Bytes, state: Bytes) -> Bytes:
-    """(H, W) uint8 0 or 1: two rounds of GrabCut from such a state of each pixel."""
     models = np.zeros((2, 1, 65))
     cv2.setRNGSeed(0)  # the colour clustering starts at random, from a generator per thread
     cv2.grabCut(rgb[..., ::-1].copy(), state, (0, 0, 1, 1), models[0], models[1], 2, cv2.GC_INIT_WITH_MASK)

@@ -1,4 +1,4 @@
-"""Finds the object in a picture with our own network, for backgrounds that no simple model fits."""
+"""Finds the object in a picture with a network: U²-Net's small one (Qin et al. 2020, Apache-2.0, u2netp.LICENSE)."""
 
 from __future__ import annotations
 
@@ -12,30 +12,26 @@ from numpy.typing import NDArray
 
 from spherelinks.onnx import Files, session
 
-SIDE = 128  # of the picture as the network sees it, whatever its aspect ratio
-CHANNELS = 5
-OUTLINE = Files("outline.onnx", "outline.safetensors", ("x",), ("odds",))
+SIDE = 320  # of the picture as the network sees it, whatever its aspect ratio
+OUTLINE = Files("u2netp.onnx", "u2netp.safetensors", ("x",), ("likely",))
 FOLDER = Path(__file__).parent
 
+# Mean and deviation of colours, 0..1, that the network was trained with: ImageNet's.
+_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
+_DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
-def channels(rgb: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's input, (CHANNELS, SIDE, SIDE): colour over grey, x and y. rgb: (SIDE, SIDE, 3) in 0..1, sRGB."""
-    at = ((np.arange(SIDE, dtype=np.float32) + 0.5) / SIDE * 2 - 1).astype(np.float32)
-    gx, gy = np.meshgrid(at, -at)
-    return np.concatenate([(rgb * 2 - 1).transpose(2, 0, 1), np.stack([gx, gy])]).astype(np.float32)
+
+def channels(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The network's input, (3, SIDE, SIDE): colours over those it was trained with. rgb: (H, W, 3) uint8, sRGB."""
+    small = np.asarray(cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
+    bright = small / np.float32(max(1, small.max()))
+    return np.ascontiguousarray(((bright - _MEAN) / _DEVIATION).transpose(2, 0, 1), np.float32)
 
 
 def likely(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(SIDE, SIDE) in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object.
-
-    The mean of the network's outputs for the picture and its mirror image.
-    """
-    small = np.asarray(cv2.resize(rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32) / np.float32(255)
-    x = np.stack([channels(small), channels(small[:, ::-1])])
-    (odds,) = _network().run(list(OUTLINE.outputs), {"x": x})
-    mean = (odds[0] + odds[1][:, ::-1]) / 2
-    share: NDArray[np.float32] = 1 / (1 + np.exp(-mean))
-    return share
+    """(SIDE, SIDE) float32 in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object."""
+    (found,) = _network().run(list(OUTLINE.outputs), {OUTLINE.inputs[0]: channels(rgb)[None]})
+    return np.asarray(found[0, 0], np.float32)
 
 
 @cache
