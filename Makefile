@@ -3,15 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WAIT := $(BIN)/python core/spherelinks/cli/elapsed.py
 KERNELS := core/spherelinks/native/kernels.so
 
 .PHONY: demo serve test test-long lint lock dist contract bench blender-addon godot-plugin unity-package clean
 
 demo: $(VENV)/installed $(KERNELS)
-	$(BIN)/python scripts/demo.py
+	@$(BIN)/python scripts/demo.py
 
 serve: $(VENV)/installed $(KERNELS)
-	$(BIN)/spherelinks serve
+	@$(BIN)/spherelinks serve
 
 # TESTS="tests/core" runs some; PROCESSES=1 when another program needs the machine
 TESTS :=
@@ -77,20 +78,18 @@ unity-package:
 	$(PYTHON) scripts/unity_package.py
 
 clean:
-	rm -rf $(VENV) build demo/*.glb
+	rm -rf $(VENV) build demo/*.glb demo/index.html
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: requirements/server.txt pyproject.toml hatch_build.py | $(BIN)/python
-	@echo "Installing SphereLinks into $(VENV) ..."
-	$(PIP) install --require-hashes -r requirements/server.txt
-	$(PIP) install --no-deps -e .
+	@$(WAIT) "Installing what SphereLinks needs into $(VENV), about a minute" $(PIP) install --require-hashes -r requirements/server.txt
+	@$(WAIT) "Installing SphereLinks, and compiling its native library" $(PIP) install --no-deps -e .
 	@touch $@
 
 $(VENV)/installed-test: $(VENV)/installed requirements/dev.txt
-	@echo "Installing what the tests and the linters need ..."
-	$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(WAIT) "Installing what the tests and the linters need" $(PIP) install --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # installing makes it, too; here it is made anew where a source is newer

@@ -12,13 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from types import FrameType
 from urllib.parse import urlsplit
 
 from spherelinks import database, local, logs
 from spherelinks.accounts import users
+from spherelinks.cli.elapsed import elapsed
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable
 from spherelinks.locks import FileLock
@@ -43,7 +44,15 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
     """
     logs.configure(settings.log_format)
     _check_port(host, port)
-    with _signals() as signals, database.opened(settings) as url, _alone(settings):
+    with _signals() as signals, ExitStack() as starting:
+        starting.enter_context(elapsed("Starting the database, the server and a worker"))
+        _run(settings, host, port, signals, starting)
+    return 0
+
+
+def _run(settings: Settings, host: str, port: int, signals: _Signals, starting: ExitStack) -> None:
+    """Keep everything running until the first signal; ``starting`` is closed once requests are answered."""
+    with database.opened(settings) as url, _alone(settings):
         database.migrate(url)
         environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(settings.home)}
         children = [
@@ -56,13 +65,15 @@ def main(settings: Settings, port: int, host: str = "127.0.0.1") -> int:
                 while not signals.stop.wait(_LOOK_S):
                     for child in children:
                         child.keep_alive()
-                    announced = announced or _announce(address, url if settings.database_url is None else None)
+                    embedded = url if settings.database_url is None else None
+                    announced = announced or _announce(address, embedded, starting)
         finally:
-            for child in children:
-                child.ask_to_stop()
-            for child in children:
-                child.wait(signals.hurry)
-    return 0
+            starting.close()
+            with elapsed("Stopping; what runs may finish, unless you press Ctrl-C again"):
+                for child in children:
+                    child.ask_to_stop()
+                for child in children:
+                    child.wait(signals.hurry)
 
 
 class Child:
@@ -188,8 +199,8 @@ def _shown(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
 
 
-def _announce(address: str, embedded: str | None) -> bool:
-    """Print the address and return True once the server answers.
+def _announce(address: str, embedded: str | None, starting: ExitStack) -> bool:
+    """Close ``starting``, print the address and return True once the server answers.
 
     embedded : URL of the embedded database, if it is used: then whoever sees this output is the owner and gets a
         one-time sign-in link
@@ -204,6 +215,7 @@ def _announce(address: str, embedded: str | None) -> bool:
         return False
     finally:
         connection.close()
+    starting.close()
     sys.stdout.write(f"SphereLinks is at {address}  (API documentation: {address}/v1/docs)\n{link}")
     sys.stdout.flush()
     return True

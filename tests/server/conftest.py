@@ -198,6 +198,13 @@ def encoded(kind: str, size: tuple[int, int] = (96, 64)) -> bytes:
     return buffer.getvalue()
 
 
+def mask_of(picture: bytes) -> bytes:
+    """A PNG that says where the disc of such a picture is."""
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(picture)).convert("L").point(lambda value: 255 * (value < 200)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
 def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
 

@@ -7,7 +7,6 @@ import json
 from typing import Any
 
 import pytest
-from PIL import Image
 from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
@@ -16,7 +15,7 @@ from spherelinks.options import Options, from_text, name_of_file
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks_server.v1.api import MAX_BODY
 
-from .conftest import Caller, base64_of, encoded
+from .conftest import Caller, base64_of, encoded, mask_of
 
 PNG = encoded("PNG")
 
@@ -85,12 +84,11 @@ def test_where_the_asset_is_sent_and_whether_it_is_made_anew(caller: Caller, eng
 
 
 def test_a_mask_is_a_file_too(caller: Caller) -> None:
-    mask = io.BytesIO()
-    Image.open(io.BytesIO(PNG)).convert("L").point(lambda value: 255 * (value < 200)).save(mask, "PNG")
-    fields = ("image", PNG), ("mask", (mask.getvalue(), "mask.png"))
+    mask = mask_of(PNG)
+    fields = ("image", PNG), ("mask", (mask, "mask.png"))
     response = post(caller, *fields, Idempotency_Key="masked")
     assert response.json is not None, response.text
-    assert caller.get(f"/v1/jobs/{response.json['jobId']}/files/mask").data == mask.getvalue()
+    assert caller.get(f"/v1/jobs/{response.json['jobId']}/files/mask").data == mask
     assert post(caller, fields[0], Idempotency_Key="masked").status_code == 422  # another request
     refused = post(caller, fields[0], ("mask", encoded("PNG", (30, 90))))
     assert refused.json is not None
