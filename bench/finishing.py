@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7] [--peers PYTHON]`.
+"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7] [--peers PYTHON] [--before PYTHON]`.
 
 Two noisy shapes, made here: a field of 256³ samples and one of 128³, each simplified to 20,000 faces and baked at
 1024 px, warm, in one process. Prints each stage's median and least milliseconds, the whole in wall-clock and in
@@ -7,6 +7,8 @@ processor time (about equal on a quiet machine), and how long the first call in 
 surface moves at 20,000 and 5,000 faces, how far the edges of a box and a cylinder lie from their surfaces, bevelled and
 restored, and how much memory the work takes above the field (Linux). With the interpreter of an environment that has
 bench/peers-requirements.txt, the same field goes through what other projects do on the processor, in the same run.
+With `--before`, the interpreter of an environment that has another commit, only the processor time of the 256³ field is
+measured, in turns with that commit; see bench/turns.py.
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import cv2
 import numpy as np
+import turns
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -35,8 +40,12 @@ from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
-from spherelinks.report import Maker
 from spherelinks.shape import Camera, Frame, Volume
+
+try:
+    from spherelinks.report import Maker
+except ImportError:  # a commit before it, see --before
+    from types import SimpleNamespace as Maker  # type: ignore[assignment]
 
 FACES = 20_000
 _FRESH = """
@@ -91,21 +100,26 @@ def picture() -> Frame:
     return Frame(np.asarray(cv2.resize(coarse, (768, 768), interpolation=cv2.INTER_CUBIC), np.uint8), matte)
 
 
-def measure(samples: int, runs: int) -> dict[str, Any]:
+def job(samples: int) -> Callable[[], Any]:
+    """What is measured: finishing the noisy field down to FACES; returns the report."""
     volume, frame = noisy(samples), picture()
 
-    def once(ratio: float) -> dict[str, Any]:
+    def once(ratio: float) -> Any:
         options = Options(texture_size=1024, simplify_ratio=ratio)
         return finish(
             volume, frame, options, source={}, name="bench", generator=BENCH, progress=lambda share: None
         ).report
 
-    ratio = 1 - FACES / once(0.9)["facesExtracted"]
-    report = once(ratio)
+    return partial(once, 1 - FACES / once(0.9)["facesExtracted"])
+
+
+def measure(samples: int, runs: int) -> dict[str, Any]:
+    once = job(samples)
+    report = once()
     stages: dict[str, list[float]] = {}
     for _ in range(runs):
         wall, processor = time.perf_counter(), time.process_time()
-        timings = once(ratio)["timings"]
+        timings = once()["timings"]
         timings |= {
             "total": 1000 * (time.perf_counter() - wall),
             "total, processor": 1000 * (time.process_time() - processor),
@@ -211,7 +225,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with bench/peers-requirements.txt")
+    parser.add_argument("--before", metavar="PYTHON", help="an interpreter that has another commit")
     arguments = parser.parse_args()
+    if arguments.before:
+        print(turns.HEAD)
+        times = turns.warm(arguments.before, "import finishing\nrun = finishing.job(256)", "run()", arguments.runs)
+        print(turns.told("256³", *times))
+        return
     warm_up()
     fresh = subprocess.run([sys.executable, "-c", _FRESH], capture_output=True, text=True, check=True)
     result = {

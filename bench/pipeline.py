@@ -1,9 +1,12 @@
 """Seconds and peak memory of each stage at the default options, and of the whole command, including process start.
 
     python bench/pipeline.py [--picture docs/samples/mug.jpg] [--runs 7] [--generator inflate]
+    python bench/pipeline.py --before PYTHON
 
 Stages: one warm process, medians over the runs; the memory column is the highest resident size seen in the stage.
-Command: `spherelinks generate` from nothing, kernels already compiled. Linux only (resets VmHWM through /proc).
+Command: `spherelinks generate` from nothing. Linux only (resets VmHWM through /proc). With the interpreter of an
+environment that has another commit: the processor time of all five samples, warm, in turns with that commit, see
+bench/turns.py.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import turns
 
 from spherelinks import Options
 from spherelinks.pipeline import STAGES, generate, warm_up
@@ -46,7 +51,11 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=ROOT / "docs/samples/mug.jpg")
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--generator", default=Options().generator)
+    parser.add_argument("--before", metavar="PYTHON", help="an interpreter that has another commit")
     arguments = parser.parse_args()
+    if arguments.before:
+        beside(arguments.before, arguments.runs)
+        return
     options = Options(generator=arguments.generator)
 
     warm_up()
@@ -79,6 +88,20 @@ def main() -> None:
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             cold.append(time.perf_counter() - start)
     print(f"{'command':<12} {statistics.median(cold):9.3f} {min(cold):9.3f}")
+
+
+def beside(before: str, runs: int) -> None:
+    """Warm pictures in turns with another commit."""
+    print(turns.HEAD)
+    everything: list[tuple[list[float], list[float]]] = []
+    for picture in sorted(
+        path for path in (ROOT / "docs/samples").iterdir() if path.suffix in {".jpg", ".png", ".webp"}
+    ):
+        setup = f"from spherelinks.pipeline import generate\npicture = {str(picture)!r}"
+        everything.append(turns.warm(before, setup, "generate(picture)", runs))
+        print(turns.told(picture.name, *everything[-1]), flush=True)
+    ours, theirs = ([statistics.median(each[k]) for each in everything] for k in (0, 1))
+    print(turns.told("mean", [statistics.mean(ours)], [statistics.mean(theirs)]))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """The cost of a start: the first picture of a fresh installation, the next one, --help and the import.
 
-    python bench/start.py [--runs 5]
+    python bench/start.py [--runs 5] [--before PYTHON]
 
 Each run is a process of its own. For the first picture Python's caches are empty: a folder of their own, new for every
 run. Medians; processor time (user and system, of the process and its children) says more than the clock where other
-work shares the machine.
+work shares the machine. With the interpreter of an environment that has another commit, that one runs in turns with
+this one, see bench/turns.py.
 """
 
 from __future__ import annotations
@@ -19,35 +20,44 @@ import tempfile
 import time
 from pathlib import Path
 
+import turns
+
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs/samples/mug.jpg"
-CLI = [sys.executable, "-m", "spherelinks.cli"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    parser.add_argument("--before", metavar="PYTHON", help="an interpreter that has another commit")
+    arguments = parser.parse_args()
+    runs, before = arguments.runs, arguments.before
     with tempfile.TemporaryDirectory() as folder:
-        generate = [*CLI, "generate", str(PICTURE), "-o", str(Path(folder, "mug.glb"))]
+        cli = ["-m", "spherelinks.cli"]
+        generate = [*cli, "generate", str(PICTURE), "-o", str(Path(folder, "mug.glb"))]
         commands = {
             "first picture, empty caches": (generate, True),
             "next picture": (generate, False),
-            "spherelinks --help": ([*CLI, "--help"], False),
-            "import spherelinks": ([sys.executable, "-c", "import spherelinks"], False),
+            "spherelinks --help": ([*cli, "--help"], False),
+            "import spherelinks": (["-c", "import spherelinks"], False),
         }
         print(f"{runs} runs, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-        print(f"{'':<28} {'processor s':>12} {'clock s':>9}")
+        print(turns.HEAD if before else f"{'':<28} {'processor s':>12} {'clock s':>9}")
         for name, (command, fresh) in commands.items():
-            measured = [_measured(command, folder, fresh) for _ in range(runs)]
-            busy, clock = (statistics.median(values) for values in zip(*measured, strict=True))
-            print(f"{name:<28} {busy:12.2f} {clock:9.2f}")
+            pythons = [sys.executable, before] if before else [sys.executable]
+            measured = [[_measured([python, *command], folder, fresh) for python in pythons] for _ in range(runs)]
+            if before:
+                ours, theirs = ([busy for busy, _ in each] for each in zip(*measured, strict=True))
+                print(turns.told(name, ours, theirs), flush=True)
+                continue
+            busy, clock = (statistics.median(each[0][k] for each in measured) for k in (0, 1))
+            print(f"{name:<28} {busy:12.2f} {clock:9.2f}", flush=True)
 
 
 def _measured(command: list[str], folder: str, fresh: bool) -> tuple[float, float]:
     """Processor and clock seconds of one run."""
     with tempfile.TemporaryDirectory(dir=folder) as caches:
-        environment = os.environ | ({"PYTHONPYCACHEPREFIX": caches} if fresh else {})
+        environment = os.environ | ({"PYTHONPYCACHEPREFIX": caches, "NUMBA_CACHE_DIR": caches} if fresh else {})
         before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         clock, after = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_CHILDREN)

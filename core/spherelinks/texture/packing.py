@@ -20,6 +20,9 @@ _ANGLES = (np.arange(16) * (np.pi / 32)).astype(np.float64)
 _CELLS = 512
 #: Share of the page that charts cover at the scale at which they are drawn on cells, and of the drawn cells that fit.
 _DRAWN, _TIGHT = 0.62, 0.8
+#: Sides of the page that the longest chart takes at most where it is drawn: ribbons, and what has hardly any area,
+#: would otherwise take gigabytes.
+_LONGEST = 32
 #: Layouts that are tried: for few charts, and at least.
 _TRIES, _LEAST = 6, 2
 #: A layout that uses less than this share of the page is tried again with charts cut; the better one is kept.
@@ -165,7 +168,7 @@ def _packed(corners: Corners, chart: Charts, gutter: float) -> _Page:
     # drawn once, at a scale near the one that will fit: the page's side is sought in cells
     share = _DRAWN
     for _ in range(2):
-        scale = np.sqrt(share / area) * _CELLS
+        scale = min(np.sqrt(share / area), _LONGEST / max(extent.max(), 1e-30)) * _CELLS
         size = (extent * scale + 2 * half).astype(np.int64) + 1
         first = np.concatenate([[0], np.cumsum(size.prod(axis=1))])
         mask = _drawn(local, chart, scale, half, first, size)
@@ -215,6 +218,8 @@ def _smallest(
     best = (max(width, height), where, turns)
     width = int(np.sqrt(width * height))
     for _ in range(max(_LEAST, min(_TRIES, 1000 // len(size))) - 1):
+        if best[0] <= size.max():  # which no smaller square holds
+            break
         width = min(width, best[0] - 1)
         height, failed, where, turns = _strip(order, spans, start, size, width, best[0] - 1)
         if failed < 0:
@@ -261,5 +266,6 @@ def _strip(
     Returns the height, the chart that found no room (-1 if all did), each chart's lowest cell and right angles.
     """
     where, turns, height = np.zeros((len(size), 2), np.int64), np.zeros(len(size), np.int64), np.zeros(1, np.int64)
+    limit = min(limit, int(size.max(axis=1).sum()))  # of all charts on top of each other
     failed = _fill_strip(order, spans, start, size, width, limit, where, turns, height)
     return int(height[0]), failed, where, turns

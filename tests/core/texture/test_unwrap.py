@@ -1,5 +1,7 @@
 """What an atlas promises, whatever the mesh."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -199,3 +201,21 @@ def test_time_grows_with_the_faces_not_their_square() -> None:
     pegs = smooth + (rng.random((len(smooth), 1)) < 0.1) * np.float32((0, 0, 1.5))
     seconds(smooth, faces)
     assert seconds(pegs, faces) < 20 * seconds(smooth, faces)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+def test_what_has_hardly_any_area_takes_little_memory() -> None:
+    """A line of faces, and ribbons a thousand and a million times as long as wide: charts far longer than the page."""
+    code = """
+import resource, numpy as np
+from spherelinks.texture.unwrap import unwrap
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 29, 1 << 29))
+for length in (1, 1e3, 1e6):
+    x, n = np.linspace(0, length, 50), 50
+    low = np.stack([x, 0 * x, 0 * x], 1)
+    vertices = np.concatenate([low, low + (0, length > 1, 0)]).astype(np.float32)
+    faces = [(i, i + 1, n + i) for i in range(n - 1)] + [(i + 1, n + i + 1, n + i) for i in range(n - 1)]
+    uv = unwrap(vertices, np.array(faces, np.int32)).uv
+    assert ((uv >= 0) & (uv <= 1)).all(), length
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=240)
