@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -42,7 +41,6 @@ class Bell:
         self._relied = _NEVER
         self._proven = _NEVER
         self._descriptor: int | None = None
-        self._early: deque[str] = deque()
 
     @contextmanager
     def heard(self, payload: str | None) -> Iterator[threading.Event]:
@@ -144,15 +142,11 @@ class Bell:
         """Pass on what has arrived. The lock is held from before it is read until it is passed on."""
         with self._lock:
             try:
-                # psycopg's own notifies() leaves in the driver what arrived behind the answer to a statement
-                connection.pgconn.consume_input()
-                while (announced := connection.pgconn.notifies()) is not None:
-                    self._early.append(announced.extra.decode())
+                for announced in connection.notifies(timeout=0):
+                    self._answer(announced.payload)
             except BaseException:
                 self._descriptor = None
                 raise
-            while self._early:
-                self._answer(self._early.popleft())
 
     def _answer(self, payload: str) -> None:
         for name in (payload, None):
@@ -169,7 +163,6 @@ class Bell:
         pooled.detach()  # it is ours for as long as we listen
         with connection:
             connection.autocommit = True
-            connection.add_notify_handler(lambda announced: self._early.append(announced.payload))
             connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
             try:
                 yield connection
