@@ -2,12 +2,15 @@
 
 obstore accesses both. On a disk it writes a temporary file and renames it, so a file is whole or absent, but it does
 not flush: :meth:`Storage.put` flushes file and folders before it returns, so that what the database then promises
-survives a power cut.
+survives a power cut. What a kill in the middle of a write leaves behind is that temporary file, which no listing shows:
+:meth:`Storage.sweep_unfinished`. In a bucket a file is written by one request, which leaves nothing; an upload in parts
+would leave parts that are paid for.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +24,10 @@ from obstore.store import LocalStore, S3Store
 
 from spherelinks.config import Settings
 from spherelinks.errors import ConfigurationError, StorageFull, StorageUnavailable
+
+_PROBES = "probe"
+_UNFINISHED = re.compile(r"#\d+$")
+"""What obstore appends to the name of a file until it is whole."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Storage:
         for path, data in files.items():
             with _failing("written", path):
                 self.local_path(path)
-                self._store.put(path, data)
+                self._store.put(path, data, use_multipart=False)
         if self._root is not None:
             with _failing("written", ", ".join(files)):
                 _flush(files, self._root)
@@ -110,9 +117,27 @@ class Storage:
         with _failing("deleted", path), suppress(FileNotFoundError):
             self._store.delete(path)
 
+    def sweep_unfinished(self, before: datetime) -> int:
+        """Delete what writes and probes from before then have left that were cut off by a kill; returns their number.
+
+        before : aware
+        """
+        deleted = 0
+        for head in self.list(_PROBES):
+            if head.modified < before:
+                self.delete(head.path)
+                deleted += 1
+        if self._root is not None:
+            with _failing("swept", str(self._root)):
+                for path in self._root.rglob("*#*"):
+                    if _UNFINISHED.search(path.name) and path.stat().st_mtime < before.timestamp():
+                        path.unlink(missing_ok=True)
+                        deleted += 1
+        return deleted
+
     def probe(self) -> None:
         """Write, read and delete a small file. Raises StorageUnavailable if any of that fails."""
-        path, data = f"probe/{secrets.token_hex(8)}", secrets.token_bytes(16)
+        path, data = f"{_PROBES}/{secrets.token_hex(8)}", secrets.token_bytes(16)
         self.put(path, data)
         try:
             if self.get(path) != data:

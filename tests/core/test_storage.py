@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 
@@ -86,6 +88,51 @@ def test_a_file_is_never_seen_half_written(storage):
     while not done.is_set():
         assert storage.get("x") in contents
     writer.join()
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from spherelinks.config import Settings
+from spherelinks.storage import open_storage
+storage = open_storage(Settings(home=Path(sys.argv[1])))
+while True:
+    storage.put("results/large", bytes(64 << 20))
+"""
+
+
+def test_what_a_kill_in_the_middle_of_a_write_leaves_is_swept(tmp_path):
+    storage = open_storage(Settings(home=tmp_path))
+    storage.put("results/whole", b"whole")
+    left = []
+    while not left:
+        writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)])
+        while not [*(tmp_path / "storage/results").glob("large#*")]:
+            assert writer.poll() is None
+        writer.kill()
+        writer.wait()
+        left = [*(tmp_path / "storage/results").glob("large#*")]  # it may have come to its end just then
+    (tmp_path / "storage/probe").mkdir()
+    (tmp_path / "storage/probe/old").write_bytes(b"cut off, too")
+    storage.put("results/named#one", b"no leftover")
+    assert storage.sweep_unfinished(datetime.now(UTC) - timedelta(hours=1)) == 0, "it may still be under way"
+    assert left[0].exists()
+    assert storage.sweep_unfinished(datetime.now(UTC) + timedelta(seconds=5)) == len(left) + 1
+    assert {path.name for path in (tmp_path / "storage").rglob("*") if path.is_file()} - {"large"} == {
+        "whole", "named#one",
+    }  # fmt: skip
+
+
+def test_a_bucket_is_written_in_one_request(moto, bucket, tmp_path):
+    """Larger than what would be sent in parts, which a kill would leave there, paid for and not listed."""
+    storage = open_storage(Settings(home=tmp_path, storage_url=bucket))
+    storage.put("results/large", bytes(12 << 20))
+    client = boto3.client("s3", endpoint_url=moto, region_name="us-east-1")
+    name = bucket.removeprefix("s3://").partition("/")[0]
+    assert (
+        "-" not in client.head_object(Bucket=name, Key="some/prefix/results/large")["ETag"]
+    )  # of parts: digest-number
+    assert storage.get("results/large") == bytes(12 << 20)
 
 
 def test_listing_is_by_folder(storage):

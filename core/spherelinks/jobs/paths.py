@@ -75,13 +75,13 @@ def _wanted(column: InstrumentedAttribute[Any]) -> Select[Any]:
 
 def sweep(engine: Engine, storage: Storage, older_than: timedelta = SWEEP_AGE) -> int:
     """Delete what no job needs: pictures and masks of jobs that were never accepted, results of superseded attempts,
-    and the files of deleted or expired jobs; returns their number.
+    the files of deleted or expired jobs, and what was never written to its end; returns their number.
 
     Only files older than ``older_than`` are considered: younger ones may belong to a job that is just starting or
     ending. Raises StorageUnavailable, DatabaseUnavailable.
     """
     before = datetime.now(UTC) - older_than
-    deleted = 0
+    deleted = storage.sweep_unfinished(before)
     for folder, column, key in ((PICTURES, Job.id, _job_of), (RESULTS, Job.asset_path, _asset_beside)):
         for batch in _batches(head for head in storage.list(folder) if head.modified < before):
             keys = {head.path: key(head.path) for head in batch}
