@@ -9,13 +9,19 @@ import io
 import json
 import os
 import random
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 from sqlalchemy import Engine, text
 
@@ -29,10 +35,51 @@ STUCK_S = 90.0
 LONGEST_S = 20 * SECONDS + 300
 """Of the whole test, on a busy machine."""
 
+FROZEN_S = 20.0
+"""How long a part is stopped."""
+FULL_S = 6.0
+"""How long a disk is full."""
+
 Ask = Callable[..., tuple[int, dict[str, str], bytes]]
 """ask(method, path, key, body) -> status, headers, body; raises OSError or HTTPException where nobody answers."""
 Strike = Callable[[], bool]
 """Kills or cuts off a part; False if it is just coming back from the last time."""
+
+
+def fill_disk(home: Path) -> bool:
+    """Take all that is free on the home's own small disk for ``FULL_S``."""
+    stuff = home / "stuff"
+    if stuff.exists():
+        return False
+    with suppress(OSError), stuff.open("wb", buffering=0) as file:
+        while file.write(bytes(1 << 16)):
+            pass
+    threading.Timer(FULL_S, lambda: stuff.unlink(missing_ok=True)).start()
+    return True
+
+
+@pytest.fixture
+def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Homes made meanwhile lie on a disk of their own, if we may mount one; a server keeps little of it free."""
+    if sys.platform != "linux" or os.geteuid() != 0:
+        yield
+        return
+    mounted: list[str] = []
+    make = tempfile.mkdtemp
+
+    def make_disk(*arguments: Any, **named: Any) -> str:
+        folder = make(*arguments, **named)
+        if str(named.get("prefix", "")).startswith("spherelinks-test-") and not mounted:
+            options = "size=800m,mode=755"
+            if not subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False).returncode:
+                mounted.append(folder)
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make_disk)
+    monkeypatch.setenv("SPHERELINKS_MIN_FREE_MB", "256")
+    yield
+    for folder in mounted:
+        subprocess.run(["umount", "-l", folder], check=False)
 
 
 def png(shade: int, *, blank: bool) -> str:

@@ -65,6 +65,11 @@ class Server:
         self._start()
         return True
 
+    def start_again(self) -> None:
+        """If it has ended itself."""
+        if self._process.poll() is not None:
+            self._start()
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGINT)
         self._process.wait(LIMIT_S)

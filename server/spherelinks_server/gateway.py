@@ -69,7 +69,7 @@ class Gateway:
         ready: Callable[[dict[str, Any], str], Answer | None] | None = None,
     ) -> None:
         self._app = app
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="request")
+        self._threads = Threads(threads)
         self._bodies = Bodies(most_bytes)
         self._proxies = proxies
         self._ready = ready
@@ -93,7 +93,7 @@ class Gateway:
         loop = asyncio.get_running_loop()
         answering = _Answering(protocol, loop)
         try:
-            await loop.run_in_executor(self._threads, answering.run, self._app, environ)
+            await self._threads.run(address, answering.run, self._app, environ)
             answering.finish()
         finally:
             if body is not None:
@@ -109,6 +109,28 @@ class Gateway:
             if len(seen) >= self._proxies:
                 address = seen[-self._proxies] or address
         return addresses.network(address)
+
+
+class Threads:
+    """The threads that run the application. One network address gets half of them, whatever it does with them, such as
+    not to read its answers; its other requests wait without one."""
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="request")
+        self._share = max(1, count // 2)
+        self._lines: dict[str, asyncio.Semaphore] = {}
+        self._asked: Counter[str] = Counter()
+
+    async def run(self, address: str, work: Callable[..., None], *arguments: Any) -> None:
+        line = self._lines.setdefault(address, asyncio.Semaphore(self._share))
+        self._asked[address] += 1
+        try:
+            async with line:
+                await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        finally:
+            self._asked[address] -= 1
+            if not self._asked[address]:
+                del self._asked[address], self._lines[address]
 
 
 class Body:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from spherelinks_server import errors, gateway, web
 def application() -> gateway.Gateway:
     gateway.GRACE_S, gateway.OF_ADDRESS, gateway.MEMORY = 1.0, 4, 4_000_000
     app = Flask("echo")
+    released = threading.Event()
     app.config["MAX_CONTENT_LENGTH"] = 1_000_001
     errors.register(app)
 
@@ -34,6 +36,16 @@ def application() -> gateway.Gateway:
     @app.post("/unread")
     def unread() -> tuple[str, int]:
         return "not read", 401
+
+    @app.get("/held")
+    def held() -> str:
+        released.wait(60)
+        return "held"
+
+    @app.get("/release")
+    def release() -> str:
+        released.set()
+        return "released"
 
     @app.get("/large")
     def large() -> bytes:

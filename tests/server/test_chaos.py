@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from chaos import LONGEST_S, havoc, reckon
+from chaos import FROZEN_S, LONGEST_S, fill_disk, havoc, reckon, small_disk  # noqa: F401 - a fixture
 from serving import Running, stop, wait_for
 
 from spherelinks import postgres
 from spherelinks.database import connect
-
-FROZEN_S = 20.0
-FULL_S = 6.0
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="looks at processes with ps, ends them by signal")
 
@@ -52,18 +44,6 @@ def freeze_process(running: Running, words: str) -> bool:
     return True
 
 
-def fill_disk(home: Path) -> bool:
-    """Take all that is free on the home's own small disk for ``FULL_S``."""
-    stuff = home / "stuff"
-    if stuff.exists():
-        return False
-    with suppress(OSError), stuff.open("wb", buffering=0) as file:
-        while file.write(bytes(1 << 16)):
-            pass
-    threading.Timer(FULL_S, lambda: stuff.unlink(missing_ok=True)).start()
-    return True
-
-
 def kill_database(home: Path) -> bool:
     try:
         os.kill(int((home / "postgres/data/postmaster.pid").read_text().split("\n")[0]), signal.SIGKILL)
@@ -72,32 +52,11 @@ def kill_database(home: Path) -> bool:
     return True
 
 
-@pytest.fixture
-def small_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Homes made meanwhile lie on a disk of their own, if we may mount one; a server keeps little of it free."""
-    if sys.platform != "linux" or os.geteuid() != 0:
-        yield
-        return
-    mounted: list[str] = []
-    make = tempfile.mkdtemp
-
-    def make_disk(*arguments: Any, **named: Any) -> str:
-        folder = make(*arguments, **named)
-        if str(named.get("prefix", "")).startswith("spherelinks-test-") and not mounted:
-            options = "size=800m,mode=755"
-            if not subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False).returncode:
-                mounted.append(folder)
-        return folder
-
-    monkeypatch.setattr(tempfile, "mkdtemp", make_disk)
-    monkeypatch.setenv("SPHERELINKS_MIN_FREE_MB", "256")
-    yield
-    for folder in mounted:
-        subprocess.run(["umount", "-l", folder], check=False)
-
-
 @pytest.mark.timeout(LONGEST_S)
-def test_after_many_kills_nothing_that_was_promised_is_lost(small_disk: None, running: Running) -> None:
+def test_after_many_kills_nothing_that_was_promised_is_lost(
+    small_disk: None,  # noqa: F811
+    running: Running,
+) -> None:
     home = Path(running.environment["SPHERELINKS_HOME"])
     key = running.command("keys", "create")["key"]
     parts = {

@@ -156,6 +156,19 @@ def test_half_sent_requests_of_one_address_stop_nobody(echo: Echo) -> None:
         connection.close()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="uses more than one loopback address")
+def test_of_one_address_no_more_than_half_of_the_threads_are_taken(echo: Echo) -> None:
+    """Many more requests that do not come to their end than there are threads; another address is served meanwhile."""
+    crowd = [socket.create_connection(("127.0.0.1", echo.port), 60, ("127.0.0.2", 0)) for _ in range(20)]
+    for connection in crowd:
+        connection.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert echo.ask("GET", "/up")[0] == 200
+    assert echo.ask("GET", "/release")[0] == 200
+    assert [status(connection) for connection in crowd] == [200] * 20, "and they wait no longer than they must"
+    for connection in crowd:
+        connection.close()
+
+
 def test_a_client_that_leaves_frees_its_place(echo: Echo) -> None:
     for _ in range(5):
         for connection in [echo.half() for _ in range(4)]:

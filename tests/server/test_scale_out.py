@@ -17,13 +17,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import boto3
 import external
 import pytest
-from chaos import LONGEST_S, havoc, reckon
+from chaos import FROZEN_S, FULL_S, LONGEST_S, fill_disk, havoc, reckon, small_disk  # noqa: F401 - a fixture
 from long import long_only
 from serving import LIMIT_S, cli, free_port
 
@@ -114,6 +115,12 @@ class Fleet:
         self.workers[index] = self.start("worker")
         return True
 
+    def freeze_worker(self) -> bool:
+        return freeze(random.choice(self.workers))
+
+    def freeze_web(self) -> bool:
+        return freeze(random.choice([*self.webs.values()]))
+
     def ask(self, method: str, path: str, key: str = "", body: Any = None) -> tuple[int, dict[str, str], bytes]:
         """Of the first that answers, as a load balancer does."""
         ports = random.sample(list(self.webs), len(self.webs))
@@ -171,6 +178,18 @@ def kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def freeze(process: subprocess.Popen[bytes]) -> bool:
+    """Stop it with all that it has started for ``FROZEN_S``, as a machine hangs."""
+
+    def send(number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it may have been killed meanwhile
+            os.killpg(process.pid, number)
+
+    send(signal.SIGSTOP)
+    threading.Timer(FROZEN_S, send, [signal.SIGCONT]).start()
+    return True
+
+
 @pytest.fixture
 def bucket() -> Iterator[tuple[Link, dict[str, str]]]:
     port = free_port()
@@ -212,9 +231,21 @@ def home() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def fill_databases_disk(home: Path, server: external.Server) -> bool:
+    """PostgreSQL may end itself over that, and is started again, as an orchestrator does."""
+    filled = fill_disk(home)
+    time.sleep(FULL_S + 1)
+    server.start_again()
+    return filled
+
+
 @long_only  # CI has the same done to spherelinks serve by tests/server/test_chaos.py
 @pytest.mark.timeout(LONGEST_S)
-def test_a_fleet_whose_every_part_fails_keeps_its_promises(bucket: tuple[Link, dict[str, str]], home: Path) -> None:
+def test_a_fleet_whose_every_part_fails_keeps_its_promises(
+    small_disk: None,  # noqa: F811
+    bucket: tuple[Link, dict[str, str]],
+    home: Path,
+) -> None:
     link, access = bucket
     with external.serving(home) as server:
         database.migrate(server.url)
@@ -233,7 +264,11 @@ def test_a_fleet_whose_every_part_fails_keeps_its_promises(bucket: tuple[Link, d
                 "worker": (3, fleet.kill_worker),
                 "storage": (2, link.flap),
                 "database": (1, server.kill),
+                "frozen worker": (1, fleet.freeze_worker),
+                "frozen web": (1, fleet.freeze_web),
             }
+            if os.path.ismount(home):
+                parts["full disk"] = (1, partial(fill_databases_disk, home, server))
             struck, jobs = havoc(fleet.ask, key, 3, parts)
             fleet.wait_until_ready()
             reckon(engine, fleet.ask, key, struck, jobs, fleet.said)
