@@ -188,7 +188,7 @@ def check(engine: Engine, ask: Ask, key: str, jobs: dict[str, bool]) -> dict[str
             etag = {name.lower(): value for name, value in headers.items()}["etag"]
             assert (code, glb[:4], etag) == (200, b"glTF", f'"{hashlib.sha256(glb).hexdigest()}"')
         elif not (blank and status["error"]["code"] == "no_object"):  # so many kills may have hit any job
-            assert "tried 3 times" in status["error"]["message"]
+            assert "tried 3 times" in status["error"]["message"], (blank, status)
 
     with transaction(engine) as session:
         assert ledger.audit(session) == []

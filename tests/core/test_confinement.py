@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -89,3 +90,40 @@ def test_secrets_are_where_the_settings_say(tmp_path: Path) -> None:
     found = confinement.secret_paths(tmp_path, environ)
     assert {tmp_path, Path("/run/secrets/url"), Path("/etc/aws")} <= set(found)
     assert Path(os.path.expanduser("~/.aws")) in found  # noqa: PTH111
+
+
+BUSY = """
+import re
+from spherelinks import confinement
+confinement.die_with_parent()
+print("busy", flush=True)
+re.match("(a+)+$", "a" * 60 + "b")  # for ever, and no other thread of the process runs meanwhile
+"""
+PARENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the system sees to it on Linux alone")
+def test_a_child_that_lets_no_thread_run_dies_with_its_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT, BUSY], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        assert is_alive(child)
+        parent.kill()
+    deadline = time.monotonic() + 60
+    while is_alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and waits to be collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
