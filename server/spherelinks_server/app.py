@@ -25,6 +25,9 @@ from spherelinks_server.v1.api import BEARER_SCHEME, MAX_BODY, SECURITY_SCHEME, 
 from spherelinks_server.waiting import Turnstile, Waiters
 from spherelinks_server.zipped import Zips
 
+CUTOUTS_PER_MINUTE = 20
+"""Previews of a cut-out that the playground may ask for, per account."""
+
 _DESCRIPTION = """\
 Send one picture, get one textured, game-ready GLB: glTF axes (+Y up), base on y = 0, longest side 1 m.
 
@@ -95,6 +98,8 @@ def create_app(
         waiters=Waiters(bell, turnstile),
         guard=guard or outbound.allowed(settings),
         zips=Zips(),
+        cutters=Decoders(confinement.secret_paths(settings.home), 1, "cut"),
+        cutouts=limits.RateLimit(CUTOUTS_PER_MINUTE),
         stripe=payments.configured(settings),
     )
     if settings.trusted_proxies:

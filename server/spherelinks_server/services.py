@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 from spherelinks.accounts.payments import Stripe
 from spherelinks.config import Settings
 from spherelinks.generators.registry import Installed
+from spherelinks.jobs.decoding import Decoders
 from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
 from spherelinks_server.intake import Intake
-from spherelinks_server.limits import Limits
+from spherelinks_server.limits import Limits, RateLimit
 from spherelinks_server.waiting import Turnstile, Waiters
 from spherelinks_server.zipped import Zips
 
@@ -29,6 +30,7 @@ EXTENSION = "spherelinks"
 class Services:
     """limits : what requests are counted against; fast : answers without the application;
     offers : what workers offer; guard : which addresses webhooks and assets may be sent to;
+    cutters, cutouts : the processes that preview mattes, and how often an account may ask;
     stripe : the payment service, if credits are sold"""
 
     engine: Engine
@@ -42,6 +44,8 @@ class Services:
     waiters: Waiters
     guard: Guard
     zips: Zips
+    cutters: Decoders
+    cutouts: RateLimit
     stripe: Stripe | None
 
     @property

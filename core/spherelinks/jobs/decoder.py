@@ -1,23 +1,26 @@
-"""The process that decodes pictures to see whether they can be: with few rights, little memory, and nothing to lose.
+"""The process that decodes strangers' pictures for a server: with few rights, little memory, and nothing to lose.
 
-Run by :mod:`spherelinks.jobs.decoding` as ``python -m spherelinks.jobs.decoder MEMORY_MB``. The first message names
-what is hidden, and is answered once the process is ready; then one comes for each picture, its bytes and its mask's as
-payload. The answer is empty, or the error's class, message, hint and field.
+Run by :mod:`spherelinks.jobs.decoding` as ``python -m spherelinks.jobs.decoder TASK MEMORY_MB``. The first message
+names what is hidden, and is answered once the process is ready; then one comes for each picture, its bytes as payload.
+To ``prove`` is to see whether it can be decoded, and its mask: the answer is empty. To ``cut`` is to preview its matte:
+the answer is notes, and a PNG as payload. An error is answered with its class, message, hint and field.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spherelinks import confinement
-from spherelinks.errors import InvalidRequest, PictureError
+from spherelinks.errors import InvalidRequest, NoObject, PictureError
 from spherelinks.jobs import wire
 
 
-def main(memory_limit_mb: int) -> None:
+def main(task: str, memory_limit_mb: int) -> None:
     """Serve until standard input ends."""
     if hasattr(os, "nice"):
         os.nice(5)
@@ -25,7 +28,7 @@ def main(memory_limit_mb: int) -> None:
     if first is None:
         return
     confinement.hide([Path(path) for path in first[0]["hidden"]])  # before libraries start threads
-    prove = _loaded()
+    work = _loaded(task)
     confinement.limit_memory(memory_limit_mb)
     _limit_files()
     confinement.leave_root()
@@ -34,18 +37,19 @@ def main(memory_limit_mb: int) -> None:
     wire.write(sys.stdout.buffer, {})
     while (message := wire.read(sys.stdin.buffer)) is not None:
         answer: dict[str, Any] = {}
+        made = b""
         try:
-            prove(*wire.pictures_of(message))
-        except (PictureError, InvalidRequest) as error:
+            answer, made = work(message)
+        except (PictureError, NoObject, InvalidRequest) as error:
             answer = {
                 "error": type(error).__name__,
                 **{name: getattr(error, name) for name in ("message", "hint", "field")},
             }
-        wire.write(sys.stdout.buffer, answer)
+        wire.write(sys.stdout.buffer, answer, made)
 
 
-def _loaded() -> Any:
-    """The judge of a picture and its mask, with all that it would load later."""
+def _loaded(task: str) -> Callable[[wire.Message], wire.Message]:
+    """What does the task, with all that it would load later."""
     from PIL import (  # noqa: F401
         ExifTags,
         Image,
@@ -62,13 +66,41 @@ def _loaded() -> Any:
     from spherelinks.picture import mask as masks
     from spherelinks.picture.decode import decode
 
-    def prove(picture: bytes, mask: bytes | None) -> None:
+    def prove(message: wire.Message) -> wire.Message:
+        picture, mask = wire.pictures_of(message)
         decoded = decode(picture)
         if mask is not None:
             masks.check(decoded, masks.read(mask))
+        return {}, b""
 
     Image.preinit()
-    return prove
+    return prove if task == "prove" else _cutter()
+
+
+def _cutter() -> Callable[[wire.Message], wire.Message]:
+    import cv2
+    import numpy as np
+
+    from spherelinks.picture import outline
+    from spherelinks.picture.preview import preview
+
+    # rehearsed: libraries import, and the network is read, when they are first needed
+    plain = np.full((96, 96, 3), 230, np.uint8)
+    plain[30:70, 25:65] = (30, 90, 160)
+    noise = np.random.default_rng(0).integers(0, 255, (96, 96, 3)).astype(np.uint8)
+    for picture in (plain, noise):
+        for box in (None, (0.2, 0.2, 0.8, 0.8)):
+            with suppress(NoObject):
+                preview(cv2.imencode(".png", picture)[1].tobytes(), box)
+    outline.likely(plain)
+
+    def cut(message: wire.Message) -> wire.Message:
+        header, picture = message
+        box = header.get("box")
+        made, notes = preview(picture, None if box is None else (box[0], box[1], box[2], box[3]))
+        return {"notes": notes}, made
+
+    return cut
 
 
 def _limit_files() -> None:
@@ -82,4 +114,4 @@ def _limit_files() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1], int(sys.argv[2]))

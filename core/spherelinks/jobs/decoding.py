@@ -11,11 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from spherelinks import confinement, errors
 from spherelinks.errors import PictureUnreadable, RateLimited, ServiceError, SphereLinksError
 from spherelinks.jobs import wire
+
+Task = Literal["prove", "cut"]
+Box = tuple[float, float, float, float]
 
 MEMORY_MB = 1024
 """MiB that one such process may allocate: a picture of 40 million pixels of 64 bits, interlaced, needs half of it."""
@@ -43,12 +46,13 @@ class Decoders:
     """A few processes that last. Of one account no more than half are at work at a time.
 
     hidden : files and folders that they must not reach
+    task : what they do, see :mod:`spherelinks.jobs.decoder`
     """
 
-    def __init__(self, hidden: Sequence[Path], count: int) -> None:
+    def __init__(self, hidden: Sequence[Path], count: int, task: Task = "prove") -> None:
         self._free: queue.LifoQueue[_Decoder] = queue.LifoQueue()
         for _ in range(count):
-            self._free.put(_Decoder(hidden))
+            self._free.put(_Decoder(hidden, task))
         self._share = max(1, count // 2)
         self._working: Counter[str] = Counter()
         self._changed = threading.Condition()
@@ -59,10 +63,21 @@ class Decoders:
         Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited if it would have to
         wait for long, ServiceError if no process works. Errors about the mask have its field.
         """
+        self._ask(account_id, wire.pictures({}, picture, mask))
+
+    def cut(self, account_id: str, picture: bytes, box: Box | None) -> tuple[bytes, list[str]]:
+        """The matte of the picture, see :func:`spherelinks.picture.preview.preview`.
+
+        Raises PictureError, NoObject, InvalidRequest, RateLimited if it would have to wait for long.
+        """
+        header, png = self._ask(account_id, ({} if box is None else {"box": box}, picture))
+        return png, header["notes"]
+
+    def _ask(self, account_id: str, message: wire.Message) -> wire.Message:
         with self._place(account_id):
             decoder = self._free.get()
             try:
-                decoder.prove(picture, mask)
+                return decoder.ask(message)
             finally:
                 self._free.put(decoder)
 
@@ -96,24 +111,27 @@ class Decoders:
 class _Decoder:
     """One process, which starts with its first picture, and again after it has ended. One picture at a time."""
 
-    def __init__(self, hidden: Sequence[Path]) -> None:
-        self._command = [sys.executable, "-m", "spherelinks.jobs.decoder", str(MEMORY_MB)]
+    def __init__(self, hidden: Sequence[Path], task: Task) -> None:
+        self._command = [sys.executable, "-m", "spherelinks.jobs.decoder", task, str(MEMORY_MB)]
         self._hidden = [*map(str, hidden)]
         self._process: subprocess.Popen[bytes] | None = None
 
-    def prove(self, picture: bytes, mask: bytes | None) -> None:
-        """Raises PictureError, InvalidRequest, ServiceError if no process starts, or one after the other freezes."""
-        answer = self._answer(wire.pictures({}, picture, mask))
+    def ask(self, message: wire.Message) -> wire.Message:
+        """The answer. Raises PictureError, NoObject, InvalidRequest, ServiceError if no process starts, or one after the
+        other freezes."""
+        answer = self._answer(message)
         if answer is None:
             self.close()
             raise PictureUnreadable(
                 "Decoding the picture takes too much time or memory.", hint="Save a smaller one as JPEG, PNG or WebP."
             )
-        if answer:
-            kind: type[SphereLinksError] = getattr(errors, answer.pop("error"))
-            raise kind(answer.pop("message"), **answer)
+        header = answer[0]
+        if "error" in header:
+            kind: type[SphereLinksError] = getattr(errors, header.pop("error"))
+            raise kind(header.pop("message"), **header)
+        return answer
 
-    def _answer(self, message: wire.Message) -> dict[str, Any] | None:
+    def _answer(self, message: wire.Message) -> wire.Message | None:
         """Of this process or, if it freezes, of the next."""
         for _ in range(2):
             try:
@@ -158,7 +176,7 @@ def _unable() -> ServiceError:
 
 def _conversed(
     process: subprocess.Popen[bytes], message: wire.Message, limit_s: float, stall_s: float
-) -> dict[str, Any] | None:
+) -> wire.Message | None:
     """What the process answers; None, and it is killed, if that is nothing in time. Raises _Frozen."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -173,7 +191,7 @@ def _conversed(
         answered.set()
     if answer is None and frozen.is_set():
         raise _Frozen
-    return None if answer is None else answer[0]
+    return answer
 
 
 def _watch(

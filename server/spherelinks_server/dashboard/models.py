@@ -119,13 +119,13 @@ def progress() -> Response:
 
 @pages.get("/<job_id>")
 def show(job_id: str) -> str:
-    return render_template("model.html", **_shown(job_id))
+    return render_template("model.html", **shown(find(job_id)))
 
 
 @pages.get("/<job_id>/panel")
 def panel(job_id: str) -> str:
     """The part of a model's page that updates; ``short`` for the playground."""
-    return render_template("parts/panel.html", short="short" in request.args, **_shown(job_id))
+    return render_template("parts/panel.html", short="short" in request.args, **shown(find(job_id)))
 
 
 @pages.get("/<job_id>/card")
@@ -168,8 +168,8 @@ def _bytes(model: JobStatus, kind: str) -> bytes:
     return services().storage.get(files.find(services().engine, services().storage, model, kind).path)
 
 
-def _shown(job_id: str) -> dict[str, Any]:
-    model = find(job_id)
+def shown(model: JobStatus) -> dict[str, Any]:
+    """What a model's panel needs."""
     kinds = [(kind, one.description) for kind, one in writing.KINDS.items() if kind in files.available(model)]
     order = [*Options().model_dump(by_alias=True)]
     # the database stores them in its own order

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
-from flask import redirect, render_template, request
+from flask import jsonify, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from spherelinks import errors
 from spherelinks.accounts.keys import Principal
 from spherelinks.jobs import naming, submission
+from spherelinks.jobs.status import JobStatus
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.presets import PRESETS
@@ -25,10 +29,54 @@ _REFUSALS = (errors.InvalidRequest, errors.PictureError, errors.AccessDenied, er
 
 @pages.get("")
 def show() -> str:
-    """An empty form, or one filled with the picture and options of the model named by ``from``."""
+    """An empty form, or one filled with the picture and options of the model named by ``from``.
+
+    ``jobs`` names the models made on this page, newest first, so that a reload keeps them.
+    """
     origin = request.args.get("from", "")
     chosen = models.find(origin).options if origin else {}
-    return _page(origin, chosen)
+    return _page(origin, chosen, made=_made())
+
+
+def _made() -> list[JobStatus]:
+    found = []
+    for job_id in request.args.get("jobs", "").split(",")[:_KEPT]:
+        with suppress(errors.UnknownJob):  # deleted meanwhile
+            found.append(models.find(job_id))
+    return found
+
+
+@pages.post("/cutout")
+def cutout() -> ResponseReturnValue:
+    """What would be cut out of the picture, as JSON: a PNG that is white where the object is, and notes; no PNG
+    where nothing is found. Costs nothing.
+
+    ``box``: four numbers from 0 to 1, left, top, right, bottom: where the object is.
+    """
+    account = gate.me().account_id
+    wait = services().cutouts.take(account.encode())
+    if wait:
+        raise errors.RateLimited(
+            "That was too many cut-outs within a minute.", retry_after=wait, hint="Wait a little, or make the model."
+        )
+    picture, _ = _pictures(request.form.get("from", ""))
+    try:
+        png, notes = services().cutters.cut(account, picture, _box(request.form.get("box", "")))
+    except errors.NoObject as error:
+        return jsonify(mask=None, notes=[error.message, error.hint])
+    return jsonify(mask=f"data:image/png;base64,{base64.b64encode(png).decode()}", notes=notes)
+
+
+def _box(text: str) -> tuple[float, float, float, float] | None:
+    if not text:
+        return None
+    try:
+        left, top, right, bottom = (float(part) for part in text.split(","))
+    except ValueError:
+        raise errors.InvalidRequest(
+            f"box is '{text[:64]}'.", hint="Give left, top, right, bottom from 0 to 1.", field="box"
+        ) from None
+    return left, top, right, bottom
 
 
 @pages.post("")
@@ -56,7 +104,7 @@ def make() -> ResponseReturnValue:
             raise
         return _page(origin, {}, f"{error.message} {error.hint}"), status_of(type(error))
     if gate.wants_json():
-        return {"jobId": accepted.job_id}, HTTPStatus.ACCEPTED
+        return {"jobId": accepted.job_id, "earlier": accepted.hit}, HTTPStatus.ACCEPTED
     return redirect(f"/app/models/{accepted.job_id}", HTTPStatus.SEE_OTHER)
 
 
@@ -95,13 +143,15 @@ def _upload(name: str) -> bytes:
     return b"" if file is None else file.stream.read(MAX_BYTES + 1)
 
 
-def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
+def _page(origin: str, chosen: dict[str, object], problem: str = "", made: Sequence[JobStatus] = ()) -> str:
     offered = services().generators
     ready = [card for name, card in offered.cards.items() if name not in offered.problems]
     controls = fields.fields(ready, chosen)
+    masked = bool(origin) and models.find(origin).masked
     return render_template(
         "playground.html",
         origin=origin,
+        masked=masked,
         chosen=bool(chosen),
         plain=[field for field in controls if field.name in _PLAIN],
         advanced=[field for field in controls if field.name not in _PLAIN],
@@ -109,8 +159,11 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "") -> str:
         uniform=all(card.price == 1 for card in ready),
         problem=problem,
         limit=MAX_BYTES,
+        made=made,
+        **(models.shown(made[0]) if made else {}),
     )
 
 
+_KEPT = 24
 _PLAIN = ("name", "dimensions")
 """Options that most people want to set; the others are folded away."""

@@ -20,7 +20,7 @@ from PIL import Image, ImageCms
 
 from spherelinks import confinement
 from spherelinks.errors import PictureError, PictureUnreadable, RateLimited
-from spherelinks.jobs import decoding
+from spherelinks.jobs import decoding, wire
 from spherelinks.jobs.decoding import Decoders
 from spherelinks.picture.decode import decode
 
@@ -173,11 +173,12 @@ def test_it_holds_no_file_no_right_and_no_secret(decoders: Decoders, monkeypatch
 def test_an_account_that_sends_the_worst_leaves_half_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     opened, inside = threading.Event(), []
 
-    def wait(self: object, data: bytes, mask: bytes | None) -> None:
-        inside.append(data)
+    def wait(self: object, message: wire.Message) -> wire.Message:
+        inside.append(message[1])
         assert opened.wait(30)
+        return {}, b""
 
-    monkeypatch.setattr(decoding._Decoder, "prove", wait)
+    monkeypatch.setattr(decoding._Decoder, "ask", wait)
     monkeypatch.setattr(decoding, "PATIENCE_S", 0.3)
     made = Decoders([], 4)
     with ThreadPoolExecutor(8) as pool:

@@ -123,7 +123,9 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
 
     page.click("nav >> text=Playground")
     page.set_input_files("input[name=picture]", SAMPLES / "mug.jpg")
-    page.wait_for_selector("[data-preview]", state="visible")
+    visit.until(lambda: "is dimmed is left out" in page.inner_text("[data-cutout-said]"), "the cut-out")
+    assert "10 credits" in page.inner_text("[data-balance]"), "which cost nothing"
+    assert page.input_value("#option-name") == "mug"
     page.click("label:has-text('Draft')")
     page.click("text=Advanced options")
     assert page.input_value("[name=textureSize]") == "512"
@@ -157,10 +159,26 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
         page.keyboard.press("ArrowLeft")
     visit.until(lambda: difference(front, drawn(visit, viewer)) > 0.02, "the model turned by the keyboard")
 
+    page.click("[data-viewer=home]")
+    for view in ("wireframe", "texture", "uv", "model"):
+        shown = drawn(visit, viewer)
+        page.select_option("[data-view]", view)
+        visit.until(lambda view=view: viewer.get_attribute("data-shown") == view, view)
+        visit.until(lambda shown=shown: difference(shown, drawn(visit, viewer)) > 0.01, f"another look: {view}")
+
+    # the same picture with the same options is no other model, and a reload keeps it
+    page.click("text=Make the model")
+    page.wait_for_selector("text=this is the earlier model, at no cost")
+    assert "9 credits" in page.inner_text("[data-balance]")
+    page.reload()
+    page.wait_for_selector("text=this is the earlier model, at no cost")
+    assert page.query_selector(f"[data-output] ul [data-job={seen['job']}]")
+    page.goto(f"/app/playground?jobs={seen['job']}")
+
     with page.expect_download() as download:
         page.click("text=Download GLB")
     seen["glb"] = download.value.path().read_bytes()
-    assert download.value.suggested_filename.endswith(".glb")
+    assert download.value.suggested_filename == "mug.glb"
 
     page.click("nav >> text=Credits")
     page.wait_for_selector("tr[data-kind=grant]")
@@ -231,7 +249,11 @@ def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict
     model = f"/app/models/{first_visit['job']}"
     public = ["/", "/sign-in", "/sign-up", "/signed-up", "/server"]
     private = ["/app/playground", "/app/models", model, "/app/keys", "/app/credits", "/app/account", "/app/api"]
-    private += ["/app/webhooks"]
+    private += [
+        "/app/webhooks",
+        f"/app/playground?jobs={first_visit['job']}",
+        f"/app/playground?from={first_visit['job']}",
+    ]
     for state, paths in ((None, public), (first_visit["state"], private)):
         visit = Visit(chromium, site, state, **settings)
         for path in paths:
@@ -282,24 +304,91 @@ def test_a_lost_page(chromium: Any, site: Running) -> None:
     visit.context.close()
 
 
-def test_a_dropped_and_a_pasted_picture(chromium: Any, site: Running, first_visit: dict[str, Any]) -> None:
-    visit = Visit(chromium, site, first_visit["state"])
+def test_pictures_are_dropped_pasted_cut_out_and_queued(
+    chromium: Any, site: Running, first_visit: dict[str, Any]
+) -> None:
+    visit = Visit(chromium, site, first_visit["state"], viewport={"width": 1440, "height": 900})
     page = visit.page
     page.goto("/app/playground")
-    give = """([kind, type, bytes]) => {
+    for size in (page.viewport_size, PHONE):
+        page.set_viewport_size(size)
+        box = page.locator("[data-make]").bounding_box()
+        assert box["y"] + box["height"] <= size["height"], "the button is in view"
+    page.set_viewport_size({"width": 1440, "height": 900})
+    give = """([kind, target, files]) => {
         const transfer = new DataTransfer();
-        transfer.items.add(new File([new Uint8Array(bytes)], "thing", {type}));
-        document.dispatchEvent(new ClipboardEvent(kind, {clipboardData: transfer, bubbles: true}));
+        for (const [name, type, bytes] of files) transfer.items.add(new File([new Uint8Array(bytes)], name, {type}));
+        const Event = kind === "paste" ? ClipboardEvent : DragEvent;
+        const given = {clipboardData: transfer, dataTransfer: transfer, bubbles: true, cancelable: true};
+        document.querySelector(target).dispatchEvent(new Event(kind, given));
     }"""
-    page.evaluate(give, ["paste", "image/gif", [1, 2, 3]])
+    mug, robot = ([*(SAMPLES / name).read_bytes()] for name in ("mug.jpg", "robot.png"))
+    page.evaluate(give, ["paste", "body", [["thing", "image/gif", [1, 2, 3]]]])
     assert "not a JPEG, PNG or WebP" in page.inner_text("[data-problem]")
-    page.evaluate(give, ["paste", "image/png", list((SAMPLES / "robot.png").read_bytes()[:2000])])
-    page.wait_for_selector("[data-preview]", state="visible")
+    page.evaluate(give, ["paste", "body", [["thing", "image/png", robot[:2000]]]])
     assert page.inner_text("[data-problem]") == ""
+    assert page.input_value("#option-name") == "thing"
     page.click("text=Make the model")  # whose bytes are cut off
     visit.until(lambda: "picture" in page.inner_text("[data-problem]"), "the server's answer")
     assert "9 credits" in page.inner_text("[data-balance]")
+    # dropped anywhere, they queue behind it; one that is removed is gone
+    page.evaluate(give, ["drop", "footer", [["cup.jpg", "image/jpeg", mug], ["robot.png", "image/png", robot]]])
+    assert page.inner_text("[data-make]") == "Make 3 models"
+    page.click("[aria-label='Remove thing']")
+    assert page.inner_text("[data-make]") == "Make 2 models"
+    # the cut-out is mended: with the brush by keyboard, undone, and with a box
+    said = "[data-cutout-said]"
+    visit.until(lambda: "is dimmed is left out" in page.inner_text(said), "the cut-out")
+    canvas = page.locator("[data-cutout] canvas")
+    picture = "canvas => canvas.toDataURL()"
+    page.click("text=Mend the cut-out")
+    page.check("input[value=remove]")
+    canvas.focus()
+    page.keyboard.press("ArrowRight")
+    before = canvas.evaluate(picture)
+    page.keyboard.press("Space")
+    assert canvas.evaluate(picture) != before
+    page.click("[data-undo]")
+    assert canvas.evaluate(picture) == before
+    page.check("input[value=box]")
+    spot = canvas.bounding_box()
+    page.mouse.move(spot["x"] + 0.05 * spot["width"], spot["y"] + 0.05 * spot["height"])
+    page.mouse.down()
+    page.mouse.move(spot["x"] + 0.95 * spot["width"], spot["y"] + 0.95 * spot["height"], steps=3)
+    page.mouse.up()
+    visit.until(lambda: "in the box alone" in page.inner_text(said), "what is in the box")
+    page.click("label:has-text('Draft')")
+    page.click("text=Make 2 models")
+    visit.until(lambda: page.query_selector("[data-output] ul.made"), "both sent")
+    assert "7 credits" in page.inner_text("[data-balance]") or visit.until(
+        lambda: "7 credits" in page.inner_text("[data-balance]"), "both held"
+    )
+    newest, older = (page.url.partition("jobs=")[2]).replace("%2C", ",").split(",")
+    reports = []
+    for job in (older, newest):
+        answer = visit.until(lambda job=job: report_of(site, job, first_visit["new_key"]), "its report")
+        reports.append(answer["source"])
+    assert ["maskSha256" in source for source in reports] == [True, False], "only the mended one has a mask"
     visit.context.close()
+
+
+def report_of(site: Running, job: str, key: str) -> Any:
+    """The report of a job that has ended."""
+    return json.loads(site.ask("GET", f"/v1/status/{job}", key)[2]).get("report")
+
+
+def test_the_first_pages_are_light(chromium: Any, site: Running, first_visit: dict[str, Any]) -> None:
+    """Each within 200 kB, without the viewer and people's own pictures and models."""
+    apart = ("/vendor/model-viewer.min.js", "/meshopt.js", "/files/", "/samples/")
+    for path, state in (("/", None), ("/app/playground", first_visit["state"]), ("/app/models", first_visit["state"])):
+        visit = Visit(chromium, site, state)
+        came = []
+        visit.page.on("response", lambda answer, came=came: came.append(answer))
+        visit.page.goto(path, wait_until="networkidle")
+        sizes = {answer.url: len(answer.body()) for answer in came if not any(part in answer.url for part in apart)}
+        assert len(sizes) > 4
+        assert sum(sizes.values()) < 200_000, sizes
+        visit.context.close()
 
 
 def test_the_owner_at_home_needs_no_password(chromium: Any, site: Running) -> None:

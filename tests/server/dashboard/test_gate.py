@@ -33,6 +33,7 @@ FORMS = [
     "/app/webhooks/wh_x/deliveries/msg_x",
     "/app/credits/buy",
     "/app/playground",
+    "/app/playground/cutout",
     "/app/models/zip",
     "/app/models/delete",
     "/app/models/job_x/delete",

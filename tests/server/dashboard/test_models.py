@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 import zipfile
 from collections.abc import Callable
 from importlib.resources import files as files_of
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from spherelinks.database import ApiKey, Job, User, transaction
 from spherelinks.jobs import paths
@@ -138,6 +143,42 @@ def test_chosen_models_are_downloaded_and_deleted_together(
     assert names(person.get(answer.headers["Location"]).text) == ["waiting"]
     assert "cancelled" in person.get(f"/app/models/{jobs[3]}/card").text
     assert other.get(f"/app/models/{foreign}").status_code == 200
+
+
+def test_a_cut_out_is_shown_before_anything_is_spent(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the confined process, which finds, finds nothing, and refuses as the intake does; counted by account."""
+    samples = Path(__file__).parents[3] / "docs" / "samples"
+
+    def ask(data: bytes, **form: str) -> TestResponse:
+        picture = (io.BytesIO(data), "x.png")
+        return person.send(
+            "/app/playground/cutout", "/app/playground", accept="application/json", picture=picture, **form
+        )
+
+    robot = (samples / "robot.png").read_bytes()
+    for form in ({}, {"box": "0.02,0.02,0.98,0.98"}):
+        found = ask(robot, **form).json
+        assert found is not None
+        mask = Image.open(io.BytesIO(base64.b64decode(found["mask"].removeprefix("data:image/png;base64,"))))
+        assert mask.mode == "L"
+        assert 0.1 < np.mean(np.asarray(mask) > 127) < 0.8
+        assert ("in the box alone" in " ".join(found["notes"])) == bool(form)
+    noise = io.BytesIO()
+    Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3)).astype(np.uint8)).save(noise, "PNG")
+    nothing = ask(noise.getvalue()).json
+    assert nothing is not None
+    assert (nothing["mask"], bool(nothing["notes"])) == (None, True)
+    for data, form, status in [
+        (b"GIF89a", {}, 422),
+        (robot[:3000], {}, 422),
+        (robot, {"box": "0,1"}, 400),
+        (b"", {}, 400),
+    ]:
+        assert ask(data, **form).status_code == status
+    assert "10 credits" in person.get("/app/models").text
+    assert names(person.get("/app/models").text) == []
+    monkeypatch.setattr(services_of(person).cutouts, "_per_minute", 1)
+    assert [ask(b"GIF89a").status_code for _ in range(2)][-1] == 429
 
 
 def test_options_of_form_and_preset_arrive(person: Person, png: bytes) -> None:

@@ -1,18 +1,22 @@
-// The playground: a picture by drop, paste or choice, presets that set the options, and the model beside the form.
+// The playground: pictures by drop, paste or choice, one after the other; their cut-outs; presets; the models beside.
+import {editor} from "./cutout.js";
 import {announce, ask, part} from "./tools.js";
 import {watch} from "./jobs.js";
 
 const form = document.querySelector("[data-playground]");
 const file = form.elements.picture;
 const drop = form.querySelector("[data-drop]");
-const preview = form.querySelector("[data-preview]");
 const output = document.querySelector("[data-output]");
+const queue = form.querySelector("[data-queue]");
 const KINDS = ["image/jpeg", "image/png", "image/webp"];
 const APART = ["name", "dimensions"];
-let named = "";
+const MOST = 24;
 const limit = Number(form.dataset.limit);
 
-// --- the picture
+// --- the pictures: each with its file, name, cut-out and what was wrong with it
+
+let pictures = [], current = null;
+const cutout = editor(form.querySelector("[data-cutout]"), () => body(current));
 
 function complain(text) {
   const place = form.querySelector("[data-problem]");
@@ -26,23 +30,25 @@ function complain(text) {
   box.scrollIntoView({block: "nearest"});
 }
 
-function take(picture) {
-  if (!KINDS.includes(picture.type)) return refuse(`“${picture.name}” is not a JPEG, PNG or WebP.`);
-  if (picture.size > limit) return refuse(`“${picture.name}” has ${(picture.size / 1e6).toFixed(1)} MB; a picture may have ${(limit / 1e6).toFixed(0)}.`);
-  complain("");
-  if (file.files[0] !== picture) {
-    const transfer = new DataTransfer();
-    transfer.items.add(picture);
-    file.files = transfer.files;
-  }
-  URL.revokeObjectURL(preview.src);
-  preview.src = URL.createObjectURL(picture);
-  preview.hidden = false;
-  form.querySelector("[data-prompt]").hidden = true;
-  form.querySelector("[data-chosen]").textContent = `${picture.name}, ${(picture.size / 1e6).toFixed(2)} MB. Choose again to change it.`;
+function fault(picture) {
+  if (!KINDS.includes(picture.type)) return `“${picture.name}” is not a JPEG, PNG or WebP.`;
+  if (picture.size > limit) return `“${picture.name}” has ${(picture.size / 1e6).toFixed(1)} MB; a picture may have ${(limit / 1e6).toFixed(0)}.`;
+  return "";
+}
+
+/** Takes these files into the queue, and shows the first of them. */
+function take(files) {
+  const faults = files.map(fault);
+  const taken = files.filter((_, at) => !faults[at]).slice(0, MOST - pictures.length);
+  const over = files.length - faults.filter(Boolean).length - taken.length;
+  complain([...faults.filter(Boolean), over > 0 ? `At most ${MOST} pictures wait here at a time.` : ""].filter(Boolean).join(" "));
+  file.value = "";
+  if (!taken.length) return;
   form.elements.address.value = "";
-  if ([named, ""].includes(form.elements.name.value)) form.elements.name.value = named = stem(picture.name);
-  announce("Picture chosen");
+  const added = taken.map(one => ({file: one, name: stem(one.name), source: URL.createObjectURL(one), kept: null}));
+  pictures.push(...added);
+  choose(added[0]);
+  announce(taken.length > 1 ? `${taken.length} pictures chosen` : "Picture chosen");
 }
 
 /** What a picture's file is called, as a name for what is on it. */
@@ -50,18 +56,90 @@ function stem(name) {
   return [...name.replace(/\.[^.]*$/, "").replace(/[\x00-\x1f\x7f-\x9f]/g, "").trim()].slice(0, 64).join("");
 }
 
-function refuse(text) {
-  file.value = "";
-  complain(text);
+function leave() {
+  if (!current) return;
+  current.kept = cutout.mask();
+  current.name = form.elements.name.value.trim() || current.name;
 }
 
-file.addEventListener("change", () => { if (file.files[0]) take(file.files[0]); });
-for (const kind of ["dragenter", "dragover"]) drop.addEventListener(kind, () => drop.classList.add("over"));
-for (const kind of ["dragleave", "drop"]) drop.addEventListener(kind, () => drop.classList.remove("over"));
-addEventListener("paste", event => {
-  const picture = [...event.clipboardData.files].find(one => one.type.startsWith("image/"));
-  if (picture) take(picture);
+function choose(picture) {
+  leave();
+  current = picture;
+  form.querySelector("[data-prompt]").classList.toggle("small", Boolean(picture));
+  list();
+  if (!picture) {
+    form.elements.name.value = "";
+    cutout.hide();
+    return;
+  }
+  form.elements.name.value = picture.name;
+  cutout.show(picture.file, picture.kept).catch(() => {
+    cutout.hide(); // the server says more of what a browser cannot read
+  });
+}
+
+function list() {
+  queue.hidden = pictures.length < 2;
+  queue.replaceChildren(...pictures.map(picture => {
+    const item = document.createElement("li");
+    item.innerHTML = '<button type="button" class="shown"><img alt=""></button><button type="button" class="gone">×</button>';
+    const [shown, gone] = item.querySelectorAll("button");
+    shown.querySelector("img").src = picture.source;
+    shown.setAttribute("aria-label", picture.name || "Picture");
+    shown.setAttribute("aria-pressed", String(picture === current));
+    shown.addEventListener("click", () => choose(picture));
+    gone.setAttribute("aria-label", `Remove ${picture.name || "the picture"}`);
+    gone.addEventListener("click", () => remove(picture));
+    return item;
+  }));
+  label();
+}
+
+function remove(picture) {
+  URL.revokeObjectURL(picture.source);
+  pictures = pictures.filter(one => one !== picture);
+  if (picture !== current) return list();
+  current = null;
+  choose(pictures[0] ?? null);
+}
+
+function label() {
+  const button = form.querySelector("[data-make]");
+  button.disabled = false;
+  button.textContent = pictures.length > 1 ? `Make ${pictures.length} models` : "Make the model";
+}
+
+file.addEventListener("change", () => take([...file.files]));
+// a picture dropped or pasted anywhere on the page is taken
+let inside = 0;
+addEventListener("dragenter", () => { inside += 1; drop.classList.add("over"); });
+addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) drop.classList.remove("over"); });
+addEventListener("dragover", event => event.preventDefault());
+addEventListener("drop", event => {
+  inside = 0;
+  drop.classList.remove("over");
+  if (!event.dataTransfer.files.length) return;
+  event.preventDefault();
+  take([...event.dataTransfer.files]);
 });
+addEventListener("paste", event => {
+  const pasted = [...event.clipboardData.files].filter(one => one.type.startsWith("image/"));
+  // what browsers call a pasted picture names nothing
+  if (pasted.length) take(pasted.map(one => (/^image\.\w+$/.test(one.name) ? new File([one], "pasted", {type: one.type}) : one)));
+});
+addEventListener("beforeunload", event => { if (pictures.length > 1) event.preventDefault(); });
+
+// the picture of an earlier model, with its mask
+if (form.dataset.origin) {
+  const [picture, mask] = await Promise.all(["picture", ...("masked" in form.dataset ? ["mask"] : [])].map(kind =>
+    fetch(`/app/models/${form.dataset.origin}/files/${kind}`).then(answer => (answer.ok ? answer.blob() : null)).catch(() => null)));
+  if (picture && !pictures.length) {
+    const kept = mask ? await createImageBitmap(mask) : null;
+    const name = form.elements.name.value;
+    pictures.push({file: new File([picture], "picture", {type: picture.type}), name, source: URL.createObjectURL(picture), kept});
+    choose(pictures[0]);
+  }
+}
 
 // --- options
 
@@ -106,26 +184,67 @@ for (const input of options) {
 
 // --- making
 
+/** The form's fields for that picture; null is a URL's. */
+function body(picture) {
+  const fields = new FormData(form);
+  fields.delete("picture");
+  if (picture) {
+    fields.set("picture", picture.file, picture.file.name);
+    fields.set("name", picture === current ? form.elements.name.value : picture.name);
+  }
+  return fields;
+}
+
+const blob = canvas => new Promise(resolve => canvas.toBlob(resolve, "image/png"));
+
+async function send(picture) {
+  const fields = body(picture);
+  const mask = picture === current ? cutout.mask() : picture?.kept;
+  if (mask) fields.set("mask", mask instanceof HTMLCanvasElement ? await blob(mask) : mask, "mask.png");
+  return ask(form.action, {method: "POST", body: fields});
+}
+
+/** Shows the model in front, the others as cards; the address keeps them all for a reload. */
+async function display(jobId) {
+  const address = new URL(location);
+  const jobs = [jobId, ...(address.searchParams.get("jobs") ?? "").split(",").filter(one => one && one !== jobId)].slice(0, MOST);
+  address.search = `?jobs=${jobs.join(",")}`;
+  history.replaceState(null, "", address);
+  const [front, ...others] = await Promise.all(jobs.map((id, at) => part(`/app/models/${id}/${at ? "card" : "panel?short"}`).catch(() => null)));
+  const cards = document.createElement("ul");
+  cards.className = "gallery made";
+  cards.setAttribute("aria-label", "Made before");
+  cards.append(...others.filter(Boolean));
+  output.replaceChildren(front ?? "", ...(cards.children.length ? [cards] : []));
+  watch();
+}
+
 form.addEventListener("submit", async event => {
   event.preventDefault();
-  if (!file.files.length && !form.elements.address.value && !form.elements.from) {
+  if (!pictures.length && !form.elements.address.value && !form.elements.from) {
     complain("Choose a picture first: drop, paste or choose one.");
     file.focus();
     return;
   }
   const button = form.querySelector("[data-make]");
   button.disabled = true;
-  button.textContent = "Sending the picture …";
   complain("");
-  try {
-    const {jobId} = await ask(form.action, {method: "POST", body: new FormData(form)});
-    output.replaceChildren(await part(`/app/models/${jobId}/panel?short`));
-    output.scrollIntoView({block: "nearest"});
-    watch();
-  } catch (error) {
-    complain(error.message);
-  } finally {
-    button.disabled = false;
-    button.textContent = "Make the model";
+  leave();
+  const waiting = pictures.length ? [...pictures] : [null];
+  const problems = [];
+  for (const [at, picture] of waiting.entries()) {
+    button.textContent = waiting.length > 1 ? `Sending ${at + 1} of ${waiting.length} …` : "Sending the picture …";
+    try {
+      const {jobId, earlier} = await send(picture);
+      if (earlier) announce("This is the earlier model.");
+      if (picture && waiting.length > 1) remove(picture);
+      button.disabled = true;
+      await display(jobId);
+    } catch (error) {
+      problems.push(waiting.length > 1 ? `${picture.name}: ${error.message}` : error.message);
+    }
   }
+  complain(problems.join(" "));
+  output.scrollIntoView({block: "nearest"});
+  label();
 });

@@ -1,7 +1,12 @@
 // The 3D viewer's buttons, and automatic rotation unless reduced motion is preferred.
 import {ModelViewerElement} from "../vendor/model-viewer.min.js";
+import {announce} from "./tools.js";
+import {changed, offered, read, wireframe} from "./views.js";
 
 ModelViewerElement.meshoptDecoderLocation = new URL("meshopt.js", import.meta.url).href;
+
+const PATIENCE_MS = 2500; // the good side is seen before it turns
+const files = new WeakMap(); // by viewer: its GLB
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -10,7 +15,35 @@ function prepare(viewer) {
   viewer.dataset.ready = "yes";
   if ("sway" in viewer.dataset && !calm.matches) sway(viewer);
   if ("turns" in viewer.dataset) turn(viewer, !calm.matches);
+  const choice = viewer.closest("[data-stage-box]")?.querySelector("[data-view]");
+  if (choice) viewer.addEventListener("load", () => offer(viewer, choice).catch(() => {}), {once: true});
 }
+
+async function offer(viewer, choice) {
+  const file = read(await (await fetch(viewer.src)).arrayBuffer());
+  files.set(viewer, file);
+  choice.replaceChildren(...Object.entries(offered(file)).map(([view, words]) => new Option(words, view)));
+  choice.hidden = false;
+}
+
+/** Shows another view from the same side. */
+function look(viewer, view) {
+  const [theta, phi] = String(viewer.getCameraOrbit()).split(" ");
+  const reach = viewer.getAttribute("camera-orbit").split(" ")[2];
+  viewer.addEventListener("load", () => {
+    URL.revokeObjectURL(viewer.src);
+    viewer.cameraOrbit = `${theta} ${phi} ${reach}`;
+    wireframe(viewer, view === "wireframe");
+    viewer.dataset.shown = view;
+    announce("Shown");
+  }, {once: true});
+  viewer.src = URL.createObjectURL(changed(files.get(viewer), view));
+}
+
+document.addEventListener("change", event => {
+  const viewer = event.target.matches("[data-view]") && event.target.closest("[data-stage-box]").querySelector("model-viewer");
+  if (viewer) look(viewer, event.target.value);
+});
 
 /** Sways slowly from side to side until the user takes over. */
 function sway(viewer) {
@@ -28,7 +61,7 @@ function sway(viewer) {
 
 function turn(viewer, on) {
   viewer.autoRotate = on;
-  viewer.setAttribute("auto-rotate-delay", "0");
+  viewer.setAttribute("auto-rotate-delay", String(PATIENCE_MS));
   viewer.setAttribute("rotation-per-second", "24deg");
   viewer.closest("[data-stage-box]")?.querySelector('[data-viewer="turn"]')?.setAttribute("aria-pressed", String(on));
 }
