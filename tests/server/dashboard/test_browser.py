@@ -150,7 +150,7 @@ def first_visit(chromium: Any, site: Running) -> dict[str, Any]:
     visit.until(lambda: viewer.evaluate("viewer => viewer.loaded"), "the model loaded")
     seen["job"] = page.get_attribute("[data-job]", "data-job")
 
-    page.click("[data-viewer=turn]")  # it turns by itself; hold it still
+    page.press("[data-viewer=turn]", "Enter")  # it turns by itself; hold it still
     visit.until(lambda: not viewer.evaluate("viewer => viewer.autoRotate"), "held still")
     page.click("[data-viewer=home]")
     front = drawn(visit, viewer)
