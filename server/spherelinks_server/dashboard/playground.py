@@ -54,7 +54,7 @@ def cutout() -> ResponseReturnValue:
     ``box``: four numbers from 0 to 1, left, top, right, bottom: where the object is.
     """
     account = gate.me().account_id
-    wait = services().cutouts.take(account.encode())
+    wait = services().cutouts.take(account)
     if wait:
         raise errors.RateLimited(
             "That was too many cut-outs within a minute.", retry_after=wait, hint="Wait a little, or make the model."

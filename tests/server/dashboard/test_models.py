@@ -177,7 +177,7 @@ def test_a_cut_out_is_shown_before_anything_is_spent(person: Person, monkeypatch
         assert ask(data, **form).status_code == status
     assert "10 credits" in person.get("/app/models").text
     assert names(person.get("/app/models").text) == []
-    monkeypatch.setattr(services_of(person).cutouts, "_per_minute", 1)
+    monkeypatch.setattr(services_of(person).cutouts, "per_minute", 1)
     assert [ask(b"GIF89a").status_code for _ in range(2)][-1] == 429
 
 
