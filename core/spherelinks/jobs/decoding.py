@@ -117,7 +117,7 @@ class _Decoder:
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, message: wire.Message) -> wire.Message:
-        """The answer. Raises PictureError, NoObject, InvalidRequest; ServiceError if no process starts, or each freezes."""
+        """The answer. Raises PictureError, NoObject, InvalidRequest; ServiceError if none starts, or each freezes."""
         answer = self._answer(message)
         if answer is None:
             self.close()
