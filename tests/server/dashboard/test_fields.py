@@ -10,6 +10,7 @@ from spherelinks.generators.card import Card
 from spherelinks.options import Options
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields
+from spherelinks_server.dashboard.words import spoken
 
 GENERATORS = [Card("lift", "1", "somewhere:Lift", heeds=("seed",)), Card("inflate", "1", "somewhere:Inflate")]
 
@@ -69,3 +70,14 @@ def test_a_preset_alone_is_enough() -> None:
         assert fields.read({"preset": preset.key}) == Options.from_json(preset.options)
         # as a browser without scripts sends it: the form shows defaults
         assert fields.read(as_form({}) | {"preset": preset.key}) == Options.from_json(preset.options)
+
+
+def test_a_note_calls_the_options_what_the_form_calls_them() -> None:
+    labels = {field.name: field.label for field in fields.fields((), {})}
+    for name in ("diffusionSteps", "targetFaces", "simplifyRatio"):
+        assert spoken(f"lift does not use {name}: 4 had no effect.") == (
+            f"lift does not use “{labels[name]}”: 4 had no effect."
+        )
+    assert spoken("options.textureSize is large.") == f"“{labels['textureSize']}” is large."
+    plain = "The name, the seed and the dimensions stay: 12 parts were removed."
+    assert spoken(plain) == plain
