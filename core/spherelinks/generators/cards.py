@@ -28,7 +28,7 @@ class LiftOptions(Options):
 INFLATE = Card("inflate", version="1", generator="spherelinks.generators.inflate:Inflate", licence="MIT")
 LIFT = Card(
     "lift",
-    version="8",
+    version="9",
     generator="spherelinks.generators.lift.generator:Lift",
     licence="MIT",
     fallback="inflate",
@@ -37,7 +37,7 @@ LIFT = Card(
 )
 LIFT_FLOW = Card(
     "lift-flow",
-    version="7",
+    version="8",
     generator="spherelinks.generators.lift.generator:LiftFlow",
     licence="MIT",
     fallback="lift",

@@ -34,6 +34,11 @@ SKIN = 0.045
 BAND = 4.0
 #: Side of the matte that cuts the silhouette.
 OUTLINE = 256
+#: The field is blurred by a Gaussian of so many samples: what is finer comes from doubt between shapes, and shows as
+#: webs and shreds. By the second where the picture shows a slender part, up to twice SLENDER px of OUTLINE across.
+BLURS, SLENDER = (1.5, 0.8), 4
+#: Samples by which the surface is moved outwards then: a blur makes thin walls thinner.
+REGROWN = 0.25
 #: Range of the way from front to back over which the picture's colour blends into the far side's.
 FADE = (0.25, 0.65)
 #: The same where the colours are folded round the silhouette.
@@ -103,6 +108,7 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
         outline, picture, front, thickness, np.ascontiguousarray(profile), back,
         BIN, SHARPNESS, SKIN, BAND * spacing, fade, agree, folded,
     )  # fmt: skip
+    field = _cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
     return Volume(field, low, spacing, color, camera(guess.elevation, tangent))
@@ -140,6 +146,59 @@ def _filled(guess: Guess, matte: Floats) -> tuple[NDArray[np.bool_], NDArray[np.
 
 def _resized(values: Floats, side: int) -> Floats:
     return np.asarray(cv2.resize(values, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _slender(outline: Floats) -> Floats:
+    """(OUTLINE, OUTLINE) in 0..1: where the picture shows the object slender, from SLENDER down, and round about."""
+    inside = (outline < 0).astype(np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * SLENDER + 1, 2 * SLENDER + 1))
+    slender = cv2.dilate(inside - np.asarray(cv2.morphologyEx(inside, cv2.MORPH_OPEN, disc), np.uint8), disc)
+    return np.asarray(cv2.GaussianBlur(slender.astype(np.float32), (0, 0), SLENDER / 2), np.float32)
+
+
+def _at_grid(
+    image: Floats,
+    shape: tuple[int, ...],
+    low: NDArray[np.float64],
+    spacing: float,
+    s: float,
+    c: float,
+    tangent: float,
+) -> Floats:
+    """An image of the frame at each sample of the upright grid, by way of every fourth along each axis."""
+    axes = [first + spacing * np.linspace(0, n - 1, -(-n // 4)) for first, n in zip(low, shape, strict=True)]
+    x, up, ahead = np.meshgrid(*axes, indexing="ij")
+    scale = np.maximum(1 - (up * s + ahead * c) * tangent, 0.05)
+    u, v = ((1 + side / scale) / 2 * OUTLINE - 0.5 for side in (x, ahead * s - up * c))
+    seen = [
+        cv2.remap(image, a, b, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for a, b in zip(u.astype(np.float32), v.astype(np.float32), strict=True)
+    ]
+    size = (shape[2], shape[1])
+    fine = np.stack([cv2.resize(m, size, interpolation=cv2.INTER_LINEAR) for m in seen])
+    flat = cv2.resize(fine.reshape(len(fine), -1), (size[0] * size[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(flat.reshape(shape), np.float32)
+
+
+def _cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
+    """The field without webs, shreds and holes finer than what the network can say, but for slender parts.
+
+    slender : of the field's shape, in 0..1, where the picture itself shows what is fine
+    """
+    coarse, fine = (_blurred(field, sigma) for sigma in BLURS)
+    fine -= coarse
+    fine *= slender
+    coarse += fine
+    coarse -= np.float32(REGROWN * spacing)
+    return coarse
+
+
+def _blurred(field: Floats, sigma: float) -> Floats:
+    """(X, Y, Z), by a Gaussian of `sigma` samples."""
+    size = 2 * round(3 * sigma) + 1
+    planes = np.stack([cv2.GaussianBlur(plane, (size, size), sigma) for plane in field])
+    rows = cv2.GaussianBlur(planes.reshape(len(planes), -1), (1, size), sigma)
+    return np.asarray(rows.reshape(field.shape), np.float32)
 
 
 def camera(elevation: float, tangent: float) -> Camera:

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""How clean bodies are: `python bench/bodies.py ../shared/data/pictures` (or quality.py's OUT/pictures)
+
+Of the asset of each picture, at default options: handles (genus) and separate parts, as the report counts them,
+floaters and inner shells removed, and webs, the share of the surface whose opposite wall is nearer than 1 % of the
+longest side. The last rows sum up. Casts rays with the shared bench's Embree renderer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from quality import asked
+
+BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
+THIN, POINTS = 0.01, 5000
+HANDLES = (5, 20)  # more than so many are counted
+
+
+def webs(glb: Path) -> float:
+    """The share of the surface that is thinner than THIN of the longest side."""
+    from render import Renderer
+    from scene import load, normalized
+
+    surface = normalized(load(str(glb)))
+    renderer = Renderer(surface)
+    points, face, _, _ = surface.sample(POINTS, np.random.default_rng(0))
+    normals = renderer.normals[face]
+    inside = points - 1e-5 * normals
+    hit, ray, _ = renderer.rays.intersects_location(inside, -normals, multiple_hits=False)
+    return float((np.linalg.norm(hit - inside[ray], axis=1) < THIN).sum() / POINTS)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pictures", type=Path, help="folder")
+    parser.add_argument("--generator", default="lift")
+    parser.add_argument("--limit", type=int)
+    a = parser.parse_args()
+    if not BENCH.is_dir():
+        print(f"skipped: the shared renderer is not at {BENCH}", file=sys.stderr)
+        return 0
+    sys.path.insert(0, str(BENCH))
+
+    from spherelinks import generate
+
+    paths = sorted(p for p in a.pictures.iterdir() if p.suffix in (".webp", ".png", ".jpg"))[: a.limit]
+    rows = []
+    for path in paths:
+        with tempfile.TemporaryDirectory() as folder:
+            asset = generate(path, asked(a.generator))
+            thin = webs(asset.save(Path(folder) / "made.glb"))
+        report = asset.report
+        rows.append((report.genus, report.parts, report.parts_removed, thin))
+        print(
+            f"{path.name}: {report.genus} handles, {report.parts} parts, {report.parts_removed} removed, "
+            f"{thin:.3f} webs"
+        )
+    genus, parts, removed, thin = np.array(rows).T
+    print(f"\n{len(rows)} pictures: handles {np.median(genus):g} in the median, {genus.max():g} at most")
+    for most in HANDLES:
+        print(f"more than {most} handles: {(genus > most).sum()}")
+    print(
+        f"more than one part: {(parts > 1).sum()}; parts at most {parts.max():g}; removed {removed.mean():.1f} on "
+        "average"
+    )
+    print(f"webs: {thin.mean():.4f} of the surface")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
