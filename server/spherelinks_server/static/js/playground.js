@@ -110,6 +110,7 @@ function label() {
 }
 
 file.addEventListener("change", () => take([...file.files]));
+if (file.files.length) take([...file.files]); // chosen before this script came
 // a picture dropped or pasted anywhere on the page is taken
 let inside = 0;
 addEventListener("dragenter", () => { inside += 1; drop.classList.add("over"); });
