@@ -1,12 +1,16 @@
 """How well the matte finds an object on plain and less plain backgrounds, without weights.
 
     python bench/matte.py [--pictures FOLDER] [--worst N]
+    python bench/matte.py --photographs FOLDER
 
 Cut-outs with alpha are pasted at 640 × 640 px onto five backgrounds with a soft shadow and sensor noise, saved as JPEG
 at quality 90, and given without their alpha to ``matte`` and, for comparison, to plain GrabCut (OpenCV, five rounds
 from a rectangle 4 % inside the picture's border). Reported: intersection over union of matte > 0.5 with alpha > 0.5,
 mean and 10th percentile over all pictures, how many were refused as showing no object (counted as IoU 0), and
 milliseconds per picture (median). The cut-outs are not part of the project; without them the benchmark is skipped.
+
+With --photographs: the IoU of each photograph's matte with the mask of the same name in FOLDER/masks, a PNG of any
+size, white where the object is; and mean, median and worst.
 """
 
 from __future__ import annotations
@@ -128,6 +132,24 @@ def grab_cut(picture: Picture) -> Floats:
     return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
 
 
+def photographs(folder: Path) -> None:
+    """Print how well the mattes of a folder's photographs agree with their masks."""
+    scores = []
+    for path in sorted(each for each in folder.iterdir() if (folder / "masks" / f"{each.stem}.png").is_file()):
+        picture = decode(path.read_bytes())
+        height, width = picture.rgb.shape[:2]
+        mask = np.asarray(Image.open(folder / "masks" / f"{path.stem}.png").convert("L"), np.float32)
+        truth = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) > 127
+        try:
+            found = matte(picture) > 0.5
+        except NoObject:
+            found = np.zeros_like(truth)
+        scores.append(float((found & truth).sum() / max(1, (found | truth).sum())))
+        print(f"{scores[-1]:.3f} {path.name}", flush=True)
+    if scores:
+        print(f"mean {np.mean(scores):.3f}, median {np.median(scores):.3f}, worst {min(scores):.3f} of {len(scores)}")
+
+
 METHODS: dict[str, Callable[[Picture], Floats]] = {"matte": matte, "GrabCut": grab_cut}
 
 
@@ -135,7 +157,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder of cut-outs with alpha (WebP or PNG)")
     parser.add_argument("--worst", type=int, default=0, help="also name the N worst pictures of each background")
+    parser.add_argument("--photographs", type=Path, help="folder of photographs, with their masks in its folder masks")
     arguments = parser.parse_args()
+    if arguments.photographs:
+        photographs(arguments.photographs)
+        return 0
     paths = sorted(p for p in arguments.pictures.glob("*") if p.suffix in (".webp", ".png"))
     if not paths:
         print(f"skipped: no cut-outs in {arguments.pictures}; name a folder with --pictures", file=sys.stderr)
