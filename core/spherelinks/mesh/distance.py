@@ -71,15 +71,9 @@ def signed(
     corners = ((vertices - origin) / spacing).astype(np.float32)[faces]
     square = np.full(shape, np.float32(BAND * BAND))
     owner = np.full(shape, -1, np.int32)
-    # half of the surface's triangles lie on either side
-    middle = int(np.median(corners[:: 1 + len(corners) // 65_536, 0, 0]).clip(0, shape[0]))
-    with ThreadPoolExecutor(1) as aside:
-        for start in range(0, len(corners), AT_ONCE):
-            some = corners[start : start + AT_ONCE]
-            other = aside.submit(_measure_band, some, start, square, owner, BAND, 0, middle)
-            _measure_band(some, start, square, owner, BAND, middle, shape[0])
-            other.result()
-            progress(0.5 * min(1, (start + AT_ONCE) / len(corners)))
+    for start in range(0, len(corners), AT_ONCE):
+        _measure(corners[start : start + AT_ONCE], start, square, owner)
+        progress(0.5 * min(1, (start + AT_ONCE) / len(corners)))
     reached = _flood(square)
     progress(0.7)
     field, thin, near = _sign(corners, square, owner, reached)
@@ -91,9 +85,13 @@ def _measure(corners: NDArray[np.float32], start: int, square: NDArray[np.float3
     """Squared distances and nearest triangles, in place, of samples less than BAND from a triangle; grid units.
 
     Each triangle is swept along the axis that it faces most: over its shadow, grown by BAND, only the samples are
-    visited that lie less than BAND from its plane.
+    visited that lie less than BAND from its plane. In two threads, on either side of half of the triangles.
     """
-    _measure_band(corners, start, square, owner, BAND, 0, len(square))
+    middle = int(np.median(corners[:, 0, 0]).clip(0, len(square)))
+    with ThreadPoolExecutor(1) as aside:
+        other = aside.submit(_measure_band, corners, start, square, owner, BAND, 0, middle)
+        _measure_band(corners, start, square, owner, BAND, middle, len(square))
+        other.result()
 
 
 def _flood(square: NDArray[np.float32]) -> NDArray[np.bool_]:
