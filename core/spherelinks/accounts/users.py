@@ -11,7 +11,8 @@ import math
 import re
 import secrets
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, delete, func, select, text, update
@@ -125,17 +126,23 @@ def list_users(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.id)).all()
 
 
-def sign_in(engine: Engine, email: str, password: str, address: str = "") -> User | None:
+Aside = Callable[[], AbstractContextManager[None]]
+
+
+def sign_in(engine: Engine, email: str, password: str, address: str = "", aside: Aside = nullcontext) -> User | None:
     """The user with this address and password, or None; both take the same work.
 
     address : the client's network address
+    aside : entered while the password is hashed
 
     Raises RateLimited, DatabaseUnavailable.
     """
     source = addresses.network(address)
     with transaction(engine) as session:
         user = session.scalars(select(User).where(User.email == _normal(email))).one_or_none()
-    if not passwords.fits(user.password_hash if user else None, password, source) or user is None:
+    with aside():
+        fits = passwords.fits(user.password_hash if user else None, password, source)
+    if not fits or user is None:
         return None
     known = user.password_hash or ""
     if passwords.is_outdated(known):
@@ -146,7 +153,9 @@ def sign_in(engine: Engine, email: str, password: str, address: str = "") -> Use
     return user
 
 
-def try_sign_in(engine: Engine, email: str, password: str, address: str, device: str = "") -> User | None:
+def try_sign_in(
+    engine: Engine, email: str, password: str, address: str, device: str = "", aside: Aside = nullcontext
+) -> User | None:
     """The same, where tries are counted.
 
     address : the client's network address; an IPv6 one counts by its /64
@@ -160,10 +169,10 @@ def try_sign_in(engine: Engine, email: str, password: str, address: str, device:
         known = bool(device) and devices.knows(session, device, _normal(email))
     if known:
         _refuse_after(_count(engine, {f"device {device}": TRIES_A_DEVICE}))
-        return sign_in(engine, email, password, address)
+        return sign_in(engine, email, password, address, aside)
     _refuse_after(_count(engine, _strict(email, address)))
     late = _count(engine, _lenient(email))
-    user = sign_in(engine, email, password, address)
+    user = sign_in(engine, email, password, address, aside)
     if user is None:
         _refuse_after(late)
     return user

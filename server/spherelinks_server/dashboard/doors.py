@@ -33,8 +33,9 @@ def sign_in() -> ResponseReturnValue:
     email, password = request.form.get("email", ""), request.form.get("password", "")
     wanted, address = _inside(request.form.get("next", "")), request.remote_addr or ""
     try:
-        with services().turnstile.aside():  # others need not wait for the password to be hashed
-            user = users.try_sign_in(services().engine, email, password, address, gate.device_token())
+        # nobody need wait for the hashing; but tries are counted in turn, else a crowd takes all connections
+        aside = services().turnstile.aside
+        user = users.try_sign_in(services().engine, email, password, address, gate.device_token(), aside)
     except RateLimited as error:
         return _refused(_sign_in_form(email=email, next=wanted, problem=f"{error.message} {error.hint}"), error)
     if user is None:
