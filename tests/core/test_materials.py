@@ -234,7 +234,9 @@ def test_kept_materials_and_images_are_the_files_own(tmp_path):
     assert asset.report.textures.normal == 96
     assert len(asset.thumbnail) > 1000
     # as every asset, it can be finished again
-    assert spherelinks.finish(written(tmp_path, "again.glb", asset.glb), keep_uv=True, name="two").glb == asset.glb
+    again = spherelinks.finish(written(tmp_path, "again.glb", asset.glb), keep_uv=True, name="two").glb
+    assert parts(again)[0]["materials"] == after["materials"]
+    assert np.array_equal(read_bytes(again).uv, surface.uv)
 
 
 def test_kept_meshes_stay_open_and_refuse_what_needs_another(tmp_path):
