@@ -28,7 +28,7 @@ import trimesh
 from numpy.typing import NDArray
 
 from spherelinks.finishing import finish
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.pose import stand
 from spherelinks.mesh.simplify import simplify

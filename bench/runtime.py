@@ -28,8 +28,8 @@ def child(which: str) -> dict[str, float]:
     """Load the network, answer once, then eleven times more; run in a fresh process."""
     import numpy as np
 
-    from spherelinks.generators.lift.files import FOLDER, LIFT
-    from spherelinks.generators.lift.layout import CHANNELS, SIDE
+    from spherelinks.generation.lift.files import FOLDER, LIFT
+    from spherelinks.generation.lift.layout import CHANNELS, SIDE
 
     x = np.random.default_rng(0).random((2, CHANNELS, SIDE, SIDE), np.float32)
     if which == "torch":

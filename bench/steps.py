@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from spherelinks.generators.registry import load
+from spherelinks.generation.registry import load
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 from spherelinks.picture.decode import decode

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.formats.reading import read
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.simplify import simplify
 from spherelinks.mesh.solid import solid

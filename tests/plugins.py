@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.card import Card, Needs
+from spherelinks.generation.card import Card, Needs
 from spherelinks.options import Options
 from spherelinks.shape import Volume
 

@@ -12,10 +12,10 @@ TOOLS = ("formats", "gltf", "mesh", "pixels", "render", "texture")
 
 FORBIDDEN: dict[str, set[str]] = {
     "": {"spherelinks_server", "flask", "training"},
-    **{room: {*KEPT, "spherelinks.generators"} for room in TOOLS},
-    "picture": {*KEPT, "spherelinks.generators"},
-    "generators": KEPT,
-    "shape.py": {*KEPT, "spherelinks.generators", "spherelinks.picture", *(f"spherelinks.{room}" for room in TOOLS)},
+    **{room: {*KEPT, "spherelinks.generation"} for room in TOOLS},
+    "picture": {*KEPT, "spherelinks.generation"},
+    "generation": KEPT,
+    "shape.py": {*KEPT, "spherelinks.generation", "spherelinks.picture", *(f"spherelinks.{room}" for room in TOOLS)},
     "database.py": {"spherelinks.accounts", "spherelinks.jobs"},
     "migrations": {"spherelinks.accounts", "spherelinks.jobs"},
     "accounts": {"spherelinks.jobs"},

@@ -72,7 +72,7 @@ def test_the_python_of_the_page(package: Path) -> None:
 def test_the_page_tells_every_field_of_a_card() -> None:
     from dataclasses import fields
 
-    from spherelinks.generators.card import Card, Needs
+    from spherelinks.generation.card import Card, Needs
 
     table = PAGE.partition("| field | meaning |")[2].partition("\n\n")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.M) == [field.name for field in fields(Card)]

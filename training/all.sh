@@ -11,7 +11,7 @@ set -euo pipefail
 minutes=$1
 shift
 work=${WORK:-work}
-package=core/spherelinks/generators/lift
+package=core/spherelinks/generation/lift
 export PYTHONPATH=core:.
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 build() { # FOLDER, and of what: in the background, behind the training

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from spherelinks.generators.lift.layout import channels, mirrored
+from spherelinks.generation.lift.layout import channels, mirrored
 from training.data import opened
 from training.light import lit
 from training.view import pooled

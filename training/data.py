@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.lift.layout import BINS, SIDE
+from spherelinks.generation.lift.layout import BINS, SIDE
 from training import packages, shapes
 from training.surface import Rays, Surface, load
 from training.view import LIGHTS, deformed, solid, stretched, take

@@ -18,9 +18,9 @@ from onnx import numpy_helper
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from spherelinks.generators.lift import farside
-from spherelinks.generators.lift.files import FLOW, FOLDER, GATE, LIFT
-from spherelinks.generators.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
+from spherelinks.generation.lift import farside
+from spherelinks.generation.lift.files import FLOW, FOLDER, GATE, LIFT
+from spherelinks.generation.lift.layout import BINS, CHANNELS, COARSE, SIDE, STATE
 from spherelinks.onnx import Files
 from training.networks.gate import Gate
 from training.networks.lift import Network

@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.lift import assembly, farside
-from spherelinks.generators.lift.generator import Lift
+from spherelinks.generation.lift import assembly, farside
+from spherelinks.generation.lift.generator import Lift
 from spherelinks.options import Options
 from spherelinks.picture.frame import continued
 from spherelinks.shape import Frame

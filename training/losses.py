@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import ELEVATIONS, FILL, TANGENTS, centres
+from spherelinks.generation.lift.layout import ELEVATIONS, FILL, TANGENTS, centres
 
 WEIGHTS = {
     "front": 4.0,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import KNOWN
+from spherelinks.generation.lift.layout import KNOWN
 
 Fields = dict[str, Tensor]  # those of `training.data.fields`, (B, ...), on one device
 CHAMFER = (0.955, 1.3693)  # steps along and across of OpenCV's 3 x 3 approximation of Euclid's distance

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.files import FOLDER, LIFT
-from spherelinks.generators.lift.layout import COARSE, UNIT
+from spherelinks.generation.lift.files import FOLDER, LIFT
+from spherelinks.generation.lift.layout import COARSE, UNIT
 from training import losses
 from training.batches import Views
 from training.export import exported

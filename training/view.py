@@ -1,7 +1,7 @@
 """One view of one object: what of it can be lit anew for every picture, and all that the network should say about it.
 
 The camera looks at the centre of the object's picture, which fills FILL of a square frame: the crop that
-`picture.frame` makes of a user's picture. Units and axes are those of `spherelinks.generators.lift.layout`.
+`picture.frame` makes of a user's picture. Units and axes are those of `spherelinks.generation.lift.layout`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from spherelinks.generators.lift.layout import BIN, BINS, FILL, SIDE
+from spherelinks.generation.lift.layout import BIN, BINS, FILL, SIDE
 from spherelinks.pixels.srgb import to_linear
 from training.surface import Floats, Rays, Surface, to_srgb
 

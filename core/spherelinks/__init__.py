@@ -22,7 +22,7 @@ if _TYPE_CHECKING:
         SphereLinksError,
     )
     from spherelinks.formats.writing import convert
-    from spherelinks.generators.registry import available as available_generators
+    from spherelinks.generation.registry import available as generators
     from spherelinks.options import Dimensions, Options
     from spherelinks.pipeline import Asset, finish, generate, warm_up
     from spherelinks.report import Report
@@ -54,7 +54,7 @@ __all__ = [  # noqa: RUF022 - in the order in which one meets them
     "generate",
     "finish",
     "convert",
-    "available_generators",
+    "generators",
     "warm_up",
     "Asset",
     "Report",
@@ -79,8 +79,8 @@ def __getattr__(name: str) -> object:
     # importing the pipeline's libraries takes half a second, reading the metadata a twentieth: not before it is needed
     if name == "__version__":
         return _import_module("importlib.metadata").version("spherelinks")
-    if name == "available_generators":
-        return _import_module("spherelinks.generators.registry").available
+    if name == "generators":
+        return _import_module("spherelinks.generation.registry").available
     for module, names in _HOMES.items():
         if name in names:
             return getattr(_import_module(module), name)

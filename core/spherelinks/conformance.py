@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import Cancelled, GeneratorFailed
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 from spherelinks.pipeline import generate

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from spherelinks import __version__, extras
 from spherelinks.config import Settings
 from spherelinks.errors import SphereLinksError
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card
 from spherelinks.options import DEFAULT_GENERATOR
 
 LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")

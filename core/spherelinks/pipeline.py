@@ -18,8 +18,8 @@ from spherelinks import finishing, keeping
 from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, PictureUnreadable
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card
 from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
 from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen

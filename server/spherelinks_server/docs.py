@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from spherelinks.generators.card import Card
+from spherelinks.generation.card import Card
 from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks_server import headers
 from spherelinks_server.dashboard import gate

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from spherelinks.accounts.payments import Stripe
 from spherelinks.config import Settings
-from spherelinks.generators.registry import Installed
+from spherelinks.generation.registry import Installed
 from spherelinks.jobs.decoding import Decoders
 from spherelinks.jobs.offers import Offers
 from spherelinks.picture.fetch import Guard

@@ -9,8 +9,8 @@ import pytest
 from spherelinks import conformance
 from spherelinks.conformance import GeneratorConformance
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators import registry
-from spherelinks.generators.cards import INFLATE, LIFT, LIFT_FLOW
+from spherelinks.generation import registry
+from spherelinks.generation.cards import INFLATE, LIFT, LIFT_FLOW
 
 
 class TestInflate(GeneratorConformance):
@@ -31,8 +31,8 @@ import os
 import socket
 from dataclasses import replace
 import numpy as np
-from spherelinks.generators.card import Card, Needs
-from spherelinks.generators.inflate import Inflate
+from spherelinks.generation.card import Card, Needs
+from spherelinks.generation.inflate import Inflate
 
 class Mirrored(Inflate):
     def generate(self, frame, options, progress):
@@ -154,8 +154,8 @@ def test_a_generator_that_pretends_to_heed_the_seed_is_caught():
 def test_meshes_are_compared_too(tmp_path, monkeypatch):
     source = """
 import numpy as np
-from spherelinks.generators.card import Card
-from spherelinks.generators.inflate import Inflate
+from spherelinks.generation.card import Card
+from spherelinks.generation.inflate import Inflate
 from spherelinks.mesh.surface import extract
 from spherelinks.shape import Surface
 

@@ -16,7 +16,7 @@ import spherelinks
 from spherelinks import Options
 from spherelinks.errors import Cancelled, GeneratorFailed, InvalidOption, InvalidRequest, NoObject, PictureUnreadable
 from spherelinks.formats import writing
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.pipeline import STAGES, generate
 
 SMALL = Options(texture_size=512)
@@ -102,7 +102,7 @@ def test_progress_names_the_stages_in_order_and_never_falls(array):
 
 BROKEN = """
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.card import Card
+from spherelinks.generation.card import Card
 
 class Broken:
     def generate(self, frame, options, progress):
@@ -246,7 +246,7 @@ def test_save_makes_the_file_that_the_ending_asks_for(asset, tmp_path):
 
 
 def test_the_public_names_are_these():
-    functions = {"available_generators", "convert", "finish", "generate", "warm_up"}
+    functions = {"generators", "convert", "finish", "generate", "warm_up"}
     nouns = {"Asset", "Dimensions", "Options", "Report", "Surface", "__version__"}
     errors = {"Cancelled", "GenerationError", "GeneratorFailed", "InvalidOption", "InvalidRequest", "NoObject"}
     errors |= {"PictureError", "PictureTooLarge", "PictureUnreadable", "SphereLinksError"}

@@ -13,7 +13,7 @@ assert_type(asset.save(Path("mug.usdz")), Path)
 assert_type(spherelinks.generate(b"", spherelinks.Options(seed=1), lambda stage, share: None), spherelinks.Asset)
 assert_type(spherelinks.finish("scan.obj", {"targetFaces": 8000}, collider="convex"), spherelinks.Asset)
 assert_type(spherelinks.convert(asset.glb, "stl"), bytes)
-assert_type(spherelinks.available_generators(), tuple[str, ...])
+assert_type(spherelinks.generators(), tuple[str, ...])
 try:
     spherelinks.generate("mug.png", texture_sise=1)  # type: ignore[call-arg]
     spherelinks.generate("mug.png", texture_size="large")  # type: ignore[arg-type]

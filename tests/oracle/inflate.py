@@ -1,4 +1,4 @@
-"""The kernels of spherelinks.generators.inflate in their original version, compiled by numba."""
+"""The kernels of spherelinks.generation.inflate in their original version, compiled by numba."""
 
 from __future__ import annotations
 

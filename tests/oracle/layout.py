@@ -1,4 +1,4 @@
-"""The kernels of spherelinks.generators.lift.layout in their original version, compiled by numba."""
+"""The kernels of spherelinks.generation.lift.layout in their original version, compiled by numba."""
 
 from __future__ import annotations
 

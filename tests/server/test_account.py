@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.database import transaction
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.jobs import closing
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options

@@ -18,9 +18,9 @@ from sqlalchemy import Engine, select, text
 from spherelinks.accounts import keys, ledger
 from spherelinks.config import Settings
 from spherelinks.database import Job, transaction
-from spherelinks.generators.card import Card
-from spherelinks.generators.cards import LIFT
-from spherelinks.generators.registry import Installed
+from spherelinks.generation.card import Card
+from spherelinks.generation.cards import LIFT
+from spherelinks.generation.registry import Installed
 from spherelinks.jobs import offers
 from spherelinks.jobs.attempts import Failure
 from spherelinks.storage import Storage

@@ -9,7 +9,7 @@ pytest.importorskip("torch", reason="training needs torch: training/requirements
 import torch
 from torch import Tensor
 
-from spherelinks.generators.lift.layout import BINS, ELEVATIONS, TANGENTS
+from spherelinks.generation.lift.layout import BINS, ELEVATIONS, TANGENTS
 from training.losses import WEIGHTS, losses
 
 SIDE = 32

@@ -16,9 +16,9 @@ pytest.importorskip("embreex", reason="training needs embreex: training/requirem
 
 import torch
 
-from spherelinks.generators.lift import farside
-from spherelinks.generators.lift.files import FLOW, GATE, LIFT
-from spherelinks.generators.lift.layout import CHANNELS, SIDE
+from spherelinks.generation.lift import farside
+from spherelinks.generation.lift.files import FLOW, GATE, LIFT
+from spherelinks.generation.lift.layout import CHANNELS, SIDE
 from spherelinks.onnx import session
 from training.batches import Views
 from training.export import examples, export, exported

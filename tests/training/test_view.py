@@ -9,7 +9,7 @@ pytest.importorskip("scipy", reason="training needs scipy: training/requirements
 
 from scipy import ndimage
 
-from spherelinks.generators.lift.layout import BIN, BINS, SIDE
+from spherelinks.generation.lift.layout import BIN, BINS, SIDE
 from training import shapes
 from training.light import lit
 from training.surface import Rays, Surface

@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.farside import CHANNELS, SOURCES
+from spherelinks.generation.lift.farside import CHANNELS, SOURCES
 from training.networks.lift import Residual, walked
 
 

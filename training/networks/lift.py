@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import BIN, BINS, CHANNELS, ELEVATIONS, KNOWN, SHARPNESS, TANGENTS
+from spherelinks.generation.lift.layout import BIN, BINS, CHANNELS, ELEVATIONS, KNOWN, SHARPNESS, TANGENTS
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from spherelinks.generators.lift.layout import BINS, COARSE, KNOWN, STATE
+from spherelinks.generation.lift.layout import BINS, COARSE, KNOWN, STATE
 from training.networks.lift import Attention, Residual
 
 POOLED = 4  # bins of the profile that count as one

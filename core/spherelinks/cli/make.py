@@ -19,7 +19,7 @@ from spherelinks.cli.command import show
 from spherelinks.cli.failing import described, exit_code, failed
 from spherelinks.errors import InvalidOption, InvalidRequest
 from spherelinks.formats import writing
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.model import terms
 from spherelinks.options import DEFAULT_GENERATOR, MEASURES, MESH_FACES, METRES, Options
 

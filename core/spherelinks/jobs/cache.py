@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from spherelinks import __version__, version
 from spherelinks.database import Job
-from spherelinks.generators.card import Card
+from spherelinks.generation.card import Card
 from spherelinks.options import Options
 
 MARGIN = timedelta(minutes=10)

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 
 from spherelinks import confinement
 from spherelinks.errors import GeneratorFailed, SphereLinksError
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.jobs import wire
 
 logger = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 
 from spherelinks.database import Offer, transaction
 from spherelinks.errors import ConfigurationError
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card
-from spherelinks.generators.registry import Installed
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card
+from spherelinks.generation.registry import Installed
 
 BEAT_S = 10.0
 STANDS_S = 60.0

@@ -22,8 +22,8 @@ from spherelinks.errors import (
     SphereLinksError,
     StorageUnavailable,
 )
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card
 from spherelinks.jobs import cache, line, paths, queue, sandbox, usage, webhooks
 from spherelinks.jobs.sandbox import Sample
 from spherelinks.options import Options

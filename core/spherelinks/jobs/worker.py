@@ -26,7 +26,7 @@ from spherelinks import confinement, logs, telemetry
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, new_id, opened, transaction
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
-from spherelinks.generators.registry import Installed
+from spherelinks.generation.registry import Installed
 from spherelinks.jobs import attempts, courier, offers, outbound, paths, queue, submission, webhooks
 from spherelinks.jobs.attempts import BEAT, RECOVER, Attempt, Failure
 from spherelinks.jobs.bell import Bell

@@ -1,4 +1,4 @@
-// The signed field and the colours of lift's shape; see generators/lift/assembly.py, which calls this.
+// The signed field and the colours of lift's shape; see generation/lift/assembly.py, which calls this.
 #include "view.h"
 
 namespace {

@@ -1,4 +1,4 @@
-// The balloon over an outline; see generators/lift/layout.py, which calls this.
+// The balloon over an outline; see generation/lift/layout.py, which calls this.
 #include "view.h"
 
 // Laplace(u) = -pressure inside a square mask, 0 elsewhere, by successive over-relaxation (Young 1954) with the factor

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from spherelinks.errors import InvalidOption
-from spherelinks.generators.base import GENERATORS_OWN
-from spherelinks.generators.card import Card
+from spherelinks.generation.base import GENERATORS_OWN
+from spherelinks.generation.card import Card
 from spherelinks.options import Options
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard.words import words

@@ -14,7 +14,7 @@ from spherelinks.accounts import accounts, ledger, payments, plans
 from spherelinks.accounts.keys import Principal
 from spherelinks.accounts.ledger import Buckets
 from spherelinks.database import ApiKey, transaction
-from spherelinks.generators.card import Card, Needs
+from spherelinks.generation.card import Card, Needs
 from spherelinks.jobs import usage
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.presets import PRESETS

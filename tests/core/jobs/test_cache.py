@@ -3,7 +3,7 @@
 import dataclasses
 
 from spherelinks import version
-from spherelinks.generators.cards import INFLATE, LIFT
+from spherelinks.generation.cards import INFLATE, LIFT
 from spherelinks.jobs.cache import content_key
 from spherelinks.options import Options
 

@@ -10,9 +10,9 @@ from sqlalchemy import text
 
 from spherelinks.database import transaction
 from spherelinks.errors import ConfigurationError, InvalidOption
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card, Needs
-from spherelinks.generators.registry import Installed
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card, Needs
+from spherelinks.generation.registry import Installed
 from spherelinks.jobs import attempts, offers
 from spherelinks.jobs.worker import run_worker
 

@@ -9,7 +9,7 @@ import plugins
 import pytest
 from PIL import Image
 
-from spherelinks.generators import registry
+from spherelinks.generation import registry
 from spherelinks.jobs.process import ChildProcess, Success
 from spherelinks.jobs.worker import PIPELINE
 from spherelinks.options import Options

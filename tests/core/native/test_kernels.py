@@ -18,8 +18,8 @@ from shapes import axes, ball, checkerboard, mesh_of, torus
 
 import spherelinks
 import spherelinks.finishing  # so that all that calls kernels is there to be recorded
-import spherelinks.generators.inflate
-import spherelinks.generators.lift.generator
+import spherelinks.generation.inflate
+import spherelinks.generation.lift.generator
 import spherelinks.pipeline
 from spherelinks import Options
 from spherelinks.gltf import meshopt, order

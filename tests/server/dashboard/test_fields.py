@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from spherelinks.generators.card import Card
+from spherelinks.generation.card import Card
 from spherelinks.options import Options
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields

@@ -37,7 +37,7 @@ _blend = kernel("inflate_across", "front: u1[X,Y,3]", "inside: b1[X,Y]", "X", "Y
 
 
 class Inflate:
-    """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
+    """Implements :class:`spherelinks.generation.base.Generator`; the same frame gives the same shape."""
 
     def generate(self, frame: Frame, options: Options, progress: Progress) -> Volume:
         """The inflated silhouette, seen by an orthographic camera; the frame spans -0.5 to 0.5 in x and y.

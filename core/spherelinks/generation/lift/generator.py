@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.generators.cards import LiftOptions
-from spherelinks.generators.lift.assembly import Guess, assemble
-from spherelinks.generators.lift.files import FLOW, FOLDER, GATE, LIFT
-from spherelinks.generators.lift.layout import (
+from spherelinks.generation.cards import LiftOptions
+from spherelinks.generation.lift.assembly import Guess, assemble
+from spherelinks.generation.lift.files import FLOW, FOLDER, GATE, LIFT
+from spherelinks.generation.lift.layout import (
     COARSE,
     ELEVATIONS,
     SHARPNESS,
@@ -33,7 +33,7 @@ Maps = dict[str, NDArray[np.float32]]
 
 
 class Lift:
-    """Implements :class:`spherelinks.generators.base.Generator`; the same frame gives the same shape."""
+    """Implements :class:`spherelinks.generation.base.Generator`; the same frame gives the same shape."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed if they are missing."""

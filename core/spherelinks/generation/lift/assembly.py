@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.lift import farside
-from spherelinks.generators.lift.farside import Gate
-from spherelinks.generators.lift.layout import BIN, SHARPNESS
+from spherelinks.generation.lift import farside
+from spherelinks.generation.lift.farside import Gate
+from spherelinks.generation.lift.layout import BIN, SHARPNESS
 from spherelinks.native import kernel
 from spherelinks.shape import Camera, Frame, Volume
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.cards import INFLATE
-from spherelinks.generators.inflate import SAMPLES, THICKNESS, Inflate
-from spherelinks.generators.registry import available, load
+from spherelinks.generation.cards import INFLATE
+from spherelinks.generation.inflate import SAMPLES, THICKNESS, Inflate
+from spherelinks.generation.registry import available, load
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
 from spherelinks.options import Options

@@ -6,11 +6,11 @@ import plugins
 import pytest
 
 from spherelinks.errors import InvalidOption
-from spherelinks.generators import registry
-from spherelinks.generators.card import Card
+from spherelinks.generation import registry
+from spherelinks.generation.card import Card
 
 SOURCE = """
-from spherelinks.generators.card import Card
+from spherelinks.generation.card import Card
 
 class Old:
     name, version, fallback = "old", "1", None
@@ -47,7 +47,7 @@ def test_a_plug_in_is_found_beside_ours(install) -> None:
         ("renamed", "OTHER", SOURCE, "somebody-else"),
         ("broken", "CARD", "import no_such_library", "no_such_library"),
         ("leaving", "CARD", "raise SystemExit(3)", "SystemExit"),
-        ("wrong", "CARD", "from spherelinks.generators.card import Card\nCARD = Card('wrong', '', 'a:B')", "version"),
+        ("wrong", "CARD", "from spherelinks.generation.card import Card\nCARD = Card('wrong', '', 'a:B')", "version"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_hides_no_other(install, name, value, source, said) -> None:
@@ -79,5 +79,5 @@ def test_a_slow_card_keeps_nobody_waiting_and_is_there_once_it_is_read(install, 
 def test_nobody_takes_the_name_of_ours(install) -> None:
     install("inflate", "CARD")
     installed = registry.look()
-    assert installed.cards["inflate"].generator == "spherelinks.generators.inflate:Inflate"
+    assert installed.cards["inflate"].generator == "spherelinks.generation.inflate:Inflate"
     assert "inflate (plugin-inflate)" in installed.problems

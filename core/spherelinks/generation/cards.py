@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from spherelinks.generators.card import Card, Needs
+from spherelinks.generation.card import Card, Needs
 from spherelinks.options import Options
 
 _FOLDER = Path(__file__).parent / "lift"
@@ -25,11 +25,11 @@ class LiftOptions(Options):
     )
 
 
-INFLATE = Card("inflate", version="1", generator="spherelinks.generators.inflate:Inflate", licence="MIT")
+INFLATE = Card("inflate", version="1", generator="spherelinks.generation.inflate:Inflate", licence="MIT")
 LIFT = Card(
     "lift",
     version="9",
-    generator="spherelinks.generators.lift.generator:Lift",
+    generator="spherelinks.generation.lift.generator:Lift",
     licence="MIT",
     fallback="inflate",
     options=LiftOptions,
@@ -38,7 +38,7 @@ LIFT = Card(
 LIFT_FLOW = Card(
     "lift-flow",
     version="8",
-    generator="spherelinks.generators.lift.generator:LiftFlow",
+    generator="spherelinks.generation.lift.generator:LiftFlow",
     licence="MIT",
     fallback="lift",
     heeds=("diffusionSteps", "seed"),

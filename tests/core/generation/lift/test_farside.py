@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from spherelinks.errors import InvalidOption
-from spherelinks.generators import cards, registry
-from spherelinks.generators.lift import farside
-from spherelinks.generators.lift.assembly import assemble
-from spherelinks.generators.lift.generator import Lift
+from spherelinks.generation import cards, registry
+from spherelinks.generation.lift import farside
+from spherelinks.generation.lift.assembly import assemble
+from spherelinks.generation.lift.generator import Lift
 from spherelinks.options import Options
 from spherelinks.pipeline import generate
 from spherelinks.shape import Frame

@@ -10,8 +10,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from spherelinks.errors import InvalidOption, shortened
-from spherelinks.generators.base import Generator
-from spherelinks.generators.card import Card
+from spherelinks.generation.base import Generator
+from spherelinks.generation.card import Card
 
 GROUP = "spherelinks.generators"
 _OURS = "spherelinks."  # where our own cards are, which come before others of their names

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.lift.assembly import MARGIN, Guess, _cleaned, assemble, camera
-from spherelinks.generators.lift.layout import BIN, BINS, SHARPNESS
+from spherelinks.generation.lift.assembly import MARGIN, Guess, _cleaned, assemble, camera
+from spherelinks.generation.lift.layout import BIN, BINS, SHARPNESS
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Topology, examine

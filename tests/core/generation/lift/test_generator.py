@@ -9,8 +9,8 @@ pytest.importorskip("onnxruntime", reason="lift runs on ONNX Runtime")
 from pathlib import Path
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generators.lift.files import FOLDER
-from spherelinks.generators.lift.generator import Lift, LiftFlow
+from spherelinks.generation.lift.files import FOLDER
+from spherelinks.generation.lift.generator import Lift, LiftFlow
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 from spherelinks.shape import Frame

@@ -10,8 +10,8 @@ import pytest
 from pydantic import Field
 
 from spherelinks.errors import GeneratorFailed, InvalidOption
-from spherelinks.generators import cards, machine
-from spherelinks.generators.card import Card, Needs
+from spherelinks.generation import cards, machine
+from spherelinks.generation.card import Card, Needs
 from spherelinks.options import Options
 
 
@@ -139,7 +139,7 @@ def test_a_generator_that_lacks_memory_is_not_called_broken(tmp_path, monkeypatc
 
 
 def test_reading_our_cards_loads_nothing_heavy() -> None:
-    code = "import spherelinks.generators.registry as r, sys; assert 'lift' in r.available(); print(*sys.modules)"
+    code = "import spherelinks.generation.registry as r, sys; assert 'lift' in r.available(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"numpy", "cv2", "onnxruntime"} & set(done.stdout.split())
 

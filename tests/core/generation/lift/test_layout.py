@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from spherelinks.generators.lift.layout import (
+from spherelinks.generation.lift.layout import (
     CHANNELS,
     ELEVATIONS,
     KNOWN,

@@ -15,7 +15,7 @@ others. They have no effect on a generator that ignores them."""
 class Generator(Protocol):
     """Turns a frame into a shape. Loaded once per long-lived process; must be deterministic in (frame, options).
 
-    What is known of it before it is loaded is on its card, see :class:`spherelinks.generators.card.Card`.
+    What is known of it before it is loaded is on its card, see :class:`spherelinks.generation.card.Card`.
     """
 
     def generate(self, frame: Frame, options: Any, progress: Progress) -> Shape:

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, create_model
 
 from spherelinks.errors import GeneratorFailed, SphereLinksError
-from spherelinks.generators import machine
-from spherelinks.generators.base import GENERATORS_OWN, Generator
+from spherelinks.generation import machine
+from spherelinks.generation.base import GENERATORS_OWN, Generator
 from spherelinks.options import Options
 
 MAX_PRICE = 1000
@@ -71,7 +71,7 @@ class Card:
 
     name : lower-case letters, digits and hyphens; the entry point's name, and the value of the option ``generator``
     version : changes whenever the same frame and options may give another shape; part of the asset cache's key
-    generator : where the :class:`spherelinks.generators.base.Generator` is, as ``package.module:Class``; called
+    generator : where the :class:`spherelinks.generation.base.Generator` is, as ``package.module:Class``; called
         without arguments, once a process, when the first job needs it
     licence : of its code and weights, as an SPDX expression
     fallback : name of the generator that takes over, and is reported, if this one fails; None for no other
