@@ -86,9 +86,9 @@ API void charts_normals(const Vec3* points, const Face* faces, const i64* opposi
 //
 // most_faces, used up: the largest number of faces that a chart with this face may have.
 // Every face starts as a chart. In each round, of all charts that may be joined, each pair is joined whose members are
-// each other's best neighbour (as Boruvka builds trees; hierarchical face clustering: Garland, Willmott & Heckbert 2001). The cost is, as
-// in D-Charts (Julius, Kraevoy & Sheffer 2005), the product of how far the normals are from those of a developable
-// surface and of how far the outline is from a circle.
+// each other's best neighbour (as Boruvka builds trees; hierarchical face clustering: Garland, Willmott & Heckbert
+// 2001). The cost is, as in D-Charts (Julius, Kraevoy & Sheffer 2005), the product of how far the normals are from those
+// of a developable surface and of how far the outline is from a circle.
 API i64 charts_grow(const Vec3* points, const Face* faces, const i64* opposite, i64 count, const Vec3* normal,
                     const double* area, i64* most_faces, double bend, double cone, i64* label) {
     i64 n = count, room = 3 * count / 2;
