@@ -35,9 +35,9 @@ from spherelinks.texture.unwrap import unwrap
 
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 KERNELS = {
-    "generators.inflate": "_solve _across",
-    "generators.lift.assembly": "_sample",
-    "generators.lift.layout": "_relaxed",
+    "generation.inflate": "_solve _across",
+    "generation.lift.assembly": "_sample",
+    "generation.lift.layout": "_relaxed",
     "gltf.meshopt": "_pack_rows _unpack_rows _pack_faces _unpack_faces",
     "gltf.order": "misses _walk",
     "mesh.collapse": "quadrics laid_out free price sweep",

@@ -65,7 +65,7 @@ def mirrored(x: NDArray[np.float32]) -> NDArray[np.float32]:
 def balloon(matte: NDArray[np.float32]) -> NDArray[np.float32]:
     """(S, S): the root of the solution of Laplace(u) = -4 inside the matte, 0 outside; a ball for a disc.
 
-    The inflation of `generators.inflate`, solved at a low resolution, which is enough for a first guess.
+    The inflation of `generation.inflate`, solved at a low resolution, which is enough for a first guess.
     """
     side = len(matte)
     cells = min(side, 64)
