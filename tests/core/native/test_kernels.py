@@ -23,6 +23,7 @@ import spherelinks.generation.lift.generator
 import spherelinks.pipeline
 from spherelinks import Options
 from spherelinks.gltf import meshopt, order
+from spherelinks.mesh.components import clean
 from spherelinks.mesh.normals import fan_normals, vertex_normals
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
@@ -68,7 +69,7 @@ KERNELS = {
 
 OF_MESHES = {
     "gltf.order.misses", "texture.carry._looked_up", "mesh.solid._turned", "mesh.distance._measure",
-    "mesh.distance._flood", "mesh.distance._sign",
+    "mesh.distance._flood", "mesh.distance._sign", "mesh.components._inside",
 }  # fmt: skip
 """Kernels that no picture needs."""
 
@@ -149,6 +150,17 @@ def test_the_kernels_do_for_any_mesh_what_they_did(mesh: Triangles, seed: int) -
         rows = rows.astype(np.uint8)
         assert (meshopt.decode_rows(meshopt.encode_rows(rows), *rows.shape) == rows).all()
     assert len(calls) > 30
+    for function, some in calls.items():
+        for arguments in some:
+            assert_same_bits(function, PAIRS[function], arguments)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(-0.8, 0.5), min_size=3, max_size=3), st.sampled_from([ball, torus]))
+def test_a_part_lies_inside_another_where_it_did(corner: list[float], body: Callable[[], Any]) -> None:
+    """A box within a body's bounding box: inside the body, outside, or in the hole of the ring."""
+    with recorded(list(PAIRS)) as calls:
+        clean(*joined(mesh_of(body()), box((corner[0], corner[1] / 4, corner[2]), (0.2, 0.1, 0.2))))
     for function, some in calls.items():
         for arguments in some:
             assert_same_bits(function, PAIRS[function], arguments)
