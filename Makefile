@@ -14,11 +14,8 @@ demo: $(VENV)/installed $(KERNELS)
 serve: $(VENV)/installed $(KERNELS)
 	@$(BIN)/spherelinks serve
 
-# TESTS="tests/core" runs some; PROCESSES=1 when another program needs the machine
-TESTS :=
-PROCESSES := 2
 test: $(VENV)/installed-test $(KERNELS)
-	$(BIN)/pytest -n $(PROCESSES) --dist loadgroup --durations=20 $(TESTS)
+	$(BIN)/pytest
 
 # the property tests with 50 times the examples, others each time (hours); FILES="tests/core/mesh" runs some
 EXAMPLES := 50

@@ -42,26 +42,11 @@ from spherelinks.storage import Storage, open_storage
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
-TESTS = Path(__file__).parent
-#: Each of these folders has costly fixtures, and counts what of the contract all of its tests have played.
-TOGETHER = tuple(TESTS / name for name in ("godot", "unity", "blender"))
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a group run in one process, the longest groups first; property tests get this run's examples.
-
-    A hypothesis profile would not reach the tests that set their number of examples themselves.
-    """
-    items.sort(key=lambda item: [*TOGETHER, _group(item.path)].index(_group(item.path)))
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(str(_group(item.path).relative_to(TESTS))))
+    """Every property test gets the examples of this run; a profile would not reach those that set their number."""
     tests = {getattr(item, "function", None) for item in items}
     for test in filter(hypothesis.is_hypothesis_test, tests):
         test._hypothesis_internal_use_settings = searched(test._hypothesis_internal_use_settings)
-
-
-def _group(path: Path) -> Path:
-    return next((folder for folder in TOGETHER if path.is_relative_to(folder)), path)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from spherelinks.generation import registry
 from spherelinks.options import Options
 from spherelinks_server.errors import MEANINGS, status_of
 from spherelinks_server.v1.models import GenerateRequest
@@ -35,7 +36,9 @@ def test_the_table_of_options_is_that_of_the_code() -> None:
     for row in rows[1].splitlines():
         name, allowed, default, _ = (cell.strip() for cell in row.strip("|").split("|", 3))
         table[name.strip("`")] = (allowed, default)
-    schema = Options.model_json_schema()["properties"]
+    schema = dict(Options.model_json_schema()["properties"])
+    for card in registry.look().cards.values():
+        schema |= card.own
     assert table.keys() == schema.keys()
     for name, option in schema.items():
         allowed, default = table[name]
@@ -130,7 +133,8 @@ def test_a_key_is_asked_for_everywhere(document: Any) -> None:
 def test_the_options_are_the_librarys(document: Any) -> None:
     described = document["components"]["schemas"]["Options"]
     assert described["additionalProperties"] is False
-    assert described["properties"].keys() == {field.alias for field in Options.model_fields.values()}
+    own = {name for card in registry.look().cards.values() for name in card.own}
+    assert described["properties"].keys() == {field.alias for field in Options.model_fields.values()} | own
     size = described["properties"]["textureSize"]
     assert (size["minimum"], size["maximum"], size["default"]) == (512, 2048, 1024)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from werkzeug.test import TestResponse
 
 from spherelinks.database import Job, transaction
+from spherelinks.generation import registry
 from spherelinks.options import Options, from_text, name_of_file
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks_server.v1.api import MAX_BODY
@@ -63,7 +64,7 @@ SIZE = {"height": 9.5, "unit": "cm"}
 
 def test_options_are_fields_or_json_or_both(caller: Caller) -> None:
     asked = {**OPTIONS, "dimensions": SIZE}
-    wanted = Options(**asked).model_dump(by_alias=True, mode="json")
+    wanted = registry.card("lift").options(**asked).model_dump(by_alias=True, mode="json")
     dotted = [(f"options.{name}", v if isinstance(v, str) else json.dumps(v)) for name, v in OPTIONS.items()]
     size = [("options.dimensions.height", "9.5"), ("options.dimensions.unit", "cm")]
     assert accepted(caller, ("options", json.dumps(asked))) == wanted
