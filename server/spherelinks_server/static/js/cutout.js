@@ -8,7 +8,7 @@ export function editor(root, body) {
   const canvas = root.querySelector("canvas");
   const said = root.querySelector("[data-cutout-said]");
   const size = root.querySelector("[data-brush-size]");
-  let picture = null, mask = null, edited = false, past = [], cursor = null, corner = null, turn = 0, painting = false;
+  let picture = null, mask = null, edited = false, held = null, past = [], cursor = null, corner = null, turn = 0, painting = false;
 
   const tool = () => root.querySelector("[data-tool]:checked").value;
   const brush = () => Number(size.value) * Math.max(canvas.width, canvas.height) / 100;
@@ -158,17 +158,20 @@ export function editor(root, body) {
   return {
     /** Shows the picture, with what was mended of it before, else with the matte that it would get. */
     async show(file, kept) {
-      turn += 1;
-      picture = await createImageBitmap(file);
+      const mine = ++turn;
+      // at once: whoever asks for the mask meanwhile must not get that of the picture before
+      [mask, edited, held, past, cursor, corner] = [null, false, kept ?? null, [], null, null];
+      const bitmap = await createImageBitmap(file);
+      if (mine !== turn) return;
+      picture = bitmap;
       const scale = Math.min(1, SIDE / Math.max(picture.width, picture.height));
       canvas.width = Math.max(1, Math.round(picture.width * scale));
       canvas.height = Math.max(1, Math.round(picture.height * scale));
-      [mask, edited, past, cursor, corner] = [null, false, [], null, null];
       root.hidden = false;
       draw();
       if (!kept) return find();
       mask = alphaOf(kept, canvas.width, canvas.height);
-      edited = true;
+      [edited, held] = [true, null];
       say("What is dimmed is left out. Is it right?");
       draw();
     },
@@ -178,6 +181,11 @@ export function editor(root, body) {
     },
     /** The mask as a canvas, white where the object is, if it was mended; else null. */
     mask() {
+      if (held) {
+        const same = layer(held.width, held.height);
+        same.getContext("2d").drawImage(held, 0, 0);
+        return same;
+      }
       if (!edited || !mask) return null;
       const out = layer(mask.width, mask.height), context = out.getContext("2d");
       context.fillRect(0, 0, out.width, out.height);
