@@ -163,6 +163,7 @@ def test_every_exchange_is_understood(runtime, contract, stand_in, tmp_path):
     for path, outcome in zip(paths, outcomes, strict=True):
         exchange, name = contract.json(path), Path(path).stem
         request, response = exchange["request"], exchange["response"]
+        assert name in sent, (name, outcome)
         assert (sent[name].method, "/" + sent[name].path) == (request["method"], request["path"])
         headers = {header.lower(): value for header, value in sent[name].headers.items()}
         assert {each: headers.get(each.lower()) for each in request["headers"]} == request["headers"], name
