@@ -3,12 +3,11 @@
 python materials.py OUT.npz GLB    with a Python that has bpy
 """
 
-import os
 import sys
-import traceback
 
 import bpy
 import numpy as np
+from ending import run
 
 
 def image(socket):
@@ -48,12 +47,4 @@ def main():
 
 
 if __name__ == "__main__":
-    status = 1
-    try:
-        main()
-        status = 0
-    except Exception:
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # some versions of bpy crash or hang while they tear down
+    run(main)

@@ -4,15 +4,14 @@ python probe.py OUT_DIR GLB...    with a Python that has bpy; renders go to OUT_
 """
 
 import json
-import os
 import sys
-import traceback
 from pathlib import Path
 
 import bpy  # first: the next two are found through it
 
 import bmesh  # isort: skip
 import numpy as np
+from ending import run
 from mathutils import Vector
 
 RENDER_SIZE = 128
@@ -116,12 +115,4 @@ def main():
 
 
 if __name__ == "__main__":
-    status = 1
-    try:
-        main()
-        status = 0
-    except Exception:
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)  # some versions of bpy crash or hang while they tear down
+    run(main)
