@@ -123,6 +123,7 @@ class StandIn:
 
 
 class _Listener(ThreadingHTTPServer):
+    request_queue_size = 128  # of the five by default, a client that asks much at once is reset
     daemon_threads = True
     block_on_close = False
 
