@@ -18,7 +18,8 @@ func _initialize() -> void:
 		"strength": material.emission_energy_multiplier,
 		"culled": material.cull_mode == BaseMaterial3D.CULL_BACK,
 		"surfaces": instance.mesh.get_surface_count(),
-		"maps": {
+		"maps":
+		{
 			"base": _bytes(material.albedo_texture),
 			"metallic": _bytes(material.metallic_texture),
 			"roughness": _bytes(material.roughness_texture),
