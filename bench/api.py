@@ -11,7 +11,6 @@ because on two cores a busy client takes part of what it measures.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import http.client
@@ -31,8 +30,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import arguments
 import psycopg
 from flask import Flask
+from samples import MUG
 from sqlalchemy.engine import make_url
 
 from spherelinks import database
@@ -43,7 +44,6 @@ from spherelinks_server import create_app, web
 from spherelinks_server.gateway import Gateway
 from spherelinks_server.v1.api import MAX_BODY
 
-PICTURE = Path(__file__).resolve().parent.parent / "docs/samples/mug.jpg"
 START_LIMIT_S = 60
 
 
@@ -150,6 +150,19 @@ def request(method: str, path: str, key: str, body: bytes = b"") -> bytes:
 
 
 @contextmanager
+def installation() -> Iterator[tuple[Path, str]]:
+    """A home folder of its own, and the URL of an embedded database in it; removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
+    home.chmod(0o755)  # as root the database runs as another user, who must get through
+    try:
+        with database.opened(Settings(home=home)) as url:
+            database.migrate(url)
+            yield home, url
+    finally:
+        shutil.rmtree(home)
+
+
+@contextmanager
 def serving(command: list[str], environment: dict[str, str], probe: str) -> Iterator[int]:
     """A server in processes of its own, on a free port, which ends its command line."""
     with socket.socket() as free:
@@ -188,20 +201,15 @@ def submit(port: int, key: str, body: bytes) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--clients", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of each round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="of an earlier version, its library built")
-    arguments = parser.parse_args()
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="an earlier version, its library built")
+    a = parser.parse_args()
 
-    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
-    home.chmod(0o755)  # as root the database runs as another user, who must get through
-    try:
-        with database.opened(Settings(home=home)) as url:
-            measure(home, url, arguments)
-    finally:
-        shutil.rmtree(home)
+    with installation() as (home, url):
+        measure(home, url, a.clients, a.seconds, a.rounds, a.before)
 
 
 def account(url: str) -> str:
@@ -215,11 +223,9 @@ def account(url: str) -> str:
     return key
 
 
-def measure(home: Path, url: str, arguments: argparse.Namespace) -> None:
-    clients, seconds, rounds = arguments.clients, arguments.seconds, arguments.rounds
-    database.migrate(url)
+def measure(home: Path, url: str, clients: int, seconds: float, rounds: int, checkout: Path | None) -> None:
     key = account(url)
-    body = json.dumps({"imageBase64": base64.b64encode(PICTURE.read_bytes()).decode()}).encode()
+    body = json.dumps({"imageBase64": base64.b64encode(MUG.read_bytes()).decode()}).encode()
     environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "SPHERELINKS_RATE_LIMIT": "0"}
     environment["SPHERELINKS_ADDRESS_RATE_LIMIT"] = "0"
 
@@ -238,11 +244,11 @@ def measure(home: Path, url: str, arguments: argparse.Namespace) -> None:
             "status, by Flask": (ours, request("GET", f"/v1/status/{job}?wait=0", key), b"200"),
             "submit": (ours, request("POST", "/v1/generate", key, body), b"202"),
         }
-        if arguments.before is not None:
+        if checkout is not None:
             own = make_url(url).set(database="before").render_as_string(hide_password=False)
             with psycopg.connect(url, autocommit=True) as admin:
                 admin.execute("CREATE DATABASE before")
-            older = os.pathsep.join(str(arguments.before / part) for part in ("core", "server"))
+            older = os.pathsep.join(str(checkout / part) for part in ("core", "server"))
             theirs = environment | {"PYTHONPATH": older, "DATABASE_URL": own}
             before = stack.enter_context(serving(web_command, theirs, "/readyz"))  # which migrates it
             known = account(own)
@@ -271,7 +277,7 @@ def measure(home: Path, url: str, arguments: argparse.Namespace) -> None:
             asked.rate / plain.rate for asked, plain in zip(results[name], results["hello-world"], strict=True)
         )
         print(f"{name} / hello-world: {ratio:.2f}")
-    print(f"submitted: {PICTURE.name}, {len(body)} bytes of JSON")
+    print(f"submitted: {MUG.name}, {len(body)} bytes of JSON")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ Run the second on both machines, with the same CALLS, and compare: bench/arm64.s
 
 from __future__ import annotations
 
-import argparse
 import copy
 import hashlib
 import pickle
@@ -17,11 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import arguments
 import numpy as np
+from samples import MUG
 
 import spherelinks.native as native
 
-SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
 MOST = 2
 """Calls that are kept of each kernel."""
 
@@ -37,15 +37,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("what", choices=["record", "digest"])
     parser.add_argument("calls", type=Path)
     parser.add_argument("meshes", type=Path, nargs="*", help="meshes to finish")
-    arguments = parser.parse_args()
-    if arguments.what == "record":
-        record(arguments.calls)
+    a = parser.parse_args()
+    if a.what == "record":
+        record(a.calls)
     else:
-        digest(arguments.calls, arguments.meshes)
+        digest(a.calls, a.meshes)
 
 
 def record(file: Path) -> None:
@@ -69,7 +69,7 @@ def record(file: Path) -> None:
     for options in VARIANTS.values():
         for generator in ("lift", "inflate"):
             chosen = spherelinks.Options.model_validate({**options, "generator": generator})
-            spherelinks.generate(SAMPLES / "mug.jpg", chosen)
+            spherelinks.generate(MUG, chosen)
     with file.open("wb") as out:
         pickle.dump(dict(calls), out, protocol=5)
     print(f"{sum(map(len, calls.values()))} calls of {len(calls)} kernels")
@@ -92,7 +92,7 @@ def digest(file: Path, meshes: list[Path]) -> None:
         for mesh in meshes:
             asset = spherelinks.finish(mesh, chosen)
             print(f"finish {mesh.name}, {name}: {hashlib.sha256(asset.glb).hexdigest()[:16]}")
-        asset = spherelinks.generate(SAMPLES / "mug.jpg", chosen.model_copy(update={"generator": "inflate"}))
+        asset = spherelinks.generate(MUG, chosen.model_copy(update={"generator": "inflate"}))
         print(f"inflate mug.jpg, {name}: {hashlib.sha256(asset.glb).hexdigest()[:16]}")
 
 

@@ -8,15 +8,16 @@ longest side. The last rows sum up. Casts rays with the shared bench's Embree re
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+import arguments
 import numpy as np
-from quality import asked
+import scorer
+from quality import chosen
+from samples import pictures
 
-BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 THIN, POINTS = 0.01, 5000
 HANDLES = (5, 20)  # more than so many are counted
 
@@ -36,23 +37,21 @@ def webs(glb: Path) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("pictures", type=Path, help="folder")
     parser.add_argument("--generator", default="lift")
     parser.add_argument("--limit", type=int)
     a = parser.parse_args()
-    if not BENCH.is_dir():
-        print(f"skipped: the shared renderer is not at {BENCH}", file=sys.stderr)
+    if not scorer.available():
         return 0
-    sys.path.insert(0, str(BENCH))
 
     from spherelinks import generate
 
-    paths = sorted(p for p in a.pictures.iterdir() if p.suffix in (".webp", ".png", ".jpg"))[: a.limit]
+    paths = pictures(a.pictures)[: a.limit]
     rows = []
     for path in paths:
         with tempfile.TemporaryDirectory() as folder:
-            asset = generate(path, asked(a.generator))
+            asset = generate(path, chosen(a.generator))
             thin = webs(asset.save(Path(folder) / "made.glb"))
         report = asset.report
         rows.append((report.genus, report.parts, report.parts_removed, thin))

@@ -16,14 +16,15 @@ third picture of the folder given by --more, if any.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import statistics
 from pathlib import Path
 
+import arguments
 import cv2
 import numpy as np
+import samples
 import trimesh
 from numpy.typing import NDArray
 
@@ -42,7 +43,6 @@ from spherelinks.report import Maker
 from spherelinks.shape import Camera, Frame, Volume
 from spherelinks.texture.projection import project
 
-SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
 GENERATORS = ("inflate", "lift")
 WANTED = 30.0
 
@@ -111,28 +111,27 @@ def measure(framed: Frame, generator: str, texture_size: int) -> dict[str, float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__, json=True)
     parser.add_argument("pictures", nargs="*", type=Path)
-    parser.add_argument("--more", type=Path, help="a folder of pictures, of which every third is taken")
+    parser.add_argument("--more", type=Path, help="also every third picture of this folder")
     parser.add_argument("--texture-size", type=int, default=1024)
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    arguments = parser.parse_args()
-    pictures = arguments.pictures or sorted(p for p in SAMPLES.iterdir() if p.suffix in (".jpg", ".png", ".webp"))
-    if arguments.more:
-        pictures += sorted(arguments.more.glob("*.webp"))[::3]
+    a = parser.parse_args()
+    pictures = a.pictures or samples.pictures()
+    if a.more:
+        pictures += sorted(a.more.glob("*.webp"))[::3]
     result: dict[str, dict[str, dict[str, float]]] = {name: {} for name in GENERATORS}
     for path in pictures:
         decoded = decode(path.read_bytes())
         framed = frame(decoded, matte(decoded))
         for name in GENERATORS:
-            result[name][path.stem] = found = measure(framed, name, arguments.texture_size)
-            if not arguments.json:
+            result[name][path.stem] = found = measure(framed, name, a.texture_size)
+            if not a.json:
                 print(
                     f"{name:8s} {path.stem:24s} {len(framed.rgb):5d} px   inside {found['inside']:5.2f} dB   "
                     f"core {found['core']:5.2f} dB   covered {found['covered']:.4f}",
                     flush=True,
                 )
-    if arguments.json:
+    if a.json:
         print(json.dumps(result))
         return
     for name, found in result.items():

@@ -8,13 +8,13 @@ processor time, warm. And how many vertices a GPU computes for a face (ACMR, a c
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import time
 from collections.abc import Callable
 from typing import Any, get_args
 
+import arguments
 from finishing import FACES, noisy, picture
 
 from spherelinks.formats.writing import KINDS, convert
@@ -54,10 +54,8 @@ def milliseconds(run: Callable[[], object], runs: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    arguments = parser.parse_args()
+    parser = arguments.parser(__doc__, runs=7, json=True)
+    a = parser.parse_args()
     mesh = asset()
 
     def packed(texture_format: TextureFormat, compression: Compression) -> bytes:
@@ -74,13 +72,13 @@ def main() -> None:
                     "compression": compression,
                     "bytes": len(glb),
                     "meshBytes": len(glb) - image,
-                    "packMs": milliseconds(lambda t=texture_format, c=compression: packed(t, c), arguments.runs),
-                    "checkMs": milliseconds(lambda glb=glb: check(glb), arguments.runs),
+                    "packMs": milliseconds(lambda t=texture_format, c=compression: packed(t, c), a.runs),
+                    "checkMs": milliseconds(lambda glb=glb: check(glb), a.runs),
                 }
             )
     glb = packed("jpeg", "none")
     kinds = {
-        kind: {"bytes": len(convert(glb, kind)), "ms": milliseconds(lambda k=kind: convert(glb, k), arguments.runs)}
+        kind: {"bytes": len(convert(glb, kind)), "ms": milliseconds(lambda k=kind: convert(glb, k), a.runs)}
         for kind in KINDS
         if kind != "glb"
     }
@@ -90,7 +88,7 @@ def main() -> None:
         for faces, count in ((mesh.faces, len(mesh.positions)), (ordered, len(kept)))
     ]
     result: dict[str, Any] = {"faces": len(mesh.faces), "acmr": acmr, "variants": variants, "kinds": kinds}
-    if arguments.json:
+    if a.json:
         print(json.dumps(result))
         return
     print(f"{len(mesh.faces)} faces, {len(mesh.positions)} vertices; ACMR {acmr[0]} -> {acmr[1]}")

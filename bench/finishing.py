@@ -13,7 +13,6 @@ measured, in turns with that commit; see bench/turns.py.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import json
 import statistics
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import arguments
 import cv2
 import numpy as np
 import turns
@@ -221,29 +221,26 @@ def peers(python: str, samples: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser = arguments.parser(__doc__, runs=7, json=True, before=True)
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with bench/peers-requirements.txt")
-    parser.add_argument("--before", metavar="PYTHON", help="an interpreter that has another commit")
-    arguments = parser.parse_args()
-    if arguments.before:
+    a = parser.parse_args()
+    if a.before:
         print(turns.HEAD)
-        times = turns.warm(arguments.before, "import finishing\nrun = finishing.job(256)", "run()", arguments.runs)
-        print(turns.told("256³", *times))
+        times = turns.warm(a.before, "import finishing\nrun = finishing.job(256)", "run()", a.runs)
+        print(turns.row("256³", *times))
         return
     warm_up()
     fresh = subprocess.run([sys.executable, "-c", _FRESH], capture_output=True, text=True, check=True)
     result = {
         "freshProcessSeconds": round(float(fresh.stdout), 2),
-        "shapes": [measure(samples, arguments.runs) for samples in (256, 128)],
+        "shapes": [measure(samples, a.runs) for samples in (256, 128)],
         "kept": kept(256),
         "edges": edges(64) + edges(128),
         "memory": [memory(256, 1024), memory(256, 2048)] if sys.platform == "linux" else [],
     }
-    if arguments.peers:
-        result["peers"] = peers(arguments.peers, 256)
-    if arguments.json:
+    if a.peers:
+        result["peers"] = peers(a.peers, 256)
+    if a.json:
         print(json.dumps(result))
         return
     print(f"import and first call in a fresh process, kernels cached: {result['freshProcessSeconds']} s")
@@ -268,7 +265,7 @@ def main() -> None:
         print(
             f"{row['samples']}³, {row['texture']} px: at most {row['above']} MB above the field, {row['all']} MB in all"
         )
-    if arguments.peers:
+    if a.peers:
         print("\npeers, 256³, the quicker of the two decimations in the total")
         for stage, milliseconds in result["peers"]["milliseconds"].items():
             print(f"  {stage:34s} {milliseconds:9.1f} ms")

@@ -18,7 +18,6 @@ Clients, attacker, deliveries, both servers and the database are processes of th
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import http.client
@@ -27,12 +26,10 @@ import json
 import multiprocessing
 import os
 import random
-import shutil
 import socket
 import statistics
 import struct
 import sys
-import tempfile
 import threading
 import time
 import zlib
@@ -43,9 +40,10 @@ from functools import cache
 from ipaddress import ip_network
 from pathlib import Path
 
+import arguments
 import numpy as np
 import psutil
-from api import serving
+from api import installation, serving
 from PIL import Image
 
 from spherelinks import database
@@ -174,9 +172,12 @@ def picture() -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Attackers have an address of their own, which is this machine's, too (on Linux).
+    """What is attacked, from a network address of the attackers' own (all of 127.0.0.0/8 is this machine on Linux).
 
-    port : the server's; key, poor : an account's with credits, and without; hanging : a port that never answers"""
+    port : of the server
+    key, sandbox : of an account with credits; poor : of one without
+    hanging : a port that takes connections and never answers
+    """
 
     port: int
     key: str
@@ -186,7 +187,7 @@ class Target:
 
 
 def half_sent(target: Target) -> None:
-    """A body that never comes."""
+    """Requests whose body never comes."""
     with socket.create_connection(("127.0.0.1", target.port), 5, (ATTACKER, 0)) as connection:
         path = random.choice(["/sign-in", "/stripe/webhook", "/v1/generate"])
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
@@ -201,12 +202,12 @@ def _names() -> bytes:
 
 
 def names(target: Target) -> None:
-    """Twelve megabytes of options that there are not."""
+    """Twelve megabytes of unknown options."""
     ask(target.port, "POST", "/v1/generate", target.key, _names(), source=ATTACKER)
 
 
 def slow_urls(target: Target) -> None:
-    """Addresses that take a connection and say nothing."""
+    """Pictures at an address that takes connections and never answers."""
     ask(
         target.port,
         "POST",
@@ -219,18 +220,18 @@ def slow_urls(target: Target) -> None:
 
 
 def slow_hooks(target: Target) -> None:
-    """Messages to an address that says nothing; deliveries are beside the server, and measured for themselves."""
+    """Webhooks to an address that never answers; a process of its own delivers them, as a worker would."""
     ask(target.port, "POST", "/v1/generate", target.sandbox, {"imageBase64": picture()}, source=ATTACKER)
     time.sleep(0.5)
 
 
 def refused(target: Target) -> None:
-    """Ten megabytes that nobody pays for."""
+    """Pictures of ten megabytes from an account without credits, and from a sandbox key."""
     ask(target.port, "POST", "/v1/generate", random.choice([target.poor, target.sandbox]), _padded(), source=ATTACKER)
 
 
 def bombs(target: Target) -> None:
-    """A third of a megabyte that is 40 million pixels of 64 bits."""
+    """Decompression bombs: a third of a megabyte that unpacks to 40 million pixels of 64 bits."""
     ask(target.port, "POST", "/v1/generate", target.key, {"imageBase64": _bomb()}, source=ATTACKER)
 
 
@@ -249,7 +250,7 @@ def sign_ins(target: Target) -> None:
 
 
 def methods(target: Target) -> None:
-    """Methods that nobody has heard of."""
+    """Unknown HTTP methods."""
     ask(target.port, f"M{random.randrange(10**9)}", "/v1/account", target.key, source=ATTACKER)
 
 
@@ -420,22 +421,16 @@ def percentile(times: list[float], share: float = 0.99) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--clients", type=int, default=40)
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each round")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each round")
     parser.add_argument("--only", default=",".join(ATTACKS), help="attacks, separated by commas")
-    arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
-    home.chmod(0o755)  # as root the database runs as another user, who must get through
-    try:
-        with database.opened(Settings(home=home)) as url, hanging() as dead:
-            measure(home, url, dead, arguments.clients, arguments.seconds, arguments.only.split(","))
-    finally:
-        shutil.rmtree(home)
+    a = parser.parse_args()
+    with installation() as (home, url), hanging() as dead:
+        measure(home, url, dead, a.clients, a.seconds, a.only.split(","))
 
 
 def measure(home: Path, url: str, dead: int, clients: int, seconds: float, attacks: list[str]) -> None:
-    database.migrate(url)
     engine = database.connect(url)
     with database.transaction(engine) as session:
         secrets = []

@@ -8,7 +8,6 @@ Real workers in their own processes on a real PostgreSQL (the embedded one) and 
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import arguments
 import psycopg
 from sqlalchemy import Engine, text
 
@@ -94,10 +94,10 @@ class Desk:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    arguments = parser.parse_args()
+    a = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
     try:
         with EmbeddedPostgres(home) as url:
@@ -106,7 +106,7 @@ def main() -> None:
             print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
             pickup(desk)
             recovery(desk)
-            drain(desk, arguments.jobs, arguments.workers)
+            drain(desk, a.jobs, a.workers)
             desk.engine.dispose()
     finally:
         shutil.rmtree(home)

@@ -15,7 +15,6 @@ size, white where the object is; and mean, median and worst.
 
 from __future__ import annotations
 
-import argparse
 import io
 import itertools
 import sys
@@ -23,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import arguments
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ SIDE = 640
 PICTURES = Path(__file__).parents[1] / ".." / "shared" / "data" / "pictures"
 
 Floats = NDArray[np.float32]
-Ground = Callable[[np.random.Generator], Floats]
+Background = Callable[[np.random.Generator], Floats]
 
 
 def _axes() -> tuple[Floats, Floats]:
@@ -85,7 +85,7 @@ def clutter(rng: np.random.Generator) -> Floats:
     return cv2.GaussianBlur(image, (0, 0), 4)
 
 
-GROUNDS: dict[str, Ground] = {
+BACKGROUNDS: dict[str, Background] = {
     "white": white,
     "grey gradient": grey_gradient,
     "colour gradient": colour_gradient,
@@ -94,7 +94,7 @@ GROUNDS: dict[str, Ground] = {
 }
 
 
-def photograph(cutout: NDArray[np.uint8], ground: Ground, seed: int) -> tuple[bytes, NDArray[np.bool_]]:
+def photograph(cutout: NDArray[np.uint8], background: Background, seed: int) -> tuple[bytes, NDArray[np.bool_]]:
     """A JPEG of the cut-out (H, W, 4) on a background, and its mask (SIDE, SIDE)."""
     rng = np.random.default_rng(seed)
     alpha = cutout[..., 3]
@@ -114,7 +114,7 @@ def photograph(cutout: NDArray[np.uint8], ground: Ground, seed: int) -> tuple[by
     foot = min(SIDE, top + height + height // 16)
     shade[foot - squashed.shape[0] : foot] = squashed
     shade = cv2.GaussianBlur(shade, (0, 0), 12)[..., None]
-    behind = ground(rng) * (1 - 0.45 * shade)
+    behind = background(rng) * (1 - 0.45 * shade)
     photo = behind * (1 - cover) + layer[..., :3] * cover + rng.normal(0, 2.5, (SIDE, SIDE, 3))
     file = io.BytesIO()
     Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8)).save(file, "JPEG", quality=90)
@@ -122,7 +122,7 @@ def photograph(cutout: NDArray[np.uint8], ground: Ground, seed: int) -> tuple[by
 
 
 def grab_cut(picture: Picture) -> Floats:
-    """(H, W), 0 or 1: Rother et al. 2004, as anyone may have it by one call."""
+    """(H, W), 0 or 1: GrabCut (Rother et al. 2004) with OpenCV's single call."""
     height, width = picture.rgb.shape[:2]
     pad = round(0.04 * min(height, width))
     state, models = np.zeros((height, width), np.uint8), np.zeros((2, 1, 65))
@@ -154,24 +154,24 @@ METHODS: dict[str, Callable[[Picture], Floats]] = {"matte": matte, "GrabCut": gr
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder of cut-outs with alpha (WebP or PNG)")
     parser.add_argument("--worst", type=int, default=0, help="also name the N worst pictures of each background")
-    parser.add_argument("--photographs", type=Path, help="folder of photographs, with their masks in its folder masks")
-    arguments = parser.parse_args()
-    if arguments.photographs:
-        photographs(arguments.photographs)
+    parser.add_argument("--photographs", type=Path, help="folder of photographs, with masks in its subfolder masks")
+    a = parser.parse_args()
+    if a.photographs:
+        photographs(a.photographs)
         return 0
-    paths = sorted(p for p in arguments.pictures.glob("*") if p.suffix in (".webp", ".png"))
+    paths = sorted(p for p in a.pictures.glob("*") if p.suffix in (".webp", ".png"))
     if not paths:
-        print(f"skipped: no cut-outs in {arguments.pictures}; name a folder with --pictures", file=sys.stderr)
+        print(f"skipped: no cut-outs in {a.pictures}; name a folder with --pictures", file=sys.stderr)
         return 0
     print(f"| background | method | mean IoU | p10 | refused | ms | ({len(paths)} pictures)\n|---|---|---|---|---|---|")
-    for (name, ground), (method, found_by) in itertools.product(GROUNDS.items(), METHODS.items()):
+    for (name, background), (method, found_by) in itertools.product(BACKGROUNDS.items(), METHODS.items()):
         scores, times, refused = [], [], 0
         for seed, path in enumerate(paths):
             cutout = np.asarray(Image.open(path).convert("RGBA"))
-            data, truth = photograph(cutout, ground, seed)
+            data, truth = photograph(cutout, background, seed)
             picture = decode(data)
             start = time.perf_counter()
             try:
@@ -186,7 +186,7 @@ def main() -> int:
             f"| {1000 * np.median(times):.0f} |",
             flush=True,
         )
-        for index in np.argsort(scores)[: arguments.worst]:
+        for index in np.argsort(scores)[: a.worst]:
             print(f"    {scores[index]:.3f} {paths[index].name}")
     return 0
 

@@ -11,7 +11,6 @@ bench/turns.py.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import subprocess
 import sys
@@ -19,12 +18,12 @@ import tempfile
 import time
 from pathlib import Path
 
+import arguments
+import samples
 import turns
 
 from spherelinks import Options
 from spherelinks.pipeline import STAGES, generate, warm_up
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 class Peaks:
@@ -47,32 +46,30 @@ class Peaks:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--picture", type=Path, default=ROOT / "docs/samples/mug.jpg")
-    parser.add_argument("--runs", type=int, default=7)
+    parser = arguments.parser(__doc__, runs=7, before=True)
+    parser.add_argument("--picture", type=Path, default=samples.MUG)
     parser.add_argument("--generator", default=Options().generator)
-    parser.add_argument("--before", metavar="PYTHON", help="an interpreter that has another commit")
-    arguments = parser.parse_args()
-    if arguments.before:
-        beside(arguments.before, arguments.runs)
+    a = parser.parse_args()
+    if a.before:
+        beside(a.before, a.runs)
         return
-    options = Options(generator=arguments.generator)
+    options = Options(generator=a.generator)
 
     warm_up()
-    generate(arguments.picture, options)
+    generate(a.picture, options)
     peaks = Peaks()
     seconds: dict[str, list[float]] = {stage: [] for stage in STAGES}
     whole: list[float] = []
-    for _ in range(arguments.runs):
+    for _ in range(a.runs):
         start = time.perf_counter()
-        timings = generate(arguments.picture, options, peaks).report["timings"]
+        timings = generate(a.picture, options, peaks).report["timings"]
         whole.append(time.perf_counter() - start)
         for stage in STAGES:
             value = timings[stage]
             seconds[stage].append((sum(value.values()) if isinstance(value, dict) else value) / 1000)
     peaks.close()
 
-    print(f"{arguments.picture.name}, generator {options.generator}, {arguments.runs} runs, warm")
+    print(f"{a.picture.name}, generator {options.generator}, {a.runs} runs, warm")
     print(f"{'stage':<12} {'median s':>9} {'min s':>9} {'peak MB':>9}")
     for stage in STAGES:
         row = seconds[stage]
@@ -81,9 +78,9 @@ def main() -> None:
 
     cold = []
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "spherelinks.cli", "generate", str(arguments.picture)]
+        command = [sys.executable, "-m", "spherelinks.cli", "generate", str(a.picture)]
         command += ["-o", f"{folder}/out.glb", "--generator", options.generator]
-        for _ in range(arguments.runs):
+        for _ in range(a.runs):
             start = time.perf_counter()
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             cold.append(time.perf_counter() - start)
@@ -94,14 +91,12 @@ def beside(before: str, runs: int) -> None:
     """Warm pictures in turns with another commit."""
     print(turns.HEAD)
     everything: list[tuple[list[float], list[float]]] = []
-    for picture in sorted(
-        path for path in (ROOT / "docs/samples").iterdir() if path.suffix in {".jpg", ".png", ".webp"}
-    ):
+    for picture in samples.pictures():
         setup = f"from spherelinks.pipeline import generate\npicture = {str(picture)!r}"
         everything.append(turns.warm(before, setup, "generate(picture)", runs))
-        print(turns.told(picture.name, *everything[-1]), flush=True)
+        print(turns.row(picture.name, *everything[-1]), flush=True)
     ours, theirs = ([statistics.median(each[k]) for each in everything] for k in (0, 1))
-    print(turns.told("mean", [statistics.mean(ours)], [statistics.mean(theirs)]))
+    print(turns.row("mean", [statistics.mean(ours)], [statistics.mean(theirs)]))
 
 
 if __name__ == "__main__":

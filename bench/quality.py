@@ -4,7 +4,7 @@
 One picture of each object (RGBA, 512 px, camera and lights by the object's name), the whole path from picture to GLB
 at default options, and the shared scorer (../shared/bench: its README says what the figures mean). Objects are taken in
 the order of a hash of their names, so that --limit gives a fair sample and a larger one contains it. What is already in
-OUT is not made again. Writes OUT/GENERATOR.json and prints a table. Options of a generator's own follow its name:
+OUT is not made again. Writes OUT/GENERATOR.json and prints a table. A generator's own options follow its name:
 `lift:far_side=plain`.
 
 Colours are compared in flat views of 64 px from the right, the left and the back, as delivered: mean errors in 0..1
@@ -14,7 +14,6 @@ between neighbouring pixels, over the object's.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -22,10 +21,11 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import arguments
 import numpy as np
+import scorer
 from scipy.ndimage import gaussian_filter
 
-BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 COLUMNS = (
     "aligned F@1", "aligned F@2", "aligned F@5", "aligned CD%", "delivered F@2", "delivered CD%",
     "IoU front", "IoU sides and back", "PSNR front", "PSNR sides and back",
@@ -38,7 +38,7 @@ COVERED = 0.95  # share of a pixel from which it counts as covered
 LEAST = 30  # pixels that must be covered by both for a view to count
 
 
-def asked(generator: str) -> dict[str, Any]:
+def chosen(generator: str) -> dict[str, Any]:
     """The options that `lift` or `lift:far_side=plain` stands for."""
     name, _, own = generator.partition(":")
     return {"generator": name} | dict(pair.split("=") for pair in own.split(",") if pair)
@@ -59,12 +59,12 @@ def scored(name: str, models: Path, out: Path, generator: str) -> dict[str, floa
         picture.parent.mkdir(parents=True, exist_ok=True)
         image, drawn = run.picture_of(truth, name, 512, None)
         if drawn != azimuth:
-            raise RuntimeError("the shared bench places its cameras otherwise than this file believes")
+            raise RuntimeError("the shared bench places its cameras differently from what this file assumes")
         image.save(picture)
     glb = out / generator / f"{name}.glb"
     glb.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    generate(picture, asked(generator)).save(glb)
+    generate(picture, chosen(generator)).save(glb)
     seconds = time.perf_counter() - start
     made = scene.load(str(glb))
     figures = score.geometry(made, truth, azimuth) | score.views(made, truth, azimuth) | {"seconds": seconds}
@@ -126,16 +126,14 @@ def _variation(rgb: np.ndarray, known: np.ndarray) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("generators", nargs="+")
     parser.add_argument("--models", type=Path, required=True, help="folder of GLBs")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--limit", type=int)
     a = parser.parse_args()
-    if not BENCH.is_dir():
-        print(f"skipped: the shared scorer is not at {BENCH}", file=sys.stderr)
+    if not scorer.available():
         return 0
-    sys.path.insert(0, str(BENCH))
     names = sorted((f.stem for f in a.models.glob("*.glb")), key=lambda n: zlib.crc32(n.encode()))[: a.limit]
     known: dict[str, dict[str, Any]] = {}
     for generator in a.generators:

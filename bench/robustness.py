@@ -9,7 +9,6 @@ needs node and npm), and how far the simplified surface lies from the full one. 
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -17,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import arguments
 import numpy as np
 from numba import njit
 
@@ -101,7 +101,7 @@ def judged(shape: Shape) -> dict[str, Any]:
 
 
 def issues(glb: bytes) -> int | None:
-    """Errors and warnings of the validator, None if it cannot be had."""
+    """The number of errors and warnings of the validator; None if it is not installed."""
     from gltf_validator import validate
 
     try:
@@ -114,19 +114,18 @@ def issues(glb: bytes) -> int | None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__, json=True)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--stride", type=int, default=1)
-    parser.add_argument("--samples", type=int, default=160, help="of the field, along the longest side")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, for each asset")
-    arguments = parser.parse_args()
+    parser.add_argument("--stride", type=int, default=1, help="take every n-th object")
+    parser.add_argument("--samples", type=int, default=160, help="samples of the field along its longest side")
+    a = parser.parse_args()
     warm_up()
     rows: dict[str, list[dict[str, Any]]] = {"field": [], "mesh": []}
-    for path in sorted(arguments.folder.glob("*.glb"))[:: arguments.stride]:
-        for way, shape in (("field", field_of(path, arguments.samples)), ("mesh", read(path))):
+    for path in sorted(a.folder.glob("*.glb"))[:: a.stride]:
+        for way, shape in (("field", field_of(path, a.samples)), ("mesh", read(path))):
             row = judged(shape)
             rows[way].append(row)
-            if arguments.json or row.get("refused") or not row["sound"] or row["overlaps"] or row["issues"]:
+            if a.json or row.get("refused") or not row["sound"] or row["overlaps"] or row["issues"]:
                 print(json.dumps({"object": path.stem, "way": way} | row), flush=True)
     print("\n| as | objects | refused | closed, manifold | overlaps | validator | deviation, median | largest | s |")
     print("|---|---|---|---|---|---|---|---|---|")

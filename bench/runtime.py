@@ -20,6 +20,8 @@ import sys
 import time
 from pathlib import Path
 
+import arguments
+
 ROOT = Path(__file__).resolve().parent.parent
 RUNTIMES = ("onnxruntime", "torch")
 
@@ -73,8 +75,7 @@ def installed(name: str) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
+    parser = arguments.parser(__doc__, runs=5)
     parser.add_argument("--child", choices=RUNTIMES, help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.child:

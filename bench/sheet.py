@@ -2,22 +2,23 @@
 """Contact sheets: `python bench/sheet.py PICTURES sheet.jpg --generator lift` writes sheet_1.jpg, sheet_2.jpg ...
 
 A row for each picture: the picture, then each generator's front, right, back and left, flat base colour under one light
-from the viewer's upper left. Two pictures beside each other, 30 on a sheet. Options of a generator's own follow its
+from the viewer's upper left. Two pictures beside each other, 30 on a sheet. A generator's own options follow its
 name: `--generator lift:far_side=plain lift`. Renders with the shared bench's Embree renderer.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 from pathlib import Path
 
+import arguments
 import numpy as np
+import scorer
 from PIL import Image
-from quality import asked
+from quality import chosen
+from samples import pictures
 
-BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 SIDE, SMALL = 120, 84  # of a tile, px; of one where several generators are compared
 ON_A_SHEET = 30
 
@@ -37,7 +38,7 @@ def row(picture: Path, generators: list[str]) -> np.ndarray:
     tiles = [np.asarray(tile)]
     for generator in generators:
         with tempfile.TemporaryDirectory() as folder:
-            made = generate(picture, asked(generator)).save(Path(folder) / "made.glb")
+            made = generate(picture, chosen(generator)).save(Path(folder) / "made.glb")
             renderer = Renderer(normalized(load(str(made))))
         for yaw in (0, 90, 180, 270):
             camera = look_from(yaw, 10, 2.2)
@@ -48,17 +49,15 @@ def row(picture: Path, generators: list[str]) -> np.ndarray:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("pictures", type=Path, help="folder")
     parser.add_argument("sheet", type=Path)
     parser.add_argument("--generator", nargs="+", default=["lift"])
-    parser.add_argument("--every", type=int, default=1, help="only every n-th picture")
+    parser.add_argument("--every", type=int, default=1, help="take every n-th picture")
     a = parser.parse_args()
-    if not BENCH.is_dir():
-        print(f"skipped: the shared renderer is not at {BENCH}", file=sys.stderr)
+    if not scorer.available():
         return 0
-    sys.path.insert(0, str(BENCH))
-    paths = sorted(p for p in a.pictures.iterdir() if p.suffix in (".webp", ".png", ".jpg"))[:: a.every]
+    paths = pictures(a.pictures)[:: a.every]
     for number, start in enumerate(range(0, len(paths), ON_A_SHEET), 1):
         rows = [row(path, a.generator) for path in paths[start : start + ON_A_SHEET]]
         if len(rows) % 2:

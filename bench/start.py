@@ -10,7 +10,6 @@ this one, see bench/turns.py.
 
 from __future__ import annotations
 
-import argparse
 import os
 import resource
 import statistics
@@ -20,21 +19,18 @@ import tempfile
 import time
 from pathlib import Path
 
+import arguments
 import turns
-
-ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs/samples/mug.jpg"
+from samples import MUG
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--before", metavar="PYTHON", help="an interpreter that has another commit")
-    arguments = parser.parse_args()
-    runs, before = arguments.runs, arguments.before
+    parser = arguments.parser(__doc__, runs=5, before=True)
+    a = parser.parse_args()
+    runs, before = a.runs, a.before
     with tempfile.TemporaryDirectory() as folder:
         cli = ["-m", "spherelinks.cli"]
-        generate = [*cli, "generate", str(PICTURE), "-o", str(Path(folder, "mug.glb"))]
+        generate = [*cli, "generate", str(MUG), "-o", str(Path(folder, "mug.glb"))]
         commands = {
             "first picture, empty caches": (generate, True),
             "next picture": (generate, False),
@@ -48,7 +44,7 @@ def main() -> None:
             measured = [[_measured([python, *command], folder, fresh) for python in pythons] for _ in range(runs)]
             if before:
                 ours, theirs = ([busy for busy, _ in each] for each in zip(*measured, strict=True))
-                print(turns.told(name, ours, theirs), flush=True)
+                print(turns.row(name, ours, theirs), flush=True)
                 continue
             busy, clock = (statistics.median(each[0][k] for each in measured) for k in (0, 1))
             print(f"{name:<28} {busy:12.2f} {clock:9.2f}", flush=True)

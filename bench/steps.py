@@ -9,14 +9,15 @@ difference of the views from the back, 0..1, white background), and the seconds 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import zlib
 from pathlib import Path
 
+import arguments
 import cv2
 import numpy as np
+import scorer
 
 from spherelinks.generation.registry import load
 from spherelinks.mesh.surface import extract
@@ -26,7 +27,6 @@ from spherelinks.picture.frame import frame
 from spherelinks.picture.matte import matte
 from spherelinks.shape import Frame, Volume
 
-BENCH = Path(__file__).resolve().parents[2] / "shared" / "bench"
 STEPS = (1, 2, 4, 8, 12, 25, 50)
 
 
@@ -77,14 +77,12 @@ def apart(taken: Frame, options: Options) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--models", type=Path, required=True, help="folder of GLBs")
     parser.add_argument("--limit", type=int, default=16)
     a = parser.parse_args()
-    if not BENCH.is_dir():
-        print(f"skipped: the shared scorer is not at {BENCH}", file=sys.stderr)
+    if not scorer.available():
         return 0
-    sys.path.insert(0, str(BENCH))
     import io
 
     import run

@@ -8,12 +8,12 @@ warm, in one process: medians of the wall clock and of processor time, about equ
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import time
 from collections.abc import Callable
 
+import arguments
 from finishing import BENCH, FACES, noisy, picture
 
 from spherelinks.finishing import finish
@@ -35,10 +35,8 @@ def measure(run: Callable[[], object], runs: int) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=15)
-    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
-    arguments = parser.parse_args()
+    parser = arguments.parser(__doc__, runs=15, json=True)
+    a = parser.parse_args()
     glb = finish(
         noisy(128),
         picture(),
@@ -51,11 +49,11 @@ def main() -> None:
     mesh = read(glb).mesh
     (view,) = look(mesh.positions)
     milliseconds = {
-        "thumbnail from the mesh": measure(lambda: portrait(mesh), arguments.runs),
-        "  its picture alone": measure(lambda: render(mesh, view, THUMBNAIL_SIZE), arguments.runs),
-        "thumbnail from the GLB": measure(lambda: thumbnail(glb), arguments.runs),
+        "thumbnail from the mesh": measure(lambda: portrait(mesh), a.runs),
+        "  its picture alone": measure(lambda: render(mesh, view, THUMBNAIL_SIZE), a.runs),
+        "thumbnail from the GLB": measure(lambda: thumbnail(glb), a.runs),
     }
-    if arguments.json:
+    if a.json:
         print(json.dumps({"faces": len(mesh.faces), "milliseconds": milliseconds}))
         return
     print(f"{len(mesh.faces)} faces, {len(mesh.texture)} px texture -> {THUMBNAIL_SIZE} px PNG")

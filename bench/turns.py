@@ -1,4 +1,4 @@
-"""One figure of two commits, in turns in one run: their ratio holds on a machine that other work slows down, too.
+"""One measurement of two commits, in turns within one run, so that their ratio holds even on a busy machine.
 
 The other commit is named by the interpreter of an environment in which it is installed: `git worktree add ../before
 COMMIT`, and there `make .venv/installed`.
@@ -35,7 +35,7 @@ def warm(before: str, setup: str, once: str, runs: int) -> tuple[list[float], li
     return list(mine), list(other)
 
 
-def told(name: str, ours: list[float], theirs: list[float]) -> str:
+def row(name: str, ours: list[float], theirs: list[float]) -> str:
     """A line of a table: medians, and the median of the ratios."""
     ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
     return f"{name:<28} {statistics.median(ours):9.2f} {statistics.median(theirs):9.2f} {ratio:9.3f}"

@@ -13,13 +13,14 @@ to a twentieth of their faces as by default, or to the number that is printed. F
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import arguments
 import numpy as np
+import samples
 from numba import njit
 from numpy.typing import NDArray
 
@@ -37,7 +38,6 @@ from spherelinks.picture.frame import frame
 from spherelinks.picture.matte import matte
 from spherelinks.texture.unwrap import Atlas, unwrap
 
-SAMPLES = Path(__file__).parent.parent / "docs" / "samples"
 Mesh = tuple[str, Vertices, Faces]
 
 
@@ -83,7 +83,7 @@ def made() -> Iterator[Mesh]:
 
 def sampled() -> Iterator[Mesh]:
     maker = registry.load("inflate")
-    for path in sorted(p for p in SAMPLES.iterdir() if p.suffix in (".jpg", ".png", ".webp")):
+    for path in samples.pictures():
         decoded = decode(path.read_bytes())
         shape = maker.generate(frame(decoded, matte(decoded)), Options(), lambda share: None)
         vertices, faces, _ = extract(shape.field, shape.origin, shape.spacing)  # type: ignore[union-attr]
@@ -138,11 +138,11 @@ def even(atlas: Atlas, vertices: Vertices) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--more", type=Path, help="a folder of GLBs")
-    parser.add_argument("--every", type=int, default=6, help="which of them: every so many")
-    arguments = parser.parse_args()
-    meshes = [*made(), *sampled(), *(scanned(arguments.more, arguments.every) if arguments.more else ())]
+    parser = arguments.parser(__doc__)
+    parser.add_argument("--more", type=Path, help="also GLBs of this folder")
+    parser.add_argument("--every", type=int, default=6, help="take every n-th of them")
+    a = parser.parse_args()
+    meshes = [*made(), *sampled(), *(scanned(a.more, a.every) if a.more else ())]
     unwrap(*meshes[0][1:])
     used, spread, doubled = [], [], 0
     for name, vertices, faces in meshes:

@@ -9,24 +9,21 @@ answer. What waiting costs is the transactions of the database meanwhile, and th
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import json
 import os
-import shutil
 import statistics
-import tempfile
 import time
-from pathlib import Path
 
+import arguments
 import psycopg
-from api import PICTURE, request, serving, submit
+from api import installation, request, serving, submit
+from samples import MUG
 from sqlalchemy import Engine
 
 from spherelinks import database
 from spherelinks.accounts import accounts, keys
-from spherelinks.config import Settings
 from spherelinks.jobs import attempts
 
 CLIENTS_A_JOB = 4
@@ -35,35 +32,29 @@ PROBES = 50
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--clients", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=5.0, help="that waiting is watched for")
-    arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
-    home.chmod(0o755)  # as root the database runs as another user, who must get through
-    try:
-        with database.opened(Settings(home=home)) as url:
-            database.migrate(url)
-            engine = database.connect(url)
-            with database.transaction(engine) as session:
-                owner = accounts.local_owner(session)  # whose plan has no limit of jobs at a time
-                secrets = [keys.create(session, owner.id, name)[1] for name in ("one", "other")]
-            environment = os.environ | {
-                "DATABASE_URL": url,
-                "SPHERELINKS_HOME": str(home),
-                "SPHERELINKS_RATE_LIMIT": "0",
-                "SPHERELINKS_ADDRESS_RATE_LIMIT": "0",
-            }
-            web = ["-m", "spherelinks.cli", "web", "--host", "127.0.0.1", "--port"]
-            with serving(web, environment, "/readyz") as port:
-                asyncio.run(measure(port, engine, url, secrets, arguments.clients, arguments.seconds))
-            engine.dispose()
-    finally:
-        shutil.rmtree(home)
+    parser.add_argument("--seconds", type=float, default=5.0, help="how long to watch the waiting")
+    a = parser.parse_args()
+    with installation() as (home, url):
+        engine = database.connect(url)
+        with database.transaction(engine) as session:
+            owner = accounts.local_owner(session)  # whose plan does not limit jobs in progress
+            secrets = [keys.create(session, owner.id, name)[1] for name in ("one", "other")]
+        environment = os.environ | {
+            "DATABASE_URL": url,
+            "SPHERELINKS_HOME": str(home),
+            "SPHERELINKS_RATE_LIMIT": "0",
+            "SPHERELINKS_ADDRESS_RATE_LIMIT": "0",
+        }
+        web = ["-m", "spherelinks.cli", "web", "--host", "127.0.0.1", "--port"]
+        with serving(web, environment, "/readyz") as port:
+            asyncio.run(measure(port, engine, url, secrets, a.clients, a.seconds))
+        engine.dispose()
 
 
 async def measure(port: int, engine: Engine, url: str, secrets: list[str], clients: int, seconds: float) -> None:
-    body = json.dumps({"imageBase64": base64.b64encode(PICTURE.read_bytes()).decode(), "cache": "bypass"}).encode()
+    body = json.dumps({"imageBase64": base64.b64encode(MUG.read_bytes()).decode(), "cache": "bypass"}).encode()
     jobs = [await asyncio.to_thread(submit, port, secrets[0], body) for _ in range(clients // CLIENTS_A_JOB)]
     waiting = [
         (job, asyncio.create_task(ask(port, f"/v1/status/{job}?wait=60", secrets[number % 2])))

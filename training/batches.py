@@ -1,4 +1,4 @@
-"""Batches of views out of the data set, varied: flipped, relit, repainted, their mattes a little wrong."""
+"""Batches of views from a data set, augmented: mirrored, relit, repainted, with slightly wrong mattes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.data import opened
 from training.light import lit
 from training.view import pooled
 
-# What a picture of the world shows is scans and realistic models; most of what there is to learn from is neither.
+# Share of each kind in a batch. Real pictures look like scans and realistic models; most training objects are neither.
 MIX = {
     "scan": 0.12,
     "realistic": 0.24,
@@ -32,7 +32,10 @@ MIX = {
 
 
 class Views:
-    """The finished rows of one or more data folders, from all sources but `without` (or only from these)."""
+    """The finished rows of one or more data folders, of all sources except `without` (with `only`, of these alone).
+
+    A source matches if its name starts with one of `without`.
+    """
 
     def __init__(self, folders: list[Path], without: tuple[str, ...], only: bool = False) -> None:
         self.arrays = [opened(folder) for folder in folders]
@@ -42,7 +45,7 @@ class Views:
         self.refresh()
 
     def refresh(self) -> None:
-        """See what the builder has finished since."""
+        """Take in the rows that the builder has finished since the last call."""
         ready = [np.flatnonzero(a["done"] & w) for a, w in zip(self.arrays, self.wanted, strict=True)]
         self.index = np.concatenate([np.stack([np.full(len(r), i), r], 1) for i, r in enumerate(ready)])
         kinds = np.concatenate([k[r] for k, r in zip(self.kinds, ready, strict=True)])
@@ -73,9 +76,9 @@ class Views:
             "thickness": a["thickness"].astype(np.float32),
             "seen": a["seen"].astype(np.float32),
             "back": back,
-            # upright, as the object stands, but facing as the camera does
+            # in the object's upright axes, turned to face the camera
             "normal": np.stack([right, up * c + near * s, near * c - up * s], -1) * coarse[..., None],
-            # A wall fills about half a bin; it must not be lost where half is the threshold.
+            # A wall fills about half a bin; a threshold of one half must not lose it.
             "profile": np.minimum(a["profile"].astype(np.float32) / 127, 1),
             "seen_coarse": coarse.astype(np.float32),
         }
@@ -88,7 +91,7 @@ class Views:
 
 
 class Batches(IterableDataset[dict[str, Tensor]]):
-    """Endless batches of `views`, drawn by the seed and, where several processes make them, by the process."""
+    """Endless batches of `views`, drawn by the seed and, in a loader with several processes, the process's number."""
 
     def __init__(self, views: Views, count: int, seed: tuple[int, ...]) -> None:
         self.views, self.count, self.seed = views, count, seed
@@ -105,7 +108,7 @@ class Batches(IterableDataset[dict[str, Tensor]]):
 def _repainted(
     albedo: NDArray[np.uint8], back: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Other paint, both sides alike: channels exchanged, or all one colour, so that only the light tells shapes."""
+    """Repainted, both sides alike: channels permuted, or a single colour, so that only shading shows the shape."""
     kind = rng.random()
     if kind < 0.1:
         flat = rng.integers(40, 256, 3)
@@ -119,7 +122,7 @@ def _repainted(
 def _blurred(
     rgb: NDArray[np.float32], matte: NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The picture out of focus, its matte eaten or spread by a pixel or two, where some ground shows."""
+    """The picture out of focus, its matte eroded or dilated by a pixel or two, so that a little background shows."""
     rgb = np.where(matte[..., None] > 0, rgb, rng.random(3, np.float32))
     if rng.random() < 0.4:
         rgb = cv2.GaussianBlur(rgb, (0, 0), rng.uniform(0.4, 2.0))
@@ -131,7 +134,7 @@ def _blurred(
 
 
 def collated(views: list[dict[str, NDArray[np.float32]]]) -> dict[str, Tensor]:
-    """Stacked, channels first (in channels-last memory)."""
+    """The views stacked into tensors, channels first (in channels-last memory format)."""
     out = {}
     for name in views[0]:
         stack = torch.from_numpy(np.stack([view[name] for view in views]).astype(np.float32))

@@ -1,10 +1,11 @@
-"""Build a data set out of GLBs, or of nothing:
+"""Build a data set from GLBs, or from procedural objects alone:
 
     python -m training.data --out data --glbs ../shared/data/train --manifest ../shared/data/manifest.csv
     python -m training.data --out shapes --procedural 2000
 
-A folder of arrays, one a field of View, each (views, ...), memory-mapped: writers fill rows and then mark them in
-`done`, so that training may begin while the set is being built and a stopped build goes on where it was.
+A data set is a folder of memory-mapped arrays, one for each field of `training.view.View`, of shape (views, ...).
+Writers fill a row and then mark it in `done`: training can start while the set is being built, and a build that was
+stopped resumes where it left off.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from training import packages, shapes
 from training.surface import Rays, Surface, load
 from training.view import LIGHTS, deformed, solid, stretched, take
 
-# By kind of object: variants (the object itself, then by turns only stretched and deformed) and views of each.
+# For each kind of object: how many variants (the object itself, then alternately stretched and deformed), and how
+# many views of each variant.
 SHARE = {
     "scan": (60, 5),
     "realistic": (24, 5),
@@ -39,7 +41,7 @@ SHARE = {
 
 
 def fields(side: int) -> dict[str, tuple[tuple[int, ...], type]]:
-    """Shape and type of each field of a View with maps of that side, and of `done`."""
+    """Shape and dtype of each field of a View with maps of `side` pixels, and of `done`."""
     double, half = (2 * side, 2 * side), (side // 2, side // 2)
     return {
         "albedo": ((*double, 3), np.uint8),
@@ -61,17 +63,17 @@ def fields(side: int) -> dict[str, tuple[tuple[int, ...], type]]:
 
 @dataclass(frozen=True)
 class Task:
-    """One variant of one object, and the rows that its views fill."""
+    """One variant of one object: its views fill `views` rows from `first` on."""
 
     path: str
     variant: int
     first: int
     views: int
-    facing: float = 180.0  # degrees beside the object's front, +Z, from where it may be seen
+    facing: float = 180.0  # largest azimuth of a view, degrees to either side of the front, +Z
 
     def surface(self, rng: np.random.Generator) -> Surface:
         if not self.path.endswith(".glb"):
-            # every third: each has three rows
+            # every third object, since each has three rows
             return (packages if self.first % 9 == 0 else shapes).surface(rng)
         surface = load(Path(self.path))
         if self.variant == 0:
@@ -80,7 +82,7 @@ class Task:
 
 
 def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict[str, str]]]:
-    """The tasks, in an order whose every beginning is a fair sample, and for each row its source, kind, name, class."""
+    """The tasks, ordered so that any prefix is a fair sample, and each row's source, kind, name and class."""
     about = {}
     for manifest in manifests:
         with manifest.open() as file:
@@ -99,7 +101,7 @@ def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict
 
 
 def invent(count: int) -> tuple[list[Task], list[dict[str, str]]]:
-    """The same for that many procedural objects, every third a package, three views of each."""
+    """As `plan`, for `count` procedural objects, every third of them a package, with three views each."""
     tasks = [Task(f"procedural {i}", 0, 3 * i, 3) for i in range(count)]
     rows = [
         {"source": "training/shapes.py", "kind": "procedural", "name": task.path, "class": ""}
@@ -110,7 +112,7 @@ def invent(count: int) -> tuple[list[Task], list[dict[str, str]]]:
 
 
 def create(folder: Path, rows: list[dict[str, str]], side: int) -> None:
-    """Empty arrays for that many views; sparse files, so they take room only as they fill."""
+    """Create empty arrays with a row for each of `rows`, as sparse files, which take up space only as they fill."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, (shape, dtype) in fields(side).items():
         if not (folder / f"{name}.npy").exists():
@@ -123,7 +125,7 @@ def opened(folder: Path, mode: str = "r") -> dict[str, NDArray[np.generic]]:
 
 
 def fill(arrays: dict[str, NDArray[np.generic]], task: Task) -> str:
-    """Write the task's views; a word about what failed, or nothing. Seeded by the object's name and the variant."""
+    """Write the task's views, seeded by the object's name and the variant. Returns what went wrong, or ""."""
     if arrays["done"][task.first]:
         return ""
     rng = np.random.default_rng([zlib.crc32(Path(task.path).stem.encode()), task.variant])
@@ -156,7 +158,7 @@ def _work(task: Task) -> str:
 
 
 def run(folder: Path, tasks: list[Task], processes: int) -> Iterator[str]:
-    """What each task said, as they end."""
+    """Run the tasks in parallel; yields what `fill` returned for each."""
     with Pool(processes, _start, (folder,)) as pool:
         yield from pool.imap(_work, tasks, chunksize=4)
 
@@ -164,14 +166,22 @@ def run(folder: Path, tasks: list[Task], processes: int) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--glbs", type=Path, nargs="+", help="folders of GLBs, +Y up")
-    parser.add_argument("--manifest", type=Path, nargs="+", help="CSV with id, source, kind, name of each")
-    parser.add_argument("--procedural", type=int, help="objects of training/shapes.py, instead of GLBs")
+    parser.add_argument(
+        "--manifest", type=Path, nargs="+", help="CSV files with the id, source, kind and name of each GLB"
+    )
+    parser.add_argument("--procedural", type=int, help="number of procedural objects to make instead of reading GLBs")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=SIDE, help="of the maps; the pictures have twice as many pixels")
+    parser.add_argument("--side", type=int, default=SIDE, help="side of the maps in pixels; pictures have twice that")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
-    parser.add_argument("--kinds", nargs="*", choices=list(SHARE), help="only these now; the rest may follow later")
-    parser.add_argument("--classes", nargs="*", help="only these of the manifest's, such as character animal")
-    parser.add_argument("--facing", type=float, default=180.0, help="degrees beside their front from where to see them")
+    parser.add_argument(
+        "--kinds", nargs="*", choices=list(SHARE), help="build only these kinds; the others can be added later"
+    )
+    parser.add_argument(
+        "--classes", nargs="*", help="build only these classes of the manifest, such as character animal"
+    )
+    parser.add_argument(
+        "--facing", type=float, default=180.0, help="largest azimuth of a view, degrees to either side of the front"
+    )
     a = parser.parse_args()
     if (a.procedural is None) == (a.glbs is None or a.manifest is None):
         parser.error("give either --glbs and --manifest, or --procedural")
@@ -183,9 +193,9 @@ def main() -> None:
     if a.classes:
         tasks = [task for task in tasks if rows[task.first]["class"] in a.classes]
     tasks = [replace(task, facing=a.facing) for task in tasks]
-    for i, said in enumerate(run(a.out, tasks, a.processes)):
-        if said:
-            print(said, flush=True)
+    for i, problem in enumerate(run(a.out, tasks, a.processes)):
+        if problem:
+            print(problem, flush=True)
         if i % 100 == 99:
             print(f"{i + 1} tasks done", flush=True)
 

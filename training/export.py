@@ -1,8 +1,11 @@
-"""Put trained weights into the package: `python -m training.export --checkpoint run/checkpoint.pt`, or
-`python -m training.export flow --checkpoint flow/checkpoint.pt`, and likewise for `gate`
+"""Export trained weights into the package:
 
-Writes the graph without weights (.onnx) and the averaged weights as float16 (.safetensors) under the names that the
-network gives its parameters, so that training can begin from them.
+    python -m training.export --checkpoint run/checkpoint.pt
+    python -m training.export flow --checkpoint flow/checkpoint.pt
+    python -m training.export gate --checkpoint gate/checkpoint.pt
+
+Writes the graph without weights (.onnx) and the averaged weights as float16 (.safetensors), under the network's own
+parameter names, so that training can start from them.
 """
 
 from __future__ import annotations
@@ -31,23 +34,23 @@ NETWORKS: dict[str, tuple[type[nn.Module], Files, Path]] = {
     "flow": (Velocity, FLOW, FOLDER),
     "gate": (Gate, GATE, FOLDER),
 }
-PREFIX = "network."  # of the names in the files: the parameters are those of _Said.network
+PREFIX = "network."  # of the names in the files: the parameters are those of _Outputs.network
 
 
-class _Said(nn.Module):
-    """The network's answer, a tensor or a dictionary of them, as the tuple that ONNX wants."""
+class _Outputs(nn.Module):
+    """A network whose output, a tensor or a dictionary of tensors, comes as the tuple that ONNX export wants."""
 
     def __init__(self, network: nn.Module, names: tuple[str, ...]) -> None:
         super().__init__()
         self.network, self.names = network, names
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        said = self.network(*inputs)
-        return tuple(said[name] for name in self.names) if isinstance(said, dict) else (said,)
+        out = self.network(*inputs)
+        return tuple(out[name] for name in self.names) if isinstance(out, dict) else (out,)
 
 
 def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
-    """Inputs of the shapes that inference gives the network: the picture and its mirror image, or one sample."""
+    """Zeros in the shapes that inference feeds the network: a picture and its mirror image, or one sample."""
     if isinstance(network, Network):
         return (torch.zeros(2, CHANNELS, side, side),)
     if isinstance(network, Gate):
@@ -58,11 +61,11 @@ def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
 
 
 def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> None:
-    """Write graph and weights of the network into the folder, for pictures of that side."""
+    """Write the network's graph and weights into the folder, for pictures of `side` pixels."""
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "whole.onnx"
         torch.onnx.export(
-            _Said(network, files.outputs).eval(),
+            _Outputs(network, files.outputs).eval(),
             examples(network, side),
             whole,
             input_names=list(files.inputs),
@@ -70,7 +73,7 @@ def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> 
             opset_version=18,
             dynamo=True,
             external_data=False,
-            optimize=False,  # which would fold transposed weights under other names; ONNX Runtime does it on loading
+            optimize=False,  # would rename the weights it transposes; ONNX Runtime optimises on loading
             verbose=False,
         )
         model = onnx.load(whole)
@@ -78,11 +81,11 @@ def export(network: nn.Module, files: Files, folder: Path, side: int = SIDE) -> 
 
 
 def separated(model: onnx.ModelProto, files: Files, folder: Path) -> None:
-    """Write the model's graph without its weights, and its weights as float16, into the folder."""
+    """Write the model's graph without weights, and its weights as float16, into the folder."""
     weights = {}
     for tensor in model.graph.initializer:
         if tensor.data_type != onnx.TensorProto.FLOAT or 0 in tensor.dims:
-            continue  # sizes
+            continue  # shapes and the like, which stay in the graph
         weights[tensor.name] = numpy_helper.to_array(tensor).astype(np.float16)
         tensor.ClearField("raw_data")
         tensor.ClearField("float_data")
@@ -96,7 +99,7 @@ def separated(model: onnx.ModelProto, files: Files, folder: Path) -> None:
 
 
 def _shorten(graph: onnx.GraphProto) -> None:
-    """Leave out what ONNX Runtime works out itself or does not need: half of the file."""
+    """Drop what ONNX Runtime infers by itself or does not need: half of the file."""
     del graph.value_info[:]
     known = {value.name for values in (graph.initializer, graph.input, graph.output) for value in values} | {""}
     short: dict[str, str] = {}
@@ -109,7 +112,7 @@ def _shorten(graph: onnx.GraphProto) -> None:
 
 
 def exported(path: Path) -> dict[str, Tensor]:
-    """The parameters in a file that `export` wrote, float32, as `load_state_dict` wants them."""
+    """The parameters in a file written by `export`, as float32, ready for `load_state_dict`."""
     return {
         name.removeprefix(PREFIX): torch.from_numpy(value.astype(np.float32)) for name, value in load_file(path).items()
     }
@@ -119,8 +122,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", choices=list(NETWORKS), default="lift")
     parser.add_argument("--checkpoint", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=SIDE, choices=(64, 128), help="of the pictures; both parts alike")
-    parser.add_argument("--out", type=Path, help="instead of the package")
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=SIDE,
+        choices=(64, 128),
+        help="side of the pictures in pixels; the same for lift and flow",
+    )
+    parser.add_argument("--out", type=Path, help="folder to write to; default: the package")
     a = parser.parse_args()
     make, files, folder = NETWORKS[a.task]
     network, out = make(), a.out or folder

@@ -1,9 +1,10 @@
-"""What the far side of each view looks like, and what could have been known of it: what `lift`'s gate learns from.
+"""What the gate learns from: the true far side of each view, and the sources it can choose from.
 
     python -m training.farsides data
 
-adds to a data set made by `training.data`, for every view that is done, what the installed `lift` says of a picture of
-it, as `generators.lift.farside` makes sources of that. It can be stopped and resumed.
+adds to a data set made by `training.data`, for every finished view, the sources that
+`spherelinks.generation.lift.farside` derives from the installed `lift`'s prediction for a picture of that view. It can
+be stopped and resumed.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from training.view import pooled
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
-SIDE = farside.CELLS  # of all maps here
-PICTURE = 2 * SIDE  # of the sources before they are averaged
+SIDE = farside.CELLS  # of all maps here, pixels
+PICTURE = 2 * SIDE  # side of the sources before they are averaged down
 FIELDS: dict[str, tuple[tuple[int, ...], type]] = {
     "sources": ((len(farside.SOURCES), 3, SIDE, SIDE), np.uint8),
     "given": ((farside.CHANNELS, SIDE, SIDE), np.float16),
@@ -43,7 +44,7 @@ def arrays(folder: Path, mode: str) -> dict[str, NDArray[np.generic]]:
 
 
 def look(lift: Lift, view: dict[str, Any], rng: np.random.Generator) -> farside.Sources:
-    """The sources of a picture of a view in the light of one or two lamps, at PICTURE px."""
+    """The sources for a picture of the view, lit by one or two random lamps, at PICTURE px."""
     lamps = len(view["lamps"])
     power = np.zeros(lamps, np.float32)
     some = rng.permutation(lamps)[: rng.integers(1, 3)]
@@ -55,8 +56,12 @@ def look(lift: Lift, view: dict[str, Any], rng: np.random.Generator) -> farside.
 
 
 class FarSides(Views):
-    """As Views, of views that were looked at; `x` is the gate's input, `sources` (K, 3, SIDE, SIDE) and `far` are in
-    0..1, `seen` is 1 where a pixel shows only the object. A folder counts by the root of how many views it has."""
+    """As `Views`, of the views that have sources. A folder's weight is the square root of its number of views.
+
+    x : the gate's input
+    sources : (K, 3, SIDE, SIDE) in 0..1; far : (3, SIDE, SIDE) in 0..1, the truth
+    seen : (SIDE, SIDE), 1 where a pixel shows nothing but the object
+    """
 
     def __init__(self, folders: list[Path], without: tuple[str, ...], only: bool = False) -> None:
         self.known = [arrays(folder, "r") for folder in folders]
@@ -77,7 +82,7 @@ class FarSides(Views):
         far, cover = (np.array(self.arrays[folder][name][row]) for name in ("far", "cover"))
         x, sources = a["given"].astype(np.float32), a["sources"].astype(np.float32) / 255
         far, seen = pooled(far, 2) / 255, (pooled(cover, 2) >= 253).astype(np.float32)
-        if vary and rng.random() < 0.5:  # other paint
+        if vary and rng.random() < 0.5:
             order = rng.permutation(3)
             colors = farside.CHANNELS - farside.KNOWN
             x[:colors] = x[:colors].reshape(-1, 3, SIDE, SIDE)[:, order].reshape(-1, SIDE, SIDE)

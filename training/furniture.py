@@ -1,10 +1,10 @@
-"""Turn furniture catalogues of Sweet Home 3D into GLBs to train on:
+"""Convert Sweet Home 3D's furniture catalogues to GLBs to train on:
 
     python -m training.furniture --out furniture usr/share/sweethome3d/furniture/*.sh3f
 
-A catalogue is a ZIP file of Wavefront objects, +Y up, with a list of them. Debian's package sweethome3d-furniture holds
-five, 820 objects under CC0 and CC-BY-3.0, at usr/share/sweethome3d/furniture. The folder written has one GLB an object,
-base colour only, and a manifest.csv as `training.data` wants it.
+A catalogue is a ZIP file of Wavefront OBJ files, +Y up, and a list of them. Debian's package sweethome3d-furniture has
+five, 820 objects under CC0 and CC-BY-3.0, in usr/share/sweethome3d/furniture. The output folder gets one GLB per
+object, with its base colour only, and the manifest.csv that `training.data` reads.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TEXELS = 512  # longest side of a texture
 
 @dataclass(frozen=True)
 class Entry:
-    """One object of a catalogue; model: its path in the ZIP file."""
+    """One object of a catalogue; model: its path within the ZIP file."""
 
     name: str
     model: str
@@ -40,7 +40,7 @@ class Entry:
 
 
 def entries(text: str) -> Iterator[Entry]:
-    """What the list of a catalogue names, each model once."""
+    """The objects in a catalogue's list, each model once."""
     fields = dict(re.findall(r"^\s*(\w+#\d+)\s*=\s*(.*?)\s*$", text, re.MULTILINE))
     seen = set()
     for key, model in fields.items():
@@ -51,7 +51,7 @@ def entries(text: str) -> Iterator[Entry]:
 
 
 def plain(scene: trimesh.Scene) -> trimesh.Scene:
-    """The scene with the base colour alone: a texture as it is, otherwise the material's diffuse colour."""
+    """The scene with base colours only: the texture if there is one, otherwise the material's diffuse colour."""
     out = trimesh.Scene()
     for part in parts(scene):
         old = getattr(part.visual, "material", None)
@@ -71,7 +71,7 @@ def plain(scene: trimesh.Scene) -> trimesh.Scene:
 
 
 def converted(catalogue: Path, out: Path) -> Iterator[dict[str, str]]:
-    """Write the catalogue's objects as GLBs; the manifest's row of each. What holds no triangles is left out."""
+    """Write the catalogue's objects as GLBs, skipping those without triangles; yields their rows of the manifest."""
     with zipfile.ZipFile(catalogue) as file, TemporaryDirectory() as folder:
         text = file.read(LIST).decode("latin-1")
         file.extractall(folder)
@@ -91,7 +91,7 @@ def converted(catalogue: Path, out: Path) -> Iterator[dict[str, str]]:
 
 
 def convert(catalogues: list[Path], out: Path) -> int:
-    """Fill the folder with the objects of all catalogues and their manifest; how many there are."""
+    """Write the objects of all catalogues and their manifest into the folder. Returns the number of objects."""
     out.mkdir(parents=True, exist_ok=True)
     rows = [row for catalogue in catalogues for row in converted(catalogue, out)]
     with (out / "manifest.csv").open("w", newline="") as file:

@@ -1,6 +1,6 @@
-"""Pictures of a stored view under other lamps, other paint and another exposure: one view serves as many pictures.
+"""Relights stored views: random lamps and exposure make many pictures of one view.
 
-Lambert's law under a sky and one to three lamps with the view's own shadows, sometimes with a gloss (Blinn 1977).
+Lambertian shading under a sky and one to three lamps, with the view's own shadows and sometimes a gloss (Blinn 1977).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spherelinks.pixels.srgb import to_linear
 from training.surface import Floats, to_srgb
 
-STEPS = 2048  # of the table from linear light to the picture's values; light beyond 1 is cut, as by a sensor
+STEPS = 2048  # of the table from linear light to sRGB; light above 1 is clipped, as by a sensor
 _LINEAR: Floats = to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
 _SRGB: Floats = to_srgb(np.linspace(0, 1, STEPS, dtype=np.float32)).astype(np.float32)
 
@@ -25,9 +25,9 @@ def lit(
     elevation: float,
     rng: np.random.Generator | None,
 ) -> Floats:
-    """(P, P, 3) in 0..1, sRGB: the fields of a `training.view.View` in random light, or in plain light without `rng`.
+    """(P, P, 3) in 0..1, sRGB: a `training.view.View` in random light, or in plain light if `rng` is None.
 
-    elevation: of the camera, degrees; it says where the sky is.
+    elevation: of the camera, degrees; it decides where up, and so the sky, is.
     """
     count, plain = len(lamps), rng is None
     power = np.zeros(count, np.float32)
@@ -66,7 +66,7 @@ def shone(
     power: Floats,
     ambient: float,
 ) -> Floats:
-    """(P, P, 3) in 0..1, sRGB: the same under lamps of that power each, matt and in true tones."""
+    """(P, P, 3) in 0..1, sRGB: as `lit`, with the power of each lamp given, no gloss and no change of exposure."""
     rgb = np.empty(albedo.shape, np.float32)
     zero, tone = np.float32(0), np.ascontiguousarray(np.broadcast_to(_SRGB, (3, STEPS)))
     _light(

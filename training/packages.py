@@ -1,7 +1,7 @@
-"""Plain bodies with print on them, out of nothing: packets, tins, balls, blocks, slabs, bowls, crates, lids and all.
+"""Procedural packaging: packets, tins, balls, blocks, slabs, bowls and crates, with lids and with print on them.
 
-Most things of a shop are of this kind, and few of the objects there are to train on. Unlike those of `shapes`, they are
-meshes from the start and their print is a texture, so that edges and letters are sharp.
+Most goods in a shop look like this, but few of the objects available for training do. Unlike the objects of `shapes`,
+these are meshes from the start and their print is a texture, so edges and letters are sharp.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from scipy.stats import special_ortho_group
 from training.surface import Floats, Surface
 
 Random = np.random.Generator
-AROUND, ALONG = 72, 40  # corners of an outline, outlines along a body
+AROUND, ALONG = 72, 40  # vertices of an outline, outlines along a body
 PRINT = 192  # pixels along a texture's shorter side
 
 
 def surface(rng: Random) -> Surface:
-    """A body, perhaps open, perhaps with a lid, a neck or a foot; normalised. Some lie, as things in pictures do."""
+    """A random body, normalised: some are open, some have a lid, a neck or a foot, some lie on their side."""
     round_, open_ = rng.random() < 0.2, rng.random() < 0.3
     body = _body(rng, 2.0 if round_ else np.exp(rng.uniform(np.log(3), np.log(60))), open_)
     if round_:
@@ -46,20 +46,22 @@ def surface(rng: Random) -> Surface:
 
 
 def _body(rng: Random, sharp: float, open_: bool) -> Floats:
-    """(F, 3, 3): outlines along y, shrinking to a point at both ends; round for sharp = 2, flat ends for more. An open
-    one goes up to its rim and down again inside."""
+    """(F, 3, 3) corners: outlines stacked along y that shrink to a point at both ends.
+
+    sharp: 2 gives a sphere's profile, more gives flatter ends. An open body goes up to its rim and down again inside.
+    """
     kind = rng.choice(["square", "round", "polygon"], p=[0.45, 0.4, 0.15]) if sharp > 2 else "round"
     angle = np.linspace(0, 2 * np.pi, AROUND, endpoint=False) + 1e-3
     c, s = np.cos(angle), np.sin(angle)
     outline = np.stack([c, s], 1)
-    if kind == "square":  # a superellipse: its corners are as round as those of real boxes
+    if kind == "square":  # a superellipse, whose corners are rounded like those of real boxes
         power = 2 / np.exp(rng.uniform(np.log(4), np.log(80)))
         outline = np.stack([np.sign(c) * np.abs(c) ** power, np.sign(s) * np.abs(s) ** power], 1)
     elif kind == "polygon":
         step = 2 * np.pi / rng.integers(3, 9)
         outline = outline / np.cos(angle % step - step / 2)[:, None]
     high = np.linspace(-np.pi / 2, np.pi / 2, ALONG)
-    if open_:  # above the middle the walls go straight up
+    if open_:  # above the middle the walls are vertical
         rim, wall = rng.uniform(0, np.pi / 2), rng.uniform(0.06, 0.2)
         half = np.linspace(-np.pi / 2, rim, ALONG // 2)
         high = np.concatenate([half, half[::-1]])
@@ -87,14 +89,14 @@ def _body(rng: Random, sharp: float, open_: bool) -> Floats:
 
 
 def _joined(parts: list[tuple[Floats, Floats, Floats]]) -> Surface:
-    """Of (F, 3, 3) corners, the print of their sides and that of their ends."""
+    """One surface from parts, each given by its (F, 3, 3) corners, the print on its sides and the print on its ends."""
     uvs, ids, textures = [], [], []
     for corners, sides, ends in parts:
         normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         end = np.abs(normal[:, 1]) > 0.8 * np.linalg.norm(normal, axis=1)
         low, high = corners.reshape(-1, 3).min(0), corners.reshape(-1, 3).max(0)
         x, y, z = np.moveaxis((corners - low) / np.maximum(high - low, 1e-6), -1, 0)
-        # Each of four sides shows the same picture, as on a packet, along that of x and z in which it lies.
+        # All four sides show the same picture, as on a packet; it runs along x or z, whichever the side follows.
         wide = np.where((np.abs(normal[:, 0]) > np.abs(normal[:, 2]))[:, None], z, x)
         uvs.append(np.where(end[:, None, None], np.stack([x, z], -1), np.stack([wide, 1 - y], -1)))
         ids.append(len(textures) + end.astype(np.int32))
@@ -105,7 +107,7 @@ def _joined(parts: list[tuple[Floats, Floats, Floats]]) -> Surface:
 
 
 def _print(rng: Random) -> Floats:
-    """(PRINT, PRINT, 3): one colour, or a ground with bars, discs, letters and blurred pictures on it."""
+    """(PRINT, PRINT, 3): a single colour, or bars, discs, letters and blurred pictures on one."""
     image = np.empty((PRINT, PRINT, 3), np.uint8)
     image[:] = _ink(rng)
     for _ in range(0 if rng.random() < 0.3 else rng.integers(1, 9)):

@@ -1,7 +1,6 @@
-"""Batches of stored views as the network's input and truth, on the device that trains: relit, repainted, their mattes a
-little wrong, one view serving as many pictures.
+"""What `batches.py` and `light.py` do, for whole batches on the device that trains.
 
-Lambert's law under a sky and one to three lamps with the view's own shadows, sometimes with a gloss (Blinn 1977).
+Stored views become the network's input and truth: relit, repainted, with slightly wrong mattes.
 """
 
 from __future__ import annotations
@@ -17,12 +16,14 @@ from torch.nn import functional
 from spherelinks.generation.lift.layout import KNOWN
 
 Fields = dict[str, Tensor]  # those of `training.data.fields`, (B, ...), on one device
-CHAMFER = (0.955, 1.3693)  # steps along and across of OpenCV's 3 x 3 approximation of Euclid's distance
+CHAMFER = (0.955, 1.3693)  # straight and diagonal steps of OpenCV's 3 x 3 approximation of the Euclidean distance
 
 
 def batch(fields: Fields, draw: torch.Generator | None) -> Fields:
-    """Input `x` (B, CHANNELS, S, S) and truth as `training.losses` wants it, float32, channels first; without `draw`
-    in plain light and as they are."""
+    """Input `x` (B, CHANNELS, S, S) and the truth for `training.losses`, float32, channels first.
+
+    draw: what randomness comes from; None leaves the views as they are, in plain light.
+    """
     albedo, matte, back = (fields[name].float() / 255 for name in ("albedo", "cover", "back"))
     facing = fields["facing"].float() / 127
     if draw is not None:
@@ -34,7 +35,7 @@ def batch(fields: Fields, draw: torch.Generator | None) -> Fields:
     coarse = (functional.avg_pool2d(seen[:, None], 2) >= 0.5).float()
     lean = fields["elevation"].deg2rad()[:, None, None]
     right, up, near = functional.avg_pool2d(facing.movedim(3, 1), 4).unbind(1)
-    # upright, as the object stands, but facing as the camera does
+    # in the object's upright axes, turned to face the camera
     normal = torch.stack([right, up * lean.cos() + near * lean.sin(), near * lean.cos() - up * lean.sin()], 1) * coarse
     out = {
         "x": channels(rgb, matte),
@@ -43,7 +44,7 @@ def batch(fields: Fields, draw: torch.Generator | None) -> Fields:
         "seen": seen,
         "back": back.movedim(3, 1),
         "normal": normal,
-        # A wall fills about half a bin; it must not be lost where half is the threshold.
+        # A wall fills about half a bin; a threshold of one half must not lose it.
         "profile": (fields["profile"].float() / 127).clamp(max=1).movedim(3, 1),
         "seen_coarse": coarse[:, 0],
     }
@@ -53,21 +54,21 @@ def batch(fields: Fields, draw: torch.Generator | None) -> Fields:
 
 
 def uniform(draw: torch.Generator, *shape: int) -> Tensor:
-    """In 0..1, of that shape, on the generator's device."""
+    """Uniform in 0..1, on the generator's device."""
     return torch.rand(*shape, generator=draw, device=draw.device)
 
 
 def normal(draw: torch.Generator, *shape: int) -> Tensor:
-    """About 0, deviation 1, of that shape, on the generator's device."""
+    """Standard normal, on the generator's device."""
     return torch.randn(*shape, generator=draw, device=draw.device)
 
 
 def mirrored(batch: Fields, which: Tensor) -> Fields:
-    """Those of the batch that `which` (B,) says, as seen in a mirror."""
+    """The batch with the views chosen by `which` (B,) bool mirrored left to right."""
     sign = torch.ones(batch["x"].shape[1], device=which.device)
     sign[4] = -1  # x
-    sign[KNOWN : KNOWN + 4] = -1  # differences across
-    sign[KNOWN + 8 :] = -1  # and crosswise
+    sign[KNOWN : KNOWN + 4] = -1  # horizontal differences
+    sign[KNOWN + 8 :] = -1  # and diagonal ones
     out = {}
     for name, field in batch.items():
         flipped = field.flip(-1)
@@ -80,8 +81,8 @@ def mirrored(batch: Fields, which: Tensor) -> Fields:
 
 
 def repainted(albedo: Tensor, back: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(B, ..., 3) each: other paint, both sides alike: channels exchanged, or all one colour, so that only the light
-    tells shapes."""
+    """(B, ..., 3) each: random repaint, the same on both sides: channels permuted, or a single colour, so that only
+    shading shows the shape."""
     count = len(albedo)
     kind = uniform(draw, count)
     order = torch.where((kind < 0.55)[:, None], uniform(draw, count, 3).argsort(1), torch.arange(3, device=kind.device))
@@ -96,9 +97,9 @@ def repainted(albedo: Tensor, back: Tensor, draw: torch.Generator) -> tuple[Tens
 def lit(
     albedo: Tensor, facing: Tensor, shadow: Tensor, lamps: Tensor, elevation: Tensor, draw: torch.Generator | None
 ) -> Tensor:
-    """(B, P, P, 3) in 0..1, sRGB: views in random light, or in plain light without `draw`.
+    """(B, P, P, 3) in 0..1, sRGB: as `light.lit`, for a batch; plain light if `draw` is None.
 
-    albedo: sRGB in 0..1; elevation: (B,) of the camera, degrees; it says where the sky is.
+    albedo: sRGB in 0..1; elevation: (B,) of the camera, degrees; it decides where up, and so the sky, is.
     """
     count, places, device = len(lamps), lamps.shape[1], lamps.device
     if draw is None:
@@ -147,8 +148,8 @@ def to_srgb(linear: Tensor) -> Tensor:
 
 
 def blurred(rgb: Tensor, matte: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
-    """(B, 3, P, P), (B, P, P): the picture out of focus, its matte eaten or spread by a pixel or two, where some ground
-    shows."""
+    """(B, 3, P, P), (B, P, P): the picture out of focus, its matte eroded or dilated by a pixel or two, so that a
+    little background shows."""
     count = len(rgb)
     rgb = torch.where(matte[:, None] > 0, rgb, uniform(draw, count, 3)[:, :, None, None])
     sigma = (0.4 + 1.6 * uniform(draw, count)) * (uniform(draw, count) < 0.4)
@@ -167,7 +168,7 @@ def blurred(rgb: Tensor, matte: Tensor, draw: torch.Generator) -> tuple[Tensor, 
 
 
 def _resized(matte: Tensor, change: Tensor, twice: Tensor) -> Tensor:
-    """(B, P, P): spread where `change` (B,) is 1, eaten where it is -1, by a cross of 3 x 3, perhaps twice."""
+    """(B, P, P): dilated where `change` (B,) is 1, eroded where it is -1, by a 3 x 3 cross, twice where `twice`."""
     sign = torch.where(change == 0, 1.0, change)[:, None, None]
     for again in (torch.ones_like(twice), twice):
         signed = (matte * sign)[:, None]
@@ -178,7 +179,7 @@ def _resized(matte: Tensor, change: Tensor, twice: Tensor) -> Tensor:
 
 
 def channels(rgb: Tensor, matte: Tensor) -> Tensor:
-    """`layout.channels` of (B, 3, 2 S, 2 S) and (B, 2 S, 2 S), the same to a few digits."""
+    """`layout.channels` for (B, 3, 2 S, 2 S) pictures and (B, 2 S, 2 S) mattes, equal to within rounding."""
     both = torch.cat([(rgb - 0.5) * matte[:, None] * 2, matte[:, None] * 2 - 1], 1)
     left, right = both[..., ::2], both[..., 1::2]
     across, along = left - right, (left + right) / 2
@@ -197,7 +198,7 @@ def channels(rgb: Tensor, matte: Tensor) -> Tensor:
 
 
 def distance(inside: Tensor) -> Tensor:
-    """(B, S, S): about the distance to what is outside, pixels; that of OpenCV's distanceTransform."""
+    """(B, S, S): approximate distance to the nearest pixel outside, in pixels, as by OpenCV's distanceTransform."""
     far = torch.where(inside, 1e4, 0.0)
     nearer = _fused(_nearer, inside.device)
     for _ in range(inside.shape[-1] // 2):
@@ -217,7 +218,7 @@ def _nearer(far: Tensor) -> Tensor:
 
 
 def balloon(inside: Tensor) -> Tensor:
-    """(B, S, S): `layout.balloon` of a matte, by the same relaxation in the order of a chess board (Young 1954)."""
+    """(B, S, S): `layout.balloon` of a matte, by the same relaxation in checkerboard order (Young 1954)."""
     side = inside.shape[-1]
     cells = min(side, 64)
     there = functional.interpolate(inside[:, None].float(), size=(cells, cells), mode="area")[:, 0] > 0.5
@@ -242,5 +243,5 @@ def _relaxed(u: Tensor, gain: Tensor, pressure: float) -> Tensor:
 
 @cache
 def _fused(step: Callable[..., Tensor], device: torch.device) -> Callable[..., Tensor]:
-    """One kernel of a step that is repeated often, on a GPU."""
+    """The step, on a GPU compiled into one kernel, since it is repeated often."""
     return torch.compile(step) if device.type == "cuda" else step

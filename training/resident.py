@@ -1,7 +1,7 @@
-"""Views that live on a GPU: a data set, or as much of it as the device holds. Batches are drawn and lit there.
+"""A data set in a GPU's memory, or as much of it as fits. Batches are drawn and lit there.
 
-Making pictures takes a core 7 ms a view, so that a GPU would wait for sixteen cores; its own memory and arithmetic make
-them in a hundredth of that.
+A CPU core takes 7 ms to make the picture of a view, so even sixteen cores would keep a GPU waiting; the GPU itself
+needs a hundredth of that.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from torch import Tensor
 from training import pictures
 from training.batches import MIX, Views
 
-SHARE = 0.65  # of the device's free memory, for the views
-MORE = 4096  # views that are brought at once
-OFTEN = 40  # batches between looks at what the builder has finished since
+SHARE = 0.65  # of the device's free memory that views may take
+MORE = 4096  # views copied at a time
+OFTEN = 40  # batches between refreshes
 
 
 class Resident:
-    """The views of `views` on a device. Where they are more than it holds, a random part, exchanged bit by bit."""
+    """`views` on a device; if they do not all fit, a random part of them, exchanged gradually."""
 
     def __init__(self, views: Views, device: torch.device, seed: int, room: int | None = None) -> None:
-        """room: views to hold at most; by default all, or on a GPU what SHARE of its free memory holds."""
+        """room: the most views to hold; default: all, or on a GPU as many as fit SHARE of its free memory."""
         self.views, self.device = views, device
         self.names = [name for name in views.arrays[0] if name != "done"]
         self.rng = np.random.default_rng(seed)
@@ -39,7 +39,7 @@ class Resident:
             name: torch.empty((self.room, *field.shape), dtype=torch.from_numpy(np.array(field)).dtype, device=device)
             for name, field in sample.items()
         }
-        self.kinds = np.zeros(self.room, np.int64)  # places in MIX
+        self.kinds = np.zeros(self.room, np.int64)  # indices into MIX
         self.held = 0
         self.brought = [np.zeros(len(array["done"]), bool) for array in views.arrays]
         self.refresh()
@@ -48,7 +48,7 @@ class Resident:
         return self.held
 
     def refresh(self) -> None:
-        """Bring some of the finished views that are not here, in place of others where there is no room."""
+        """Copy some of the finished views that are not here yet, replacing others if there is no room."""
         left, missing = (min(MORE, self.room) if self.held else self.room), 0
         for array, kinds, wanted, brought in zip(
             self.views.arrays, self.views.kinds, self.views.wanted, self.brought, strict=True
@@ -66,19 +66,19 @@ class Resident:
                 self.fields[name][at] = torch.from_numpy(np.array(array[name][rows])).to(self.device)
             self.kinds[places] = [list(MIX).index(kind) for kind in kinds[rows]]
         if not missing and sum(brought.sum() for brought in self.brought) > self.room:
-            for brought in self.brought:  # all have been here: from the beginning
+            for brought in self.brought:  # all have been here: start over
                 brought[:] = False
         kinds = self.kinds[: self.held]
         weight = np.array(list(MIX.values()))[kinds] / np.bincount(kinds)[kinds]
         self.reach = torch.from_numpy(weight.cumsum() / weight.sum()).to(self.device)
 
     def some(self, count: int) -> dict[str, Tensor]:
-        """A batch, as `training.batches.Views.some` makes it."""
+        """A random batch, of the same form as that of `training.batches.Views.some`."""
         at = torch.searchsorted(self.reach, pictures.uniform(self.draw, count).double()).clamp(max=self.held - 1)
         return pictures.batch({name: field[at] for name, field in self.fields.items()}, self.draw)
 
     def batches(self, count: int) -> Iterator[dict[str, Tensor]]:
-        """Endless batches, of which several are made at once."""
+        """Endless batches, made four at a time."""
         made = 0
         while True:
             several = self.some(4 * count)

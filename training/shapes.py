@@ -1,8 +1,9 @@
-"""Objects out of nothing: things of the house, the street and the toy box, from signed distances.
+"""Procedural objects from signed distances: household things, vehicles, plants, figures, toys.
 
-For whoever has no assets, and to widen the few scans there are. A `Solid` is a closure over points, (N, 3) -> (N,)
-distances, negative inside, with a paint of its own; operators chain. Lengths are free: surfaces are normalised.
-Distances follow https://iquilezles.org/articles/distfunctions/; the way of chaining is that of fogleman/sdf.
+For those who have no assets, and to add variety to the few scans there are. A `Solid` is a function from points (N, 3)
+to distances (N,), negative inside, together with a paint; its methods chain. Units are arbitrary, since surfaces are
+normalised.
+The distances follow https://iquilezles.org/articles/distfunctions/, the chaining follows fogleman/sdf.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from training.surface import Surface
 Floats = NDArray[np.float32]
 Distance = Callable[[Floats], Floats]
 Paint = Callable[[Floats], Floats]
-GRID = 80
+GRID = 80  # samples along each side of the grid that surfaces are extracted from
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Solid:
         return Solid(lambda p: self.distance(p - by), lambda p: self.paint(p - by))
 
     def turned(self, axis: int, degrees: float) -> Solid:
-        """About x, y or z (0, 1, 2), counter-clockwise seen from its tip."""
+        """Rotated about x, y or z (0, 1, 2), counter-clockwise as seen from the axis's positive end."""
         s, c = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
         m = np.eye(3, dtype=np.float32)
         i, j = (axis + 1) % 3, (axis + 2) % 3
@@ -40,7 +41,7 @@ class Solid:
         return Solid(lambda p: self.distance(p @ m), lambda p: self.paint(p @ m))
 
     def mirrored(self, axis: int = 0) -> Solid:
-        """Its positive half, twice."""
+        """The half at positive coordinates of the axis, and its mirror image."""
 
         def folded(p: Floats) -> Floats:
             q = p.copy()
@@ -50,7 +51,7 @@ class Solid:
         return Solid(lambda p: self.distance(folded(p)), lambda p: self.paint(folded(p)))
 
     def around(self, count: int) -> Solid:
-        """Copies round the y axis."""
+        """`count` copies evenly spaced around the y axis."""
         return union(*(self.turned(1, 360 * i / count) for i in range(count)))
 
     def without(self, other: Solid) -> Solid:
@@ -58,7 +59,7 @@ class Solid:
 
 
 def union(*parts: Solid, smooth: float = 0.0) -> Solid:
-    """All the parts, blended over about `smooth`; each point takes the paint of the nearest."""
+    """The union of all parts, blended over about `smooth`; each point takes the paint of the nearest part."""
 
     def distance(p: Floats) -> Floats:
         near = parts[0].distance(p)
@@ -84,7 +85,7 @@ def union(*parts: Solid, smooth: float = 0.0) -> Solid:
 
 
 def box(x: float, y: float, z: float, paint: Paint, round_: float = 0.0) -> Solid:
-    """Half sizes; edges rounded by that radius."""
+    """A box, by its half sizes, with edges rounded by the radius `round_`."""
     half = np.array([x, y, z], np.float32) - np.float32(round_)
 
     def distance(p: Floats) -> Floats:
@@ -106,7 +107,7 @@ def ball(x: float, y: float, z: float, paint: Paint) -> Solid:
 
 
 def rod(a: tuple[float, float, float], b: tuple[float, float, float], start: float, end: float, paint: Paint) -> Solid:
-    """From a to b, with these radii at its round ends."""
+    """A capsule from a to b, with radius `start` at a and `end` at b."""
     first, along = np.array(a, np.float32), np.array(b, np.float32) - np.array(a, np.float32)
 
     def distance(p: Floats) -> Floats:
@@ -126,7 +127,7 @@ def ring(radius: float, thick: float, paint: Paint) -> Solid:
 
 
 def turned(radii: list[float], paint: Paint, height: float = 1.0) -> Solid:
-    """A body of revolution about y, from -height to height, through radii evenly spaced along it, smoothly."""
+    """A solid of revolution about y, from -height to height, smoothly through evenly spaced radii."""
     at = np.linspace(-height, height, len(radii))
     fine = np.linspace(-height, height, 64)
     smooth = np.interp(fine, at, radii)
@@ -146,7 +147,7 @@ Random = np.random.Generator
 
 
 def painted(rng: Random) -> Paint:
-    """One colour, bands, a label, or blotches."""
+    """A random paint: one colour, bands, a label or blotches."""
     a, b = (np.clip(rng.random(3) * rng.uniform(0.3, 1) + rng.uniform(0, 0.3), 0, 1) for _ in range(2))
     kind = rng.choice(["plain", "bands", "label", "blotches"], p=[0.45, 0.2, 0.2, 0.15])
     wave, phase = rng.normal(0, 9, (3, 3)), rng.uniform(0, 6, 3)
@@ -174,7 +175,7 @@ def bottle(rng: Random) -> Solid:
 
 
 def vessel(rng: Random) -> Solid:
-    """A mug, glass, bowl, pot or bucket: open above, perhaps with a handle."""
+    """A mug, glass, bowl, pot or bucket: open at the top, perhaps with a handle."""
     height, top = rng.uniform(0.3, 1), rng.uniform(0.5, 0.9)
     bottom, wall = top * rng.uniform(0.4, 1), rng.uniform(0.05, 0.09)
     radii = [bottom, (bottom + top) / 2 * rng.uniform(0.9, 1.15), top]
@@ -279,7 +280,7 @@ def figure(rng: Random) -> Solid:
 
 
 def beast(rng: Random) -> Solid:
-    """Four legs, a head, perhaps ears and a tail; along z."""
+    """An animal with four legs, a head, ears and a tail, facing +z."""
     paint, leg = painted(rng), rng.uniform(0.06, 0.13)
     w, h, length, tall = rng.uniform(0.2, 0.4), rng.uniform(0.2, 0.4), rng.uniform(0.4, 0.8), rng.uniform(0.3, 0.7)
     head, up = rng.uniform(0.16, 0.32), rng.uniform(0.1, 0.6)
@@ -337,7 +338,7 @@ def shoe(rng: Random) -> Solid:
 
 
 def arch(rng: Random) -> Solid:
-    """A house, shelf or gate: boxes, holes, a roof."""
+    """A house, shelf or gate: a box with openings, perhaps with a roof."""
     x, y, z, paint = rng.uniform(0.4, 0.9), rng.uniform(0.4, 0.9), rng.uniform(0.2, 0.7), painted(rng)
     whole = box(x, y, z, paint, 0.02)
     rows = rng.integers(1, 4)
@@ -372,7 +373,7 @@ KINDS = (
 
 
 def surface(rng: Random) -> Surface:
-    """A random object, coloured by corner, normalised. Some are turned or stretched, as things in pictures are."""
+    """A random object, normalised, with a colour per corner. Some are turned, as things in pictures are."""
     solid = KINDS[rng.integers(len(KINDS))](rng)
     if rng.random() < 0.3:
         solid = solid.turned(1, rng.uniform(0, 360))

@@ -1,6 +1,6 @@
-"""A triangle soup with the colour of any of its points, and the rays that meet it.
+"""Coloured triangle soups, and ray casting against them.
 
-Axes are glTF's: +Y up, right-handed. Colours are sRGB in 0..1. Lengths are shares of the object's longest side.
+Axes are glTF's: +Y up, right-handed. Colours are sRGB in 0..1. Lengths are relative to the object's longest side.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Surface:
-    """corners (F, 3, 3); uv (F, 3, 2), v down; tint (F, 3, 3), per corner, multiplies the texture; texture (F,) int, -1
-    where there is none; textures: each (H, W, 3), sRGB."""
+    """
+    corners : (F, 3, 3); uv : (F, 3, 2), v down
+    tint : (F, 3, 3), colour of each corner, multiplies the texture
+    texture : (F,) int, index into `textures`, -1 for none; textures : (H, W, 3) each
+    """
 
     corners: Floats
     uv: Floats
@@ -33,7 +36,7 @@ class Surface:
 
     @cached_property
     def points(self) -> Floats:
-        """(V, 3): the corners, each place once."""
+        """(V, 3): the corners without repeats."""
         return np.unique(self.corners.reshape(-1, 3), axis=0)
 
     def normalized(self) -> Surface:
@@ -49,7 +52,7 @@ class Surface:
         return Surface(corners.astype(np.float32), self.uv, self.tint, self.texture, self.textures)
 
     def color(self, face: NDArray[np.int32], u: Floats, v: Floats) -> Floats:
-        """(N,) face ids and barycentrics of the second and third corner -> (N, 3) sRGB, nearest texel."""
+        """(N,) faces and barycentric coordinates of their second and third corners -> (N, 3) sRGB, nearest texel."""
         weight = np.stack([1 - u - v, u, v], 1)[..., None]
         color: Floats = (self.tint[face] * weight).sum(1)
         at = (self.uv[face] * weight).sum(1)
@@ -64,7 +67,7 @@ class Surface:
         return color
 
     def sample(self, count: int, rng: np.random.Generator) -> Floats:
-        """(count, 3) points, uniform over the area."""
+        """(count, 3) points, uniformly distributed over the area."""
         a, b, c = self.corners[:, 0], self.corners[:, 1], self.corners[:, 2]
         area = np.linalg.norm(np.cross(b - a, c - a), axis=1).astype(np.float64)
         face = rng.choice(len(area), count, p=area / area.sum())
@@ -76,12 +79,12 @@ class Surface:
 
 
 def parts(scene: trimesh.Scene) -> list[trimesh.Trimesh]:
-    """The meshes of a scene, each in its place; what holds no triangles is left out."""
+    """The meshes of a scene with their transforms applied; those without triangles are left out."""
     return [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
 
 
 def load(path: Path) -> Surface:
-    """A GLB, all its parts in place, normalised. Raises ValueError if it holds no triangles."""
+    """A GLB as one normalised surface. Raises ValueError if it has no triangles."""
     scene = trimesh.load_scene(path, process=False)
     meshes = parts(scene)
     if not meshes:
@@ -114,7 +117,7 @@ def load(path: Path) -> Surface:
 
 @dataclass(frozen=True)
 class Hits:
-    """What N rays meet first; face is -1 if nothing, and the rest is meaningless there."""
+    """The first hits of N rays; face is -1 where a ray hits nothing, and the other fields are undefined there."""
 
     face: NDArray[np.int32]
     distance: Floats
@@ -123,7 +126,7 @@ class Hits:
 
 
 class Rays:
-    """Embree over one surface."""
+    """Casts rays against one surface (Embree)."""
 
     def __init__(self, surface: Surface) -> None:
         self.scene = EmbreeScene()
@@ -132,7 +135,7 @@ class Rays:
         self.normals: Floats = cross / np.maximum(np.linalg.norm(cross, axis=1, keepdims=True), 1e-20)
 
     def first(self, origins: Floats, directions: Floats) -> Hits:
-        """(N, 3) origins and directions; distances come in lengths of the direction."""
+        """(N, 3) origins and directions; distances are multiples of the direction's length."""
         found = self.scene.run(
             np.ascontiguousarray(origins, np.float32), np.ascontiguousarray(directions, np.float32), output=1
         )
@@ -142,9 +145,9 @@ class Rays:
         found = self.scene.run(
             np.ascontiguousarray(origins, np.float32), np.ascontiguousarray(directions, np.float32), query="OCCLUDED"
         )
-        return np.asarray(found) == 0  # Embree's occlusion query answers 0 for a hit
+        return np.asarray(found) == 0  # Embree's occlusion query returns 0 for a hit
 
 
 def to_srgb(linear: Floats) -> Floats:
-    """sRGB values of light that is clipped to 0..1."""
+    """Linear light, clipped to 0..1, as sRGB."""
     return srgb.to_srgb(np.clip(linear, 0, 1))

@@ -1,4 +1,4 @@
-"""What `training.train` can train: how to make it, what it says of a batch, how far off that is."""
+"""What `training.train` can train: how to create each network, what it predicts for a batch, and its losses."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from training.networks.lift import Network
 from training.networks.velocity import Velocity
 
 Batch = dict[str, Tensor]  # as `training.batches` makes it
-Parts = dict[str, Tensor]  # numbers
+Parts = dict[str, Tensor]  # scalars
 
 
 @dataclass(frozen=True)
 class Task:
     """
-    make : the network, untrained
-    ends : parts of its parameters' names that are no part of the trunk
-    says : of a network and a batch, all that `losses` and `figures` need beside the batch
-    losses : each of `weights`; figures : what else is worth reading in the curves
+    make : creates the untrained network
+    ends : what the names of parameters outside the trunk contain
+    predict : of a network and a batch, what `losses` and `figures` compare with the batch
+    losses : one for each of `weights`; figures : further metrics for the curves
     views : what batches are drawn from
-    resident : whether a GPU may keep the views and make the batches itself
+    resident : whether a GPU can hold the views and make the batches itself
     """
 
     make: Callable[[], nn.Module]
     ends: tuple[str, ...]
-    says: Callable[[nn.Module, Batch], dict[str, Tensor]]
+    predict: Callable[[nn.Module, Batch], dict[str, Tensor]]
     losses: Callable[[dict[str, Tensor], Batch], Parts]
     weights: dict[str, float]
     figures: Callable[[dict[str, Tensor], Batch], Parts]
@@ -45,53 +45,53 @@ class Task:
 
 
 def lift(device: torch.device) -> Task:
-    """The network that answers at once."""
+    """`lift`'s network, which predicts everything in one pass."""
 
-    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        said: dict[str, Tensor] = network(batch["x"].contiguous(memory_format=torch.channels_last))
-        return said
+    def predict(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        predicted: dict[str, Tensor] = network(batch["x"].contiguous(memory_format=torch.channels_last))
+        return predicted
 
-    return Task(Network, Network.ends, says, losses.losses, losses.WEIGHTS, losses.camera_errors)
+    return Task(Network, Network.ends, predict, losses.losses, losses.WEIGHTS, losses.camera_errors)
 
 
 def flow(device: torch.device) -> Task:
-    """The sampler, on what the installed network says; see `velocity` for what it is and where it comes from."""
+    """The sampler, trained on the installed network's predictions; see `training.networks.velocity`."""
     frozen = Network().to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
     frozen.load_state_dict(exported(FOLDER / LIFT.weights))
 
     def fine(maps: dict[str, Tensor]) -> Tensor:
-        """(B, STATE, S, S): what the sampler corrects."""
+        """(B, STATE, S, S): the maps that the sampler corrects."""
         return torch.cat([maps["thickness"][:, None], functional.interpolate(maps["back"], scale_factor=2.0)], 1)
 
     def averaged(maps: Tensor, seen: Tensor) -> Tensor:
-        """Means over the seen pixels of each pixel of the state; 0 if there is none."""
+        """Means over the object's pixels in each pixel of the state; 0 where there are none."""
         share = functional.avg_pool2d(seen[:, None], COARSE)
         return functional.avg_pool2d(maps * seen[:, None], COARSE) / share.clamp(min=1e-3)
 
-    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    def predict(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         x = batch["x"].contiguous(memory_format=torch.channels_last)
         with torch.no_grad():
-            said = frozen(x)
-        truth, answer = fine(batch), fine(said)
+            predicted = frozen(x)
+        truth, answer = fine(batch), fine(predicted)
         data = averaged(truth - answer, batch["seen"]).clamp(-4 * UNIT, 4 * UNIT) / UNIT
         noise = torch.randn_like(data)
         time = torch.rand(len(data), device=data.device)
         state = noise.lerp(data, time[:, None, None, None])
-        maps = (said[name] for name in ("front", "thickness", "profile", "back"))
+        maps = (predicted[name] for name in ("front", "thickness", "profile", "back"))
         return {"velocity": network(state, time, x, *maps), "wanted": data - noise}
 
-    def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
+    def errors(predicted: dict[str, Tensor], batch: Batch) -> Parts:
         share = functional.avg_pool2d(batch["seen"][:, None], COARSE)
-        error = (said["velocity"] - said["wanted"]) ** 2 * share
+        error = (predicted["velocity"] - predicted["wanted"]) ** 2 * share
         return {"thicker": error[:, 0].sum() / share.sum(), "back": error[:, 1:].mean(1).sum() / share.sum()}
 
-    return Task(Velocity, Velocity.ends, says, errors, {"thicker": 1.0, "back": 1.0}, lambda said, batch: {})
+    return Task(Velocity, Velocity.ends, predict, errors, {"thicker": 1.0, "back": 1.0}, lambda predicted, batch: {})
 
 
 def gate(device: torch.device) -> Task:
-    """The network that chooses what of the picture the far side shows."""
+    """The network that chooses which part of the picture the far side shows."""
 
-    def says(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+    def predict(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         shares = network(batch["x"].contiguous(memory_format=torch.channels_last)).float()
         shares = functional.interpolate(shares, scale_factor=2.0, mode="bilinear")
         return {"far": (batch["sources"] * shares[:, :, None]).sum(1)}
@@ -101,7 +101,7 @@ def gate(device: torch.device) -> Task:
         return functional.avg_pool2d(colors * seen[:, None], 13, 1, 6) / share
 
     def steps(colors: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean step between neighbours in each cell of 8 pixels, and how many there are."""
+        """Mean difference between neighbouring pixels in each 8 x 8 cell, and the number of neighbours compared."""
         found, count = torch.zeros_like(seen), torch.zeros_like(seen)
         for axis in (1, 2):
             size = seen.shape[axis] - 1
@@ -113,11 +113,11 @@ def gate(device: torch.device) -> Task:
         return found / count.clamp(min=1e-3), count
 
     def share(error: Tensor, weight: Tensor) -> Tensor:
-        """Mean over the weighted places of each view, then over the views."""
+        """Weighted mean over each view, then the mean over the views."""
         return ((error * weight).sum((1, 2)) / weight.sum((1, 2)).clamp(min=1e-3)).mean()
 
-    def errors(said: dict[str, Tensor], batch: Batch) -> Parts:
-        far, truth, seen = said["far"], batch["far"], batch["seen"]
+    def errors(predicted: dict[str, Tensor], batch: Batch) -> Parts:
+        far, truth, seen = predicted["far"], batch["far"], batch["seen"]
         (mine, count), (theirs, _) = steps(far, seen), steps(truth, seen)
         return {
             "far": share((far - truth).abs().mean(1), seen),
@@ -125,16 +125,16 @@ def gate(device: torch.device) -> Task:
             "steps": share((mine - theirs).abs(), count),
         }
 
-    def figures(said: dict[str, Tensor], batch: Batch) -> Parts:
+    def figures(predicted: dict[str, Tensor], batch: Batch) -> Parts:
         seen = batch["seen"]
         guess = batch["sources"][:, 0]
-        (mine, count), (theirs, _) = steps(said["far"], seen), steps(batch["far"], seen)
+        (mine, count), (theirs, _) = steps(predicted["far"], seen), steps(batch["far"], seen)
         return {
             "guess": share((guess - batch["far"]).abs().mean(1), seen),
             "variation": share(mine, count) / share(theirs, count),
         }
 
-    return Task(Gate, Gate.ends, says, errors, {"far": 1.0, "soft": 1.0, "steps": 1.5}, figures, FarSides, False)
+    return Task(Gate, Gate.ends, predict, errors, {"far": 1.0, "soft": 1.0, "steps": 1.5}, figures, FarSides, False)
 
 
 TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "gate": gate}

@@ -1,10 +1,13 @@
-"""Train `lift`: `python -m training.train --data data --out run --minutes 60`, or, on what it says, the sampler of
-`lift-flow`: `python -m training.train flow --data data --out flow --minutes 20`
+"""Train `lift`, or on its outputs the sampler of `lift-flow` and the gate of the far side:
 
-Stops after the minutes given; called again, goes on from the last checkpoint, with data of another size too. The rate
-of learning falls over the last part of the minutes, so say how long a run is to last, and let it end. Several processes
-on one machine, or several GPUs: `torchrun --nproc-per-node N -m training.train ...`. On busy cores, one thread in each
-of two processes is faster than two threads in one.
+    python -m training.train --data data --out run --minutes 60
+    python -m training.train flow --data data --out flow --minutes 20
+    python -m training.train gate --data data --out gate --minutes 14
+
+A run stops after the given minutes; run again, it continues from the last checkpoint, even with data of another size.
+The learning rate decays over the last part of that time, so ask for as long as the run is to last and let it finish.
+For several processes or GPUs: `torchrun --nproc-per-node N -m training.train ...`. On busy cores, two processes of one
+thread each are faster than one process with two threads.
 """
 
 from __future__ import annotations
@@ -26,16 +29,16 @@ from training.export import exported
 from training.resident import Resident
 from training.tasks import TASKS, Batch, Task
 
-RATES = (0.007, 8e-4)  # of Muon and of Adam; at three times these, learning stalls at its own noise
-DECAY = 0.9  # last share of the run over which the rates fall to nothing
+RATES = (0.007, 8e-4)  # of Muon and of Adam; at three times these, the loss stalls in its own noise
+DECAY = 0.9  # last share of the run, over which the rates decay to 0
 WARM = 50  # first steps, over which they rise
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose every step is made orthogonal: all directions of a weight matrix learn alike.
+    """SGD with momentum whose updates are orthogonalised, so that all directions of a weight matrix learn equally fast.
 
-    Jordan et al. 2024, https://kellerjordan.github.io/posts/muon: five Newton-Schulz iterations. Convolutions count as
-    matrices of output by everything else.
+    Jordan et al. 2024, https://kellerjordan.github.io/posts/muon, with five Newton-Schulz iterations. A convolution is
+    treated as a matrix of output channels by everything else.
     """
 
     def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
@@ -43,7 +46,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Of several processes, each works out its share of the steps and tells the others."""
+        """With several processes, each computes its share of the updates and sends it to the others."""
         rank, world = (distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1)
         for group in self.param_groups:
             alike: dict[torch.Size, list[nn.Parameter]] = defaultdict(list)
@@ -68,10 +71,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(g: Tensor) -> Tensor:
-    """About U Vᵀ of the singular value decomposition of each of (..., M, N), in float32.
+    """Approximately U Vᵀ of the singular value decomposition of each of (..., M, N), in float32.
 
-    Each step multiplies by a polynomial of x xᵀ; these are multiplied among themselves first, so that the long side is
-    met twice and not ten times.
+    Each iteration multiplies by a polynomial in x xᵀ; the polynomials are multiplied with each other first, so that the
+    long side takes part in two products instead of ten.
     """
     x = g.mT if g.shape[-2] > g.shape[-1] else g
     x = x.float() / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
@@ -87,13 +90,13 @@ def orthogonal(g: Tensor) -> Tensor:
 
 
 def precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where the machine multiplies it fast; elsewhere it is a hundred times slower than float32."""
+    """bfloat16 if the device multiplies it in hardware; otherwise it is a hundred times slower than float32."""
     fast = device.type == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return torch.bfloat16 if fast else torch.float32
 
 
 def optimisers(network: nn.Module, ends: tuple[str, ...]) -> list[torch.optim.Optimizer]:
-    """Muon for the trunk's matrices, Adam for what is no matrix and for the first and last layers: `ends`."""
+    """Muon for the trunk's matrices; Adam for everything that is not a matrix or is named by `ends`."""
     trunk = [p for n, p in network.named_parameters() if p.ndim >= 2 and not any(e in n for e in ends)]
     inside = {id(p) for p in trunk}
     rest = [p for p in network.parameters() if id(p) not in inside]
@@ -101,7 +104,7 @@ def optimisers(network: nn.Module, ends: tuple[str, ...]) -> list[torch.optim.Op
 
 
 def evaluate(network: nn.Module, task: Task, batches: list[Batch], device: torch.device) -> dict[str, float]:
-    """Means of the task's losses and figures over the batches, noise and all the same at every call."""
+    """Means of the task's losses and metrics over the batches, with the same noise at every call."""
     network.eval()
     dtype = precision(device)
     rows = []
@@ -110,8 +113,8 @@ def evaluate(network: nn.Module, task: Task, batches: list[Batch], device: torch
         for batch in batches:
             batch = {name: field.to(device) for name, field in batch.items()}
             with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-                said = task.says(network, batch)
-            figures = task.losses(said, batch) | task.figures(said, batch)
+                predicted = task.predict(network, batch)
+            figures = task.losses(predicted, batch) | task.figures(predicted, batch)
             rows.append({name: float(value) for name, value in figures.items()})
     network.train()
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
@@ -123,22 +126,28 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, required=True)
-    parser.add_argument("--batch", type=int, default=16, help="views a step in each process")
+    parser.add_argument("--batch", type=int, default=16, help="views per step in each process")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--threads", type=int, help="of each process")
-    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches, where no GPU makes them")
+    parser.add_argument("--threads", type=int, help="threads of each process")
+    parser.add_argument("--loaders", type=int, default=0, help="processes that make batches if no GPU does")
     parser.add_argument(
         "--hold-out",
         nargs="*",
         default=["elpis-lab/ycb", "aws-robotics/aws-robomaker-hospital"],
-        help="sources to judge by; never trained on",
+        help="sources used for validation and not for training",
     )
-    parser.add_argument("--judges", type=Path, nargs="+", help="data to judge by, instead of the held-out sources")
-    parser.add_argument("--from-weights", type=Path, help="begin from these, written by training.export")
-    parser.add_argument("--rate", type=float, default=1.0, help="times the full rates; half to go on from good weights")
-    parser.add_argument("--end", type=float, default=0.0, help="share of the rates left for another run to go on at")
-    parser.add_argument("--compile", action="store_true", help="a third faster, after minutes of compiling; needs g++")
+    parser.add_argument("--judges", type=Path, nargs="+", help="validation data, instead of the held-out sources")
+    parser.add_argument("--from-weights", type=Path, help="start from weights that training.export wrote")
+    parser.add_argument(
+        "--rate", type=float, default=1.0, help="factor on the learning rates; lower it to continue from good weights"
+    )
+    parser.add_argument(
+        "--end", type=float, default=0.0, help="share of the rates left at the end, for another run to continue from"
+    )
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile: a third faster after minutes of compiling; needs g++"
+    )
     parser.add_argument("--everything", action="store_true", help="train on the held-out sources too")
     a = parser.parse_args()
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
@@ -164,7 +173,7 @@ def main() -> None:
     mean = task.make().to(device, memory_format=torch.channels_last)
     mean.load_state_dict(network.state_dict())
     both = optimisers(network, task.ends)
-    step, drawn, before = 0, 0, 0.0  # drawn: views, in batches of whatever size
+    step, drawn, before = 0, 0, 0.0  # drawn: views so far; before: minutes of earlier runs
     saved = a.out / "checkpoint.pt"
     if saved.exists():
         state = torch.load(saved, map_location=device, weights_only=True)
@@ -194,11 +203,11 @@ def main() -> None:
         rate = min(1.0, (step - first + 1) / WARM, a.end + (1 - a.end) * (1 - share) / DECAY)
         batch = {name: field.to(device) for name, field in next(batches).items()}
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            said = task.says(run, batch)
-        parts = task.losses(said, batch)
+            predicted = task.predict(run, batch)
+        parts = task.losses(predicted, batch)
         sum(task.weights[name] * value for name, value in parts.items()).backward()
         spent = (time.monotonic() - start) / 60
-        if world > 1:  # the clocks travel with the gradients, so that all end at the same step
+        if world > 1:  # the clocks are averaged with the gradients, so that all processes stop at the same step
             flat = torch.cat([p.grad.flatten() for p in parameters] + [torch.tensor([spent], device=device)])
             distributed.all_reduce(flat)
             flat /= world
@@ -216,7 +225,7 @@ def main() -> None:
         keep = min(0.995, (1 + step) / (10 + step))
         with torch.no_grad():
             torch._foreach_lerp_(list(mean.parameters()), parameters, 1 - keep)
-        # left on the device: to read them at every step would make a GPU wait for the next one's commands
+        # stays on the device: reading it at every step would stall a GPU
         running.lerp_(torch.stack([value.detach() for value in parts.values()]), max(0.02, 1 / (step - first)))
         done = spent >= a.minutes
         if step % 50 == 0 and rank == 0:

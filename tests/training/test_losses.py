@@ -27,9 +27,12 @@ def _told(depth: float, moved: float = 0.0) -> dict[str, Tensor]:
     truth = {"front": front, "thickness": 2 * ball * seen, "seen": seen, "seen_coarse": half[:, 0]}
     truth |= maps | {"profile": half.expand(-1, BINS, -1, -1) * 0}
     truth |= {"elevation": torch.tensor([20.0]), "tangent": torch.tensor([0.25])}
-    said = {"front": depth * front + moved, "thickness": depth * truth["thickness"]} | maps
-    said |= {"profile": torch.full_like(truth["profile"], -20), "camera": torch.zeros(1, ELEVATIONS[2] + TANGENTS[2])}
-    return losses(said, truth)
+    predicted = {"front": depth * front + moved, "thickness": depth * truth["thickness"]} | maps
+    predicted |= {
+        "profile": torch.full_like(truth["profile"], -20),
+        "camera": torch.zeros(1, ELEVATIONS[2] + TANGENTS[2]),
+    }
+    return losses(predicted, truth)
 
 
 def test_the_truth_costs_nothing_wherever_it_stands_along_the_view() -> None:

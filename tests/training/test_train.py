@@ -76,11 +76,11 @@ def test_a_run_can_be_stopped_and_gone_on_with_and_exported(data: Path, tmp_path
     network.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["mean"])
     x = torch.rand(2, CHANNELS, SIDE, SIDE)
     with torch.no_grad():
-        said = network.eval()(x)
+        predicted = network.eval()(x)
     for name, value in zip(
         LIFT.outputs, session(LIFT, tmp_path).run(list(LIFT.outputs), {"x": x.numpy()}), strict=True
     ):
-        np.testing.assert_allclose(value, said[name].numpy(), atol=0.02, err_msg=name)  # float16 weights
+        np.testing.assert_allclose(value, predicted[name].numpy(), atol=0.02, err_msg=name)  # float16 weights
 
 
 def test_a_run_goes_on_with_larger_pictures_and_counts_its_views(tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_the_gate_trains_on_far_sides_and_is_exported(data: Path, tmp_path: Path
     network.load_state_dict(torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["mean"])
     x = torch.randn(1, farside.CHANNELS, farside.CELLS, farside.CELLS)
     with torch.no_grad():
-        said = network.eval()(x)
+        predicted = network.eval()(x)
     (shares,) = session(GATE, tmp_path).run(None, {"x": x.numpy()})
-    np.testing.assert_allclose(shares, said.numpy(), atol=0.02)  # float16 weights
+    np.testing.assert_allclose(shares, predicted.numpy(), atol=0.02)  # float16 weights
 
 
 def test_orthogonal_is_about_orthogonal() -> None:

@@ -1,1 +1,1 @@
-"""The networks as they are trained, in PyTorch; the package runs what training/export.py makes of them."""
+"""The networks in PyTorch, as they are trained; the package runs what training/export.py exports."""

@@ -1,4 +1,4 @@
-"""The network that chooses what the far side shows: its sources to each one's share of the colour.
+"""The network that chooses what the far side shows: from its sources to the share of each in the colour.
 
 Only training and export import this module: it needs torch, which the installed package does not.
 """
@@ -13,9 +13,9 @@ from training.networks.lift import Residual, walked
 
 
 class Gate(nn.Module):
-    """(B, CHANNELS, S, S) as `farside.sources` makes it -> (B, SOURCES, S / 2, S / 2), which sum to one."""
+    """(B, CHANNELS, S, S) as `farside.sources` makes it -> (B, SOURCES, S / 2, S / 2), shares that sum to 1."""
 
-    #: As of `training.networks.lift.Network`.
+    #: As in `training.networks.lift.Network`.
     ends = ("stem", "last")
 
     def __init__(self, widths: tuple[int, int] = (16, 24)) -> None:

@@ -1,8 +1,9 @@
-"""The network: a picture's pixels to the surface seen, the solid behind it, the colour of its far side, the camera.
+"""The network: from a picture to the visible surface, the solid behind it, the colour of its far side, and the camera.
 
-Two-dimensional and pixel-aligned: a U-Net with attention where it is coarse. What is easy to say it says plainly (depth
-of the visible surface, thickness behind it); what those two cannot say (gaps, handles, legs, undercuts) is a profile of
-occupancy along each pixel's ray, as a correction of what the thickness alone implies. Units and axes: `training.view`.
+Two-dimensional and pixel-aligned: a U-Net with attention at its coarse levels. Depth of the visible surface and
+thickness behind it are predicted directly; what those two cannot express (gaps, handles, legs, undercuts) is a profile
+of occupancy along each pixel's ray, predicted as a correction of what the thickness alone implies. Units and axes:
+`training.view`.
 
 Only training and export import this module: it needs torch, which the installed package does not.
 """
@@ -20,20 +21,19 @@ from spherelinks.generation.lift.layout import BIN, BINS, CHANNELS, ELEVATIONS, 
 
 @dataclass(frozen=True)
 class Shape:
-    """Channels at 1/2, 1/4 and 1/8 of the input, blocks at each going down and coming up."""
+    """Channels at 1/2, 1/4 and 1/8 of the input's side, and blocks at each on the way down and up."""
 
     widths: tuple[int, int, int] = (128, 192, 256)
     down: tuple[int, int, int] = (2, 4, 2)
     up: tuple[int, int] = (2, 4)
-    head: int = 32  # channels of a head of attention
+    head: int = 32  # channels per attention head
 
 
-DROP = 0.1  # share of the pictures of a batch that a block leaves as they are, in training
+DROP = 0.1  # share of a batch's pictures that each block leaves unchanged in training
 
 
 def kept(branch: Tensor, training: bool) -> Tensor:
-    """What a block adds to each picture of (B, ...), in training to some of them only (Huang et al. 2016): no block can
-    lean on what the ones before it made of the objects known by heart."""
+    """A block's branch (B, ...), dropped for some pictures in training: stochastic depth (Huang et al. 2016)."""
     if not training:
         return branch
     some = torch.rand(len(branch), *[1] * (branch.ndim - 1), device=branch.device) >= DROP
@@ -58,7 +58,7 @@ class Residual(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every pixel of a coarse map looks at every other, then thinks by itself."""
+    """Self-attention among all pixels of a coarse map, and a feed-forward layer."""
 
     def __init__(self, width: int, heads: int, side: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def _blocks(width: int, count: int, attention: Shape | None, side: int) -> nn.Se
 
 
 class Camera(nn.Module):
-    """Scores of the bins of elevation and field of view, from a learned look over the coarsest map."""
+    """Scores of the bins of elevation and field of view, from attention pooling over the coarsest map."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -116,10 +116,10 @@ class Camera(nn.Module):
 def walked(
     y: Tensor, down: nn.ModuleList, shrink: nn.ModuleList, grow: nn.ModuleList, up: nn.ModuleList
 ) -> tuple[Tensor, Tensor]:
-    """(B, C, H, W) down a U-Net and up again (Ronneberger et al. 2015): the map of the same size, and the coarsest.
+    """(B, C, H, W) down a U-Net and up again (Ronneberger et al. 2015). Returns the map of that size, and the coarsest.
 
-    down : blocks at each size, one more than the others; shrink : to the next size; grow : of the map from below, at
-    twice its size, and the one that was there on the way down; up : blocks that follow
+    down : the blocks at each size, one more than of the others; shrink : from each size to the next
+    grow : merges the enlarged coarser map with the one from the way down; up : the blocks after that
     """
     skips = []
     for blocks, smaller in zip(down, shrink, strict=False):
@@ -136,10 +136,10 @@ def walked(
 class Network(nn.Module):
     """(B, CHANNELS, S, S) as `layout.channels` makes it -> the dictionary of `forward`.
 
-    S is 64 or 128: the same weights serve both, and a network trained at 64 is a start for one at 128.
+    S is 64 or 128: the same weights fit both, and a network trained at 64 is a starting point for 128.
     """
 
-    #: Parts of the parameters' names: first and last layers and the like, which train otherwise than the trunk does.
+    #: What the names of parameters outside the trunk contain (first and last layers and the like): another optimiser's.
     ends = ("stem", "coarse", "fine", "camera", "place", "gains")
 
     def __init__(self, shape: Shape | None = None) -> None:

@@ -1,8 +1,9 @@
 """The sampler's network: a rectified flow from noise to what the picture leaves open, the far side.
 
-Rectified flow (Liu et al. 2023, arXiv 2209.03003): along a straight line from noise at time 0 to data at time 1, this
-network says the velocity, given what `network.Network` says of the same picture. Its state is what has many plausible
-answers, as a correction of that one answer: thickness and the far side's colour. Units and axes: `layout`.
+Rectified flow (Liu et al. 2023, arXiv 2209.03003): this network predicts the velocity along a straight line from noise
+at time 0 to data at time 1, given the outputs of `training.networks.lift.Network` for the same picture. Its state is
+what has many plausible values, thickness and the far side's colour, as corrections of those outputs. Units and axes:
+`spherelinks.generation.lift.layout`.
 
 Only training and export import this module: it needs torch, which the installed package does not.
 """
@@ -16,15 +17,15 @@ from torch.nn import functional
 from spherelinks.generation.lift.layout import BINS, COARSE, KNOWN, STATE
 from training.networks.lift import Attention, Residual
 
-POOLED = 4  # bins of the profile that count as one
+POOLED = 4  # bins of the profile that are averaged into one
 GIVEN = COARSE**2 * (KNOWN + 2) + BINS // POOLED + 3
-WAVES = 16  # of the embedding of time
+WAVES = 16  # frequencies of the time embedding
 
 
 class Velocity(nn.Module):
-    """A U-Net of two levels over maps of (S / COARSE)²; see `forward`."""
+    """A two-level U-Net over maps of (S / COARSE)²; see `forward`."""
 
-    #: As of `network.Network`.
+    #: As in `training.networks.lift.Network`.
     ends = ("outline", "last", "place")
 
     def __init__(self, widths: tuple[int, int] = (96, 192)) -> None:
@@ -46,9 +47,9 @@ class Velocity(nn.Module):
         """
         state : (B, STATE, S / COARSE, S / COARSE), in units of UNIT; time : (B,) in 0..1
         x : (B, CHANNELS, S, S), as `layout.channels` makes it
-        front, thickness, profile, back : as `Network.forward` says them of x
+        front, thickness, profile, back : outputs of `training.networks.lift.Network` for x
 
-        Returns the velocity, of the state's shape.
+        Returns the velocity, in the shape of `state`.
         """
         half = COARSE // 2
         occupied = functional.avg_pool3d(torch.sigmoid(profile)[:, None], (POOLED, half, half))[:, 0]
