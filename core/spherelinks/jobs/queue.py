@@ -9,15 +9,19 @@ in separate transactions where one suffices.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
-from typing import LiteralString
+from typing import Any, LiteralString
 
-from procrastinate import App, SyncPsycopgConnector
+from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from spherelinks import database
+from spherelinks import database, postgres
+from spherelinks.config import Settings
+from spherelinks.errors import ConfigurationError
 from spherelinks.options import DEFAULT_GENERATOR
 
 TASK = "spherelinks.generate"
@@ -44,8 +48,36 @@ TAKE_OF = _take(f" AND coalesce(args ->> 'generator', '{DEFAULT_GENERATOR}') = A
 """The same of the calls for a parameter's generators. A server of an earlier version names none: the default one's."""
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
-# Never opened: every row is written on the caller's own connection.
-_app = App(connector=SyncPsycopgConnector())
+
+def _pool(**options: Any) -> AsyncConnectionPool:
+    settings = Settings.from_env()
+    url = settings.database_url or postgres.running(settings.home)
+    if url is None:
+        raise ConfigurationError(
+            f"DATABASE_URL is unset, and nothing serves the database in SPHERELINKS_HOME, '{settings.home}'.",
+            hint="Set DATABASE_URL, or start 'spherelinks serve' first.",
+        )
+    return AsyncConnectionPool(url, **options)
+
+
+app = App(connector=PsycopgConnector(pool_factory=_pool))
+"""For Procrastinate's own commands: ``procrastinate --app spherelinks.jobs.queue.app healthchecks``.
+
+They open it, on the database of the environment's settings; here it only puts rows together, and every row is written
+on the caller's own connection.
+"""
+
+
+def of(generator: str) -> str:
+    """The queue of a generator's jobs.
+
+    Procrastinate announces a row on a channel named after its queue, and PostgreSQL allows such a name 63 bytes, which
+    leaves 40 for the queue's; a longer name keeps its beginning.
+    """
+    if len(generator) > 31:
+        digest = hashlib.md5(generator.encode(), usedforsecurity=False).hexdigest()
+        generator = f"{generator[:22]}-{digest[:8]}"
+    return f"generate:{generator}"
 
 
 def priority(submitted: datetime, head_start_s: int) -> int:
@@ -61,7 +93,8 @@ def priority(submitted: datetime, head_start_s: int) -> int:
 def push(session: Session, job_id: str, priority: int, generator: str = DEFAULT_GENERATOR) -> int:
     """Queue a wake-up call for a job of that generator inside the session's transaction, and return its id."""
     try:
-        task = _app.configure_task(TASK, connection=database.driver(session.connection()), priority=priority)
+        connection = database.driver(session.connection())
+        task = app.configure_task(TASK, connection=connection, priority=priority, queue=of(generator))
         return task.defer(job_id=job_id, generator=generator)
     except ConnectorException as error:
         raise (error.__cause__ or error) from None  # the driver's own exceptions, which all callers handle

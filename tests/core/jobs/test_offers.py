@@ -1,5 +1,6 @@
 """Workers' offers: announced, checked at submission, and matched when jobs are taken."""
 
+import json
 import time
 from dataclasses import replace
 from importlib import import_module
@@ -13,7 +14,7 @@ from spherelinks.errors import ConfigurationError, InvalidOption
 from spherelinks.generation import registry
 from spherelinks.generation.card import Card, Needs
 from spherelinks.generation.registry import Installed
-from spherelinks.jobs import attempts, offers
+from spherelinks.jobs import attempts, offers, queue
 from spherelinks.jobs.worker import run_worker
 
 
@@ -146,6 +147,11 @@ def test_a_job_in_its_accounts_line_is_called_for_its_generator(desk, engine):
     assert attempts.start(engine, ["inflate"]).job_id == last
 
 
+def queues(engine):
+    with engine.connect() as connection:
+        return connection.scalars(text("SELECT queue_name FROM procrastinate_jobs ORDER BY id")).all()
+
+
 def test_a_call_without_a_generator_is_the_default_ones(desk, engine):
     """A server of the version before, beside new workers, writes no generator."""
     job = desk.submit("succeed")
@@ -155,14 +161,30 @@ def test_a_call_without_a_generator_is_the_default_ones(desk, engine):
     assert attempts.start(engine, ["lift"]).job_id == job
 
 
+@pytest.mark.parametrize("name", ["lift", 31 * "a", 32 * "a", "-".join(["generator"] * 6)])
+def test_each_generator_has_a_queue_whose_name_can_be_announced(engine, name):
+    """A server of the version before writes to the queue that it knows, and the database moves it to the same one."""
+    with transaction(engine) as session:
+        queue.push(session, "job_1", 0, name)
+        for args in ({"job_id": "job_2", "generator": name}, {"job_id": "job_3"}):
+            values = {"task": queue.TASK, "args": json.dumps(args)}
+            old = "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', :task, :args)"
+            session.execute(text(old), values)
+    assert queues(engine) == [queue.of(name), queue.of(name), queue.of("lift")]
+    assert len(f"procrastinate_queue_v1#{queue.of(name)}".encode()) <= 63
+
+
 def test_jobs_that_wait_while_the_tables_are_upgraded_keep_their_generator(desk, engine):
     waiting = {name: desk.submit("succeed", generator=name) for name in ("lift", "inflate")}
     with engine.begin() as connection:
         connection.execute(text("UPDATE procrastinate_jobs SET args = args - 'generator'"))
+        connection.execute(text("UPDATE procrastinate_jobs SET queue_name = 'default'"))
         connection.execute(text("DROP TABLE offers"))
         revision = import_module("spherelinks.migrations.versions.0009_offers")
         connection.execute(text(revision.OFFERS))
         connection.exec_driver_sql(revision.WAITING)
+        connection.execute(text(import_module("spherelinks.migrations.versions.0014_queues").WAITING))
+    assert queues(engine) == [queue.of("lift"), queue.of("inflate")]
     assert attempts.start(engine, ["inflate"]).job_id == waiting["inflate"]
     assert attempts.start(engine, ["lift"]).job_id == waiting["lift"]
 
