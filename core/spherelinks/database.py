@@ -39,7 +39,8 @@ CONNECT_TIMEOUT_S = 5
 LOCK_S, STATEMENT_S, IDLE_S = 10, 60, 20
 """Time limits, seconds: waiting for a lock, running a statement, an idle transaction. A process that hangs while
 holding a lock, or a machine that is gone, blocks the others no longer than that."""
-_CONNECTION: dict[str, Any] = {
+CONNECTION: dict[str, Any] = {
+    "connect_timeout": CONNECT_TIMEOUT_S,
     "client_encoding": "UTF8",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -397,7 +398,7 @@ def connect(url: str) -> Engine:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                return _limited(psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S, **_CONNECTION))
+                return _limited(psycopg.connect(url, **CONNECTION))
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline or not _is_passing(error):
                     raise
@@ -415,13 +416,18 @@ def _limited(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 
     By a statement, since connection poolers reject such settings at connect time.
     """
-    connection.execute(
+    connection.execute(*limits())
+    connection.commit()
+    return connection
+
+
+def limits() -> tuple[LiteralString, list[str]]:
+    """The statement, with its parameters, that sets a new connection's time limits."""
+    return (
         "SELECT set_config('lock_timeout', %s, false), set_config('statement_timeout', %s, false), "
         "set_config('idle_in_transaction_session_timeout', %s, false)",
         [f"{seconds}s" for seconds in (LOCK_S, STATEMENT_S, IDLE_S)],
     )
-    connection.commit()
-    return connection
 
 
 def unlimited(connection: Connection) -> None:

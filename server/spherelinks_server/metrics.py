@@ -20,12 +20,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from spherelinks import database
-from spherelinks.accounts import ledger
 
 LOOK_S = 5.0
 """Scrapes closer together than this share one query of the database."""
-AUDIT_S = 3600.0
-"""How often the ledger is checked entry by entry."""
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30)
@@ -85,9 +82,8 @@ class _Installation:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lock = threading.Lock()
-        self._looked = self._audited = float("-inf")
+        self._looked = float("-inf")
         self._metrics: list[Metric] = []
-        self._problems = 0
 
     def describe(self) -> list[Metric]:
         return []  # needs a query, which registering must not make
@@ -97,19 +93,21 @@ class _Installation:
             now = time.monotonic()
             if now - self._looked >= LOOK_S:
                 with database.transaction(self._engine) as session:
-                    if now - self._audited >= AUDIT_S:
-                        self._problems = len(ledger.audit(session))
-                        self._audited = now
-                    self._metrics = [*_look(session), self._ledger()]
+                    self._metrics = [*_look(session), *_ledger(session)]
                 self._looked = now
             yield from self._metrics
 
-    def _ledger(self) -> Metric:
-        return GaugeMetricFamily(
+
+def _ledger(session: Session) -> Iterator[Metric]:
+    """Of the last audit (:func:`spherelinks.jobs.housekeeping.audit`); nothing before the first."""
+    audit = "SELECT cardinality(problems), extract(epoch FROM now() - made_at) FROM ledger_audits"
+    for problems, age in _rows(session, audit):
+        yield GaugeMetricFamily(
             "spherelinks_ledger_problems",
             "Contradictions found in the ledger by the last hourly check: anything but 0 is a bug.",
-            self._problems,
+            problems,
         )
+        yield GaugeMetricFamily("spherelinks_ledger_audit_age_seconds", "Age of that check.", float(age))
 
 
 def _look(session: Session) -> Iterator[Metric]:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 
 from spherelinks.config import Settings
 from spherelinks.database import transaction
+from spherelinks.jobs import housekeeping
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 
@@ -62,6 +63,7 @@ def test_made_up_methods_share_one_series(watched: FlaskClient) -> None:
 
 def test_jobs_and_credits_are_those_of_the_database(watched: FlaskClient, caller, png: bytes) -> None:
     caller.submit(png)
+    housekeeping.audit(caller.engine)
     seen = scrape(watched)
     with transaction(caller.engine) as session:
         queued = session.execute(text("SELECT count(*) FROM jobs WHERE state = 'queued'")).scalar_one()
@@ -70,6 +72,7 @@ def test_jobs_and_credits_are_those_of_the_database(watched: FlaskClient, caller
     assert seen["spherelinks_credits_held",] == held > 0
     assert seen["spherelinks_queue_oldest_seconds",] >= 0
     assert seen["spherelinks_ledger_problems",] == 0
+    assert 0 <= seen["spherelinks_ledger_audit_age_seconds",] < 300
 
 
 @pytest.fixture
@@ -83,5 +86,12 @@ def false_balance(caller) -> Iterator[None]:
         session.execute(change, {"n": -7, "id": caller.account_id})
 
 
-def test_a_ledger_that_does_not_add_up_is_seen(watched: FlaskClient, false_balance: None) -> None:
+def test_a_ledger_that_does_not_add_up_is_seen(watched: FlaskClient, engine: Engine, false_balance: None) -> None:
+    housekeeping.audit(engine)
     assert scrape(watched)["spherelinks_ledger_problems",] == 1
+
+
+def test_a_ledger_that_no_worker_has_looked_at_is_not_said_to_be_right(watched: FlaskClient, engine: Engine) -> None:
+    with transaction(engine) as session:
+        session.execute(text("DELETE FROM ledger_audits"))
+    assert not any("ledger" in name for name, *_ in scrape(watched))

@@ -32,8 +32,8 @@ from spherelinks.jobs import line, queue, webhooks
 logger = logging.getLogger(__name__)
 
 STALE_S = Settings.stale_after_s
-#: Of the time after which an attempt is stale: between two heartbeats, and between two looks for lost jobs.
-BEAT, RECOVER = 1 / 3, 1 / 2
+#: Of the time after which an attempt is stale: between two heartbeats.
+BEAT = 1 / 3
 CHANNEL = "spherelinks_jobs"
 _RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lock
 
@@ -171,7 +171,7 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
 
     A running job without a beat for ``stale_s`` counts as crashed. A waiting job without a pending queue row (a worker
     of the previous version took it and died at once) is queued again. After an outage of the database every attempt
-    first gets time for a beat. Call it twice in that time, from any number of processes; one at a time does the work.
+    first gets time for a beat. Call it from any number of processes; one at a time does the work.
     """
     with transaction(engine) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):

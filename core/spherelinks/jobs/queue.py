@@ -118,12 +118,20 @@ def withdraw(session: Session, queue_id: int) -> None:
 
 
 def sweep(session: Session) -> int:
-    """Remove rows that a worker of the previous version left behind an hour ago; returns their number."""
+    """Remove calls that a worker took and then was killed, or lost sight of the database, an hour ago; how many."""
     swept = session.execute(
         text(
             "DELETE FROM procrastinate_jobs q USING jobs j "
             "WHERE j.id = q.args ->> 'job_id' AND q.status <> 'todo' AND j.beat_at < now() - interval '1 hour' "
             "AND (q.id <> j.queue_id OR j.state IN ('completed', 'failed')) RETURNING q.id"
         )
-    )
-    return len(swept.all())
+    ).all()
+    others = session.execute(
+        text(
+            "DELETE FROM procrastinate_jobs q WHERE q.status <> 'todo' AND q.task_name <> :task AND NOT EXISTS ("
+            "SELECT FROM procrastinate_workers w "
+            "WHERE w.id = q.worker_id AND w.last_heartbeat > now() - interval '1 hour') RETURNING q.id"
+        ),
+        {"task": TASK},
+    ).all()
+    return len(swept) + len(others)

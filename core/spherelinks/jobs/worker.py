@@ -27,8 +27,8 @@ from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, new_id, opened, transaction
 from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageUnavailable
 from spherelinks.generation.registry import Installed
-from spherelinks.jobs import attempts, courier, offers, outbound, paths, queue, submission, webhooks
-from spherelinks.jobs.attempts import BEAT, RECOVER, Attempt, Failure
+from spherelinks.jobs import attempts, courier, engine, housekeeping, offers, outbound, paths, queue
+from spherelinks.jobs.attempts import BEAT, Attempt, Failure
 from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
 from spherelinks.options import DEFAULT_GENERATOR
@@ -42,7 +42,6 @@ PROGRESS_S = 0.5  # how often progress is written while it changes
 PULSE_S = 0.2  # how often it is checked
 POLL_S = 2.0  # how often the queue is checked without notifications
 SETTLE_LIMIT_S = 120.0  # longest outage that a finished attempt waits out; after that the job runs again
-SWEEP_S = 3600.0
 DELIVER_S = 1.0
 OWN_MB = 384  # of what the cgroup gives, so much is the worker's own, and not its children's
 
@@ -88,6 +87,7 @@ class _Worker:
         self.hurry = threading.Event()  # set: do not wait for running jobs
         self._settings = settings
         self._concurrency = concurrency
+        self._url = url
         self._engine = connect(url)
         self._calls = Bell(self._engine, queue.CHANNEL)
         self._storage = open_storage(settings)
@@ -109,11 +109,10 @@ class _Worker:
             for seconds, action in (
                 (PULSE_S, self._beat),
                 (offers.BEAT_S, self._announce),
-                (RECOVER * self._settings.stale_after_s, self._recover),
-                (SWEEP_S, self._sweep),
                 (DELIVER_S, self._courier.begin_due),
             )
         ]
+        upkeep.append(threading.Thread(target=self._keep_house, args=(stop,), name="housekeeping"))
         # two per child: one runs a job in it while the other settles the previous one
         hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
         try:
@@ -278,16 +277,10 @@ class _Worker:
         with transaction(self._engine) as session:
             offers.announce(session, self._id, self._offered)
 
-    def _recover(self) -> None:
-        attempts.recover(self._engine, self._settings.job_max_attempts, self._settings.stale_after_s)
-
-    def _sweep(self) -> None:
-        paths.sweep(self._engine, self._storage)
-        with transaction(self._engine) as session:
-            queue.sweep(session)
-            submission.sweep_idempotency(session)
-            offers.sweep(session)
-            webhooks.sweep(session)
+    def _keep_house(self, stop: threading.Event) -> None:
+        connector = engine.Connector(stop)
+        app = housekeeping.application(connector, self._engine, self._storage, self._settings)
+        engine.run(self._url, connector, [engine.worker(app, [housekeeping.QUEUE], 1)], stop)
 
 
 class _Heart:
@@ -307,12 +300,12 @@ class _Heart:
         if self._superseded:
             raise _Superseded
 
-    def beat(self, engine: Engine) -> None:
+    def beat(self, database: Engine) -> None:
         """Write it if it is due. Raises DatabaseUnavailable."""
         shown = self._shown
         if time.monotonic() - self._last < (self._beat_s if shown == self._written else PROGRESS_S):
             return
-        self._superseded = not attempts.beat(engine, self._attempt, *shown)
+        self._superseded = not attempts.beat(database, self._attempt, *shown)
         self._written, self._last = shown, time.monotonic()
 
 
