@@ -22,8 +22,8 @@ from numba import njit
 
 from spherelinks.errors import SphereLinksError
 from spherelinks.finishing import finish, warm_up
+from spherelinks.formats.asset import read as read_asset
 from spherelinks.formats.reading import read
-from spherelinks.gltf.read import read as read_asset
 from spherelinks.mesh.distance import signed
 from spherelinks.mesh.topology import examine
 from spherelinks.options import Options

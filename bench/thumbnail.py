@@ -17,7 +17,7 @@ import arguments
 from finishing import BENCH, FACES, noisy, picture
 
 from spherelinks.finishing import finish
-from spherelinks.gltf.read import read
+from spherelinks.formats.asset import read
 from spherelinks.options import Options
 from spherelinks.render.camera import look
 from spherelinks.render.images import THUMBNAIL_SIZE, portrait, render, thumbnail
@@ -51,7 +51,7 @@ def main() -> None:
     milliseconds = {
         "thumbnail from the mesh": measure(lambda: portrait(mesh), a.runs),
         "  its picture alone": measure(lambda: render(mesh, view, THUMBNAIL_SIZE), a.runs),
-        "thumbnail from the GLB": measure(lambda: thumbnail(glb), a.runs),
+        "thumbnail from the GLB": measure(lambda: thumbnail(read(glb)), a.runs),
     }
     if a.json:
         print(json.dumps({"faces": len(mesh.faces), "milliseconds": milliseconds}))

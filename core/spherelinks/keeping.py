@@ -6,35 +6,31 @@ import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks.errors import GeneratorFailed, InvalidOption
+from spherelinks.errors import InvalidOption
 from spherelinks.finishing import SOFTWARE, Finished, assert_valid, collider_report, extent, provenance, size_of
-from spherelinks.formats.weld import weld
 from spherelinks.gltf.carried import carry
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.nearest import Nearest
-from spherelinks.mesh.normals import fan_normals
 from spherelinks.mesh.pose import Pose, stand
-from spherelinks.mesh.topology import Faces, Vertices, examine, twins
+from spherelinks.mesh.topology import Vertices, examine
 from spherelinks.options import Options
-from spherelinks.pixels.padding import fill
-from spherelinks.pixels.srgb import linear
 from spherelinks.pixels.visible import visible
 from spherelinks.render.camera import look
 from spherelinks.render.images import THUMBNAIL_SIZE, portrait
 from spherelinks.report import Checks, Maker, Report, TextureSizes
-from spherelinks.shape import Map, Material, Progress, Sampler, Surface
+from spherelinks.shape import Map, Material, Progress, Surface
 from spherelinks.texture import carry as base
-from spherelinks.texture.carry import PLAIN, Found
+from spherelinks.texture.carry import Found
 from spherelinks.texture.detail import occlusion
-from spherelinks.texture.maps import fitted, skin
+from spherelinks.texture.maps import skin
+from spherelinks.texture.rebake import Welded, baked, weld_surface, with_materials
 from spherelinks.texture.texels import locate
 from spherelinks.texture.unwrap import Atlas, unwrap
 
@@ -43,21 +39,6 @@ _OF_MESHES = ("simplify_ratio", "target_faces", "lods", "normal_map", "delight")
 _OF_TEXTURES = ("texture_size", "texture_format", "occlusion")
 #: Side of the texture that a thumbnail is drawn with, px.
 _SHOWN = 2048
-
-
-@dataclass(frozen=True)
-class _Welded:
-    """A surface's faces that have three corners, over its distinct places and over its distinct normals.
-
-    vertices : (W, 3), faces : (G, 3) into them, fans : (G, 3) into normals, (N, 3); face : (G,), which of the
-    surface's faces each is
-    """
-
-    vertices: Vertices
-    faces: Faces
-    fans: Faces
-    normals: NDArray[np.float32]
-    face: NDArray[np.int64]
 
 
 def keep(
@@ -94,9 +75,9 @@ def keep(
         done = share
         progress(done)
 
-    surface = _with_materials(surface)
+    surface = with_materials(surface)
     with stage("clean", 0.1):
-        welded = _welded(surface)
+        welded = weld_surface(surface)
         topology = examine(welded.vertices, welded.faces)
         pose = stand(welded.vertices, *size_of(options, longest or 1.0), pivot=options.pivot)
         placed = pose.place(welded.vertices)
@@ -126,7 +107,7 @@ def keep(
         with stage("unwrap", 0.5):
             atlas = unwrap(welded.vertices, welded.faces, welded.fans)
         with stage("bake", 0.8):
-            made = _baked(surface, welded, atlas, options.texture_size)
+            made = baked(surface, welded, atlas, options.texture_size)
             if options.occlusion:
                 shade = occlusion(welded.vertices, welded.normals, welded.faces, atlas, options.texture_size // 2)
                 made = replace(made, occlusion=shade)
@@ -189,62 +170,14 @@ def _idle(options: Options, uv: bool) -> Iterator[str]:
             yield f"{info.alias} had no effect: the textures are kept as they are."
 
 
-def _with_materials(surface: Surface) -> Surface:
-    """The surface with a material for each of its textures, where it has no materials yet."""
-    if surface.materials:
-        return surface
-    samplers = surface.samplers or (Sampler(),) * len(surface.textures)
-    maps = zip(surface.textures, samplers, strict=True) if surface.uv is not None else ()
-    textured = tuple(Material(base=Map(image, 0, sampler)) for image, sampler in maps)
-    grey = float(linear(np.array(PLAIN, np.uint8)))
-    plain = Material() if textured or surface.color is not None else Material(color=(grey, grey, grey, 1.0))
-    which = np.zeros(len(surface.faces), np.int32) if surface.texture_of is None else surface.texture_of
-    which = np.where((which < 0) | (which >= len(textured)), len(textured), which)
-    return replace(surface, materials=(*textured, plain), material_of=which.astype(np.int32))
-
-
-def _welded(surface: Surface) -> _Welded:
-    first, place = weld(surface.vertices)
-    faces = place[surface.faces]
-    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    face = np.flatnonzero(whole)
-    if not len(face):
-        raise GeneratorFailed("The mesh is empty: it has no triangles.", hint="Export it again.")
-    faces = faces[face]
-    used = np.unique(faces)
-    number = np.zeros(len(first), np.int32)
-    number[used] = np.arange(len(used), dtype=np.int32)
-    vertices, faces = surface.vertices[first[used]], number[faces]
-    known = surface.normals is not None and surface.normals[np.unique(surface.faces[face])].any(axis=1).all()
-    if surface.normals is None or not known:
-        fans, normals = fan_normals(vertices, faces, twins(faces))
-    else:
-        apart, group = weld(np.hstack([surface.vertices, surface.normals]))
-        fans, normals = group[surface.faces[face]], surface.normals[apart]
-    return _Welded(vertices, faces, np.ascontiguousarray(fans), normals, face)
-
-
-def _placed(surface: Surface, welded: _Welded, pose: Pose) -> Surface:
+def _placed(surface: Surface, welded: Welded, pose: Pose) -> Surface:
     """The surface in metres, without the faces that have no three corners."""
     faces = np.ascontiguousarray(surface.faces[welded.face])
     which = surface.material_of if surface.material_of is not None else np.zeros(len(surface.faces), np.int32)
     return replace(surface, vertices=pose.place(surface.vertices), faces=faces, material_of=which[welded.face])
 
 
-def _baked(surface: Surface, welded: _Welded, atlas: Atlas, size: int) -> Mesh:
-    """The welded mesh with the surface's materials in an atlas; each texel shows its own face's point."""
-    texel, face, weights = locate(atlas.uv, atlas.faces, size)
-    source = welded.face.astype(np.int32)
-    found = Found(size, texel, face, weights, Nearest(np.zeros(len(face), np.float32), source[face], weights))
-    surface = fitted(surface, len(texel))
-    texture, covered = base.carry(found, surface), np.zeros(size * size, np.bool_)
-    covered[texel] = True
-    return skin(
-        welded.vertices, welded.normals, atlas, fill(texture, covered.reshape(size, size)), surface, found, source
-    )
-
-
-def _sketch(surface: Surface, welded: _Welded, placed: Vertices) -> Mesh:
+def _sketch(surface: Surface, welded: Welded, placed: Vertices) -> Mesh:
     """What a thumbnail shows of the mesh, each face with a tile of its own: the files may be read at any place."""
     both = any(material.finish.double_sided for material in surface.materials)
     faces, fans = welded.faces, welded.fans

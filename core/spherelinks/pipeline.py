@@ -76,14 +76,15 @@ class Asset:
     def _repr_png_(self) -> bytes:
         return self.thumbnail
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, note: Callable[[str], object] | None = None) -> Path:
         """Write the GLB to ``path`` atomically, even when interrupted.
 
         Another extension than .glb, such as .usdz, .stl or .png, selects another of the asset's files; docs/cli.md
-        lists them. Raises InvalidRequest for an unknown extension, FileNotFoundError if the folder does not exist.
+        lists them. ``note`` is called with a sentence for what such a file has no place for, by default a Python
+        warning. Raises InvalidRequest for an unknown extension, FileNotFoundError if the folder does not exist.
         """
         target = Path(path)
-        writing.save(writing.convert(self.glb, writing.kind_of(target)), target)
+        writing.save(writing.convert(self.glb, writing.kind_of(target), note), target)
         return target
 
 

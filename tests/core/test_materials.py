@@ -4,12 +4,14 @@ import io
 import json
 import struct
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gltf_validator import assert_spotless, validate
 from PIL import Image
+from pxr import Usd, UsdGeom, UsdShade
 
 import spherelinks
 from spherelinks.errors import InvalidOption
@@ -256,3 +258,156 @@ def test_kept_meshes_stay_open_and_refuse_what_needs_another(tmp_path):
 def test_what_looks_closed_to_exporters_is_opaque(tmp_path):
     document, _, _ = finished(tmp_path, *block(alphaMode="BLEND"))
     assert document["materials"][0]["alphaMode"] == "OPAQUE"
+
+
+def sampled(image, uv) -> np.ndarray:
+    height, width = image.shape[:2]
+    column, row = (np.array(uv) * (width, height)).astype(int).clip(0, (width - 1, height - 1)).T
+    return image[row, column].astype(float)
+
+
+def centres(points, faces, uv, places) -> np.ndarray:
+    """Where the texture shows the points nearest to some places."""
+    at = nearest(np.array(places, np.float32), tree(np.array(points, np.float32), np.array(faces, np.int32)))
+    return (np.array(uv)[np.array(faces)[at.face]] * at.weights[..., None]).sum(axis=1)
+
+
+def in_usdz(path: Path, places) -> list[dict]:
+    """What a USDZ's surfaces say at places, each by the mesh that is nearest, read by OpenUSD."""
+    stage = Usd.Stage.Open(str(path))
+    package = zipfile.ZipFile(path)
+    meshes = [UsdGeom.Mesh(prim) for prim in stage.Traverse() if prim.IsA(UsdGeom.Mesh)]
+    found = [{} for _ in places]
+    points = [np.array(mesh.GetPointsAttr().Get(), np.float32) for mesh in meshes]
+    corners = [np.array(mesh.GetFaceVertexIndicesAttr().Get(), np.int32).reshape(-1, 3) for mesh in meshes]
+    away = [nearest(np.array(places, np.float32), tree(p, f)).distance for p, f in zip(points, corners, strict=True)]
+    for number, mesh in enumerate(meshes):
+        here = np.flatnonzero(np.argmin(away, axis=0) == number)
+        surface, _, _ = UsdShade.MaterialBindingAPI(mesh).ComputeBoundMaterial()[0].ComputeSurfaceSource()
+        st = np.array(UsdGeom.PrimvarsAPI(mesh).GetPrimvar("st").Get()) * (1, -1) + (0, 1)
+        at = centres(points[number], corners[number], st, np.array(places)[here])
+        for k in here:
+            found[k]["doubleSided"] = mesh.GetDoubleSidedAttr().Get()
+        for name in surface.GetInputs():
+            role, sources = name.GetBaseName(), name.GetConnectedSources()[0]
+            if not sources:
+                rows = [name.Get()] * len(here)
+            else:
+                shader = UsdShade.Shader(sources[0].source)
+                image = np.asarray(Image.open(package.open(shader.GetInput("file").Get().path)).convert("RGBA")) / 255
+                read_at = sampled(image, at)
+                if shader.GetInput("sourceColorSpace").Get() == "sRGB":
+                    read_at[:, :3] = np.where(
+                        read_at[:, :3] <= 0.04045, read_at[:, :3] / 12.92, ((read_at[:, :3] + 0.055) / 1.055) ** 2.4
+                    )
+                for what, default, how in (("scale", 1, np.multiply), ("bias", 0, np.add)):
+                    value = shader.GetInput(what)
+                    read_at = how(read_at, np.array(value.Get()) if value else default)
+                channel = sources[0].sourceName
+                rows = read_at[:, :3] if channel == "rgb" else read_at[:, "rgba".index(channel)]
+            for k, row in zip(here, rows, strict=True):
+                found[k][role] = row
+    return found
+
+
+def light(levels) -> np.ndarray:
+    share = np.array(levels) / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def test_a_usdz_has_every_map(tmp_path):
+    _, _, asset = finished(tmp_path, *block())
+    notes = []
+    path = written(tmp_path, "block.usdz", spherelinks.convert(asset.glb, "usdz", notes.append))
+    assert notes == []
+    orm = np.array(ORM) / 255
+    for side, found in enumerate(in_usdz(path, MIDDLES)):
+        assert found["doubleSided"]
+        assert np.abs(found["diffuseColor"] - light(SIDES[side][1])).max() < 0.01
+        assert found["roughness"] == pytest.approx(0.75 * orm[side, 1], abs=0.01)
+        assert found["metallic"] == pytest.approx(0.5 * orm[side, 2], abs=0.01)
+        assert found["occlusion"] == pytest.approx((1 + orm[side, 0]) / 2, abs=0.01)
+        assert np.abs(found["emissiveColor"] - light(GLOW[side]) * (4, 2, 1)).max() < 0.05
+        assert "opacity" not in found
+
+
+def in_obj(data: bytes, places) -> list[dict]:
+    """What the materials of an OBJ in its ZIP say at places."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    (mtl,) = (name for name in archive.namelist() if name.endswith(".mtl"))
+    materials = {}
+    for line in archive.read(mtl).decode().splitlines():
+        words = line.split()
+        if words[:1] == ["newmtl"]:
+            current = materials[words[1]] = {}
+        elif words:
+            current[words[0]] = words[1:]
+    points, uvs, faces, seen, which, material = [], [], [], [], [], ""
+    for line in archive.read(mtl.replace(".mtl", ".obj")).decode().splitlines():
+        words = line.split()
+        if words[:1] == ["v"]:
+            points.append([float(word) for word in words[1:]])
+        elif words[:1] == ["vt"]:
+            uvs.append([float(words[1]), 1 - float(words[2])])
+        elif words[:1] == ["usemtl"]:
+            material = words[1]
+        elif words[:1] == ["f"]:
+            faces.append([int(word.split("/")[0]) - 1 for word in words[1:]])
+            seen.append([int(word.split("/")[1]) - 1 for word in words[1:]])
+            which.append(material)
+    at = nearest(np.array(places, np.float32), tree(np.array(points, np.float32), np.array(faces, np.int32)))
+    found = []
+    for face, weights in zip(at.face, at.weights, strict=True):
+        uv = (np.array(uvs)[seen[face]] * weights[:, None]).sum(axis=0)
+        row = {}
+        for statement, words in materials[which[face]].items():
+            if statement.startswith("map_") or statement == "norm":
+                image = np.asarray(Image.open(archive.open(words[-1])).convert("RGB"))
+                row[statement] = sampled(image, [uv])[0]
+            else:
+                row[statement] = [float(word) for word in words]
+        found.append(row)
+    return found
+
+
+def test_an_obj_has_every_map_but_occlusion_which_is_named(tmp_path):
+    _, _, asset = finished(tmp_path, *block())
+    notes = []
+    data = spherelinks.convert(asset.glb, "obj", notes.append)
+    assert notes == ["Left out, as OBJ has no place for it: occlusion map, double-sided faces."]
+    for side, found in enumerate(in_obj(data, MIDDLES)):
+        assert np.abs(found["map_Kd"] - SIDES[side][1]).max() <= 1
+        assert np.abs(found["map_Pr"] - 0.75 * ORM[side][1]).max() <= 2
+        assert np.abs(found["map_Pm"] - 0.5 * ORM[side][2]).max() <= 2
+        assert found["Ke"] == [4, 2, 1]
+        assert np.abs(found["map_Ke"] - GLOW[side]).max() <= 1
+        assert np.abs(found["norm"] / 127.5 - 1).max() <= 1.01
+    notes.clear()
+    with pytest.warns(UserWarning, match="PLY has no place for it: normal map, occlusion map, metalness and roughness"):
+        spherelinks.convert(asset.glb, "ply")
+    for kind, said in (("stl", "base colour"), ("png", "metalness and roughness")):
+        spherelinks.convert(asset.glb, kind, notes.append)
+        assert said in notes[-1]
+    assert spherelinks.convert(asset.glb, "glb") == asset.glb
+
+
+@pytest.mark.parametrize("kept", [{"keep_uv": True}, {"keep_mesh": True}, {}], ids=lambda kept: "".join(kept) or "anew")
+def test_several_materials_are_converted_each_with_its_own(tmp_path, kept):
+    path = two_materials(tmp_path, alphaMode="BLEND", extensions={"KHR_materials_unlit": {}})
+    asset = spherelinks.finish(path, texture_size=512, texture_format="png", dimensions={"longest": 1}, **kept)
+    notes = []
+    usdz = written(tmp_path, "two.usdz", spherelinks.convert(asset.glb, "usdz", notes.append))
+    assert notes == ["Left out, as USDZ has no place for it: unlit shading."]
+    for side, found in enumerate(in_usdz(usdz, MIDDLES)):
+        glass = side >= 3
+        assert found["doubleSided"] is not glass
+        color = (0.2, 0.4, 0.6) if glass else light(SIDES[side][1])
+        assert np.abs(found["diffuseColor"] - color).max() < 0.01
+        assert found.get("opacity", 1) == pytest.approx(0.25 if glass else 1, abs=0.01)
+        assert found["roughness"] == pytest.approx(0.25 if glass else 0.75 * ORM[side][1] / 255, abs=0.01)
+        assert found["metallic"] == pytest.approx(1 if glass else 0.5 * ORM[side][2] / 255, abs=0.01)
+        wanted = np.zeros(3) if glass else light(GLOW[side]) * (4, 2, 1)
+        assert np.abs(found["emissiveColor"] - wanted).max() < 0.05
+    for side, found in enumerate(in_obj(spherelinks.convert(asset.glb, "obj", notes.append), MIDDLES)):
+        assert ("map_d" in found) is (side >= 3)
+        assert np.abs(found.get("map_d", np.full(3, 64)) - 64).max() <= 1

@@ -19,6 +19,7 @@ from PIL import Image
 
 import spherelinks
 from spherelinks import errors, pipeline
+from spherelinks.formats.asset import read
 from spherelinks.options import Options, OptionValues
 from spherelinks.render import notebook
 from spherelinks.render.images import turned
@@ -121,7 +122,7 @@ def test_a_notebook_shows_a_model_to_turn(asset: spherelinks.Asset) -> None:
     strip = Image.open(io.BytesIO(base64.b64decode(data)))
     assert strip.size == (notebook.FRAMES * notebook.SIZE, notebook.SIZE)
     frames = np.stack(np.hsplit(np.asarray(strip.convert("RGBA"), float), notebook.FRAMES))
-    first = next(turned(asset.glb, notebook.SIZE, notebook.FRAMES))
+    first = next(turned(read(asset.glb).mesh, notebook.SIZE, notebook.FRAMES))
     covered = first[..., 3] == 255
     assert np.abs(frames[0] - first)[covered].mean() < 4  # what lossy WebP makes of it
     assert min(np.abs(frames[k] - first)[covered].mean() for k in range(1, notebook.FRAMES)) > 4

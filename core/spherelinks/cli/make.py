@@ -8,7 +8,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import entry_points
@@ -281,8 +281,9 @@ def _deliver(
     _check_input(path)
     with _nothing_to_clean_up(as_json=arguments.json), _told_in_flags(), _progress_bar() as progress:
         asset = work(path, options, progress)
-    asset.save(output)
-    report = asset.report
+    left_out: list[str] = []
+    asset.save(output, left_out.append)
+    report = asset.report.model_copy(update={"warnings": [*asset.report.warnings, *left_out]})
     record = {"path": str(output), "report": dict(report)}
     if arguments.json:
         if alone:
@@ -291,9 +292,13 @@ def _deliver(
     size = report.dimensions
     sides = f"{size.width:.3g} × {size.height:.3g} × {size.depth:.3g} m"
     print(f"{output}: {report.faces} faces, {sides}, {report.texture_size} px texture, {_megabytes(output)}")
-    for warning in report.warnings:
-        print(f"note: {in_flags(warning)}", file=sys.stderr)
+    _show_notes(in_flags(warning) for warning in report.warnings)
     return record
+
+
+def _show_notes(notes: Iterable[str]) -> None:
+    for each in notes:
+        print(f"note: {each}", file=sys.stderr)
 
 
 def _check_input(path: Path) -> None:
@@ -316,11 +321,14 @@ def _megabytes(path: Path) -> str:
 def _convert(arguments: argparse.Namespace) -> None:
     output = _output(arguments.output)
     glb = arguments.asset.read_bytes()
+    notes: list[str] = []
     with _nothing_to_clean_up(as_json=arguments.json):
-        data = writing.convert(glb, writing.kind_of(output))
+        data = writing.convert(glb, writing.kind_of(output), notes.append)
     writing.save(data, output)
-    record = {"path": str(output), "bytes": output.stat().st_size}
+    record = {"path": str(output), "bytes": output.stat().st_size} | ({"warnings": notes} if notes else {})
     show(record, as_json=arguments.json, line=f"{{path}}: {_megabytes(output)}")
+    if not arguments.json:
+        _show_notes(notes)
 
 
 @contextmanager

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from spherelinks.formats.asset import factored
 from spherelinks.formats.image import rgba
-from spherelinks.formats.weld import weld
-from spherelinks.gltf import read as glb
 from spherelinks.gltf.read import ImageFile, Model
 from spherelinks.mesh.polygon import triangulate
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
+from spherelinks.mesh.weld import weld
 from spherelinks.shape import Surface
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -222,14 +222,15 @@ def _textures(
     return tuple(pictures), [files.get(each.picture, -1) for each in materials], notes
 
 
-def write(asset: bytes) -> bytes:
-    """A ZIP with NAME.obj, NAME.mtl and the texture, in metres with +Y up; NAME is the asset's.
+def write(model: Model) -> bytes:
+    """A ZIP with NAME.obj, NAME.mtl and the textures, in metres with +Y up; NAME is the asset's.
 
-    Raises InvalidRequest for a file that is not one of ours.
+    Maps beyond the base colour are those of the common extension of MTL for metal and roughness: norm, map_Pr, map_Pm,
+    map_Ke and map_d.
     """
-    model = without_webp(glb.read(asset))
+    model = without_webp(model)
     mesh, name = model.mesh, re.sub(r"[^\w.-]+", "_", model.name) or "asset"
-    pictures = named(model, name)
+    pictures, shared = _pictures(model, name)
     kept, welded = weld(mesh.positions)
     corners = np.stack([welded[mesh.faces], mesh.faces, mesh.faces], axis=-1) + 1
     lines = [
@@ -239,29 +240,58 @@ def write(asset: bytes) -> bytes:
         *_rows("v %.7g %.7g %.7g", mesh.positions[kept]),
         *_rows("vt %.7g %.7g", mesh.uv * (1, -1) + (0, 1)),
         *_rows("vn %.5g %.5g %.5g", mesh.normals),
-        f"usemtl {name}",
-        *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", corners.reshape(-1, 9)),
-        "",
     ]
-    material = [
-        f"newmtl {name}",
-        "Kd 1 1 1",
-        "illum 1",
-        f"map_Kd {pictures['baseColor']}",
-        *([f"norm {pictures['normal']}"] if "normal" in pictures else []),
-        f"Pr {model.roughness:g}",
-        f"Pm {model.metallic:g}",
-        "",
-    ]
+    materials: list[str] = []
+    for number, finish in enumerate(mesh.finishes):
+        own = name if number == 0 else f"{name}_{number + 1:02d}"
+        some = corners if mesh.finish_of is None else corners[mesh.finish_of == number]
+        lines += [f"usemtl {own}", *_rows("f %d/%d/%d %d/%d/%d %d/%d/%d", some.reshape(-1, 9))]
+        through = "opacity" in pictures and finish.alpha_mode != "OPAQUE"
+        materials += [f"newmtl {own}", *shared, *([f"map_d {pictures['opacity'][0]}"] if through else []), ""]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, data in (
-            (f"{name}.obj", "\n".join(lines).encode()),
-            (f"{name}.mtl", "\n".join(material).encode()),
+            (f"{name}.obj", "\n".join([*lines, ""]).encode()),
+            (f"{name}.mtl", "\n".join(materials).encode()),
         ):
             archive.writestr(zipfile.ZipInfo(path, _EPOCH), data, zipfile.ZIP_DEFLATED)
-        for role in sorted(pictures.keys() - {"occlusion"}):
-            archive.writestr(zipfile.ZipInfo(pictures[role], _EPOCH), model.images[role].data)
+        for role in sorted(pictures):
+            archive.writestr(zipfile.ZipInfo(pictures[role][0], _EPOCH), pictures[role][1])
+    return buffer.getvalue()
+
+
+def _pictures(model: Model, name: str) -> tuple[dict[str, tuple[str, bytes]], list[str]]:
+    """Files of the maps, with their names, by role, and the lines that every material has."""
+    paint, names = model.mesh.paint, named(model, name)
+    pictures = {
+        role: (names[role], image.data) for role, image in model.images.items() if role in ("baseColor", "normal")
+    }
+    lines = ["Kd 1 1 1", "illum 1", f"map_Kd {names['baseColor']}"]
+    if "normal" in pictures:
+        lines.append(f"norm {names['normal']}")
+    for role, statement, (factor, image) in (
+        ("roughness", "Pr", factored(paint, 1)),
+        ("metallic", "Pm", factored(paint, 2)),
+    ):
+        if image is None:
+            lines.append(f"{statement} {factor:g}")
+        else:
+            pictures[role] = f"{name}_{role}.png", _grey((image * factor + 0.5).astype(np.uint8))
+            lines.append(f"map_{statement} {pictures[role][0]}")
+    if any(paint.emission):
+        lines.append("Ke {:g} {:g} {:g}".format(*paint.emission))
+        if paint.emissive is not None:
+            pictures["emissive"] = names["emissive"], model.images["emissive"].data
+            lines.append(f"map_Ke {names['emissive']}")
+    if paint.opacity is not None:
+        pictures["opacity"] = f"{name}_opacity.png", _grey(paint.opacity)
+    return pictures, lines
+
+
+def _grey(image: NDArray[np.uint8]) -> bytes:
+    """A grey PNG of (H, W) uint8."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", compress_level=6)
     return buffer.getvalue()
 
 
@@ -279,12 +309,15 @@ def _as_png(image: ImageFile) -> ImageFile:
 
 
 def named(model: Model, name: str) -> dict[str, str]:
-    """File names for a model's images, by their roles: NAME.jpg, NAME_normal.jpg, NAME_occlusion.jpg."""
-    stems = {role: name if role == "baseColor" else f"{name}_{role}" for role in model.images}
-    endings = {
-        role: image.media_type.removeprefix("image/").replace("jpeg", "jpg") for role, image in model.images.items()
-    }
-    return {role: f"{stems[role]}.{endings[role]}" for role in model.images}
+    """File names for a model's images, by their roles: NAME.jpg, NAME_normal.jpg, NAME_occlusion.jpg and so on.
+
+    Roles that share a file share its name.
+    """
+    known: dict[bytes, str] = {}
+    for role, image in model.images.items():
+        ending = image.media_type.removeprefix("image/").replace("jpeg", "jpg")
+        known.setdefault(image.data, f"{name if role == 'baseColor' else f'{name}_{role}'}.{ending}")
+    return {role: known[image.data] for role, image in model.images.items()}
 
 
 def _rows(line: str, values: NDArray[np.floating] | NDArray[np.integer]) -> Iterable[str]:

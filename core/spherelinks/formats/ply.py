@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.formats.image import rgba
-from spherelinks.formats.weld import weld
-from spherelinks.gltf import read as glb
+from spherelinks.gltf.read import Model
 from spherelinks.mesh.polygon import triangulate
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
+from spherelinks.mesh.weld import weld
 from spherelinks.shape import Surface
 
 _VERTEX = np.dtype([("position", "<f4", 3), ("normal", "<f4", 3), ("color", "u1", 3)])
@@ -280,12 +280,9 @@ def _textures(
     return (rgba(data, names[0])[..., :3],), others
 
 
-def write(asset: bytes) -> bytes:
-    """A binary PLY in metres with +Y up; a vertex on a texture seam is written once, with one of its colours.
-
-    Raises InvalidRequest for a file that is not one of ours.
-    """
-    mesh = glb.read(asset).mesh
+def write(model: Model) -> bytes:
+    """A binary PLY in metres with +Y up; a vertex on a texture seam is written once, with one of its colours."""
+    mesh = model.mesh
     kept, welded = weld(mesh.positions)
     height, width = mesh.texture.shape[:2]
     column, row = np.clip((mesh.uv[kept] * (width, height)).astype(int), 0, (width - 1, height - 1)).T

@@ -12,53 +12,13 @@ from numpy.typing import NDArray
 from spherelinks.formats.cutout import cut
 from spherelinks.formats.image import rgba
 from spherelinks.gltf.document import Document, Matrix, matrix
+from spherelinks.gltf.extensions import HARMLESS, HONOURED, NOTED, lost, unknown
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.pixels.srgb import encoded
 from spherelinks.shape import METALLIC, ROUGHNESS, Finish, Map, Material, Sampler, Surface, Wrap
 from spherelinks.texture.carry import look_up
 
-#: What an extension is to us. A file that needs any other to be understood is refused, by that one's name.
-HONOURED = frozenset(
-    {
-        "EXT_mesh_gpu_instancing",
-        "EXT_meshopt_compression",
-        "EXT_texture_webp",
-        "KHR_materials_emissive_strength",
-        "KHR_materials_pbrSpecularGlossiness",
-        "KHR_materials_unlit",
-        "KHR_mesh_quantization",
-        "KHR_meshopt_compression",
-        "KHR_node_visibility",
-        "KHR_texture_transform",
-    }
-)
-#: These change nothing that is kept: a metallic-roughness surface.
-HARMLESS = frozenset(
-    {
-        "EXT_lights_image_based",
-        "KHR_animation_pointer",
-        "KHR_lights_punctual",
-        "KHR_materials_ior",
-        "KHR_materials_variants",
-        "KHR_xmp_json_ld",
-        "MSFT_lod",
-    }
-)
-#: Pictures that are not read: the one that stands in for them is.
-REPLACED = frozenset({"EXT_texture_avif", "KHR_texture_basisu", "MSFT_texture_dds"})
-#: These change how a surface looks, beyond metal and roughness.
-NOTED = {
-    "KHR_materials_anisotropy": "anisotropy",
-    "KHR_materials_clearcoat": "clear coat",
-    "KHR_materials_diffuse_transmission": "transmission",
-    "KHR_materials_dispersion": "dispersion",
-    "KHR_materials_iridescence": "iridescence",
-    "KHR_materials_sheen": "sheen",
-    "KHR_materials_specular": "specular",
-    "KHR_materials_transmission": "transmission",
-    "KHR_materials_volume": "volume",
-}
 #: Total pixels of all textures, each first shrunk to MAX_SIDE.
 MOST_TEXELS = 192_000_000
 _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
@@ -74,7 +34,12 @@ def read_scene(data: bytes, beside: Callable[[str], bytes | None], *, whole: boo
     Raises ValueError, KeyError, IndexError, TypeError or struct.error for what is no such file or needs an extension
     that is not known, and ValueError past MOST vertices or triangles and MOST_TEXELS.
     """
-    return _Scene(Document(data, beside), whole).surface()
+    return surface_of(Document(data, beside), whole=whole)
+
+
+def surface_of(file: Document, *, whole: bool) -> Surface:
+    """The same of a file that was opened before."""
+    return _Scene(file, whole).surface()
 
 
 class _Look(NamedTuple):
@@ -92,13 +57,9 @@ class _Scene:
         for name in self.document.get("extensionsRequired", ()):
             if name not in HONOURED | HARMLESS | NOTED.keys():
                 raise ValueError(f"it requires the extension {name}, which is not supported")
-        self.notes: dict[str, None] = {}
-        self.dropped: dict[str, None] = {}
-        for name in self.document.get("extensionsUsed", ()):
-            if name in NOTED:
-                self.dropped[NOTED[name]] = None
-            elif name not in HONOURED | HARMLESS | REPLACED:
-                self.notes[f"The extension {name} is not known, and what it says was not read."] = None
+        used = self.document.get("extensionsUsed", ())
+        self.notes: dict[str, None] = dict.fromkeys(unknown(used))
+        self.dropped: dict[str, None] = dict.fromkeys(lost(used))
         self.pictures: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8] | None]] = {}
         self.images: dict[tuple[int, Sampler], NDArray[np.uint8]] = {}
         self.looks: dict[tuple[int, frozenset[str]], _Look] = {}

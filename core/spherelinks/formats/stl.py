@@ -7,10 +7,10 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.formats.weld import weld
-from spherelinks.gltf import read as glb
+from spherelinks.gltf.read import Model
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
+from spherelinks.mesh.weld import weld
 from spherelinks.shape import Surface
 
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
@@ -69,12 +69,9 @@ def _colors(header: bytes, attribute: NDArray[np.uint16]) -> tuple[NDArray[np.ui
     return None, odd if attribute.any() else ()
 
 
-def write(asset: bytes) -> bytes:
-    """A binary STL in millimetres with +Z up: the format specifies neither, and slicers assume this.
-
-    Raises InvalidRequest for a file that is not one of ours.
-    """
-    mesh = glb.read(asset).mesh
+def write(model: Model) -> bytes:
+    """A binary STL in millimetres with +Z up: the format specifies neither, and slicers assume this."""
+    mesh = model.mesh
     upright = mesh.positions[:, [0, 2, 1]] * np.array((1000, -1000, 1000), np.float32)
     triangles = np.zeros(len(mesh.faces), _TRIANGLE)
     triangles["corners"] = upright[mesh.faces]

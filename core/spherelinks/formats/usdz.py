@@ -6,12 +6,16 @@ import io
 import re
 import struct
 import zipfile
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.formats.asset import factored
 from spherelinks.formats.obj import named, without_webp
-from spherelinks.gltf.read import Model, read
+from spherelinks.gltf.pack import Mesh
+from spherelinks.gltf.read import Model
+from spherelinks.shape import Finish
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: Readers map the files into memory in place.
@@ -19,21 +23,22 @@ _ALIGNMENT = 64
 _PADDING_FIELD = 0x1986
 
 
-def write(glb: bytes) -> bytes:
-    """A USDZ, an uncompressed ZIP of a USD layer and the texture: metres, +Y up, one UsdPreviewSurface.
+def write(model: Model) -> bytes:
+    """A USDZ, an uncompressed ZIP of a USD layer and the textures: metres, +Y up, UsdPreviewSurface.
 
     The layer is written as text, which every USD program reads, including AR Quick Look. A WebP texture becomes a PNG,
-    since the format supports only JPEG and PNG. Raises InvalidRequest for a file that is not one of ours.
+    since the format supports only JPEG and PNG.
     """
-    model = read(glb)
     name = re.sub(r"\W", "_", model.name, flags=re.ASCII)
     name = name if re.match(r"[A-Za-z_]", name) else f"_{name}"
     model = without_webp(model)
     pictures = {role: f"textures/{file}" for role, file in named(model, name).items()}
+    shaders, inputs = _surface(model, pictures)
+    layer = _layer(model, name, shaders, inputs).encode()
+    files = {pictures[role]: model.images[role].data for role in pictures if f"@{pictures[role]}@" in shaders}
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
-        layer = _layer(model, name, pictures).encode()
-        for path, data in ((f"{name}.usda", layer), *((pictures[role], model.images[role].data) for role in pictures)):
+        for path, data in ((f"{name}.usda", layer), *files.items()):
             entry = zipfile.ZipInfo(path, _EPOCH)
             start = package.tell() + 30 + len(path) + 4
             padding = -start % _ALIGNMENT
@@ -42,9 +47,11 @@ def write(glb: bytes) -> bytes:
     return package.getvalue()
 
 
-def _layer(model: Model, name: str, pictures: dict[str, str]) -> str:
-    mesh = model.mesh
-    low, high = mesh.positions.min(axis=0), mesh.positions.max(axis=0)
+def _layer(model: Model, name: str, shaders: str, inputs: dict[str, str]) -> str:
+    parts = "".join(
+        _part(name, mesh, finish, f"_{number}" if number > 1 else "", shaders, inputs)
+        for number, (finish, mesh) in enumerate(_parts(model.mesh), 1)
+    )
     return f'''#usda 1.0
 (
     customLayerData = {{
@@ -61,15 +68,40 @@ def Xform "{name}" (
     }}
     kind = "component"
 )
-{{
-    def Mesh "Mesh" (
+{{{parts}
+}}
+'''
+
+
+def _parts(mesh: Mesh) -> Iterator[tuple[Finish, Mesh]]:
+    """The faces of each finish as a mesh: whether both sides are drawn is said of meshes."""
+    if mesh.finish_of is None:
+        yield mesh.finishes[0], mesh
+        return
+    for number, finish in enumerate(mesh.finishes):
+        used, corners = np.unique(mesh.faces[mesh.finish_of == number], return_inverse=True)
+        faces = corners.reshape(-1, 3).astype(np.int32)
+        yield finish, Mesh(mesh.positions[used], mesh.normals[used], mesh.uv[used], faces, mesh.texture)
+
+
+def _part(name: str, mesh: Mesh, finish: Finish, number: str, shaders: str, inputs: dict[str, str]) -> str:
+    """A mesh and its material."""
+    low, high = mesh.positions.min(axis=0), mesh.positions.max(axis=0)
+    here = f"/{name}/Material{number}"
+    both = "\n        uniform bool doubleSided = 1" * finish.double_sided
+    through = {role: text for role, text in inputs.items() if role != "opacity" or finish.alpha_mode != "OPAQUE"}
+    if finish.alpha_mode == "MASK":
+        through["threshold"] = f"float inputs:opacityThreshold = {finish.alpha_cutoff:g}"
+    surface = "".join(f"\n            {text.replace('MATERIAL', here)}" for text in through.values())
+    return f'''
+    def Mesh "Mesh{number}" (
         prepend apiSchemas = ["MaterialBindingAPI"]
     )
-    {{
+    {{{both}
         float3[] extent = {_tuples(np.stack([low, high]))}
         int[] faceVertexCounts = [{", ".join("3" * len(mesh.faces))}]
         int[] faceVertexIndices = [{", ".join(map(str, mesh.faces.ravel().tolist()))}]
-        rel material:binding = </{name}/Material>
+        rel material:binding = <{here}>
         normal3f[] normals = {_tuples(mesh.normals)} (
             interpolation = "vertex"
         )
@@ -80,71 +112,87 @@ def Xform "{name}" (
         uniform token subdivisionScheme = "none"
     }}
 
-    def Material "Material"
+    def Material "Material{number}"
     {{
-        token outputs:surface.connect = </{name}/Material/Surface.outputs:surface>
+        token outputs:surface.connect = <{here}/Surface.outputs:surface>
 
         def Shader "Surface"
         {{
-            uniform token info:id = "UsdPreviewSurface"
-            color3f inputs:diffuseColor.connect = </{name}/Material/BaseColor.outputs:rgb>
-            float inputs:metallic = {model.metallic:g}
-            float inputs:roughness = {model.roughness:g}{_connected(name, pictures)}
+            uniform token info:id = "UsdPreviewSurface"{surface}
             token outputs:surface
         }}
-
-        def Shader "BaseColor"
-        {{
-            uniform token info:id = "UsdUVTexture"
-            asset inputs:file = @{pictures["baseColor"]}@
-            token inputs:sourceColorSpace = "sRGB"
-            float2 inputs:st.connect = </{name}/Material/Coordinates.outputs:result>
-            token inputs:wrapS = "clamp"
-            token inputs:wrapT = "clamp"
-            float3 outputs:rgb
-        }}
-{_shaders(name, pictures)}
+{shaders.replace("MATERIAL", here)}
         def Shader "Coordinates"
         {{
             uniform token info:id = "UsdPrimvarReader_float2"
             string inputs:varname = "st"
             float2 outputs:result
         }}
-    }}
-}}
-'''
+    }}'''
 
 
-def _connected(name: str, pictures: dict[str, str]) -> str:
-    """The surface's inputs other than colour."""
-    lines = {
-        "normal": f"normal3f inputs:normal.connect = </{name}/Material/normal.outputs:rgb>",
-        "occlusion": f"float inputs:occlusion.connect = </{name}/Material/occlusion.outputs:r>",
-    }
-    return "".join(f"\n            {line}" for role, line in lines.items() if role in pictures)
+def _surface(model: Model, pictures: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The shaders that read the images, and the surface's inputs by name; both say MATERIAL for the material's path."""
+    paint = model.mesh.paint
+    outputs = {"BaseColor": ["float3 outputs:rgb"]}
+    inputs = {"diffuseColor": "color3f inputs:diffuseColor.connect = <MATERIAL/BaseColor.outputs:rgb>"}
+    if paint.opacity is not None:
+        outputs["BaseColor"].append("float outputs:a")
+        inputs["opacity"] = "float inputs:opacity.connect = <MATERIAL/BaseColor.outputs:a>"
+    scale = [1.0, 1.0, 1.0]
+    for role, channel in (("metallic", 2), ("roughness", 1)):
+        factor, image = factored(paint, channel)
+        if image is None:
+            inputs[role] = f"float inputs:{role} = {factor:g}"
+            continue
+        scale[channel] = factor
+        outputs.setdefault("metallicRoughness", []).append(f"float outputs:{'rgb'[channel]}")
+        inputs[role] = f"float inputs:{role}.connect = <MATERIAL/metallicRoughness.outputs:{'rgb'[channel]}>"
+    if any(paint.emission):
+        if paint.emissive is None:
+            inputs["emissive"] = "color3f inputs:emissiveColor = ({:g}, {:g}, {:g})".format(*paint.emission)
+        else:
+            outputs["emissive"] = ["float3 outputs:rgb"]
+            inputs["emissive"] = "color3f inputs:emissiveColor.connect = <MATERIAL/emissive.outputs:rgb>"
+    if "normal" in pictures:
+        outputs["normal"] = ["float3 outputs:rgb"]
+        inputs["normal"] = "normal3f inputs:normal.connect = <MATERIAL/normal.outputs:rgb>"
+    if "occlusion" in pictures:
+        outputs["occlusion"] = ["float outputs:r"]
+        inputs["occlusion"] = "float inputs:occlusion.connect = <MATERIAL/occlusion.outputs:r>"
+    ranges = {"metallicRoughness": ((0, 0, 0, 0), (*scale, 1)), "emissive": ((0, 0, 0, 0), (*paint.emission, 1))}
+    ranges["normal"] = (-1, -1, -1, 0), (2, 2, 2, 1)
+    shaders = "".join(
+        _shader(role, pictures["baseColor" if role == "BaseColor" else role], given, ranges.get(role))
+        for role, given in outputs.items()
+    )
+    return shaders, inputs
 
 
-def _shaders(name: str, pictures: dict[str, str]) -> str:
-    """The nodes that read the other images, as linear values; normals range from -1 to 1."""
-    ranges = """
-            float4 inputs:bias = (-1, -1, -1, 0)
-            float4 inputs:scale = (2, 2, 2, 1)"""
-    return "".join(
-        f'''
+def _shader(
+    role: str, picture: str, outputs: list[str], ranges: tuple[tuple[float, ...], tuple[float, ...]] | None
+) -> str:
+    """The node that reads an image: colours as sRGB, other values as they are, times scale, plus bias."""
+    space = "sRGB" if role in ("BaseColor", "emissive") else "raw"
+    lines = []
+    if ranges is not None and ranges != ((0, 0, 0, 0), (1, 1, 1, 1)):
+        bias, scale = ("({:g}, {:g}, {:g}, {:g})".format(*values) for values in ranges)
+        lines = [f"float4 inputs:bias = {bias}", f"float4 inputs:scale = {scale}"]
+    lines += [
+        f"asset inputs:file = @{picture}@",
+        f'token inputs:sourceColorSpace = "{space}"',
+        "float2 inputs:st.connect = <MATERIAL/Coordinates.outputs:result>",
+        'token inputs:wrapS = "clamp"',
+        'token inputs:wrapT = "clamp"',
+        *outputs,
+    ]
+    body = "".join(f"\n            {line}" for line in lines)
+    return f'''
         def Shader "{role}"
         {{
-            uniform token info:id = "UsdUVTexture"{ranges * (role == "normal")}
-            asset inputs:file = @{picture}@
-            token inputs:sourceColorSpace = "raw"
-            float2 inputs:st.connect = </{name}/Material/Coordinates.outputs:result>
-            token inputs:wrapS = "clamp"
-            token inputs:wrapT = "clamp"
-            {"float3 outputs:rgb" if role == "normal" else "float outputs:r"}
+            uniform token info:id = "UsdUVTexture"{body}
         }}
 '''
-        for role, picture in pictures.items()
-        if role != "baseColor"
-    )
 
 
 def _tuples(rows: NDArray[np.float32]) -> str:

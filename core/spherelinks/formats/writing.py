@@ -3,21 +3,44 @@
 from __future__ import annotations
 
 import pkgutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spherelinks.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from spherelinks.gltf.read import Model
+
+
+#: What a GLB may show beyond the shape, as notes call it.
+TRAITS = (
+    "base colour",
+    "normal map",
+    "occlusion map",
+    "metalness and roughness",
+    "emission",
+    "transparency",
+    "double-sided faces",
+    "unlit shading",
+)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of file: its media type, suffix, description, and writer."""
+    """One kind of file: its media type, suffix, description, a model's writer, and which TRAITS it has a place for.
+
+    Without a writer it is the GLB itself.
+    """
 
     media_type: str
     suffix: str
     description: str
-    writer: str
+    writer: str | None
+    keeps: frozenset[str]
 
 
 KINDS = {
@@ -25,56 +48,64 @@ KINDS = {
         "model/gltf-binary",
         ".glb",
         "the asset itself",
-        "builtins:bytes",
+        None,
+        frozenset(TRAITS),
     ),
     "png": Kind(
         "image/png",
         ".png",
         "thumbnail, 512 px, transparent background",
         "spherelinks.render.images:thumbnail",
+        frozenset({"base colour", "normal map", "occlusion map", "emission"}),
     ),
     "webp": Kind(
         "image/webp",
         ".webp",
         "turntable: animated, 384 px, transparent background",
         "spherelinks.render.images:turntable",
+        frozenset({"base colour", "normal map", "occlusion map", "emission"}),
     ),
     "usdz": Kind(
         "model/vnd.usdz+zip",
         ".usdz",
         "USDZ for AR Quick Look, metres, +Y up",
         "spherelinks.formats.usdz:write",
+        frozenset(TRAITS) - {"unlit shading"},
     ),
     "obj": Kind(
         "application/zip",
         ".obj.zip",
-        "Wavefront OBJ with its MTL and texture, metres, +Y up",
+        "Wavefront OBJ with its MTL and textures, metres, +Y up",
         "spherelinks.formats.obj:write",
+        frozenset({"base colour", "normal map", "metalness and roughness", "emission", "transparency"}),
     ),
     "ply": Kind(
         "application/vnd.ply",
         ".ply",
         "binary PLY with a normal and a colour at each vertex, metres, +Y up",
         "spherelinks.formats.ply:write",
+        frozenset({"base colour"}),
     ),
     "stl": Kind(
         "model/stl",
         ".stl",
         "binary STL, millimetres, +Z up, as slicers expect",
         "spherelinks.formats.stl:write",
+        frozenset(),
     ),
 }
 
 ENDINGS = ", ".join(kind.suffix for kind in KINDS.values())
 
 
-def convert(glb: bytes, kind: str) -> bytes:
+def convert(glb: bytes, kind: str, note: Callable[[str], object] | None = None) -> bytes:
     """Convert a GLB that this library made to another kind of file.
 
     Parameters
     ----------
-    glb : the asset's bytes
-    kind : glb, png (thumbnail), webp (turntable), usdz, obj (a ZIP with its MTL and texture), ply or stl
+    glb : the asset's bytes; another program may have edited it
+    kind : glb, png (thumbnail), webp (turntable), usdz, obj (a ZIP with its MTL and textures), ply or stl
+    note : called with a sentence for what the asset shows and the file has no place for; by default a Python warning
 
     Returns
     -------
@@ -88,8 +119,19 @@ def convert(glb: bytes, kind: str) -> bytes:
         raise InvalidRequest(
             f"There is no file of kind {kind!r}.", hint=f"Ask for one of {', '.join(KINDS)}.", field="kind"
         )
-    write: Callable[[bytes], bytes] = pkgutil.resolve_name(KINDS[kind].writer)
-    return write(glb)
+    wanted = KINDS[kind]
+    if wanted.writer is None:
+        return glb
+    from spherelinks.formats.asset import read, traits  # with numpy and OpenCV, which the names of files do not need
+
+    note = note or partial(warnings.warn, stacklevel=3)
+    model = read(glb)
+    for each in model.notes:
+        note(each)
+    if lost := [trait for trait in traits(model.mesh) if trait not in wanted.keeps]:
+        note(f"Left out, as {kind.upper()} has no place for it: {', '.join(lost)}.")
+    write: Callable[[Model], bytes] = pkgutil.resolve_name(wanted.writer)
+    return write(model)
 
 
 def kind_of(path: Path) -> str:

@@ -114,7 +114,7 @@ def _convert(storage: Storage, asset: str, kind: str, path: str) -> int:
             "Too many files are being converted at the moment.", retry_after=_PATIENCE_S, hint="Try again shortly."
         )
     try:
-        data = writing.convert(storage.get(asset), kind)
+        data = writing.convert(storage.get(asset), kind, lambda left_out: None)  # docs/cli.md lists what each keeps
         storage.check_space(len(data))
         storage.put(path, data)
         return len(data)

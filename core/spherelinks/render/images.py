@@ -12,7 +12,7 @@ from PIL import Image
 
 from spherelinks import threads
 from spherelinks.gltf.pack import Mesh
-from spherelinks.gltf.read import read
+from spherelinks.gltf.read import Model
 from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.pixels.visible import visible
 from spherelinks.render.camera import View, look
@@ -25,12 +25,9 @@ TURNTABLE_SIZE, FRAMES, FRAME_MS = 384, 36, 90
 BAND = 64
 
 
-def thumbnail(glb: bytes, size: int = THUMBNAIL_SIZE) -> bytes:
-    """A PNG, size x size px with transparent background, of one of our GLBs in three-quarter front view.
-
-    Raises InvalidRequest for a file that is not one of ours.
-    """
-    return portrait(read(glb).mesh, size)
+def thumbnail(model: Model, size: int = THUMBNAIL_SIZE) -> bytes:
+    """A PNG, size x size px with transparent background, of an asset in three-quarter front view."""
+    return portrait(model.mesh, size)
 
 
 def portrait(mesh: Mesh, size: int = THUMBNAIL_SIZE) -> bytes:
@@ -39,12 +36,12 @@ def portrait(mesh: Mesh, size: int = THUMBNAIL_SIZE) -> bytes:
     return _png(render(mesh, view, size))
 
 
-def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> bytes:
-    """An animated WebP, size x size px with transparent background, of one of our GLBs turning once, looped.
+def turntable(model: Model, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> bytes:
+    """An animated WebP, size x size px with transparent background, of an asset turning once, looped.
 
-    It begins with the thumbnail's view. Raises InvalidRequest for a file that is not one of ours.
+    It begins with the thumbnail's view.
     """
-    first, *others = map(Image.fromarray, turned(glb, size, frames))
+    first, *others = map(Image.fromarray, turned(model.mesh, size, frames))
     buffer = io.BytesIO()
     first.save(
         buffer,
@@ -60,11 +57,8 @@ def turntable(glb: bytes, size: int = TURNTABLE_SIZE, frames: int = FRAMES) -> b
     return buffer.getvalue()
 
 
-def turned(glb: bytes, size: int, frames: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the (size, size, 4) uint8 sRGB pictures of one of our GLBs turning once; the first is the thumbnail's view.
-    Raises InvalidRequest for a file that is not one of ours.
-    """
-    mesh = read(glb).mesh
+def turned(mesh: Mesh, size: int, frames: int) -> Iterator[NDArray[np.uint8]]:
+    """Yield the (size, size, 4) uint8 sRGB pictures of a mesh turning once; the first is the thumbnail's view."""
     for view in look(mesh.positions, [frame / frames for frame in range(frames)]):
         yield render(mesh, view, size)
 
@@ -122,11 +116,15 @@ def _glowing(mesh: Mesh) -> NDArray[np.uint8]:
     if not any(paint.emission):
         return mesh.texture
     light = np.array(paint.emission, np.float32)
-    return encoded(linear(mesh.texture) + light * (1 if paint.emissive is None else linear(paint.emissive)))
+    if paint.emissive is not None:
+        size = mesh.texture.shape[1::-1]
+        image = np.asarray(cv2.resize(paint.emissive, size, interpolation=cv2.INTER_AREA), np.uint8)
+        light = light * linear(image)
+    return encoded(linear(mesh.texture) + light)
 
 
 def _resized(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    if len(image) == side:
+    if image.shape[:2] == (side, side):
         return image
     filtering = cv2.INTER_AREA if len(image) > side else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (side, side), interpolation=filtering), np.uint8)

@@ -9,6 +9,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from spherelinks.formats.asset import read
 from spherelinks.render.images import turned
 
 SIZE, FRAMES = 320, 24
@@ -36,7 +37,7 @@ def page(glb: bytes, label: str) -> str:
 
     Raises InvalidRequest for a file that is not one of ours.
     """
-    strip = Image.fromarray(np.hstack([*turned(glb, SIZE, FRAMES)]))
+    strip = Image.fromarray(np.hstack([*turned(read(glb).mesh, SIZE, FRAMES)]))
     buffer = io.BytesIO()
     strip.save(buffer, "WEBP", quality=80, alpha_quality=80, method=2)
     url = f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

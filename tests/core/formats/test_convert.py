@@ -12,13 +12,16 @@ from pxr import Usd, UsdGeom, UsdShade, UsdUtils
 from shapes import mesh_of, torus
 
 from spherelinks.errors import InvalidRequest
+from spherelinks.formats.asset import read
 from spherelinks.formats.writing import KINDS, convert, kind_of
 from spherelinks.gltf.pack import Mesh, pack
-from spherelinks.gltf.read import read
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.render.images import FRAMES
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*ComplianceChecker:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*ComplianceChecker:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Left out:UserWarning"),  # test_materials.py holds what is said
+]
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from gltf_validator import LODS_NOTED, assert_spotless
 from PIL import Image
 from shapes import ball, mesh_of, rotations
 
+from spherelinks.formats.asset import read
 from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
-from spherelinks.gltf.read import read
 from spherelinks.mesh.normals import vertex_normals
 
 

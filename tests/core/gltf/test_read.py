@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from shapes import ball, mesh_of
 
 from spherelinks.errors import InvalidRequest
+from spherelinks.formats.asset import read
 from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Mesh, pack
-from spherelinks.gltf.read import read
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.render.images import thumbnail
 
@@ -36,7 +36,7 @@ def test_a_damaged_file_is_refused_or_shown_and_nothing_worse(file, changes, cut
         damaged[int(place * len(damaged))] = value
     check(bytes(damaged))
     with suppress(InvalidRequest):
-        thumbnail(bytes(damaged), 16)
+        thumbnail(read(bytes(damaged)), 16)
 
 
 @pytest.mark.parametrize("rows", ["normals", "uv"])
@@ -50,6 +50,6 @@ def test_numbers_that_cannot_be_drawn_are_refused(rows):
 
 def test_what_is_read_is_what_was_packed():
     model = read(FILES[0])
-    assert (model.name, model.images["baseColor"].media_type, model.metallic) == ("ball", "image/jpeg", 0)
-    assert 0.5 < model.roughness <= 1
+    assert (model.name, model.images["baseColor"].media_type, model.mesh.paint.metallic) == ("ball", "image/jpeg", 0)
+    assert 0.5 < model.mesh.paint.roughness <= 1
     assert len(model.mesh.faces) == len(FACES)

@@ -9,8 +9,8 @@ import pytest
 from meshes import box
 
 from spherelinks.errors import InvalidRequest
+from spherelinks.formats.asset import read
 from spherelinks.gltf.pack import Collider, Mesh, pack
-from spherelinks.gltf.read import read
 from spherelinks.mesh.normals import vertex_normals
 
 VERTICES, FACES = box((0, 0, 0), (1, 2, 3))
@@ -26,7 +26,10 @@ QUARTER = [0, np.sqrt(0.5), 0, np.sqrt(0.5)]  # about y
 
 def edited(change, **more) -> bytes:
     """A packed file whose document was changed."""
-    glb = pack(MESH, name="crate", software="", extras={}, texture_format="png", **more)
+    return changed(pack(MESH, name="crate", software="", extras={}, texture_format="png", **more), change)
+
+
+def changed(glb: bytes, change) -> bytes:
     size = struct.unpack_from("<I", glb, 12)[0]
     document = json.loads(glb[20 : 20 + size])
     change(document)
@@ -100,12 +103,51 @@ def test_levels_of_detail_that_came_back_into_the_scene_are_left_out():
     assert bounds(edited(show, lods=[lower])) == [[0, 0, 0], [1, 2, 3]]
 
 
+def test_a_texture_that_repeats_or_was_moved_is_baked_as_it_is_shown():
+    """Blue on the left of x = .5, from the picture's other side, and red on its right."""
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[:, :32], picture[:, 32:] = (200, 30, 30), (30, 30, 200)
+    mesh = replace(MESH, uv=(VERTICES[:, :2] * (1, 0.5) + (1.5, 0)).astype(np.float32), texture=picture)
+    plain = pack(mesh, name="crate", software="", extras={}, texture_format="png")
+
+    def move(document):
+        info = document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"]
+        info["extensions"] = {"KHR_texture_transform": {"offset": [0.5, 0]}}
+        document["extensionsUsed"] = ["KHR_texture_transform"]
+
+    def repeat(document):
+        document["samplers"][0] |= {"wrapS": 10497, "wrapT": 10497}
+
+    def both(document):
+        move(document)
+        repeat(document)
+
+    for change, left in ((repeat, (30, 30, 200)), (both, (200, 30, 30))):
+        model = read(changed(plain, change))
+        texture, at = model.mesh.texture, model.mesh.uv[model.mesh.faces].mean(axis=1)
+        pixel = (at * texture.shape[1::-1]).astype(int)
+        middle = model.mesh.positions[model.mesh.faces].mean(axis=1)[:, 0]
+        assert np.abs(texture[pixel[:, 1], pixel[:, 0]][(middle > 0.1) & (middle < 0.4)].astype(int) - left).max() <= 2
+        assert model.name == "crate"
+        assert facing_outward(model.mesh)
+
+
+def test_instances_are_converted_where_they_stand():
+    def several(document):
+        places = document["meshes"][0]["primitives"][0]["attributes"]["POSITION"]  # one at each vertex
+        document["nodes"][0]["extensions"] = {"EXT_mesh_gpu_instancing": {"attributes": {"TRANSLATION": places}}}
+        document["extensionsUsed"] = ["EXT_mesh_gpu_instancing"]
+
+    model = read(edited(several))
+    assert len(model.mesh.faces) == len(VERTICES) * len(FACES)
+    assert model.mesh.positions.max(axis=0).tolist() == [2, 4, 6]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"skins": [{"joints": [0]}]}, "a skin"),
-        ({"extensionsUsed": ["EXT_mesh_gpu_instancing"]}, "EXT_mesh_gpu_instancing"),
         ({"nodes": [{"mesh": 0, "children": [0]}]}, "two parents"),
+        ({name: ["KHR_draco_mesh_compression"] for name in ("extensionsUsed", "extensionsRequired")}, "KHR_draco"),
     ],
 )
 def test_what_is_not_converted_is_refused_by_name(change, said):
