@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from spherelinks import errors
-from spherelinks_server.context import request_id
+from spherelinks_server.context import identifier, request_id
+from spherelinks_server.headers import every
 
 STATUSES: dict[type[errors.SphereLinksError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
@@ -191,8 +192,25 @@ def _answer(status: int, code: str, message: str, hint: str, headers: dict[str, 
             "error.html", status=status, title=_title(status), message=message, hint=hint, request_id=request_id()
         )
         return Response(page, status, headers, mimetype="text/html")
-    body = {"error": {"code": code, "message": message, "hint": hint, "requestId": request_id()}}
-    return Response(json.dumps(body), status, headers, mimetype="application/json")
+    return Response(_body(code, message, hint, request_id()), status, headers, mimetype="application/json")
+
+
+def plain(error: errors.RateLimited, offered_id: str | None) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Status, headers and body of the same answer without the application, which a crowd would keep busy.
+
+    offered_id : the client's own id of the request, if it sent one
+    """
+    request_id = identifier(offered_id)
+    headers = [
+        ("Content-Type", "application/json"),
+        ("Retry-After", str(math.ceil(error.retry_after))),
+        *every(request_id),
+    ]
+    return status_of(type(error)), headers, _body(error.code, error.message, error.hint, request_id).encode()
+
+
+def _body(code: str, message: str, hint: str, request_id: str) -> str:
+    return json.dumps({"error": {"code": code, "message": message, "hint": hint, "requestId": request_id}})
 
 
 def _wants_page() -> bool:

@@ -2,7 +2,7 @@
 
 A thread that reads from a client is at the client's mercy. So the event loop reads the bodies, each within a time limit
 that grows with what arrives; only then does a thread run the application. The number of bodies in flight per network
-address and their total memory are bounded.
+address and their total memory are bounded, and so is the processor time of an address (:mod:`.pace`).
 
 Granian's protocol is RSGI, the application's WSGI (PEP 3333).
 """
@@ -13,10 +13,11 @@ import asyncio
 import functools
 import io
 import sys
+import time
 from collections import Counter
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, Scope  # type: ignore[attr-defined]
@@ -25,6 +26,8 @@ from werkzeug.http import parse_list_header
 
 from spherelinks.accounts import addresses
 from spherelinks.errors import RateLimited, ServiceError
+from spherelinks_server import errors, health
+from spherelinks_server.pace import Pace
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -40,6 +43,12 @@ MEMORY = 512 * 1024 * 1024
 
 DISCARD_S = 5.0
 """Seconds in which the rest of a body that was refused may still arrive."""
+
+PLAIN_S, READ_S = 4e-4, 2e-9
+"""Seconds of processor time that the event loop spends on a request, and on each byte of its body, about."""
+
+REFUSE_S = 1.0
+"""How long a request of an address with too many others waits to be told so: whoever tries again at once must wait."""
 
 _WHOLE = 256 * 1024
 """Answers of up to this many bytes are sent in one piece."""
@@ -71,6 +80,8 @@ class Gateway:
         self._app = app
         self._threads = Threads(threads)
         self._bodies = Bodies(most_bytes)
+        self._most_bytes = most_bytes
+        self._pace = Pace()
         self._proxies = proxies
         self._ready = ready
 
@@ -80,26 +91,37 @@ class Gateway:
         if self._ready is not None and (answer := self._ready(environ, address)) is not None:
             protocol.response_bytes(*answer)
             return
-        body: Body | None = None
+        body, expected = Body(address, environ, self._most_bytes), 0.0
+        answering = _Answering(protocol, asyncio.get_running_loop())
         try:
-            body = await self._bodies.read(address, environ, protocol)
-            environ["wsgi.input"] = body.file
-            comes = not body.whole
-        except ProtocolClosed:
-            return
-        except (RequestTimeout, RateLimited, ServiceError) as error:
-            environ["wsgi.input"] = Unreadable(error)
-            comes = not isinstance(error, RequestTimeout)
-        loop = asyncio.get_running_loop()
-        answering = _Answering(protocol, loop)
-        try:
+            with self._bodies.place(body):
+                if environ["PATH_INFO"] not in health.PATHS:  # health checks wait for nobody
+                    expected = await self._pace.turn(address)
+                comes = await self._read(body, environ, protocol)
             await self._threads.run(address, answering.run, self._app, environ)
             answering.finish()
+        except RateLimited as error:
+            await asyncio.sleep(REFUSE_S)
+            protocol.response_bytes(*errors.plain(error, environ.get("HTTP_X_REQUEST_ID")))
+            comes = True
+        except ProtocolClosed:
+            return
         finally:
-            if body is not None:
-                self._bodies.release(body)
+            self._bodies.release(body)
+            self._pace.took(address, PLAIN_S + READ_S * body.size + answering.took, expected)
         if comes:
             await self._bodies.discard(protocol)
+
+    async def _read(self, body: Body, environ: dict[str, Any], protocol: HTTPProtocol) -> bool:
+        """Read the body, and put it or its error into the environment; whether more of it comes. Raises
+        ProtocolClosed."""
+        try:
+            await self._bodies.read(body, protocol)
+        except (RequestTimeout, ServiceError) as error:
+            environ["wsgi.input"] = Unreadable(error)
+            return not isinstance(error, RequestTimeout)
+        environ["wsgi.input"] = body.file
+        return not body.whole
 
     def _address(self, environ: dict[str, Any]) -> str:
         """The client's network, as seen by the outermost trusted proxy."""
@@ -134,13 +156,16 @@ class Threads:
 
 
 class Body:
-    """A body that was read: its bytes from the start, its size, its client, and whether that is all of it."""
+    """A body: its client, whether it is to be read, and, once it was read, its bytes, size, and whether that is all of
+    it. One that is declared longer than ``most_bytes`` is not read."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, environ: dict[str, Any], most_bytes: int) -> None:
+        announced = int(environ.get("CONTENT_LENGTH") or 0)
         self.address = address
+        self.whole = announced <= most_bytes
+        self.wanted = self.whole and (announced > 0 or "HTTP_TRANSFER_ENCODING" in environ)
         self.file = io.BytesIO()
         self.size = 0
-        self.whole = True
 
 
 class Unreadable(io.RawIOBase):
@@ -164,34 +189,34 @@ class Bodies:
         self._count: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
 
-    async def read(self, address: str, environ: dict[str, Any], protocol: HTTPProtocol) -> Body:
-        """The whole body; the caller must release it.
-
-        Raises RequestTimeout if it arrives too slowly, RateLimited if the address has too many in flight, ServiceError
-        if the memory is used up, ProtocolClosed if the client has gone.
-        """
-        body = Body(address)
-        announced = int(environ.get("CONTENT_LENGTH") or 0)
-        if (not announced and "HTTP_TRANSFER_ENCODING" not in environ) or announced > self._most_bytes:
-            body.whole = announced <= self._most_bytes
-            return body
-        if self._count[address] >= OF_ADDRESS:
+    @contextmanager
+    def place(self, body: Body) -> Iterator[None]:
+        """Until it was read, count a body of its address. Raises RateLimited if that has too many in flight."""
+        if not body.wanted:
+            yield
+            return
+        if self._count[body.address] >= OF_ADDRESS:
             raise RateLimited(
                 "Your network address is sending too many requests at the same time.",
                 retry_after=5,
                 hint=f"Send at most {OF_ADDRESS} at a time.",
             )
-        self._count[address] += 1
+        self._count[body.address] += 1
         try:
+            yield
+        finally:
+            self._count[body.address] -= 1
+            self._count += Counter()  # forgets those with none
+
+    async def read(self, body: Body, protocol: HTTPProtocol) -> None:
+        """Fill the body; the caller must release it, whatever comes of this.
+
+        Raises RequestTimeout if it arrives too slowly, ServiceError if the memory is used up, ProtocolClosed if the
+        client has gone.
+        """
+        if body.wanted:
             await self._fill(body, protocol)
             body.file.seek(0)
-            return body
-        except BaseException:
-            self.release(body)
-            raise
-        finally:
-            self._count[address] -= 1
-            self._count += Counter()  # forgets those with none
 
     async def _fill(self, body: Body, chunks: AsyncIterable[bytes]) -> None:
         until = asyncio.get_running_loop().time() + GRACE_S
@@ -241,8 +266,17 @@ class _Answering:
         self._status = 500
         self._headers: Headers = []
         self._whole: bytes | None = None
+        self.took = 0.0
+        """Seconds of processor time."""
 
     def run(self, app: WSGIApplication, environ: dict[str, Any]) -> None:
+        begun = time.thread_time()
+        try:
+            self._run(app, environ)
+        finally:
+            self.took = time.thread_time() - begun
+
+    def _run(self, app: WSGIApplication, environ: dict[str, Any]) -> None:
         parts = app(environ, self._start)
         try:
             self._send(parts)

@@ -27,7 +27,9 @@ WORKED_ON = 16
 OF_ADDRESS = 4
 """Of these, those of one network address: more would only wait for each other, and make the rest wait."""
 WAITERS = 256
-"""Waiting requests per process; one key may use half of the slots."""
+"""Waiting requests per process."""
+FEW = 8
+"""Of these, those of one account once half of the slots are taken; until then it may take any."""
 LONGEST_S = 60
 """Longest wait, seconds."""
 STREAM_S = 300
@@ -114,16 +116,14 @@ class Waiters:
         self._bell = bell
         self._turnstile = turnstile
         self._places = places
-        self._taken: Counter[bytes] = Counter()
+        self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def until_ended(self, key: bytes, look: Look, seconds: float) -> JobStatus:
-        """The job once it has ended, or its state after that many seconds; at once if no slot is free.
-
-        key : digest of the requesting key; look : reads the job
-        """
+    def until_ended(self, look: Look, seconds: float) -> JobStatus:
+        """The job that ``look`` reads once it has ended, or its state after that many seconds; at once if no slot is
+        free for its account."""
         job = look()
-        if job.status != "PROCESSING" or seconds <= 0 or not self._enter(key):
+        if job.status != "PROCESSING" or seconds <= 0 or not self._enter(job.account_id):
             return job
         try:
             deadline = time.monotonic() + seconds
@@ -134,23 +134,23 @@ class Waiters:
                     ring.clear()
                     job = look()
         finally:
-            self._leave(key)
+            self._leave(job.account_id)
         return job
 
-    def changes(self, key: bytes, look: Look) -> Iterator[JobStatus | None]:
-        """Yield the job now and after every change, until it has ended or minutes have passed.
+    def changes(self, look: Look) -> Iterator[JobStatus | None]:
+        """Yield the job that ``look`` reads now and after every change, until it has ended or minutes have passed.
 
         Yields None now and then while nothing changes, so that a client that has left is noticed. Looks once before it
-        returns. Raises RateLimited if no slot is free, and whatever ``look`` raises.
+        returns. Raises RateLimited if no slot is free for its account, and whatever ``look`` raises.
         """
         job = look()
-        if not self._enter(key):
+        if not self._enter(job.account_id):
             raise RateLimited("Too many requests are waiting for jobs.", retry_after=5, hint="Poll the status instead.")
-        changes = self._changes(key, look, job)
+        changes = self._changes(look, job)
         first = next(changes)  # once begun, the generator always gives its slot back
         return itertools.chain([first], changes)
 
-    def _changes(self, key: bytes, look: Look, job: JobStatus) -> Iterator[JobStatus | None]:
+    def _changes(self, look: Look, job: JobStatus) -> Iterator[JobStatus | None]:
         try:
             deadline = time.monotonic() + STREAM_S
             spoken = time.monotonic()
@@ -167,17 +167,19 @@ class Waiters:
                         spoken = time.monotonic()
                         yield None
         finally:
-            self._leave(key)
+            self._leave(job.account_id)
 
-    def _enter(self, key: bytes) -> bool:
-        """Take a slot; False if none is free for this key."""
+    def _enter(self, account_id: str) -> bool:
+        """Take a slot; False if none is free for this account."""
         with self._lock:
-            free = self._taken.total() < self._places and self._taken[key] < self._places // 2
+            taken = self._taken.total()
+            share = self._places // 2 if taken < self._places // 2 else FEW
+            free = taken < self._places and self._taken[account_id] < share
             if free:
-                self._taken[key] += 1
+                self._taken[account_id] += 1
             return free
 
-    def _leave(self, key: bytes) -> None:
+    def _leave(self, account_id: str) -> None:
         with self._lock:
-            self._taken[key] -= 1
-            self._taken += Counter()  # forgets the keys that have none
+            self._taken[account_id] -= 1
+            self._taken += Counter()  # forgets the accounts that have none

@@ -13,6 +13,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from spherelinks_server import errors, gateway, web
 
+BUSY_S = 0.05
+"""Seconds of processor time that a busy request takes."""
+
 
 def application() -> gateway.Gateway:
     gateway.GRACE_S, gateway.OF_ADDRESS, gateway.MEMORY = 1.0, 4, 4_000_000
@@ -36,6 +39,13 @@ def application() -> gateway.Gateway:
     @app.post("/unread")
     def unread() -> tuple[str, int]:
         return "not read", 401
+
+    @app.get("/busy")
+    def busy() -> str:
+        until = time.thread_time() + BUSY_S
+        while time.thread_time() < until:
+            pass
+        return "done"
 
     @app.get("/held")
     def held() -> str:

@@ -7,6 +7,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ from typing import Any
 
 import pytest
 from serving import free_port
+
+from spherelinks_server import pace
+
+from .echo import BUSY_S
 
 HERE = Path(__file__).parent
 
@@ -167,6 +172,33 @@ def test_of_one_address_no_more_than_half_of_the_threads_are_taken(echo: Echo) -
     assert [status(connection) for connection in crowd] == [200] * 20, "and they wait no longer than they must"
     for connection in crowd:
         connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses more than one loopback address")
+def test_of_one_address_no_more_is_computed_than_its_share_while_others_ask(echo: Echo) -> None:
+    done = [0]
+
+    def hammer() -> None:
+        while time.monotonic() < end:
+            with socket.create_connection(("127.0.0.1", echo.port), 60, ("127.0.0.2", 0)) as connection:
+                connection.sendall(b"GET /busy HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert status(connection) == 200
+                done[0] += 1
+
+    echo.ask("GET", "/up")
+    begun = time.monotonic()
+    end = begun + 4
+    crowd = [threading.Thread(target=hammer, daemon=True) for _ in range(8)]
+    for thread in crowd:
+        thread.start()
+    while time.monotonic() < end:
+        assert echo.ask("GET", "/up")[0] == 200
+        time.sleep(0.05)
+    took = BUSY_S * done[0]
+    assert took < pace.AHEAD_S + pace.SHARE * (time.monotonic() - begun) + 8 * BUSY_S
+    for thread in crowd:
+        thread.join(60)
+    assert done[0] > len(crowd), "and yet all of it is done"
 
 
 def test_a_client_that_leaves_frees_its_place(echo: Echo) -> None:

@@ -36,8 +36,8 @@ _DOING = {
 
 # Ahead of a waiting job are queued calls of higher priority, and its account's jobs before it in line.
 _COLUMNS: LiteralString = """
-       j.id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report, j.credits,
-       j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
+       j.id, j.account_id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report,
+       j.credits, j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
        j.thumbnail, j.cache_hit, j.sandbox, j.mask_size > 0, j.options, j.output, d.state,
        CASE WHEN j.state = 'queued' THEN (
            SELECT count(*) + 1
@@ -60,6 +60,7 @@ class _Row(NamedTuple):
     """A row of these columns, in their order."""
 
     job_id: str
+    account_id: str
     state: str
     progress: int
     stage: str | None
@@ -158,6 +159,7 @@ class JobStatus:
     """
 
     job_id: str
+    account_id: str
     status: Status
     progress: int
     description: str
@@ -298,6 +300,7 @@ def _sane(job_id: str) -> str:
 def _status(row: _Row) -> JobStatus:
     return JobStatus(
         job_id=row.job_id,
+        account_id=row.account_id,
         status=_STATUSES[row.state],
         progress=row.progress,
         description=_description(row.state, row.stage, row.position, row.error_message),

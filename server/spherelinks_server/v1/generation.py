@@ -160,9 +160,7 @@ def generate(header: GenerateHeaders, raw: Body) -> Response:
     if wanted is not None:
         job_id = accepted.job_id
         job = parts.waiters.until_ended(
-            access.digest(),
-            lambda: jobs.find(parts.engine, who.world, job_id),
-            min(int(wanted[1]), LONGEST_S),
+            lambda: jobs.find(parts.engine, who.world, job_id), min(int(wanted[1]), LONGEST_S)
         )
         headers |= {"Preference-Applied": f"wait={wanted[1]}", "X-Job-Id": job.job_id}
         if job.status != "PROCESSING":
@@ -237,7 +235,7 @@ def status(path: JobPath, query: StatusQuery) -> Response:
     """
     parts = services()
     digest = access.digest()
-    job = parts.waiters.until_ended(digest, lambda: jobs.read(parts.engine, digest, path.job_id), query.wait)
+    job = parts.waiters.until_ended(lambda: jobs.read(parts.engine, digest, path.job_id), query.wait)
     return answer(views.status(job))
 
 

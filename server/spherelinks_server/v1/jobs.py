@@ -129,7 +129,7 @@ def events(path: JobPath) -> Response:
     """The job's status now and at every change. With too many streams open, the answer is 429: poll instead."""
     parts = services()
     digest = access.digest()
-    changes = parts.waiters.changes(digest, lambda: jobs.read(parts.engine, digest, path.job_id))
+    changes = parts.waiters.changes(lambda: jobs.read(parts.engine, digest, path.job_id))
     return Response(_stream(changes), mimetype="text/event-stream", headers={"Cache-Control": "no-store"})
 
 
