@@ -1,5 +1,5 @@
 // Faces turned to agree with their neighbours; see mesh/solid.py, which calls this.
-#include "view.h"
+#include "edges.h"
 
 // Which faces must be turned for all to run along their common edges in opposite directions; false if that cannot be.
 //
@@ -34,17 +34,6 @@ API i64 solid_turned(const i64* start, const i64* partner, i64 count, u8* turned
 
 namespace {
 
-// Faces or half-edges by the one of their vertices that has the fewest faces, so that hubs cost nothing.
-struct Homes {
-    Array<i32> width;
-
-    Homes(const Face* faces, i64 count, i64 vertices) : width(vertices, 0) {
-        for (i64 f = 0; f < count; f++)
-            for (i32 v : faces[f]) width[v]++;
-    }
-    i32 of(i32 a, i32 b) const { return width[b] < width[a] || (width[b] == width[a] && b < a) ? b : a; }
-};
-
 void sort_three(const i32* face, i32* out) {
     i32 a = face[0], b = face[1], c = face[2];
     if (b < a) swap(a, b);
@@ -59,38 +48,7 @@ void sort_three(const i32* face, i32* out) {
 
 // The other half-edge, either way, on an edge of exactly two faces; else -1.
 API void solid_partners(const Face* faces, i64 count, i64 vertices, i64* partner) {
-    Homes homes(faces, count, vertices);
-    Array<i32> start(vertices + 1, 0), stop(vertices);
-    for (i64 h = 0; h < 3 * count; h++) {
-        partner[h] = -1;
-        start[homes.of(faces[h / 3][h % 3], faces[h / 3][(h + 1) % 3]) + 1]++;
-    }
-    for (i64 v = 0; v < vertices; v++) {
-        start[v + 1] += start[v];
-        stop[v] = start[v];
-    }
-    Array<i32> other(start[vertices]), first(start[vertices]);  // first is -1 of more than two
-    for (i64 h = 0; h < 3 * count; h++) {
-        i32 a = faces[h / 3][h % 3], b = faces[h / 3][(h + 1) % 3];
-        i32 home = homes.of(a, b), away = home == a ? b : a;
-        i64 at = start[home];
-        while (at < stop[home] && other[at] != away) at++;
-        if (at == stop[home]) {
-            other[at] = away;
-            first[at] = i32(h);
-            stop[home]++;
-        } else if (first[at] >= 0) {
-            i64 one = first[at];
-            if (partner[one] < 0) {
-                partner[one] = h;
-                partner[h] = one;
-            } else {
-                partner[partner[one]] = -1;
-                partner[one] = -1;
-                first[at] = -1;
-            }
-        }
-    }
+    pair_edges(faces, count, vertices, partner, [](i32, i32) { return true; });
 }
 
 // Marks the faces that are the first to have their three vertices, in whatever order.
