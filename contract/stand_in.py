@@ -123,7 +123,9 @@ class StandIn:
 
 
 class _Listener(ThreadingHTTPServer):
-    request_queue_size = 128  # of the five by default, a client that asks much at once is reset
+    # the default is 5: beyond that Linux answers with SYN cookies, and a large request whose first packet the full queue
+    # drops is then reset
+    request_queue_size = 128
     daemon_threads = True
     block_on_close = False
 
