@@ -123,8 +123,8 @@ class StandIn:
 
 
 class _Listener(ThreadingHTTPServer):
-    # the default is 5: beyond that Linux answers with SYN cookies, and a large request whose first packet the full queue
-    # drops is then reset
+    # by default 5: with more, Linux answers with SYN cookies, and resets a large request whose first packet the full
+    # queue has dropped
     request_queue_size = 128
     daemon_threads = True
     block_on_close = False
