@@ -239,6 +239,20 @@ def test_a_frozen_process_gives_its_locks_up(engine, database_url, monkeypatch):
         impatient.dispose()
 
 
+def test_every_connection_has_its_limits(engine):
+    """The frozen process above was on this machine; of one that is gone with its network, TCP must tell."""
+    with transaction(engine) as session:
+        told = database.driver(session.connection()).info.get_parameters()
+        shown = {
+            name: session.scalar(text(f"SHOW {name}"))
+            for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+        }
+    assert int(told["keepalives_idle"]) + int(told["keepalives_interval"]) * int(told["keepalives_count"]) <= 30
+    assert told.get("keepalives", "1") == "1"
+    assert int(told["tcp_user_timeout"]) <= 30_000
+    assert [*shown.values()] == [f"{database.LOCK_S}s", "1min", f"{database.IDLE_S}s"]
+
+
 def test_a_transaction_that_stood_still_too_long_is_an_outage(database_url, monkeypatch):
     monkeypatch.setattr(database, "IDLE_S", 1)
     engine = connect(database_url)

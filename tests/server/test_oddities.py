@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,6 +123,19 @@ def test_keys_that_work_are_not_unlimited(caller: Caller, engine: Engine) -> Non
             keys.create(session, caller.account_id, "one more")
         keys.revoke(session, made[0].id)
         keys.create(session, caller.account_id, "instead")
+
+
+def test_several_keys_at_once_are_not_too_many_either(caller: Caller, engine: Engine) -> None:
+    def create(_: int) -> bool:
+        try:
+            with transaction(engine) as session:
+                keys.create(session, caller.account_id, "x")
+        except InvalidRequest:
+            return False
+        return True
+
+    with ThreadPoolExecutor(10) as pool:
+        assert sum(pool.map(create, range(keys.LIMIT + 10))) == keys.LIMIT - 1
 
 
 def test_the_owners_link_is_one_at_a_time_and_none_once_there_is_a_password(

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from spherelinks.config import Settings
 from spherelinks.storage import Storage
-from spherelinks_server import create_app, waiting
+from spherelinks_server import create_app, health, waiting
 from spherelinks_server.waiting import Turnstile
 
 from .conftest import Caller
@@ -88,6 +88,12 @@ def test_an_address_takes_few_places_and_gives_way_to_those_with_fewer() -> None
     assert len(order) == 23
     assert turnstile._free == waiting.OF_ADDRESS + 1
     assert not turnstile._active
+
+
+def test_health_checks_need_no_place() -> None:
+    turnstile = Turnstile(lambda environ, start_response: [environ["PATH_INFO"].encode()], places=0)
+    for path in health.PATHS:
+        assert turnstile({"PATH_INFO": path, "REMOTE_ADDR": "192.0.2.1"}, lambda *_: None) == [path.encode()]
 
 
 def test_many_more_wait_for_a_job_than_are_worked_on_and_all_are_told_when_it_ends(

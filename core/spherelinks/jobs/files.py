@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,8 +24,11 @@ _PICTURES = {
     b"\x89PNG": ("image/png", ".png"),
     b"RIFF": ("image/webp", ".webp"),
 }
-_CONVERSIONS = threading.BoundedSemaphore(2)  # each may take a whole core and a few hundred MiB for seconds
+CONVERSIONS = 2
+"""Files made at a time, of one account one: each may take a whole core and a few hundred MiB for seconds."""
 _PATIENCE_S = 10
+_converting: set[str] = set()
+_changed = threading.Condition()
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,8 @@ def find(engine: Engine, storage: Storage, job: JobStatus, kind: str) -> File:
     made = paths.beside(path, described.suffix[1:])
     head = _head(storage, made)
     if head is None:
-        usage.made_beside(engine, path, _convert(storage, path, kind, made))
+        with _place(job.account_id):
+            usage.made_beside(engine, path, _convert(storage, path, kind, made))
         head = storage.head(made)
     return File(
         made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.file_name + described.suffix
@@ -107,19 +113,28 @@ def _head(storage: Storage, path: str) -> Head | None:
         return None
 
 
+@contextmanager
+def _place(account_id: str) -> Iterator[None]:
+    with _changed:
+        if not _changed.wait_for(lambda: len(_converting) < CONVERSIONS and account_id not in _converting, _PATIENCE_S):
+            raise RateLimited(
+                "Too many files are being converted at the moment.", retry_after=_PATIENCE_S, hint="Try again shortly."
+            )
+        _converting.add(account_id)
+    try:
+        yield
+    finally:
+        with _changed:
+            _converting.remove(account_id)
+            _changed.notify_all()
+
+
 def _convert(storage: Storage, asset: str, kind: str, path: str) -> int:
     """Make the file; how many bytes it has."""
-    if not _CONVERSIONS.acquire(timeout=_PATIENCE_S):
-        raise RateLimited(
-            "Too many files are being converted at the moment.", retry_after=_PATIENCE_S, hint="Try again shortly."
-        )
-    try:
-        data = writing.convert(storage.get(asset), kind, lambda left_out: None)  # docs/cli.md lists what each keeps
-        storage.check_space(len(data))
-        storage.put(path, data)
-        return len(data)
-    finally:
-        _CONVERSIONS.release()
+    data = writing.convert(storage.get(asset), kind)
+    storage.check_space(len(data))
+    storage.put(path, data)
+    return len(data)
 
 
 def _plain(etag: str) -> str:

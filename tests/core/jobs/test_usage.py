@@ -1,6 +1,8 @@
 """The size of an account's files, and its plan's quota."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import pytest
 from conftest import begin
@@ -9,7 +11,7 @@ from sqlalchemy import text
 from spherelinks.accounts import keys
 from spherelinks.accounts.worlds import World
 from spherelinks.database import Job, Webhook, new_id, transaction
-from spherelinks.errors import StorageQuotaReached
+from spherelinks.errors import RateLimited, StorageQuotaReached
 from spherelinks.jobs import attempts, deletion, files, paths, status, submission, usage, webhooks
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
@@ -72,6 +74,35 @@ def test_what_is_kept_counts_once_and_what_is_not_does_not(desk, engine, storage
     with engine.begin() as connection:
         connection.execute(text("UPDATE jobs SET expires_at = now() WHERE id = :id"), {"id": again.job_id})
     assert stored(desk) == 70
+
+
+def test_one_accounts_conversions_leave_room_for_anothers(desk, engine, storage, other_client, monkeypatch):
+    under_way, opened = [], threading.Event()
+
+    def convert(glb, kind):
+        under_way.append(kind)
+        assert opened.wait(30)
+        return bytes(10)
+
+    monkeypatch.setattr("spherelinks.formats.writing.convert", convert)
+    monkeypatch.setattr(files, "_PATIENCE_S", 0.5)
+    jobs = []
+    for client in (desk.client, other_client):
+        theirs = type(desk)(engine, storage, desk.settings, client)
+        made = submit(theirs, bytes(100)).job_id
+        finish(theirs, made)
+        jobs.append(status.find(engine, World(client.account_id), made))
+    with ThreadPoolExecutor(3) as pool:
+        crowd = [pool.submit(files.find, engine, storage, jobs[0], kind) for kind in ("obj", "stl")]
+        refused = next(as_completed(crowd, 30))
+        assert isinstance(refused.exception(), RateLimited)
+        other = pool.submit(files.find, engine, storage, jobs[1], "ply")
+        while "ply" not in under_way:
+            assert not other.done()
+            time.sleep(0.01)
+        opened.set()
+        assert other.result().size == 10
+    assert sum(each.exception() is None for each in crowd) == 1
 
 
 def test_nothing_is_taken_in_past_the_plans_quota_nor_kept(desk, engine, storage, quota):

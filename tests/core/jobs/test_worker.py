@@ -16,11 +16,12 @@ import pytest
 from conftest import begin
 from sqlalchemy import text
 
+from spherelinks import confinement
 from spherelinks.accounts.ledger import Balance
 from spherelinks.config import SECRETS
 from spherelinks.database import transaction
 from spherelinks.errors import UnknownFile
-from spherelinks.jobs import attempts, deletion, files, paths, process, queue, usage
+from spherelinks.jobs import attempts, deletion, files, paths, process, queue, usage, worker
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
@@ -270,9 +271,13 @@ def test_a_child_that_freezes_between_jobs_keeps_nothing_from_its_worker(desk, e
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded on Linux only")
-def test_a_job_that_devours_memory_is_stopped_by_its_limit(desk):
+@pytest.mark.parametrize("limit", ["setting", "cgroup"])
+def test_a_job_that_devours_memory_is_stopped_by_its_limit(desk, monkeypatch, limit):
+    """By the setting's or, whatever that says, by what its container leaves: then the worker itself outlives it."""
+    if limit == "cgroup":
+        monkeypatch.setattr(confinement, "memory_limit", lambda: (worker.OWN_MB + 600) << 20)
     job = desk.submit("devour")
-    with desk.working(job_memory_limit_mb=600, job_max_attempts=1):
+    with desk.working(job_memory_limit_mb=600 if limit == "setting" else 8192, job_max_attempts=1):
         failed = desk.ended(job)
     assert failed.status == "FAILED"
     assert desk.balance() == Balance(10, 0)
