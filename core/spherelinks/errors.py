@@ -6,6 +6,7 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     SphereLinksError
     ├── InvalidRequest            the request does not follow the contract
     │   ├── InvalidOption         an option is unknown, of the wrong type or out of range
+    │   ├── MeshUnreadable        a mesh file of another format, damaged, empty or too large
     │   ├── UnknownWebhook        no such webhook, or no such delivery of it, for this account
     │   ├── TooManyWebhooks       the account has reached its limit
     │   ├── PaymentsNotOffered    this installation sells no credits
@@ -67,6 +68,10 @@ class InvalidRequest(SphereLinksError):
 
 class InvalidOption(InvalidRequest):
     code = "invalid_option"
+
+
+class MeshUnreadable(InvalidRequest):
+    code = "mesh_unreadable"
 
 
 class UnknownWebhook(InvalidRequest):

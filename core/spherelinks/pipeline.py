@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks import finishing, keeping
-from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, PictureUnreadable
+from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, MeshUnreadable, PictureUnreadable
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generation import registry
@@ -175,8 +175,8 @@ def finish(
 
     Parameters
     ----------
-    mesh : the path of a GLB, glTF, OBJ, PLY or STL file, (V, 3) vertices and (F, 3) faces, or a :class:`Surface`;
-        docs/formats.md says what is read. It may be open, branching, doubled, inside out or in parts
+    mesh : the path of a GLB, glTF, OBJ, PLY or STL file, or of a ZIP with one, (V, 3) vertices and (F, 3) faces, or a
+        :class:`Surface`; docs/formats.md says what is read. It may be open, branching, doubled, inside out or in parts
     up : the mesh's upward axis, "y" or "z"; None for what a file says or its format has as a rule (STL: z), else y
     unit : "m", "cm", "mm", "in" or "ft": the mesh's. None for what its format has as a rule: mm for STL, else m
     keep_mesh : whether its triangles and normals stay as they are, open or not: it is unwrapped anew, and its materials
@@ -195,7 +195,8 @@ def finish(
 
     Raises
     ------
-    InvalidRequest : the mesh has an unknown format, or is damaged, empty, too large or not finite; up is not an axis
+    MeshUnreadable : the mesh has an unknown format, or is damaged, empty, too large or not finite
+    InvalidRequest : up is not an axis, or the mesh is none of what is taken
     InvalidOption : as for :func:`generate`; unit is unknown, given with dimensions, or makes an asset out of range
     """
     wanted = chosen(options, values)
@@ -203,7 +204,7 @@ def finish(
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
-            surface = _surface(mesh, up, whole=keep_mesh or keep_uv)
+            surface, own = _surface(mesh, up, whole=keep_mesh or keep_uv)
             wanted = _sized(wanted, surface, unit)
         with clock.stage("finishing"):
             made = wanted.model_copy(update={"generator": _MESH.name})
@@ -212,14 +213,14 @@ def finish(
                 "name": name,
                 "generator": _MESH,
                 "progress": clock.within,
-                "longest": _longest(surface, unit or _unit(mesh)),
+                "longest": _longest(surface, unit or own),
             }
             if keep_mesh or keep_uv:
                 finished = keeping.keep(surface, made, uv=keep_uv, **known)
             else:
                 finished = finishing.finish(surface, None, made, most_faces=MESH_FACES, **known)
     except GeneratorFailed as error:
-        raise InvalidRequest(error.message, hint=error.hint, field="mesh") from error
+        raise MeshUnreadable(error.message, hint=error.hint, field="mesh") from error
     return _asset(finished, clock, name)
 
 
@@ -247,10 +248,6 @@ def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str]
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
 
-def _unit(mesh: MeshInput) -> Unit:
-    return reading.unit_of(Path(mesh)) if isinstance(mesh, str | Path) else "m"
-
-
 def _longest(surface: Surface, unit: Unit) -> float | None:
     """The longest side, m, of what the faces of a mesh span; None for a mesh that finishing will refuse."""
     try:
@@ -260,16 +257,18 @@ def _longest(surface: Surface, unit: Unit) -> float | None:
     return side if np.isfinite(side) and side > 0 else None
 
 
-def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> Surface:
+def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> tuple[Surface, Unit]:
+    """The mesh with +Y up, and the unit that its coordinates have."""
     if up not in (None, "y", "z"):
         raise InvalidRequest(f"up is {up!r}.", hint='Give "y" or "z".', field="up")
     match mesh:
         case Surface():
-            return reading.turned(mesh, up or "y")
+            return reading.turned(mesh, up or "y"), "m"
         case str() | Path():
-            return reading.upright(reading.read(Path(mesh), whole=whole), Path(mesh), up)
+            file = reading.read_file(Path(mesh), whole=whole)
+            return reading.upright(file, up), file.unit
         case (vertices, faces):
-            return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y")
+            return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y"), "m"
     raise InvalidRequest(
         f"mesh is a {type(mesh).__name__}.", hint="Give a path, (vertices, faces) or a Surface.", field="mesh"
     )

@@ -80,7 +80,7 @@ def test_finish_makes_an_asset_of_a_mesh(tmp_path):
     assert report["dimensions"]["height"] == pytest.approx(0.9144)
     assert out.read_bytes()[:4] == b"glTF"
     mesh.write_text("v 0 0\nf 1 1 1\n")
-    assert spherelinks("finish", mesh, "-o", out).returncode == 2
+    assert spherelinks("finish", mesh, "-o", out).returncode == 7
 
 
 def test_the_real_size_may_be_given_in_any_unit(picture, tmp_path):
@@ -155,6 +155,17 @@ def test_bad_pictures_have_their_exit_codes(tmp_path):
     ):
         done = spherelinks("generate", path, "-o", tmp_path / "x.glb", "--json")
         assert (done.returncode, json.loads(done.stdout)["error"]["code"]) == (code, error)
+
+
+@pytest.mark.parametrize("command", ["finish", "convert"])
+@pytest.mark.parametrize("name", ["body.glb", "body.fbx"])
+def test_a_mesh_that_cannot_be_read_has_the_exit_code_of_files(tmp_path, command, name):
+    path = tmp_path / name
+    path.write_bytes(b"no mesh of any kind")
+    done = spherelinks(command, path, "-o", tmp_path / "x.glb" if command == "finish" else tmp_path / "x.stl", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (7, "mesh_unreadable")
+    assert error["hint"]
 
 
 @pytest.mark.parametrize("command", ["generate", "finish", "convert"])
@@ -321,7 +332,7 @@ def test_an_asset_is_converted_by_the_outputs_ending(picture, tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "out", "code"),
-    [("generate", "x.fbx", 2), ("convert", "x.fbx", 2), ("convert", "x.stl", 2), ("convert", "no/x.stl", 7)],
+    [("generate", "x.fbx", 2), ("convert", "x.fbx", 2), ("convert", "x.stl", 7), ("convert", "no/x.stl", 7)],
 )
 def test_what_cannot_be_written_or_converted_is_said(picture, tmp_path, command, out, code):
     done = spherelinks(command, picture, "-o", tmp_path / out, "--json")

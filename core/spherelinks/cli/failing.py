@@ -9,6 +9,7 @@ import sys
 from spherelinks import errors
 
 EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
+    (7, errors.MeshUnreadable, "a file cannot be read or written"),
     (2, errors.InvalidRequest, "usage error: an unknown or invalid option, key or account"),
     (3, errors.PictureError, "the picture cannot be read, or is too large"),
     (4, errors.NoObject, "nothing in the picture can be separated from its background"),

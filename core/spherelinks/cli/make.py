@@ -60,7 +60,9 @@ def _generate_arguments(make: argparse.ArgumentParser) -> None:
 
 def _finish_arguments(rework: argparse.ArgumentParser) -> None:
     rework.set_defaults(run=_finish)
-    rework.add_argument("inputs", metavar="MESH", nargs="+", type=Path, help="a GLB, glTF, OBJ, PLY or STL file")
+    rework.add_argument(
+        "inputs", metavar="MESH", nargs="+", type=Path, help="a GLB, glTF, OBJ, PLY or STL file, or a ZIP with one"
+    )
     rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
     rework.add_argument("--up", choices=("y", "z"), help="The mesh's upward axis. Defaults to z for STL, else y.")
     rework.add_argument(

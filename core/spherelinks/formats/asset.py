@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.errors import GeneratorFailed, InvalidRequest
+from spherelinks.errors import GeneratorFailed, MeshUnreadable
 from spherelinks.formats.scene import surface_of
 from spherelinks.formats.writing import TRAITS
 from spherelinks.gltf.document import Document
@@ -27,7 +27,7 @@ def read(glb: bytes) -> Model:
 
     Of a file that another program has edited, everything visible in place, as one mesh. Where it has several objects,
     materials that share no textures, factors, repeated textures or vertex colours, its materials are baked into one
-    atlas. Raises InvalidRequest if the file is no GLB, or damaged.
+    atlas. Raises MeshUnreadable if the file is no GLB, or damaged.
     """
     try:
         return own(glb) or _baked(glb)
@@ -42,7 +42,7 @@ def read(glb: bytes) -> Model:
         cv2.error,
         GeneratorFailed,
     ) as error:  # anything that a broken file may raise
-        raise InvalidRequest(
+        raise MeshUnreadable(
             f"The file is not a GLB of ours: {error}.",
             hint="Give an asset that SphereLinks made; 'spherelinks finish' takes any other mesh.",
         ) from error

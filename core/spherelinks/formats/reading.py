@@ -1,19 +1,21 @@
-"""Mesh files as raw meshes with their materials: GLB, glTF, OBJ, PLY and STL."""
+"""Mesh files as raw meshes with their materials, from disk or out of a ZIP."""
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.errors import InvalidRequest
-from spherelinks.formats import obj, ply, stl
+from spherelinks.errors import MeshUnreadable
+from spherelinks.formats import foreign, obj, ply, stl
 from spherelinks.formats.scene import read_scene
 from spherelinks.options import Unit
 from spherelinks.shape import Surface
@@ -23,39 +25,61 @@ MAX_BYTES = 512 * 1024 * 1024
 
 Beside = Callable[[str], "bytes | None"]
 """The bytes of a file that the mesh's own names, or None if there is none."""
+Up = Literal["y", "z"]
+
+
+@dataclass(frozen=True)
+class MeshFile:
+    """A mesh as its file has it.
+
+    kind : the file's suffix, such as ".stl"
+    unit : of its coordinates: the format's own, or what programs take it for
+    up : the axis that points upwards, and whether the format or the file says so
+    """
+
+    surface: Surface
+    kind: str
+    unit: Unit
+    up: Up
+    sure: bool
 
 
 def read(path: Path, *, whole: bool = False) -> Surface:
-    """The triangles of a GLB, glTF, OBJ, PLY or STL file, recognised by its suffix; larger faces are triangulated.
+    """The triangles of a mesh file in its own axes and unit: see :func:`read_file`."""
+    return read_file(path, whole=whole).surface
+
+
+def read_file(path: Path, *, whole: bool = False) -> MeshFile:
+    """The mesh in a GLB, glTF, OBJ, PLY or STL file, recognised by its suffix, or in a ZIP with the files beside it.
 
     docs/formats.md says which parts of each format are read. Materials, textures and buffers in other files are read
-    where these lie in the mesh's folder or below. What was not read is in the surface's notes. Raises InvalidRequest
+    where these lie in the mesh's folder or below. What was not read is in the surface's notes. Raises MeshUnreadable
     for a file that has another suffix, is damaged, or exceeds MAX_BYTES or MOST vertices or triangles.
 
     whole : whether alpha masks are kept as such, instead of cutting the shape
     """
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise InvalidRequest(
-            f"{path.name} is not in a supported format.", hint=f"Give one of {', '.join(_READERS)}.", field="mesh"
-        )
+    suffix = path.suffix.lower()
+    if suffix not in (*_READERS, ".zip"):
+        raise foreign.unsupported(path.name, suffix, _start(path), tuple(_READERS))
+    data = _bytes(path)
+    if suffix != ".zip":
+        return _read(path.name, suffix, data, beside(path.parent), whole=whole)
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InvalidRequest(
-                f"{path.name} has {size / 1e6:.0f} MB; {MAX_BYTES / 1e6:.0f} MB is the limit.",
-                hint="Simplify it, or shrink its textures.",
-                field="mesh",
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidRequest(
-            f"{path} cannot be read: {error.strerror or error}.", hint="Give the path of a mesh file.", field="mesh"
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            inner = _mesh_in(path.name, archive)
+            return _read(f"{path.name}/{inner}", inner.suffix.lower(), _member(archive, str(inner)) or b"",
+                         _beside_in(archive, inner.parent), whole=whole)  # fmt: skip
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, zlib.error, EOFError) as error:
+        raise MeshUnreadable(
+            f"{path.name} cannot be read as ZIP: {error}.", hint="Give the mesh file itself.", field="mesh"
         ) from error
+
+
+def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) -> MeshFile:
+    what = foreign.what(data[:512])
+    other = None if what is None or what.suffix == suffix else what
     try:
-        if whole and reader is read_scene:
-            return read_scene(data, beside(path.parent), whole=True)
-        return reader(data, beside(path.parent))
+        surface = _READERS[suffix](data, files, whole)
     except (
         ValueError,
         KeyError,
@@ -66,14 +90,19 @@ def read(path: Path, *, whole: bool = False) -> Surface:
         zlib.error,
         OverflowError,
     ) as error:
-        raise InvalidRequest(
-            f"{path.name} cannot be read as {path.suffix[1:].upper()}: {error}.",
+        if other is not None:
+            raise foreign.mistaken(name, suffix, other) from error
+        raise MeshUnreadable(
+            f"{name} cannot be read as {suffix[1:].upper()}: {error}.",
             hint="Open it in a modelling program and export it again.",
             field="mesh",
         ) from error
+    if other is not None and not len(surface.faces):
+        raise foreign.mistaken(name, suffix, other)
+    said = next((axis for axis in ("y", "z") if f"+{axis.upper()} up".encode() in data[:512]), None)
+    up: Up = "z" if said == "z" else "y" if said else _UP.get(suffix, "y")
+    return MeshFile(surface, suffix, "mm" if suffix == ".stl" else "m", up, said is not None or suffix in _SAID)
 
-
-Up = Literal["y", "z"]
 
 #: Which way is up where neither the format nor the file says so: printers and CAD have +Z for an STL.
 _UP: dict[str, Up] = {".stl": "z"}
@@ -81,28 +110,21 @@ _UP: dict[str, Up] = {".stl": "z"}
 _SAID = (".glb", ".gltf", ".obj")
 
 
-def unit_of(path: Path) -> Unit:
-    """The unit that a file's format has, or that programs take it to have: ours for STL, too."""
-    return "mm" if path.suffix.lower() == ".stl" else "m"
-
-
-def upright(surface: Surface, path: Path, up: Up | None = None) -> Surface:
+def upright(file: MeshFile, up: Up | None = None) -> Surface:
     """A file's surface with +Y up.
 
     up : the file's own upward axis; None for what it says of itself, as ours do, else what its format has as a rule.
         The surface's notes say so where that was a guess and another would look different.
     """
+    surface = file.surface
     if up is None:
-        with path.open("rb") as file:
-            start = file.read(512)
-        said = next((axis for axis in ("y", "z") if f"+{axis.upper()} up".encode() in start), None)
-        up = "z" if said == "z" else "y" if said else _UP.get(path.suffix.lower(), "y")
-        if said is None and path.suffix.lower() not in _SAID and len(surface.vertices):
+        up = file.up
+        if not file.sure and len(surface.vertices):
             _, height, depth = np.ptp(surface.vertices, axis=0)
             if abs(height - depth) > 0.01 * max(height, depth):
                 other = "z" if up == "y" else "y"
                 note = (
-                    f"{path.suffix[1:].upper()} does not say which way is up: +{up.upper()} was taken. "
+                    f"{file.kind[1:].upper()} does not say which way is up: +{up.upper()} was taken. "
                     f"If it lies, give --up {other}."
                 )
                 surface = replace(surface, notes=(*surface.notes, note))
@@ -144,10 +166,75 @@ def beside(folder: Path) -> Beside:
     return found
 
 
-_READERS: dict[str, Callable[[bytes, Beside], Surface]] = {
-    ".glb": read_scene,
-    ".gltf": read_scene,
-    ".obj": obj.read,
-    ".ply": ply.read,
-    ".stl": lambda data, beside: stl.read(data),
+def _bytes(path: Path) -> bytes:
+    """A file's bytes. Raises MeshUnreadable for one that is too large, or cannot be read."""
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise MeshUnreadable(
+                f"{path.name} has {size / 1e6:.0f} MB; {MAX_BYTES / 1e6:.0f} MB is the limit.",
+                hint="Simplify it, or shrink its textures.",
+                field="mesh",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise MeshUnreadable(
+            f"{path} cannot be read: {error.strerror or error}.", hint="Give the path of a mesh file.", field="mesh"
+        ) from error
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError:
+        return b""
+
+
+def _mesh_in(name: str, archive: zipfile.ZipFile) -> PurePosixPath:
+    """The one mesh in a ZIP."""
+    paths = [PurePosixPath(each) for each in archive.namelist()]
+    meshes = [
+        path
+        for path in paths
+        if path.suffix.lower() in _READERS and "__MACOSX" not in path.parts and not path.name.startswith(".")
+    ]
+    if len(meshes) != 1:
+        listed = ", ".join(map(str, meshes[:5])) or "none"
+        raise MeshUnreadable(
+            f"{name} should hold one mesh, and has {len(meshes)}: {listed}.",
+            hint=f"Pack one of {', '.join(_READERS)} with the files that it needs.",
+            field="mesh",
+        )
+    return meshes[0]
+
+
+def _beside_in(archive: zipfile.ZipFile, folder: PurePosixPath) -> Beside:
+    """Finds files in a ZIP by the names that a file in a folder of it calls them."""
+
+    def found(name: str) -> bytes | None:
+        parts = name.replace("\\", "/")
+        return _member(archive, str(folder / parts)) or _member(archive, str(folder / parts.rpartition("/")[2]))
+
+    return found
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes | None:
+    """A file's bytes; None if there is none of that name, or it is too large."""
+    try:
+        entry = archive.getinfo(name)
+    except KeyError:
+        return None
+    if entry.file_size > MAX_BYTES:
+        return None
+    with archive.open(entry) as file:
+        return file.read(MAX_BYTES)
+
+
+_READERS: dict[str, Callable[[bytes, Beside, bool], Surface]] = {
+    ".glb": lambda data, files, whole: read_scene(data, files, whole=whole),
+    ".gltf": lambda data, files, whole: read_scene(data, files, whole=whole),
+    ".obj": lambda data, files, whole: obj.read(data, files),
+    ".ply": lambda data, files, whole: ply.read(data, files),
+    ".stl": lambda data, files, whole: stl.read(data),
 }

@@ -133,14 +133,13 @@ def _packed(view: dict[str, Any]) -> dict[str, Any] | None:
 
 def _unpacked(packed: dict[str, Any], data: memoryview) -> memoryview:
     count, stride = packed["count"], packed["byteStride"]
-    if packed.get("filter", "NONE") != "NONE":
-        raise ValueError(f"it is compressed with meshopt's filter {packed['filter']}, which is not read")
     if not 0 < count * stride <= _MOST_UNPACKED:
         raise ValueError(f"a compressed view has {count} rows of {stride} bytes")
     if packed["mode"] == "TRIANGLES":
         return memoryview(meshopt.decode_faces(data, count // 3).astype(f"<u{stride}").tobytes())
     if packed["mode"] == "ATTRIBUTES":
-        return memoryview(meshopt.decode_rows(data, count, stride).tobytes())
+        rows = meshopt.decode_rows(data, count, stride)
+        return memoryview(meshopt.unfiltered(rows, packed.get("filter", "NONE")).tobytes())
     raise ValueError(f"it is compressed with meshopt's mode {packed['mode']}, which is not read")
 
 

@@ -41,6 +41,50 @@ def decode_rows(data: bytes | memoryview, count: int, stride: int) -> NDArray[np
     return _unpack_rows(stream, count, stride)
 
 
+def unfiltered(rows: NDArray[np.uint8], name: str) -> NDArray[np.generic]:
+    """The values of a decoded attribute stream, (N, stride) bytes, before the extension's filter of that name.
+
+    Raises ValueError for a filter that is not known, or does not go with the stride.
+    """
+    stride = rows.shape[1]
+    match name:
+        case "NONE":
+            return rows
+        case "OCTAHEDRAL" if stride in (4, 8):
+            return _from_octahedron(rows.view("<i1" if stride == 4 else "<i2"))
+        case "QUATERNION" if stride == 8:
+            return _from_three(rows.view("<i2"))
+        case "EXPONENTIAL":
+            values = rows.view("<i4")
+            return np.asarray(np.ldexp((values << 8 >> 8).astype(np.float32), values >> 24), "<f4")
+    raise ValueError(f"it is compressed with meshopt's filter {name} in {stride} bytes, which is not read")
+
+
+def _from_octahedron(values: NDArray[np.signedinteger]) -> NDArray[np.generic]:
+    """Unit vectors from places on an octahedron's unfolded faces; (N, 4), the third is what stands for 1."""
+    x, y, one = (values[:, k].astype(np.float64) for k in range(3))
+    x, y = x / np.maximum(one, 1), y / np.maximum(one, 1)
+    z = 1 - np.abs(x) - np.abs(y)
+    fold = np.minimum(z, 0)
+    x, y = x + np.where(x >= 0, fold, -fold), y + np.where(y >= 0, fold, -fold)
+    out = values.copy()
+    whole = np.iinfo(values.dtype).max
+    out[:, :3] = np.rint(np.stack([x, y, z], axis=1) * (whole / np.sqrt(x * x + y * y + z * z))[:, None])
+    return out
+
+
+def _from_three(values: NDArray[np.int16]) -> NDArray[np.generic]:
+    """Unit quaternions, (N, 4) of 16 bits, from all but their largest part, whose place the last two bits say."""
+    whole = (values[:, 3] | 3).astype(np.float64)
+    three = values[:, :3] / np.maximum(whole, 1)[:, None] / np.sqrt(2)
+    largest = np.sqrt(np.maximum(0, 1 - (three**2).sum(axis=1)))
+    parts = np.column_stack([largest, three])
+    out = np.empty_like(values)
+    for k in range(4):
+        out[np.arange(len(values)), ((values[:, 3] & 3) + k) % 4] = np.rint(parts[:, k] * 32767)
+    return out
+
+
 def _check(count: int, stride: int) -> None:
     if count < 1 or stride not in range(4, 257, 4):
         raise ValueError(f"{count} rows of {stride} bytes: rows have a multiple of 4 bytes up to 256, and there is one")

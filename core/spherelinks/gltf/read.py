@@ -98,7 +98,8 @@ class GlbFile:
         if packed["mode"] == "TRIANGLES":
             faces = meshopt.decode_faces(data, packed["count"] // 3)
             return memoryview(faces.astype(f"<u{packed['byteStride']}").tobytes())
-        return memoryview(meshopt.decode_rows(data, packed["count"], packed["byteStride"]).tobytes())
+        rows = meshopt.decode_rows(data, packed["count"], packed["byteStride"])
+        return memoryview(meshopt.unfiltered(rows, packed.get("filter", "NONE")).tobytes())
 
     def accessor(self, index: int) -> NDArray[Any]:
         """(count,) or (count, columns) values; normalised integers as float32 in -1..1."""

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import struct
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 from shapes import ball, mesh_of
 
 import spherelinks
-from spherelinks.errors import InvalidOption, InvalidRequest
+from spherelinks.errors import InvalidOption, InvalidRequest, MeshUnreadable
 from spherelinks.formats.image import FORMATS
 from spherelinks.formats.reading import _READERS, read
 from spherelinks.gltf import extensions
@@ -641,6 +642,75 @@ def test_our_own_files_come_back_however_they_are_compressed(tmp_path, compressi
     assert np.allclose(np.ptp(surface.vertices, axis=0), np.ptp(vertices, axis=0), atol=1e-4)
     assert len(surface.faces) == len(faces)
     assert surface.notes == ()
+
+
+# --- archives, and files that are something else
+
+
+def test_a_mesh_comes_out_of_a_zip_with_its_files(tmp_path):
+    asset = spherelinks.finish(written(tmp_path, "block.obj", obj(PAINT / 255)), texture_size=512, name="block")
+    archive = written(tmp_path, "block.obj.zip", spherelinks.convert(asset.glb, "obj"))
+    surface = read(archive)
+    assert len(surface.textures) == 1
+    assert surface.notes == ()
+    document, blob = block()
+    picture = document["images"][0].pop("bufferView")
+    view = document["bufferViews"][picture]
+    document["images"][0]["uri"] = "maps/strip.png"
+    document["buffers"] = [{"byteLength": len(blob), "uri": "block.bin"}]
+    parts = {
+        "model/block.gltf": json.dumps(document).encode(),
+        "model/block.bin": blob,
+        "model/maps/strip.png": blob[view["byteOffset"] :][: view["byteLength"]],
+        "__MACOSX/model/._block.gltf": b"x",
+        "read me.txt": b"CC0",
+    }
+
+    def packed(**more: bytes) -> Path:
+        path = tmp_path / "block.zip"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            for name, data in (parts | more).items():
+                file.writestr(name, data)
+        return path
+
+    shows(read(packed()))
+    with pytest.raises(InvalidRequest, match=r"has 2: model/block.gltf, other.stl"):
+        read(packed(**{"other.stl": b"solid"}))
+    del parts["model/block.bin"]
+    with pytest.raises(InvalidRequest, match=r"block\.bin is not beside it"):
+        read(packed())
+    # an STL in it has its own unit and upward axis
+    parts.clear()
+    size = spherelinks.finish(packed(**{"block.STL": stl([0] * 12)}), texture_size=512).report.dimensions
+    assert (size.height, size.depth) == pytest.approx((0.0015, 0.005), rel=1e-3)
+    with pytest.raises(InvalidRequest, match="should hold one mesh, and has 0: none"):
+        read(packed())
+    with pytest.raises(InvalidRequest, match="cannot be read as ZIP"):
+        read(written(tmp_path, "broken.zip", b"PK nothing"))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said", "hint"),
+    [
+        ("crate.blend", b"BLENDER-v405", "Blender's own", "glTF 2.0"),
+        ("crate.STEP", b"ISO-10303-21;", "a CAD model", "STL"),
+        ("crate.splat", bytes(64), "Gaussian splats", "no surface"),
+        ("crate.las", b"LASF", "a cloud of points", "MeshLab"),
+        ("crate.xyz", b"1 2 3\n", "not in a supported format", ".glb"),
+        ("crate.png", b"\x89PNG\r\n", "a picture", "spherelinks generate"),
+        ("crate.obj", b"<!DOCTYPE html><html>", "a web page, not OBJ", "Download"),
+        ("crate.stl", b"ply\nformat ascii 1.0\n", "a PLY, not STL", "Name it so"),
+        ("crate.glb", b"version https://git-lfs.github.com/spec/v1\noid", "pointer of Git LFS", "git lfs pull"),
+        ("crate.ply", b"PK\x03\x04" + bytes(60), "a ZIP, not PLY", "Name it so"),
+        ("crate.7z", b"7z\xbc\xaf\x27\x1c", "an archive", "ZIP"),
+    ],
+)
+def test_what_is_no_mesh_that_we_read_is_refused_by_what_it_is(tmp_path, name, data, said, hint):
+    with pytest.raises(InvalidRequest, match=re.escape(said)) as caught:
+        read(written(tmp_path, name, data))
+    assert isinstance(caught.value, MeshUnreadable)
+    assert hint in caught.value.hint
+    assert name in caught.value.message
 
 
 def test_the_page_lists_every_format_and_extension():

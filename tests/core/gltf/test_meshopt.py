@@ -1,4 +1,6 @@
 import contextlib
+import json
+import struct
 
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import ball, mesh_of, rotations, torus
 
-from spherelinks.gltf.meshopt import decode_faces, decode_rows, encode_faces, encode_rows
+from spherelinks.gltf.document import Document
+from spherelinks.gltf.meshopt import decode_faces, decode_rows, encode_faces, encode_rows, unfiltered
 from spherelinks.gltf.order import optimized
 from spherelinks.gltf.pack import Mesh, pack
 from spherelinks.gltf.read import GlbFile
@@ -59,6 +62,45 @@ def test_the_extensions_own_decoder_reads_the_same():
     views = [number for number, view in enumerate(file.document["bufferViews"]) if view.get("extensions")]
     assert len(views) == 4 * len(meshes)
     assert [bytes(file.view(number)) for number in views] == unpack(glb)
+
+
+@pytest.mark.parametrize(
+    ("name", "stride"), [("OCTAHEDRAL", 4), ("OCTAHEDRAL", 8), ("QUATERNION", 8), ("EXPONENTIAL", 12)]
+)
+def test_filters_are_undone_as_the_extensions_own_decoder_does(name, stride):
+    rng = np.random.default_rng(stride)
+    if name == "EXPONENTIAL":
+        values = (rng.integers(-9, 9, (500, 3)) << 24 | rng.integers(0, 1 << 24, (500, 3))).astype("<i4")
+    else:
+        kind = "<i1" if stride == 4 else "<i2"
+        most = np.iinfo(kind).max
+        values = rng.integers(-most, most + 1, (500, 4)).astype(kind)
+        if name == "OCTAHEDRAL":
+            values[:, :2] //= 2  # on the octahedron, as encoders have it
+            values[:, 2] = most
+        else:
+            values[:, :3] //= 2
+            values[:, 3] = most - 3 | rng.integers(0, 4, 500)
+    rows = values.view(np.uint8)
+    stream = encode_rows(rows)
+    view = {"buffer": 0, "byteOffset": 0, "byteLength": len(stream), "byteStride": stride, "count": 500}
+    view |= {"mode": "ATTRIBUTES", "filter": name}
+    document = {"bufferViews": [{"byteLength": rows.size, "extensions": {"EXT_meshopt_compression": view}}]}
+    document["buffers"] = [{"byteLength": len(stream)}]
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    stream += bytes(-len(stream) % 4)
+    glb = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(stream))
+    glb += struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(stream), b"BIN\0") + stream
+    [wanted] = unpack(glb)
+    for found in (GlbFile(glb).view(0), Document(glb, lambda name: None).view(0)):
+        if name == "EXPONENTIAL":
+            assert bytes(found) == wanted
+        else:
+            off = np.frombuffer(found, kind).astype(int) - np.frombuffer(wanted, kind)
+            assert np.abs(off).max() <= 1
+    with pytest.raises(ValueError, match="COLOR"):
+        unfiltered(rows, "COLOR")
 
 
 def test_other_streams_are_refused():
