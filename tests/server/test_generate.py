@@ -30,6 +30,7 @@ from spherelinks.storage import Storage
 from spherelinks_server import create_app
 from spherelinks_server.intake import FETCHES_OF_ACCOUNT
 from spherelinks_server.v1.api import MAX_BODY
+from spherelinks_server.v1.blueprint import LARGE
 
 from .conftest import Caller, base64_of, encoded
 
@@ -360,6 +361,31 @@ def test_without_credits_nothing_is_decoded_but_what_costs_nothing_is_answered(
     again = caller.generate(imageBase64=base64_of(png))
     assert again.json is not None
     assert (again.status_code, again.json["cache"]) == (202, "hit")
+
+
+def test_without_credits_nothing_large_is_looked_at_unless_it_may_cost_nothing(
+    make_caller: Callable[..., Caller], png: bytes, storage: Storage
+) -> None:
+    caller = make_caller()
+    garbage = b"[" + bytes(LARGE)
+
+    def code(data: bytes, **headers: str) -> str:
+        answer = caller.http.post(
+            "/v1/generate", data=data, headers=caller.headers | headers, content_type="application/json"
+        )
+        assert answer.json is not None
+        return str(answer.json["error"]["code"])
+
+    assert code(garbage) == "invalid_request"
+    named = {"Idempotency-Key": "mine"}
+    caller.http.post("/v1/generate", json={"imageBase64": base64_of(png)}, headers=caller.headers | named)
+    while caller.rows()["balance"].available:
+        caller.generate(imageBase64=base64_of(png))
+    assert code(garbage) == "insufficient_credits"
+    assert code(garbage[:-2]) == "invalid_request", "what is small is told what is wrong with it"
+    assert code(garbage, **named) == "invalid_request", "it may be answered with the job that it was promised"
+    caller.finish(caller.first_job(), b"glTF", storage)
+    assert code(garbage) == "invalid_request", "it may be the picture of a model that there is"
 
 
 def test_without_credits_nothing_is_accepted(make_caller: Callable[..., Caller], png: bytes) -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from datetime import timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from spherelinks import __version__, version
@@ -43,14 +43,22 @@ def find(session: Session, account_id: str, key: str) -> Job | None:
     """
     return session.scalars(
         select(Job)
-        .where(
-            Job.account_id == account_id,
-            Job.content_key == key,
-            Job.state == "completed",
-            Job.deleted_at.is_(None),
-            or_(Job.expires_at.is_(None), Job.expires_at > func.now() + MARGIN),
-        )
+        .where(*_reusable(account_id), Job.content_key == key)
         .order_by(Job.id.desc())
         .limit(1)
         .with_for_update(read=True)
     ).one_or_none()
+
+
+def holds_any(session: Session, account_id: str) -> bool:
+    """Whether :func:`find` could find anything for the account."""
+    return bool(session.scalar(select(exists().where(*_reusable(account_id), Job.content_key.is_not(None)))))
+
+
+def _reusable(account_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Job.account_id == account_id,
+        Job.state == "completed",
+        Job.deleted_at.is_(None),
+        or_(Job.expires_at.is_(None), Job.expires_at > func.now() + MARGIN),
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
 
-from sqlalchemy import Engine, func, select, text, update
+from sqlalchemy import Engine, exists, func, select, text, update
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import ledger, plans
@@ -102,6 +102,24 @@ def submit(
     return accepted
 
 
+def check_credit(engine: Engine, principal: Principal, name: str | None = None) -> None:
+    """Refuse whoever can pay for no job, and has none whose asset could be the answer, before anything is read of a
+    large request; :func:`check_means` looks closer.
+
+    name : the request's Idempotency-Key
+
+    Raises InsufficientCredits, DatabaseUnavailable.
+    """
+    if principal.sandbox or _can_pay(engine, principal, 1):
+        return
+    with transaction(engine) as session:
+        named = (IdempotencyKey.account_id == principal.account_id, IdempotencyKey.key == name)
+        if name is not None and session.scalar(select(exists().where(*named))):
+            return
+        if not cache.holds_any(session, principal.account_id):
+            ledger.require(session, principal.account_id, 1)
+
+
 def check_means(
     engine: Engine,
     principal: Principal,
@@ -117,10 +135,7 @@ def check_means(
 
     Raises InsufficientCredits, DatabaseUnavailable.
     """
-    if principal.sandbox:
-        return
-    balance = fetch_one(engine, _AVAILABLE, (principal.account_id,))
-    if balance is not None and balance[0] >= card.price:
+    if principal.sandbox or _can_pay(engine, principal, card.price):
         return
     with transaction(engine) as session:
         if idempotency is not None and _known(session, principal, idempotency) is not None:
@@ -128,6 +143,12 @@ def check_means(
         key = cache.content_key(picture, options, card, mask)
         if bypass_cache or cache.find(session, principal.account_id, key) is None:
             ledger.require(session, principal.account_id, card.price)
+
+
+def _can_pay(engine: Engine, principal: Principal, price: int) -> bool:
+    """Whether the account surely has the credits; it may have them otherwise, too, such as those of a new month."""
+    balance = fetch_one(engine, _AVAILABLE, (principal.account_id,))
+    return balance is not None and balance[0] >= price
 
 
 _AVAILABLE: LiteralString = "SELECT available FROM credit_balances WHERE account_id = %s"

@@ -12,7 +12,9 @@ from flask_openapi3.blueprint import APIBlueprint
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from spherelinks import errors
+from spherelinks.jobs import submission
 from spherelinks_server import access
+from spherelinks_server.services import services
 from spherelinks_server.v1 import forms
 
 SECURITY_SCHEME = "apiKey"
@@ -24,6 +26,10 @@ comes on top, and is small as a PNG."""
 
 MAX_REST = 64 * 1024
 """Size limit of a body apart from its pictures: parsing a million names takes seconds and gigabytes."""
+
+LARGE = 1024 * 1024
+"""Size of a body whose sender must have a credit before it is looked at: parsing and decoding it take a tenth of a
+second."""
 
 WITHOUT_BODY = frozenset({"rotate_webhook", "redeliver"})
 """POST operations without a body."""
@@ -43,8 +49,11 @@ def admit() -> None:
         return
     access.identify()
     if request.method == "POST":
-        access.principal()
+        who = access.principal()
         operation = (request.endpoint or "").rpartition(".")[2]
+        if operation == "generate" and (request.content_length or MAX_BODY) > LARGE:
+            who.require("generate")
+            submission.check_credit(services().engine, who, request.headers.get("Idempotency-Key"))
         if operation not in WITHOUT_BODY:
             _check_body(form=operation in FORMS)
 
