@@ -7,6 +7,7 @@ worked on at a time, and not how much of the one core they take that a Python pr
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 
@@ -19,7 +20,7 @@ AHEAD_S = 0.3
 OWED_S = 0.6
 """The most that is held against an address on top of that, whatever it took while it was alone."""
 HERE_S = 2.0
-"""Whoever has asked for something within so many seconds is here."""
+"""Others are here if they have asked for something twice within so many seconds: once may be a monitor's look."""
 LINE = 256
 """Requests of one address that may wait for their turn."""
 _FIRST_GUESS_S = 0.005
@@ -65,7 +66,7 @@ class Pace:
 
     def _asking(self, address: str) -> _Client:
         client = self._clients.pop(address, None) or _Client()
-        client.asked = time.monotonic()
+        client.before, client.asked = client.asked, time.monotonic()
         self._clients[address] = client
         if len(self._clients) > _MOST:
             self._clients.popitem(last=False)
@@ -76,21 +77,31 @@ class Pace:
         now = time.monotonic()
         client.taken = max(client.taken - SHARE * (now - client.counted), 0.0)
         client.counted = now
-        if client.taken <= AHEAD_S:
-            return 0.0
-        other = next((one for one in reversed(self._clients.values()) if one is not client), None)
-        if other is None or now - other.asked > HERE_S:
+        if client.taken <= AHEAD_S or not self._others(client, now - HERE_S):
             return 0.0
         return (client.taken - AHEAD_S) / SHARE
+
+    def _others(self, client: _Client, since: float) -> bool:
+        """Whether others have asked for something twice since then."""
+        asked = 0
+        for other in reversed(self._clients.values()):
+            if other.asked < since:
+                break
+            if other is not client:
+                asked += 1 + (other.before >= since)
+            if asked > 1:
+                return True
+        return False
 
 
 class _Client:
     """taken : seconds of processor time that it owes, at the time ``counted``; usual : what a request of it takes;
-    asked : when it has last asked for something"""
+    asked, before : when it has asked for something, the last time and the time before"""
 
     def __init__(self) -> None:
         self.taken = 0.0
-        self.counted = self.asked = time.monotonic()
+        self.counted = time.monotonic()
+        self.asked = self.before = -math.inf
         self.usual = _FIRST_GUESS_S
         self.waiting = 0
         self.line = asyncio.Lock()

@@ -69,13 +69,18 @@ def test_alone_it_waits_for_nobody_and_soon_is_as_any_other(clock: Clock) -> Non
         turns = Pace()
         await ask(turns, clock, "other", 0.001)
         clock.now += pace.HERE_S + 0.1
-        waited = await ask(turns, clock, "busy", 0.5, times=1000)
-        await ask(turns, clock, "other", 0.001)
+        waited = 0.0
+        for _ in range(1000):
+            waited += await ask(turns, clock, "busy", 0.5)
+            if clock.now > turns._clients["other"].asked + 15:
+                await ask(turns, clock, "other", 0.001)  # as a monitor does
+        clock.now += pace.HERE_S
+        await ask(turns, clock, "other", 0.001, times=2)
         return waited, await ask(turns, clock, "busy", 0.001)
 
     waited, later = asyncio.run(alone())
     assert waited == 0.0
-    assert 0.0 < later <= pace.HERE_S + 0.3, "what it took while alone is not held against it for long"
+    assert 0.0 < later <= pace.OWED_S / pace.SHARE, "what it took while alone is not held against it for long"
 
 
 def test_those_who_wait_are_few_and_have_their_turns_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,6 +91,7 @@ def test_those_who_wait_are_few_and_have_their_turns_in_order(monkeypatch: pytes
         turns.took("crowd", 0.0, await turns.turn("crowd"))
         turns._clients["crowd"].taken = pace.AHEAD_S + 0.05
         await turns.turn("other")
+        await turns.turn("another")
 
         async def one(number: int) -> None:
             await turns.turn("crowd")
