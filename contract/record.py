@@ -26,7 +26,17 @@ from spherelinks.database import connect, migrate, transaction
 from spherelinks.jobs import attempts, paths
 from spherelinks.jobs.attempts import Failure
 from spherelinks.postgres import EmbeddedPostgres
-from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
+from spherelinks.report import (
+    Checks,
+    ColliderReport,
+    Confidence,
+    Extent,
+    Level,
+    Maker,
+    Reason,
+    Report,
+    TextureSizes,
+)
 from spherelinks.storage import Storage, open_storage
 from spherelinks_server import create_app
 from spherelinks_server.errors import HTTP_CODES, MEANINGS, status_of
@@ -56,7 +66,18 @@ REPORT = Report(
     collider=ColliderReport(kind="convex", bodies=1, faces=12, vertices=8),
     checks=Checks(passed=True, errors=[]),
     timings={"generator": 1.0, "finishing": {"surface": 1.0}},
-    warnings=[],
+    confidence=Confidence(
+        level="medium",
+        reasons=[
+            Reason(
+                code="cut_off",
+                level="medium",
+                message="The object touches the picture's border.",
+                hint="Use a picture that shows all of it.",
+            )
+        ],
+    ),
+    warnings=["The object touches the picture's border."],
 )
 """Every field that a report may have."""
 FAILURES = {

@@ -338,7 +338,7 @@ def _strayed(share: float) -> str:
     """The parts that simplification may have lost."""
     return (
         f"A thin part may be lost at this ratio: the surface moved by up to {_percent(share)} % of the longest side. "
-        "Keep more faces: a lower simplifyRatio, or more targetFaces."
+        "Keep more faces: a lower simplify_ratio, or more target_faces."
     )
 
 
@@ -348,7 +348,7 @@ def _percent(share: float) -> str:
 
 
 def _missed(extracted: int, wanted: int, got: int) -> str:
-    """Why the mesh does not have the number of faces requested by targetFaces or simplifyRatio."""
+    """Why the mesh does not have the number of faces requested by target_faces or simplify_ratio."""
     if extracted < wanted:
         return f"The shape has only {extracted} faces, fewer than the {wanted} requested, and was not simplified."
     if got == extracted:

@@ -83,9 +83,9 @@ def keep(
         placed = pose.place(welded.vertices)
         if options.collider == "decomposed" and not topology.manifold:
             raise InvalidOption(
-                "options.collider is 'decomposed', which needs a closed mesh: this one is kept open.",
-                hint="Give convex or box, or leave out keepMesh and keepUv.",
-                field="options.collider",
+                "collider is 'decomposed', which needs a closed mesh: this one is kept open.",
+                hint="Give convex or box, or leave out keep_mesh and keep_uv.",
+                field="collider",
             )
         colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, placed, welded.faces)]
     packed: dict[str, Any] = {
@@ -162,12 +162,12 @@ def _idle(options: Options, uv: bool) -> Iterator[str]:
             continue
         if name in _OF_MESHES:
             raise InvalidOption(
-                f"options.{info.alias} is given, and the mesh is to be kept as it is.",
-                hint=f"Leave out {info.alias}, or keepMesh and keepUv.",
-                field=f"options.{info.alias}",
+                f"{name} is given, and the mesh is to be kept as it is.",
+                hint="Leave it out, or keep_mesh and keep_uv.",
+                field=name,
             )
         if uv and name in _OF_TEXTURES:
-            yield f"{info.alias} had no effect: the textures are kept as they are."
+            yield f"{name} had no effect: the textures are kept as they are."
 
 
 def _placed(surface: Surface, welded: Welded, pose: Pose) -> Surface:

@@ -351,6 +351,16 @@ def _in_python(model: type[Options], text: str) -> str:
     return re.sub(rf"(?:\boptions\.)?\b({'|'.join(names)})\b", lambda found: names[found[1]], text)
 
 
+_SEVERAL = {spelling: name for name in Options.model_fields if "_" in name for spelling in (name, to_camel(name))}
+"""Both spellings of each shared option whose name has several words, and its field; one word is the same everywhere."""
+_SPELLED = re.compile(rf"(?<![\w./\\-])(?:options\.)?({'|'.join(_SEVERAL)})(?![\w/\\-]|\.\w)")  # no part of a path
+
+
+def renamed(text: str, name: Callable[[str], str]) -> str:
+    """A text in which each option of several words is called as ``name`` calls its field, however it was spelled."""
+    return _SPELLED.sub(lambda found: name(_SEVERAL[found[1]]), text)
+
+
 def _invalid_option(model: type[Options], detail: ErrorDetails) -> InvalidOption:
     """The first of pydantic's errors as one that names the option, its value and the remedy."""
     path = [step if isinstance(step, int) else to_camel(step) for step in detail["loc"]]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import finishing, keeping
+from spherelinks import confidence, finishing, keeping
 from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, MeshUnreadable, PictureUnreadable
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
@@ -28,7 +28,7 @@ from spherelinks.picture.decode import decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
 from spherelinks.render import notebook
-from spherelinks.report import Maker, Report
+from spherelinks.report import Maker, Reason, Report
 from spherelinks.shape import Frame, Shape, Surface
 
 MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
@@ -134,9 +134,12 @@ def generate(
         data = _encoded(picture)
         decoded = decode(data)
         given = None if mask is None else masks.read(_encoded(mask, masks.FIELD))
-        notes = [*decoded.notes]
+        notes, overlaps = [*decoded.notes], [1.0]
     with clock.stage("matte"):
-        alpha = matte(decoded, notes.append) if given is None else masks.matte(decoded, given, notes.append)
+        if given is None:
+            alpha = matte(decoded, notes.append, overlaps.append)
+        else:
+            alpha = masks.matte(decoded, given, notes.append)
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
     with clock.stage("generator"):
@@ -152,12 +155,10 @@ def generate(
             progress=clock.within,
         )
 
-    first = (
-        ["The object touches the picture's border: the part outside the picture cannot be modelled."]
-        if touches_border(alpha)
-        else []
-    )
-    return _asset(finished, clock, name, [*notes, *first, *_ignored(card, wanted)])
+    doubts = [*confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps))]
+    notes += [*(doubt.message for doubt in doubts), *_ignored(card, wanted)]
+    doubts += [*volume.doubts, *confidence.of_body(finished.report)]
+    return _asset(finished, clock, name, notes, doubts)
 
 
 def finish(
@@ -239,11 +240,16 @@ def _name(options: Options, source: object) -> str:
     return names.safe(options.name or (Path(source).stem if isinstance(source, str | Path) else names.DEFAULT))
 
 
-def _asset(finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = ()) -> Asset:
-    """The finished asset, with all stages' timings in the report, and these warnings before its own."""
-    told = {
+def _asset(
+    finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = (), doubts: Sequence[Reason] | None = None
+) -> Asset:
+    """The finished asset, with all stages' timings in the report, these warnings before its own, and what is doubted;
+    None if there was no picture."""
+    told: dict[str, Any] = {
         "timings": clock.milliseconds | {"finishing": finished.report.timings},
-        "warnings": [*warnings, *finished.report.warnings],
+        # a dict keeps the first of those that are the same
+        "warnings": [*dict.fromkeys([*warnings, *finished.report.warnings, *(each.message for each in doubts or ())])],
+        "confidence": None if doubts is None else confidence.judged(doubts),
     }
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
@@ -308,7 +314,8 @@ def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[floa
     asked = options.model_fields_set & Options.model_fields.keys()
     shared = stand_in.options(**{name: getattr(options, name) for name in asked})
     shape = registry.instance(stand_in).generate(framed, shared, progress)
-    return stand_in, replace(shape, notes=(note, *shape.notes))
+    doubts = (confidence.of_fallback(note), *shape.doubts)
+    return stand_in, replace(shape, notes=(note, *shape.notes), doubts=doubts)
 
 
 def _ignored(card: Card, options: Options) -> Iterator[str]:
@@ -316,7 +323,7 @@ def _ignored(card: Card, options: Options) -> Iterator[str]:
     for name, info in Options.model_fields.items():
         value = getattr(options, name)
         if info.alias in card.ignores and value != info.default:
-            yield f"{card.name} does not use {info.alias}: {value} had no effect."
+            yield f"{card.name} does not use {name}: {value} had no effect."
 
 
 def warm_up(generator: str = DEFAULT_GENERATOR) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, field_serializer, field_validator
 from pydantic.alias_generators import to_camel
 
 from spherelinks.model import Model
+from spherelinks.options import renamed
 
 
 def _absent(value: object) -> bool:
@@ -69,13 +70,33 @@ class Checks(_Part):
     errors: list[str]
 
 
+Lowered = Literal["medium", "low"]
+
+
+class Reason(_Part):
+    """A reason to doubt a model: told as errors are, by a stable code, what is the case, and what would help."""
+
+    code: str = Field(description="Stable; docs/report.md lists them.", examples=["cut_off"])
+    level: Lowered = Field(description="What the confidence is at most, for this reason.")
+    message: str = Field(description="What is the case; also one of the warnings.")
+    hint: str = Field(description="What would help.")
+
+
+class Confidence(_Part):
+    """How likely the model is what the picture shows, as far as can be told without knowing the object."""
+
+    level: Literal["high", "medium", "low"] = Field(description="The lowest of its reasons' levels; high without any.")
+    reasons: list[Reason]
+
+
 class Report(_Part, Mapping[str, Any]):
     """What was made and how.
 
     Attributes have Python names (``report.texture_size``). As a mapping it is the API's JSON object, plain values under
-    camelCase names: ``report["textureSize"]``, ``dict(report)``. docs/report.md explains each field. ``deviation``,
-    ``textures`` and ``checks`` are None, and absent from the JSON, only in reports stored by versions before 0.2;
-    :func:`spherelinks.generate` always sets them.
+    camelCase names: ``report["textureSize"]``, ``dict(report)``; so ``report.warnings`` speak of ``simplify_ratio``,
+    ``report["warnings"]`` of ``simplifyRatio``. docs/report.md explains each field. ``deviation``, ``textures`` and
+    ``checks`` are None, and absent from the JSON, only in reports stored by versions before 0.2;
+    :func:`spherelinks.generate` always sets them. ``confidence`` is absent, too, where no picture was guessed from.
     """
 
     generator: Maker = Field(description="What made the shape; the fallback if the requested generator failed.")
@@ -102,7 +123,21 @@ class Report(_Part, Mapping[str, Any]):
     timings: dict[str, float | dict[str, float]] = Field(
         description="Milliseconds of each stage, and of each step of `finishing`."
     )
+    confidence: Confidence | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="How likely the model is what the picture shows; absent for a mesh that was finished.",
+    )
     warnings: list[str] = Field(description="What the user should know, in plain words.")
+
+    @field_validator("warnings")
+    @classmethod
+    def _pythons(cls, warnings: list[str]) -> list[str]:
+        return [renamed(each, str) for each in warnings]
+
+    @field_serializer("warnings", when_used="json")
+    def _apis(self, warnings: list[str]) -> list[str]:
+        return [renamed(each, to_camel) for each in warnings]
 
     @property
     def _json(self) -> dict[str, Any]:

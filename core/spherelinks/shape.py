@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
+
+if TYPE_CHECKING:
+    from spherelinks.report import Reason
 
 Progress = Callable[[float], None]
 """Called with the progress of the stage, 0 to 1; may raise ``Cancelled``."""
@@ -52,6 +55,7 @@ class Volume:
     color : (X, Y, Z, 3) uint8, sRGB: the generator's colour, used where the picture does not show the surface
     camera : None if the picture should not be projected
     notes : what the user should know, in plain words, for the report
+    doubts : the generator's own reasons to doubt the shape, for the report's confidence
     """
 
     field: NDArray[np.float32]
@@ -60,6 +64,7 @@ class Volume:
     color: NDArray[np.uint8]
     camera: Camera | None = None
     notes: tuple[str, ...] = ()
+    doubts: tuple[Reason, ...] = ()
 
 
 Wrap = Literal["repeat", "mirror", "clamp"]
@@ -155,6 +160,7 @@ class Surface:
     opacity : (V,) uint8; None is opaque
     normals : (V, 3) float32, and tangents : (V, 4) float32 with the bitangents' signs, as normal maps need them; rows
         of zeros are not known, and faces then flat, tangents MikkTSpace's
+    doubts : the generator's own reasons to doubt the shape, for the report's confidence
     """
 
     vertices: NDArray[np.float32]
@@ -172,6 +178,7 @@ class Surface:
     opacity: NDArray[np.uint8] | None = None
     normals: NDArray[np.float32] | None = None
     tangents: NDArray[np.float32] | None = None
+    doubts: tuple[Reason, ...] = ()
 
     def __post_init__(self) -> None:
         for field, values, rows in (

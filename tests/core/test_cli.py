@@ -127,6 +127,19 @@ def test_an_option_of_a_generators_own_is_given_by_name(picture, tmp_path, monke
         assert spherelinks(*common, "--option", wrong).returncode == 2
 
 
+def test_the_summary_says_how_sure_it_is_and_what_would_help(picture, tmp_path):
+    made = spherelinks("generate", picture, "-o", tmp_path / "x.glb", "--generator", "inflate", "--diffusion-steps", 3)
+    assert made.stdout.rstrip().endswith(" MB, low confidence")
+    assert "note: inflate uses only the outline: depth and the far side are guesses. The generator lift" in made.stderr
+    assert "inflate does not use --diffusion-steps: 3" in made.stderr
+    refused = spherelinks("finish", tmp_path / "x.glb", "-o", tmp_path / "y.glb", "--keep-mesh", "--target-faces", 100)
+    assert refused.returncode == 2
+    assert "--target-faces is given" in refused.stderr
+    assert "--keep-mesh and --keep-uv" in refused.stderr
+    kept = spherelinks("finish", tmp_path / "x.glb", "-o", tmp_path / "y.glb", "--keep-mesh")
+    assert "confidence" not in kept.stdout
+
+
 def test_a_mask_is_one_file_for_one_picture(picture, tmp_path):
     mask, out = tmp_path / "mask.png", tmp_path / "x.glb"
     Image.fromarray(np.asarray(Image.open(picture))[..., 3]).save(mask)

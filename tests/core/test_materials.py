@@ -252,7 +252,8 @@ def test_kept_meshes_stay_open_and_refuse_what_needs_another(tmp_path):
         for option, value in (("target_faces", 100), ("lods", [0.5]), ("normal_map", True), ("collider", "decomposed")):
             with pytest.raises(InvalidOption, match=option.split("_")[0]):
                 finished(tmp_path, document, blob, **{kept: True, option: value})
-    assert any("textureSize had no effect" in warning for warning in asset.report.warnings)
+    assert any("textureSize had no effect" in warning for warning in asset.report["warnings"])
+    assert any("texture_size had no effect" in warning for warning in asset.report.warnings)
 
 
 def test_what_looks_closed_to_exporters_is_opaque(tmp_path):

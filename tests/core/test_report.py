@@ -13,7 +13,13 @@ from spherelinks import report as module
 from spherelinks.report import Report
 
 OLD = json.loads((files("spherelinks.jobs") / "sample/report.json").read_text("utf-8"))
-NEW = {"deviation": 0.01, "textures": {"baseColor": 512}, "checks": {"passed": True, "errors": []}}
+REASON = {"code": "cut_off", "level": "medium", "message": "It touches the border.", "hint": "Show it whole."}
+NEW = {
+    "deviation": 0.01,
+    "textures": {"baseColor": 512},
+    "checks": {"passed": True, "errors": []},
+    "confidence": {"level": "medium", "reasons": [REASON]},
+}
 STORED = {field.serialization_alias: (OLD | NEW)[field.serialization_alias] for field in Report.model_fields.values()}
 PAGE = (Path(__file__).resolve().parents[2] / "docs/report.md").read_text("utf-8")
 
@@ -53,6 +59,15 @@ def test_it_is_a_mapping_of_plain_values(report: Report) -> None:
     assert {**report} == STORED == report
     assert report != STORED | {"faces": 1}
     assert not any(isinstance(value, BaseModel) for value in report.values())
+
+
+def test_warnings_are_in_the_words_of_python_and_as_json_in_the_apis() -> None:
+    said = "lift does not use {}: 20 had no effect. Its texture normalMap.png was not read."
+    for given in ("diffusion_steps", "diffusionSteps", "options.diffusionSteps"):
+        report = Report.model_validate(STORED | {"warnings": [said.format(given)]})
+        assert report.warnings == [said.format("diffusion_steps")]
+        assert report["warnings"] == [said.format("diffusionSteps")]
+        assert Report.model_validate_json(json.dumps(dict(report))) == report
 
 
 def test_a_changed_copy_is_changed_as_a_mapping_too(report: Report) -> None:

@@ -21,7 +21,7 @@ from spherelinks.errors import InvalidOption, InvalidRequest
 from spherelinks.formats import writing
 from spherelinks.generation import registry
 from spherelinks.model import terms
-from spherelinks.options import DEFAULT_GENERATOR, MEASURES, MESH_FACES, METRES, Options
+from spherelinks.options import DEFAULT_GENERATOR, MEASURES, MESH_FACES, METRES, Options, renamed
 
 if TYPE_CHECKING:
     from spherelinks.pipeline import Asset, Progress
@@ -131,10 +131,11 @@ def _describe(field: str) -> str:
 def in_flags(text: str) -> str:
     """A message of the library or the API with the names of the options as they are on the command line."""
     flags = {name: _flag(field) for field, info in Options.model_fields.items() for name in (field, info.alias)}
-    flags |= {f"dimensions.{measure}": f"--{measure}" for measure in MEASURES}
-    several = [name for name in flags if name and re.search("[A-Z_.]", name)]  # those that are no words of English
-    text = re.sub(r"\boptions\.([a-zA-Z_]+(?:\.[a-z]+)?)", lambda found: flags.get(found[1], found[0]), text)
-    text = re.sub(rf"(?<![-\w])({'|'.join(several)})\b", lambda found: flags[found[1]], text)
+    apart = {f"dimensions.{measure}": f"--{measure}" for measure in MEASURES}
+    apart |= {name: _flag(name) for name in ("keep_mesh", "keep_uv")}
+    text = re.sub(r"\boptions\.([a-zA-Z_]+(?:\.[a-z]+)?)", lambda found: (flags | apart).get(found[1], found[0]), text)
+    text = re.sub(rf"(?<![-\w])({'|'.join(apart)})\b", lambda found: apart[found[1]], text)
+    text = renamed(text, _flag)
     return re.sub(rf"^({'|'.join(name for name in flags if name)})(?= is )", lambda found: flags[found[1]], text)
 
 
@@ -293,8 +294,10 @@ def _deliver(
         return {"input": str(path), **record}
     size = report.dimensions
     sides = f"{size.width:.3g} × {size.height:.3g} × {size.depth:.3g} m"
-    print(f"{output}: {report.faces} faces, {sides}, {report.texture_size} px texture, {_megabytes(output)}")
-    _show_notes(in_flags(warning) for warning in report.warnings)
+    sure = f", {report.confidence.level} confidence" if report.confidence else ""
+    print(f"{output}: {report.faces} faces, {sides}, {report.texture_size} px texture, {_megabytes(output)}{sure}")
+    hints = {reason.message: f" {reason.hint}" for reason in (report.confidence.reasons if report.confidence else ())}
+    _show_notes(in_flags(warning + hints.get(warning, "")) for warning in report.warnings)
     return record
 
 

@@ -15,6 +15,7 @@ from spherelinks.errors import GeneratorFailed
 from spherelinks.native import kernel
 from spherelinks.options import Options
 from spherelinks.pixels.padding import fill
+from spherelinks.report import Reason
 from spherelinks.shape import Camera, Frame, Progress, Volume
 
 #: Samples of the grid, spent on the box that the body fills, and the most along a side.
@@ -64,10 +65,15 @@ class Inflate:
         origin = np.array([(left - MARGIN + 0.5) * spacing - 0.5, 0.5 - (bottom - MARGIN - 0.5) * spacing, z[0]])
         progress(1.0)
         camera = Camera(np.diag((2.0, 2.0, -1.0, 1.0)), np.array((0.0, 0.0, 1.0, 0.0)))
-        return Volume(field, origin, spacing, color, camera, notes=_NOTES)
+        return Volume(field, origin, spacing, color, camera, doubts=(_DOUBT,))
 
 
-_NOTES = ("inflate uses only the outline: depth and the far side are guesses.",)
+_DOUBT = Reason(
+    code="outline_only",
+    level="low",
+    message="inflate uses only the outline: depth and the far side are guesses.",
+    hint="The generator lift uses all of the picture.",
+)
 
 
 def _resolution(matte: NDArray[np.float32]) -> int:

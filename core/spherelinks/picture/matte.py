@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import cv2
 import numpy as np
@@ -38,12 +38,27 @@ _AGREE, _DIFFER = 0.8, 0.5  # overlaps of what differs from the ground with what
 _MOST = 0.7  # share of the picture above which the network's object is not plausible
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
+_FAINTLY = 0.8  # what is expected of an object that hardly differs from its ground
 
 _ADVICE = "Use a picture of one object, shown whole, on a plain or transparent background."
 
 
-def matte(picture: Picture, say: Callable[[str], None] = lambda note: None) -> Floats:
+class _Found(NamedTuple):
+    """An object: its alpha, (H, W), and the overlap (IoU) that is to be expected of it with the true one, in 0..1."""
+
+    alpha: Floats
+    overlap: float = 1.0
+
+
+def matte(
+    picture: Picture,
+    say: Callable[[str], None] = lambda note: None,
+    expect: Callable[[float], None] = lambda overlap: None,
+) -> Floats:
     """The foreground alpha, (H, W) float32 in 0..1. `say` is called with what the user should know.
+
+    `expect` is called, where there is reason to doubt, with the overlap (IoU) to be expected of the alpha with the
+    object, in 0..1: as the network sees each place, or as experience says of an object that hardly stands out.
 
     A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Otherwise
     the background is modelled from the border (``background``), what differs is refined by two rounds of GrabCut
@@ -60,18 +75,22 @@ def matte(picture: Picture, say: Callable[[str], None] = lambda note: None) -> F
         if _FAINTEST <= most < cutout.SOLID and float((alpha < cutout.CLEAR).mean()) >= _MIN_TRANSPARENT:
             say(f"The picture is nowhere more than {100 * most // 255} % opaque: what is most so was made solid.")
             solid = np.where(alpha >= most // 2, 255, alpha.astype(np.uint16) * 255 // most).astype(np.uint8)
-            return matte(replace(picture, alpha=solid), say)
+            return matte(replace(picture, alpha=solid), say, expect)
         opaque = float((alpha >= cutout.SOLID).mean())
         if opaque == 0:
             raise NoObject("The picture is transparent everywhere.", hint=_ADVICE)
         if float((picture.alpha < cutout.CLEAR).mean()) >= _MIN_TRANSPARENT:
             if opaque < _MIN_OPAQUE:
                 raise NoObject("The picture is transparent except for specks.", hint=_ADVICE)
-            return _cut_out(picture, picture.alpha, say)
-    return _found(picture.rgb, say)
+            found = _cut_out(picture, picture.alpha, say)
+            expect(found.overlap)
+            return found.alpha
+    found = _looked_for(picture.rgb, say)
+    expect(found.overlap)
+    return found.alpha
 
 
-def _found(rgb: Bytes, say: Callable[[str], None]) -> Floats:
+def _looked_for(rgb: Bytes, say: Callable[[str], None]) -> _Found:
     """The object of an opaque picture: on the whole picture, or within its frame or bars."""
     try:
         found = _stands_out(rgb)
@@ -82,16 +101,16 @@ def _found(rgb: Bytes, say: Callable[[str], None]) -> Floats:
             return inner
         if min(rgb.shape[:2]) >= _MIN_SIDE and (faint := _faint(rgb)) is not None:
             say("The object hardly differs from its background: check its outline.")
-            return faint
+            return _Found(faint, _FAINTLY)
         raise
-    box = cutout.framed(found > 0.5)
+    box = cutout.framed(found.alpha > 0.5)
     if box is not None and (inner := _within(rgb, box)) is not None:
         say("The picture is a photo in a plain frame: the object was looked for within it.")
         return inner
     return found
 
 
-def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> Floats:
+def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> _Found:
     """A picture's own alpha that cuts something out, as the object it means."""
     box = cutout.framed(alpha >= cutout.SOLID)
     if box is not None and (found := _within(picture.rgb, box)) is not None:
@@ -103,10 +122,10 @@ def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> Floa
     if (bare := cutout.unshadowed(picture.rgb, alpha)) is not None:
         say("A soft shadow at the object's foot was left out.")
         alpha = bare
-    return np.asarray(alpha / np.float32(255), np.float32)
+    return _Found(np.asarray(alpha / np.float32(255), np.float32))
 
 
-def _within(rgb: Bytes, box: cutout.Box) -> Floats | None:
+def _within(rgb: Bytes, box: cutout.Box) -> _Found | None:
     """The matte of the picture in a box of another, or None if it shows no object before a ground."""
     left, top, right, bottom = box
     inset = max(2, round(0.01 * min(right - left, bottom - top)))
@@ -118,12 +137,12 @@ def _within(rgb: Bytes, box: cutout.Box) -> Floats | None:
         found = _stands_out(inside)
     except NoObject:
         return None
-    share = float((found > 0.5).mean())
-    if not _INNER < share < _MOST or cutout.framed(found > 0.5) is not None:
+    share = float((found.alpha > 0.5).mean())
+    if not _INNER < share < _MOST or cutout.framed(found.alpha > 0.5) is not None:
         return None
     out = np.zeros(rgb.shape[:2], np.float32)
-    out[place] = found
-    return out
+    out[place] = found.alpha
+    return _Found(out, found.overlap)
 
 
 def _bars(rgb: Bytes) -> cutout.Box | None:
@@ -170,7 +189,7 @@ def _faint(rgb: Bytes) -> Floats | None:
     return None if _is_cropped(found) else found
 
 
-def _stands_out(rgb: Bytes) -> Floats:
+def _stands_out(rgb: Bytes) -> _Found:
     height, width = rgb.shape[:2]
     if min(height, width) < _MIN_SIDE:
         raise NoObject(
@@ -183,7 +202,20 @@ def _stands_out(rgb: Bytes) -> Floats:
         return _confirmed(rgb, _differing(rgb, small, model))
     likely = outline.likely(rgb)
     found = _recognised(rgb, likely, _CONFIDENT)
-    return _differing(rgb, small, model) if found is None else found
+    return _expected(_differing(rgb, small, model) if found is None else found, likely)
+
+
+def _expected(found: Floats, likely: Floats) -> _Found:
+    """The overlap to be expected, if each place is object as likely as the network says."""
+    inside = _at_network(found)
+    shared = float(likely[inside].sum())
+    return _Found(found, shared / max(1.0, int(inside.sum()) + float(likely[~inside].sum())))
+
+
+def _at_network(found: Floats) -> NDArray[np.bool_]:
+    """Where the object is, at the size at which the network sees the picture."""
+    size = (outline.SIDE, outline.SIDE)
+    return np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.float32) > 0.5
 
 
 def _differing(rgb: Bytes, small: Floats, model: background.Ground) -> Floats:
@@ -221,31 +253,31 @@ def _linked(likely: Floats) -> NDArray[np.bool_]:
     return np.isin(labels, np.unique(labels[core > 0])) & (labels > 0)
 
 
-def _confirmed(rgb: Bytes, found: Floats) -> Floats:
+def _confirmed(rgb: Bytes, found: Floats) -> _Found:
     """What differs from a calm background, or what the network sees instead.
 
     It is asked only where there is reason to doubt: several parts, or one at the picture's border, are as often a cloud
     or a wave as an object.
     """
-    size = (outline.SIDE, outline.SIDE)
-    small = np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.float32) > 0.5
+    small = _at_network(found)
     labels, _ = _parts(small.astype(np.uint8))
     parts = [labels == label for label in np.unique(labels[labels > 0])]
     if len(parts) < 2 and not any(side.any() for side in (small[0], small[-1], small[:, 0], small[:, -1])):
-        return found
+        return _Found(found)
     likely = outline.likely(rgb)
     seen = likely > _LIKELY
     overlap = float((small & seen).sum()) / max(1, int((small | seen).sum()))
     if overlap < _AGREE:
         recognised = _recognised(rgb, likely, _CONFIDENT if overlap < _DIFFER else _CERTAIN)
         if recognised is not None:
-            return recognised
+            return _expected(recognised, likely)
     absent = [part for part in parts if likely[part].mean() < _ABSENT]
     if not absent or len(absent) == len(parts):
-        return found
+        return _expected(found, likely)
     out = cv2.dilate(np.any(absent, axis=0).astype(np.uint8), np.ones((5, 5), np.uint8))
     height, width = found.shape
-    return np.where(cv2.resize(out, (width, height), interpolation=cv2.INTER_NEAREST) > 0, 0, found).astype(np.float32)
+    kept = np.where(cv2.resize(out, (width, height), interpolation=cv2.INTER_NEAREST) > 0, 0, found)
+    return _expected(kept.astype(np.float32), likely)
 
 
 def _is_cropped(found: Floats) -> bool:

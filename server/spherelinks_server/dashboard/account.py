@@ -38,7 +38,9 @@ def change_password() -> ResponseReturnValue:
             token = sessions.create(session, me.user_id, request.headers.get("User-Agent", ""))
             device = devices.remember(session, me.user_id, gate.device_token())
             devices.forget_others(session, me.user_id, device)
-    except (InvalidRequest, RateLimited) as error:
+    except InvalidRequest as error:
+        return _page("password", f"Your {error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
+    except RateLimited as error:
         return _page("password", f"{error.message} {error.hint}"), HTTPStatus.BAD_REQUEST
     return gate.enter(
         make_response(redirect("/app/account?done=password-changed", HTTPStatus.SEE_OTHER)), token, device

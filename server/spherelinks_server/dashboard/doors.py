@@ -69,7 +69,8 @@ def sign_up() -> ResponseReturnValue:
     except RateLimited as error:
         return _refused(_sign_up_form(email=email, problem=f"{error.message} {error.hint}"), error)
     except InvalidRequest as error:
-        return _sign_up_form(email=email, problem=error.hint, field=error.field), HTTPStatus.BAD_REQUEST
+        problem = f"Your {error.message} {error.hint}"
+        return _sign_up_form(email=email, problem=problem, field=error.field), HTTPStatus.BAD_REQUEST
     with transaction(services().engine) as session:
         if user is not None:
             users.forget_tries(session, email, request.remote_addr or "")

@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 from pydantic.alias_generators import to_camel
 
-from spherelinks.options import Options
+from spherelinks.options import renamed
 
 NOTICES = {
     "signed-out": "You are signed out.",
@@ -136,14 +136,9 @@ def words(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()
 
 
-_NAMES = re.compile(
-    rf"\b(?:options\.)?({'|'.join(name for name in map(to_camel, Options.model_fields) if not name.islower())})\b"
-)
-
-
 def spoken(note: str) -> str:
     """A report's note with the options as the pages call them: diffusionSteps is “Diffusion steps”."""
-    return _NAMES.sub(lambda found: f"“{words(found[1])}”", note)
+    return renamed(note, lambda field: f"“{words(to_camel(field))}”")
 
 
 FILTERS = {f.__name__: f for f in (when, size, number, signed, extents, seconds, browser, plain, words, file, spoken)}

@@ -47,9 +47,12 @@ def test_an_object_among_things_is_told_from_them(seed: int) -> None:
     picture, truth = busy(seed)
     lab = cv2.cvtColor(picture.rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
     assert background.fit(np.asarray(lab, np.float32)).scatter > 4
-    found = matte(picture)
+    expected: list[float] = []
+    found = matte(picture, expect=expected.append)
     assert found.shape == truth.shape
-    assert ((found > 0.5) & truth).sum() / ((found > 0.5) | truth).sum() > 0.65
+    overlap = ((found > 0.5) & truth).sum() / ((found > 0.5) | truth).sum()
+    assert overlap > 0.65
+    assert expected == [pytest.approx(overlap, abs=0.2)]
     assert (matte(picture) == found).all()
 
 

@@ -79,5 +79,7 @@ def test_a_note_calls_the_options_what_the_form_calls_them() -> None:
             f"lift does not use “{labels[name]}”: 4 had no effect."
         )
     assert spoken("options.textureSize is large.") == f"“{labels['textureSize']}” is large."
+    for path in ("maps/normalMap.png", "normal_map.png", "C:\\targetFaces"):
+        assert spoken(f"Its texture {path} is not beside it.") == f"Its texture {path} is not beside it."
     plain = "The name, the seed and the dimensions stay: 12 parts were removed."
     assert spoken(plain) == plain

@@ -70,6 +70,7 @@ class Guess:
     profile : (M, M, BINS), log odds that the middle of each stretch of BIN behind the visible surface is solid
     back : (M, M, 3) in 0..1, sRGB, colour of the last surface
     elevation : of the camera above the horizon, degrees; tangent : of half the field of view
+    disagreement : between the picture and its mirror image on the depth of the visible surface, in the mean
     """
 
     front: Floats
@@ -78,6 +79,7 @@ class Guess:
     back: Floats
     elevation: float
     tangent: float
+    disagreement: float = 0.0
 
 
 def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:

@@ -6,6 +6,7 @@ show has many plausible answers, and the seed picks one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -27,9 +28,13 @@ from spherelinks.generation.lift.layout import (
 )
 from spherelinks.onnx import session
 from spherelinks.options import Options
+from spherelinks.report import Reason
 from spherelinks.shape import Frame, Progress, Volume
 
 Maps = dict[str, NDArray[np.float32]]
+
+#: Disagreements above which the shape is doubted, and doubted much: docs/report.md has the measure.
+DISAGREEMENT = (0.04, 0.06)
 
 
 class Lift:
@@ -50,7 +55,7 @@ class Lift:
         plain = isinstance(options, LiftOptions) and options.far_side == "plain"
         volume = assemble(guess, frame, None if plain else self._shares)
         progress(1.0)
-        return volume
+        return replace(volume, doubts=_doubts(guess.disagreement))
 
     def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
         """The network's output for the frame."""
@@ -73,8 +78,11 @@ class Lift:
         # not `mirrored`: the balloon's last digits depend on the side it was started from
         x = np.stack([channels(rgb, matte), channels(rgb[:, ::-1], matte[:, ::-1])])
         said = zip(LIFT.outputs, self._session.run(list(LIFT.outputs), {"x": x}), strict=True)
-        maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in said}
-        return maps | {"x": x[0], "front": maps["front"] - _mean(maps["front"], x[0, 3] > 0)}
+        pairs = dict(said)
+        maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in pairs.items()}
+        inside = x[0, 3] > 0
+        maps["front"] = maps["front"] - _mean(maps["front"], inside)
+        return maps | {"x": x[0], "disagreement": np.asarray(_disagreement(pairs["front"], inside))}
 
 
 class LiftFlow(Lift):
@@ -121,6 +129,21 @@ def _guess(maps: Maps) -> Guess:
         np.clip(maps["back"].transpose(1, 2, 0), 0, 1),
         expected(elevation, ELEVATIONS),
         float(np.exp(expected(tangent, TANGENTS))),
+        float(maps["disagreement"]),
+    )
+
+
+def _doubts(disagreement: float) -> tuple[Reason, ...]:
+    some, much = DISAGREEMENT
+    if disagreement <= some:
+        return ()
+    return (
+        Reason(
+            code="shape_unsure",
+            level="low" if disagreement > much else "medium",
+            message="The shape is uncertain: in the picture's mirror image the network sees other depths.",
+            hint="A picture from the front and a little above, with soft light, may do better.",
+        ),
     )
 
 
@@ -128,6 +151,12 @@ def _averaged(pair: NDArray[np.float32]) -> NDArray[np.float32]:
     """(2, ..., W), of a picture and of its mirror image -> (..., W)."""
     mean: NDArray[np.float32] = (pair[0] + pair[1][..., ::-1]) / 2
     return mean
+
+
+def _disagreement(front: NDArray[np.float32], inside: NDArray[np.bool_]) -> np.float32:
+    """Mean difference of the depths, (2, N, N), of a picture and of its mirror image, each from its own mean."""
+    one, other = (depth - _mean(depth, inside) for depth in (front[0], front[1][..., ::-1]))
+    return _mean(np.abs(one - other), inside)
 
 
 def _mean(front: NDArray[np.float32], inside: NDArray[np.bool_]) -> np.float32:

@@ -22,10 +22,8 @@ function complain(text) {
   const place = form.querySelector("[data-problem]");
   place.replaceChildren();
   if (!text) return;
-  const box = document.createElement("div");
-  box.className = "notice bad";
-  box.setAttribute("role", "alert");
-  box.textContent = text;
+  const box = form.querySelector("[data-fault]").content.firstElementChild.cloneNode(true);
+  box.querySelector("span").textContent = text;
   place.append(box);
   box.scrollIntoView({block: "nearest"});
 }

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("onnxruntime", reason="lift runs on ONNX Runtime")
 
+from dataclasses import replace
 from pathlib import Path
 
 from spherelinks.errors import GeneratorFailed
@@ -58,6 +59,16 @@ def test_a_mirrored_picture_gives_the_mirrored_guess(lift: Lift) -> None:
     np.testing.assert_allclose(a.front, b.front[:, ::-1], atol=1e-3)
     np.testing.assert_allclose(a.thickness, b.thickness[:, ::-1], atol=1e-3)
     assert a.elevation == pytest.approx(b.elevation, abs=0.05)
+    assert 0 < a.disagreement == pytest.approx(b.disagreement, abs=1e-3)
+
+
+def test_it_doubts_a_shape_of_which_the_mirror_image_says_otherwise(lift: Lift, monkeypatch) -> None:
+    guess = lift.guess(_shaded_ball(), Options(), lambda share: None)
+    for disagreement, levels in ((0.03, []), (0.05, ["medium"]), (0.07, ["low"])):
+        said = replace(guess, disagreement=disagreement)
+        monkeypatch.setattr(lift, "guess", lambda *_, said=said: said)
+        doubts = lift.generate(_shaded_ball(), Options(), lambda share: None).doubts
+        assert [(doubt.code, doubt.level) for doubt in doubts] == [("shape_unsure", level) for level in levels]
 
 
 @pytest.fixture(scope="module")
