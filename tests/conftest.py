@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import browsing
 import hypothesis
 import psycopg
 import pytest
@@ -38,8 +39,6 @@ from spherelinks.jobs import attempts
 from spherelinks.jobs.attempts import Attempt
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.storage import Storage, open_storage
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -178,20 +177,8 @@ def _created(server: str, name: str, like: str = "template1") -> str:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """A browser that reaches nothing outside this machine."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[test]' brings Playwright")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("there is no Chromium; scripts/engines.sh three installs it")
-    with playwright.sync_playwright() as engine:
-        browser = engine.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",  # a browser run by root has none
-                "--use-angle=swiftshader",
-                "--enable-unsafe-swiftshader",
-                "--disable-background-networking",
-                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield browser
-        browser.close()
+    try:
+        with browsing.chromium() as browser:
+            yield browser
+    except browsing.Absent as error:
+        pytest.skip(str(error))

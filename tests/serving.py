@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,12 +78,13 @@ class Served:
 
 
 @contextmanager
-def local_server() -> Iterator[Served]:
-    """A server with the real pipeline and a home of its own."""
+def local_server(settings: Mapping[str, str] | None = None) -> Iterator[Served]:
+    """A server with the real pipeline, a home of its own and these settings."""
     home = Path(tempfile.mkdtemp(prefix="spherelinks-test-"))
     home.chmod(0o755)  # as root the database runs as another user, who must get through
     hidden = ("DATABASE_URL", "STORAGE_URL")
-    environment = {k: v for k, v in os.environ.items() if k not in hidden} | {"SPHERELINKS_HOME": str(home)}
+    environment = {k: v for k, v in os.environ.items() if k not in hidden}
+    environment |= {"SPHERELINKS_HOME": str(home), **(settings or {})}
     port, log = free_port(), home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(cli("serve", "--port", str(port)), env=environment, stdout=out, stderr=out)
