@@ -150,12 +150,16 @@ def test_a_body_that_nobody_reads_is_no_error(echo: Echo) -> None:
 
 
 def test_half_sent_requests_of_one_address_stop_nobody(echo: Echo) -> None:
-    """Many more than there are threads; the ones past the address's share are refused at once."""
+    """Many more than there are threads; those past the address's share are refused, as by the application."""
     half = [echo.half() for _ in range(60)]
     for _ in range(20):
         assert echo.ask("GET", "/up")[0] == 200
-    answers = sorted(status(connection) for connection in half)
-    assert answers == [408] * 4 + [429] * 56
+    answers = [status(connection) for connection in half]
+    assert sorted(answers) == [408] * 4 + [429] * 56
+    head, _, body = half[answers.index(429)].recv(4096).partition(b"\r\n\r\n")
+    assert b"retry-after: 5\r\n" in head.lower()
+    assert json.loads(body)["error"].keys() == {"code", "message", "hint", "requestId"}
+    assert json.loads(body)["error"]["code"] == "rate_limited"
     assert echo.ask("POST", "/size", b"abc")[0] == 200
     for connection in half:
         connection.close()
