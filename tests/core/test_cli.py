@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from spherelinks.cli.failing import EXIT_CODES
 from spherelinks.formats.writing import KINDS
 from spherelinks.model import terms
 from spherelinks.options import MEASURES, Options
+from spherelinks.postgres import EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -396,7 +398,14 @@ def open_home():
     shutil.rmtree(home)
 
 
-def test_keys_and_accounts_live_through_their_whole_life(open_home):
+@pytest.fixture
+def running():
+    """What runs until the test ends."""
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_keys_and_accounts_live_through_their_whole_life(open_home, running):
     home = open_home
 
     def run(*arguments):
@@ -404,8 +413,9 @@ def test_keys_and_accounts_live_through_their_whole_life(open_home):
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)
 
-    made = run("keys", "create", "--name", "ci")
+    made = run("keys", "create", "--name", "ci")  # which starts a database and stops it
     assert re.fullmatch(r"sk_sph_live_[0-9A-Za-z]{38,}", made["key"])
+    running.enter_context(EmbeddedPostgres(home))  # as beside a server; all others find it running
     (listed,) = run("keys", "list")
     assert made["key"] not in json.dumps(listed)
     assert (listed["id"], listed["name"], listed["state"]) == (made["id"], "ci", "active")
