@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from spherelinks.errors import GeneratorFailed
 
@@ -45,6 +45,31 @@ class Camera:
     eye: NDArray[np.float64]
 
 
+class Colors:
+    """A grid's colours, each worked out once it is asked for: a texture shows few of them.
+
+    asked : (X, Y, Z) uint8, 1 where the colour is wanted and 2 where it is there
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], work_out: Callable[[NDArray[np.uint8], NDArray[np.uint8]], None]
+    ) -> None:
+        """`work_out` is given `asked` and the (X, Y, Z, 3) uint8 grid: it fills in what is wanted, and says so."""
+        self.asked = np.zeros(shape, np.uint8)
+        self._grid = np.empty((*shape, 3), np.uint8)
+        self._work_out = work_out
+
+    def known(self) -> NDArray[np.uint8]:
+        """The (X, Y, Z, 3) uint8 grid, with the colours that were asked for; the rest is undefined."""
+        self._work_out(self.asked, self._grid)
+        return self._grid
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
+        """The whole grid."""
+        self.asked[self.asked == 0] = 1
+        return np.array(self.known(), dtype, copy=copy)
+
+
 @dataclass(frozen=True)
 class Volume:
     """A shape as a regular grid, glTF axes: +Y up, the photographed side towards +Z, right-handed.
@@ -52,7 +77,8 @@ class Volume:
     field : (X, Y, Z) float32, signed distance (negative inside), in the same unit as ``spacing``; zero is the surface
     origin : (3,) float64, position of sample [0, 0, 0]
     spacing : distance between neighbouring samples
-    color : (X, Y, Z, 3) uint8, sRGB: the generator's colour, used where the picture does not show the surface
+    color : (X, Y, Z, 3) uint8, sRGB: the generator's colour, used where the picture does not show the surface; or what
+        works it out
     camera : None if the picture should not be projected
     notes : what the user should know, in plain words, for the report
     doubts : the generator's own reasons to doubt the shape, for the report's confidence
@@ -61,7 +87,7 @@ class Volume:
     field: NDArray[np.float32]
     origin: NDArray[np.float64]
     spacing: float
-    color: NDArray[np.uint8]
+    color: NDArray[np.uint8] | Colors
     camera: Camera | None = None
     notes: tuple[str, ...] = ()
     doubts: tuple[Reason, ...] = ()

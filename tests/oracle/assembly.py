@@ -115,3 +115,20 @@ def _sample(
                         near[n] = near[n] + share * (far[n] - near[n]) if share < 1 or agree > 0 else far[n]
                 for n in range(3):
                     color[i, j, k, n] = np.uint8(min(max(near[n] + 0.5, 0.0), 255.0))
+
+
+def _measured(field, *given):
+    """The field alone."""
+    *view, outline, front, thickness, profile, width, sharpness, skin, band = given
+    picture, back = np.zeros((*outline.shape, 3), np.float32), np.zeros((1, 1, 3), np.float32)
+    color, maps = np.empty((*field.shape, 3), np.uint8), (outline, picture, front, thickness, profile, back)
+    _sample(field, color, *view, *maps, width, sharpness, skin, band, (0.0, 1.0), 0.0, 0.0)
+
+
+def _colored(asked, color, *given):
+    """The colours that are asked for, of all."""
+    *others, fade_begin, fade_end, agree, folded = given
+    every = np.empty_like(color)
+    _sample(np.empty(asked.shape, np.float32), every, *others, (fade_begin, fade_end), agree, folded)
+    wanted = asked == 1
+    color[wanted], asked[wanted] = every[wanted], 2

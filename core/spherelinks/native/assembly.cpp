@@ -1,4 +1,4 @@
-// The signed field and the colours of lift's shape; see generation/lift/assembly.py, which calls this.
+// The signed field and the colours of lift's shape; see generation/lift/assembly.py, which calls these.
 #include "view.h"
 
 namespace {
@@ -12,9 +12,8 @@ struct Profile {
 
     float operator()(i64 y, i64 x, i64 z) const { return data[(y * width + x) * bins + z]; }
 
-    // The log odds at (u, v) and `place` in bins behind the front, trilinear, clamped to its ends.
-    double odds(double u, double v, double place) const {
-        Between at(u * width - 0.5, v * height - 0.5, width, height);
+    // The log odds there and at `place` in bins behind the front, trilinear, clamped to its ends.
+    double odds(const Between& at, double place) const {
         double z = clamp(place - 0.5, 0.0, bins - 1.0);
         i64 z0 = i64(z), z1 = least<i64>(z0 + 1, bins - 1);
         double fz = z - z0, sides[2];
@@ -27,97 +26,173 @@ struct Profile {
     }
 };
 
+// Where u in 0..1 lies along a side of so many pixels.
+Along on(double u, i64 size) { return Along(u * size - 0.5, size); }
+
 // Where (u, v) in 0..1, rightwards and down, lies in an image.
 template <class T, int C> Between within(const Image<T, C>& image, double u, double v) {
-    return Between(u * image.width - 0.5, v * image.height - 0.5, image.width, image.height);
+    return Between(on(u, image.width), on(v, image.height));
 }
 
 template <class T> double look(const Image<T>& image, double u, double v) { return within(image, u, v)(image); }
 
 double square(double x) { return x * x; }
 
+// The way into the silhouette: away from the outline at (u, v), as far as it is steep there.
+struct Inward {
+    double across = 0, down = 0, length = 0;
+
+    Inward() {}
+    Inward(const Map& outline, double u, double v) {
+        double step = 1.5 / outline.width;
+        across = look(outline, u + step, v) - look(outline, u - step, v);
+        down = look(outline, u, v + step) - look(outline, u, v - step);
+        length = sqrt(across * across + down * down);
+    }
+};
+
 // The place in an image of (u, v), or of what lies `way` further inside the silhouette, where that is over the object.
 template <class T, int C>
-Between folded_in(const Image<T, C>& image, const Map& outline, double u, double v, double way) {
-    if (way > 0) {
-        double step = 1.5 / outline.width;
-        double across = look(outline, u + step, v) - look(outline, u - step, v);
-        double down = look(outline, u, v + step) - look(outline, u, v - step);
-        double length = sqrt(across * across + down * down);
-        for (int tries = 0; tries < 4 && length > 0; tries++, way /= 2) {
-            double x = u - across / length * way, y = v - down / length * way;
-            if (look(outline, x, y) < 0) return within(image, x, y);
-        }
+Between folded_in(const Image<T, C>& image, const Map& outline, double u, double v, const Inward& inward, double way) {
+    for (int tries = 0; tries < 4 && way > 0 && inward.length > 0; tries++, way /= 2) {
+        double x = u - inward.across / inward.length * way, y = v - inward.down / inward.length * way;
+        if (look(outline, x, y) < 0) return within(image, x, y);
     }
     return within(image, u, v);
 }
 
+// The upright grid and the view: its turn's sine and cosine, and the tangent of half its angle.
+struct Grid {
+    i64 x, y, z;
+    const double* low;
+    double spacing, s, c, tangent;
+};
+
+// The samples at the same y and z: how far along their rays, how wide the frame is there, where in its height.
+struct Line {
+    double depth, scale, v;
+
+    Line(const Grid& grid, i64 j, i64 k) {
+        double up = grid.low[1] + j * grid.spacing, ahead = grid.low[2] + k * grid.spacing;
+        double y = up * grid.c - ahead * grid.s;
+        depth = -(up * grid.s + ahead * grid.c);
+        scale = 1 + depth * grid.tangent;
+        v = (1 - y / scale) / 2;
+    }
+    bool behind_the_eye() const { return scale < 0.05; }
+    double across(double x) const { return (x / scale + 1) / 2; }
+};
+
+// Along each ray the body is the front's skin, the back's skin, and what the profile calls solid between the two; across
+// the rays it is what the matte covers.
+struct Body {
+    Map outline, front, thickness;
+    Profile profile;
+    double width, sharpness, skin, band;
+
+    // Where a line lies in the height of each of the maps.
+    struct Heights {
+        Along outline, front, profile;
+    };
+    Heights heights(double v) const {
+        return {on(v, outline.height), on(v, front.height), on(v, profile.height)};
+    }
+
+    // The signed distance at the line's sample over u, within `band`; what is certain to be further outside is not
+    // looked into.
+    float level(const Line& line, const Heights& at, double u) const {
+        double edge = Between(on(u, outline.width), at.outline)(outline) * line.scale;
+        if (!(edge < band)) return float(band);
+        Between fine(on(u, front.width), at.front);
+        double depth = line.depth - fine(front);
+        if (-depth >= band) return float(band);
+        double whole = fine(thickness);
+        if (depth - whole >= band) return float(band);
+        double body = -profile.odds(Between(on(u, profile.width), at.profile), depth / width) / sharpness;
+        body = most(body, depth - whole);
+        body = least(body, depth - least(skin, whole), most(whole - skin - depth, depth - whole));
+        return float(least(most(edge, most(-depth, body), -band), band));
+    }
+};
+
 }  // namespace
 
-// Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid, from `first` up to `end` along x.
-//
-// Along each ray the body is the front's skin, the back's skin, and what the profile calls solid between the two; across
-// the rays it is what the matte covers. outline (O, O), picture (O, O, 3), front and thickness (N, N), profile
-// (M, M, bins), back (K, K, 3).
+// Fill field (X, Y, Z) of the upright grid, from `first` up to `end` along x; outline (O, O), front and thickness (N, N),
+// profile (M, M, bins).
+API void assembly_measured(float* field, i64 nx, i64 ny, i64 nz, const double* low, double spacing, double s, double c,
+                           double tangent, const float* outline, i64 outline_side, const float* front,
+                           const float* thickness, i64 side, const float* profile, i64 coarse_side, i64 bins,
+                           double width, double sharpness, double skin, double band, i64 first, i64 end) {
+    const Grid grid{nx, ny, nz, low, spacing, s, c, tangent};
+    const Body body{{outline, outline_side, outline_side}, {front, side, side}, {thickness, side, side},
+                    {profile, coarse_side, coarse_side, bins}, width, sharpness, skin, band};
+    Array<Body::Heights> heights(nz);
+    Array<Line> lines(nz);
+    for (i64 j = 0; j < ny; j++) {
+        for (i64 k = 0; k < nz; k++) {
+            lines[k] = Line(grid, j, k);
+            heights[k] = body.heights(lines[k].v);
+        }
+        for (i64 i = first; i < end; i++) {
+            double x = low[0] + i * spacing;
+            float* row = field + (i * ny + j) * nz;
+            for (i64 k = 0; k < nz; k++)
+                row[k] = lines[k].behind_the_eye() ? float(band)
+                                                   : body.level(lines[k], heights[k], lines[k].across(x));
+        }
+    }
+}
+
+// Fill color (X, Y, Z, 3) where `asked` (X, Y, Z) is 1, which becomes 2, from `first` up to `end` along x; picture
+// (O, O, 3), back (K, K, 3), and what the field is made of.
 //
 // With `agree`, the picture shows on the far side where the two agree. With `folded`, colours are folded round the
 // silhouette: a wall along the rays goes on with what lies beside it in the picture and on the far side, at its true
 // scale, where it would else show one pixel, drawn out.
-API void assembly_sample(float* field, u8* color, i64 nx, i64 ny, i64 nz, const double* low, double spacing, double s, double c,
-                         double tangent, const float* outline_data, const float* picture_data, i64 outline_side,
-                         const float* front_data, const float* thickness_data, i64 side, const float* profile_data,
-                         i64 coarse_side, i64 bins, const float* back_data, i64 back_side, double width, double sharpness,
-                         double skin, double band, double fade_begin, double fade_end, double agree, double folded,
-                         i64 first, i64 end) {
+API void assembly_colored(u8* asked, u8* color, i64 nx, i64 ny, i64 nz, const double* low, double spacing, double s,
+                          double c, double tangent, const float* outline_data, const float* picture_data,
+                          i64 outline_side, const float* front_data, const float* thickness_data, i64 side,
+                          const float* profile, i64 coarse_side, i64 bins, const float* back_data, i64 back_side,
+                          double width, double sharpness, double skin, double band, double fade_begin,
+                          double fade_end, double agree, double folded, i64 first, i64 end) {
+    const Grid grid{nx, ny, nz, low, spacing, s, c, tangent};
     const Map outline{outline_data, outline_side, outline_side}, front{front_data, side, side},
         thickness{thickness_data, side, side};
+    const Body body{outline, front, thickness, {profile, coarse_side, coarse_side, bins},
+                    width, sharpness, skin, band};
     const Image<const float, 3> picture{picture_data, outline_side, outline_side}, back{back_data, back_side, back_side};
-    const Profile profile{profile_data, coarse_side, coarse_side, bins};
-    field += first * ny * nz;
-    color += 3 * first * ny * nz;
-    for (i64 i = first; i < end; i++) {
-        double x = low[0] + i * spacing;
-        for (i64 j = 0; j < ny; j++) {
-            double up = low[1] + j * spacing;
-            for (i64 k = 0; k < nz; k++, field++, color += 3) {
-                double ahead = low[2] + k * spacing;
-                double y = up * c - ahead * s, d = -(up * s + ahead * c);
-                double scale = 1 + d * tangent;
-                *field = float(band);
-                if (scale < 0.05) {
-                    color[0] = color[1] = color[2] = 128;
-                    continue;
-                }
-                double u = (x / scale + 1) / 2, v = (1 - y / scale) / 2;
-                double depth = d - look(front, u, v);
-                double whole = look(thickness, u, v);
-                double edge = look(outline, u, v) * scale;
-                if (edge < band) {
-                    double body = -profile.odds(u, v, depth / width) / sharpness;
-                    body = most(body, depth - whole);
-                    body = least(body, depth - least(skin, whole), most(whole - skin - depth, depth - whole));
-                    *field = float(least(most(edge, most(-depth, body), -band), band));
-                }
-                double share = (least(most(depth / whole, fade_begin), fade_end) - fade_begin) / (fade_end - fade_begin);
-                double before = clamp(depth, 0.0, whole), fold = fabs(*field) < band / 2 ? folded / (2 * scale) : 0;
-                double shown[3];
-                if (share < 1 || agree > 0) {
-                    Between at = folded_in(picture, outline, u, v, fold * before);
-                    for (int n = 0; n < 3; n++) shown[n] = at(picture, n);
-                }
-                if (share > 0) {
-                    double far[3];
-                    Between at = folded_in(back, outline, u, v, fold * (whole - before));
-                    for (int n = 0; n < 3; n++) far[n] = at(back, n);
-                    if (agree > 0) {
-                        double apart = square(shown[0] - far[0]) + square(shown[1] - far[1]) + square(shown[2] - far[2]);
-                        share *= 1 - exp(-apart / (2 * square(agree)));
-                    }
-                    for (int n = 0; n < 3; n++)
-                        shown[n] = share < 1 || agree > 0 ? shown[n] + share * (far[n] - shown[n]) : far[n];
-                }
-                for (int n = 0; n < 3; n++) color[n] = u8(clamp(shown[n] + 0.5, 0.0, 255.0));
-            }
+    u8 *at = asked + first * ny * nz, *past = asked + end * ny * nz;
+    while ((at = static_cast<u8*>(memchr(at, 1, past - at)))) {
+        *at = 2;
+        i64 sample = at - asked, i = sample / (ny * nz), j = sample / nz % ny, k = sample % nz;
+        u8* out = color + 3 * sample;
+        Line line(grid, j, k);
+        if (line.behind_the_eye()) {
+            out[0] = out[1] = out[2] = 128;
+            continue;
         }
+        double u = line.across(low[0] + i * spacing), v = line.v;
+        double depth = line.depth - look(front, u, v), whole = look(thickness, u, v);
+        double share = (least(most(depth / whole, fade_begin), fade_end) - fade_begin) / (fade_end - fade_begin);
+        double before = clamp(depth, 0.0, whole), fold = 0;
+        if (folded > 0 && fabs(body.level(line, body.heights(v), u)) < band / 2) fold = folded / (2 * line.scale);
+        const Inward inward = fold > 0 ? Inward(outline, u, v) : Inward();
+        double shown[3];
+        if (share < 1 || agree > 0) {
+            Between place = folded_in(picture, outline, u, v, inward, fold * before);
+            for (int n = 0; n < 3; n++) shown[n] = place(picture, n);
+        }
+        if (share > 0) {
+            double far[3];
+            Between place = folded_in(back, outline, u, v, inward, fold * (whole - before));
+            for (int n = 0; n < 3; n++) far[n] = place(back, n);
+            if (agree > 0) {
+                double apart = square(shown[0] - far[0]) + square(shown[1] - far[1]) + square(shown[2] - far[2]);
+                share *= 1 - exp(-apart / (2 * square(agree)));
+            }
+            for (int n = 0; n < 3; n++)
+                shown[n] = share < 1 || agree > 0 ? shown[n] + share * (far[n] - shown[n]) : far[n];
+        }
+        for (int n = 0; n < 3; n++) out[n] = u8(clamp(shown[n] + 0.5, 0.0, 255.0));
     }
 }

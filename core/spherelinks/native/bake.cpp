@@ -10,10 +10,11 @@ using Color = u8[3];
 // The picture counts from this cosine between normal and view on, and fully a quarter further up.
 constexpr double GRAZING = 0.05;
 
-// What is linear over a face: the way to the eye, x, y, z, w of clip space, the normal.
-using Traits = double[10];
-// Also: sample coordinates in the colour grid, and what is added to its colours.
-enum { WAY = 0, CLIP = 3, NORMAL = 7, PLACE = 10, OFFSET = 13, LINEAR = 16 };
+// What a camera has to do with a point, linear over a face: the way to the eye, x, y, z, w of clip space, the normal.
+enum { WAY = 0, CLIP = 3, NORMAL = 7, TRAITS = 10 };
+using Traits = double[TRAITS];
+// What the shape's own colour depends on, likewise: sample coordinates in the grid, and what is added to its colours.
+enum { PLACE = 0, OFFSET = 3, OWN = 6 };
 
 struct Rgb {
     double r, g, b;
@@ -27,6 +28,21 @@ struct Sight {
     double bias;
 };
 
+// Sample coordinates in a grid, clamped to its border: the samples before and after along each axis, and how far from
+// the former, in parts of 256.
+struct Cell {
+    i64 x0, x1, y0, y1, z0, z1, fx, fy, fz;
+
+    Cell(const double* place, i64 width, i64 height, i64 depth) {
+        double x = clamp(place[0], 0.0, width - 1.0);
+        double y = clamp(place[1], 0.0, height - 1.0);
+        double z = clamp(place[2], 0.0, depth - 1.0);
+        x0 = i64(x), y0 = i64(y), z0 = i64(z);
+        x1 = least<i64>(x0 + 1, width - 1), y1 = least<i64>(y0 + 1, height - 1), z1 = least<i64>(z0 + 1, depth - 1);
+        fx = i64((x - x0) * 256 + 0.5), fy = i64((y - y0) * 256 + 0.5), fz = i64((z - z0) * 256 + 0.5);
+    }
+};
+
 // (X, Y, Z, 3)
 struct Grid {
     const u8* data;
@@ -35,38 +51,55 @@ struct Grid {
     const u8* at(i64 i, i64 j, i64 k) const { return data + 3 * ((i * y + j) * z + k); }
 };
 
+// (X, Y, Z) samples of a grid, 0 for those that nobody has asked for yet.
+struct Asked {
+    u8* data;
+    i64 x, y, z, latest;
+
+    // For what a colour at a place is made of; threads may mark the same sample.
+    void ask(const double* place) {
+        Cell at(place, x, y, z);
+        i64 cell = (at.x0 * y + at.y0) * z + at.z0;
+        if (cell == latest) return;  // as most of the texels beside each other
+        latest = cell;
+        const i64 columns[] = {at.x0, at.x1}, lines[] = {at.y0, at.y1}, depths[] = {at.z0, at.z1};
+        for (i64 i : columns) {
+            for (i64 j : lines) {
+                for (i64 k : depths) {
+                    u8* sample = data + (i * y + j) * z + k;
+                    if (!__atomic_load_n(sample, __ATOMIC_RELAXED)) __atomic_store_n(sample, 1, __ATOMIC_RELAXED);
+                }
+            }
+        }
+    }
+};
+
 // An image at a place in pixels with centres at .5, bilinear, in whole numbers: those are the faster here.
 Rgb shown(const Bytes& image, double x, double y) {
     Between at(x - 0.5, y - 0.5, image.width, image.height);
-    i64 right = i64(at.fx * 256 + 0.5), under = i64(at.fy * 256 + 0.5);
-    i64 a = (256 - right) * (256 - under), b = right * (256 - under), c = (256 - right) * under, d = right * under;
+    u32 right = u32(i64(at.fx * 256 + 0.5)), under = u32(i64(at.fy * 256 + 0.5));
+    u32 a = (256 - right) * (256 - under), b = right * (256 - under), c = (256 - right) * under, d = right * under;
     const u8 *p = image.at(at.y0, at.x0), *q = image.at(at.y0, at.x1), *r = image.at(at.y1, at.x0),
              *s = image.at(at.y1, at.x1);
     return {(a * p[0] + b * q[0] + c * r[0] + d * s[0]) / 65536.0, (a * p[1] + b * q[1] + c * r[1] + d * s[1]) / 65536.0,
             (a * p[2] + b * q[2] + c * r[2] + d * s[2]) / 65536.0};
 }
 
-// A grid at sample coordinates, trilinear, clamped to its border; in whole numbers, too.
-Rgb known(const Grid& grid, double x, double y, double z) {
-    x = clamp(x, 0.0, grid.x - 1.0);
-    y = clamp(y, 0.0, grid.y - 1.0);
-    z = clamp(z, 0.0, grid.z - 1.0);
-    i64 x0 = i64(x), y0 = i64(y), z0 = i64(z);
-    i64 z1 = least<i64>(z0 + 1, grid.z - 1);
-    i64 fx = i64((x - x0) * 256 + 0.5), fy = i64((y - y0) * 256 + 0.5), fz = i64((z - z0) * 256 + 0.5);
-    const i64 columns[] = {x0, least<i64>(x0 + 1, grid.x - 1)}, lines[] = {y0, least<i64>(y0 + 1, grid.y - 1)};
-    const i64 wx[] = {256 - fx, fx}, wy[] = {256 - fy, fy};
-    i64 r = 0, g = 0, b = 0;
+// A grid at sample coordinates, trilinear; in whole numbers, too, of which 32 bits hold any.
+Rgb known(const Grid& grid, const double* place) {
+    Cell at(place, grid.x, grid.y, grid.z);
+    const u32 fx = u32(at.fx), fy = u32(at.fy), fz = u32(at.fz);
+    u32 sides[2][3];
+    const i64 columns[] = {at.x0, at.x1};
     for (int i = 0; i < 2; i++) {
-        for (int j = 0; j < 2; j++) {
-            i64 near = wx[i] * wy[j] * (256 - fz), far = wx[i] * wy[j] * fz;
-            const u8 *p = grid.at(columns[i], lines[j], z0), *q = grid.at(columns[i], lines[j], z1);
-            r += near * p[0] + far * q[0];
-            g += near * p[1] + far * q[1];
-            b += near * p[2] + far * q[2];
-        }
+        const u8 *p = grid.at(columns[i], at.y0, at.z0), *q = grid.at(columns[i], at.y0, at.z1),
+                 *r = grid.at(columns[i], at.y1, at.z0), *s = grid.at(columns[i], at.y1, at.z1);
+        for (int n = 0; n < 3; n++)
+            sides[i][n] = (p[n] * (256 - fz) + q[n] * fz) * (256 - fy) + (r[n] * (256 - fz) + s[n] * fz) * fy;
     }
-    return {r / 16777216.0, g / 16777216.0, b / 16777216.0};
+    u32 sum[3];
+    for (int n = 0; n < 3; n++) sum[n] = sides[0][n] * (256 - fx) + sides[1][n] * fx;
+    return {sum[0] / 16777216.0, sum[1] / 16777216.0, sum[2] / 16777216.0};
 }
 
 // How far the picture's colour counts at a surface point, and where in the picture, 0..1, that is.
@@ -105,12 +138,77 @@ Trust trust(const double* trait, const Sight& sight) {
     return {weight * (share * share), x, y};
 }
 
+// A face on a texture, in single precision, which places in a texture have.
+struct Triangle {
+    float ax, ay, bx, by, cx, cy, doubled;
+
+    Triangle(const float (*uv)[2], const Face& face) {
+        const float *a = uv[face[0]], *b = uv[face[1]], *c = uv[face[2]];
+        ax = a[0], ay = a[1];
+        bx = b[0] - ax, by = b[1] - ay, cx = c[0] - ax, cy = c[1] - ay;
+        doubled = bx * cy - by * cx;
+    }
+
+    // Rows from `first` to before `end` that the face may have a texel in; none if the last comes before the first.
+    i64 top(i64 first) const { return most(first, i64(ceil(ay + double(least(0.0f, by, cy)) - 0.5))); }
+    i64 bottom(i64 end) const { return least(end - 1, i64(floor(ay + double(most(0.0f, by, cy)) - 0.5))); }
+    bool covers(i64 first, i64 end) const { return fabs(doubled) > 1e-12 && top(first) <= bottom(end); }
+
+    // Calls row(py) for each of these rows, and texel(x, y, px) for each of its texels that the face covers; px and py
+    // are the texel's centre as seen from the first corner.
+    template <class Row, class Texel> void visit(i64 size, i64 first, i64 end, Row row, Texel texel) const {
+        for (i64 y = top(first), bottom = this->bottom(end); y <= bottom; y++) {
+            double py = y + 0.5 - ay;
+            // weights of the second and third corner are linear along the row: b0 + db * px, c0 + dc * px
+            double b0 = -py * cx / doubled, c0 = bx * py / doubled;
+            float db = cy / doubled, dc = -by / doubled;
+            double low = -ax, high = size - ax;
+            const Vec2 edges[] = {{b0, db}, {c0, dc}, {1 - b0 - c0, -db - dc}};
+            for (const Vec2& edge : edges) {
+                double start = edge[0], step = edge[1];
+                if (step > 0)
+                    low = most(low, (-1e-6 - start) / step);
+                else if (step < 0)
+                    high = least(high, (-1e-6 - start) / step);
+                else if (start < -1e-6)
+                    high = -INF;
+            }
+            i64 begin = most<i64>(0, i64(ceil(low + ax - 0.5)));
+            i64 last = i64(least(size - 1.0, floor(high + ax - 0.5)));
+            if (begin > last) continue;
+            row(py);
+            for (i64 x = begin; x <= last; x++) texel(x, y, x + 0.5 - ax);
+        }
+    }
+};
+
+// N values that are linear over a face: at its first corner, how they change along x and along y, and at the row's start.
+template <int N> struct Linear {
+    double corner[N], across[N], along[N], start[N];
+
+    // What they are at its corners.
+    void fit(const Triangle& face, const double (&a)[N], const double (&b)[N], const double (&c)[N]) {
+        for (int d = 0; d < N; d++) {
+            double to_b = b[d] - a[d], to_c = c[d] - a[d];
+            corner[d] = a[d];
+            across[d] = (to_b * face.cy - to_c * face.by) / face.doubled;
+            along[d] = (to_c * face.bx - to_b * face.cx) / face.doubled;
+        }
+    }
+    void row(double py) {
+        for (int d = 0; d < N; d++) start[d] = corner[d] + along[d] * py;
+    }
+    void at(double px, double (&out)[N]) const {
+        for (int d = 0; d < N; d++) out[d] = start[d] + across[d] * px;
+    }
+};
+
 }  // namespace
 
 // (N, 3) colours of an (X, Y, Z, 3) grid at (N, 3) sample coordinates.
 API void bake_sampled(const u8* grid, i64 x, i64 y, i64 z, const Vec3* places, i64 count, float (*out)[3]) {
     for (i64 i = 0; i < count; i++) {
-        Rgb color = known({grid, x, y, z}, places[i][0], places[i][1], places[i][2]);
+        Rgb color = known({grid, x, y, z}, places[i]);
         out[i][0] = float(color.r);
         out[i][1] = float(color.g);
         out[i][2] = float(color.b);
@@ -134,6 +232,32 @@ API void bake_seen(const Traits* traits, i64 count, const double (*matrix)[4], c
     }
 }
 
+// Mark the samples of an (X, Y, Z) grid that the colours at (N, 3) sample coordinates are made of.
+API void bake_asked_at(const Vec3* places, i64 count, u8* asked, i64 x, i64 y, i64 z) {
+    Asked grid{asked, x, y, z, -1};
+    for (i64 i = 0; i < count; i++) grid.ask(places[i]);
+}
+
+// Mark those that the colours of the texels in the rows from `first` up to `end` are made of.
+API void bake_asked(i64 size, i64 first, i64 end, const Vec3* places, const float (*uv)[2], const Face* faces,
+                    i64 face_count, u8* asked, i64 x, i64 y, i64 z) {
+    Asked grid{asked, x, y, z, -1};
+    Linear<3> place;
+    for (i64 f = 0; f < face_count; f++) {
+        const Face& face = faces[f];
+        Triangle on(uv, face);
+        if (!on.covers(first, end)) continue;
+        place.fit(on, places[face[0]], places[face[1]], places[face[2]]);
+        on.visit(
+            size, first, end, [&](double py) { place.row(py); },
+            [&](i64, i64, double px) {
+                Vec3 here;
+                place.at(px, here);
+                grid.ask(here);
+            });
+    }
+}
+
 // Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
 //
 // Where `carried` is not empty (`carried_size` 0), it holds the shape's own colour of each texel; else the grid does.
@@ -142,80 +266,58 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
                     i64 carried_size, const u8* grid_data, i64 grid_x, i64 grid_y, i64 grid_z, const double (*matrix)[4],
                     const u8* picture, i64 picture_height, i64 picture_width, const float* strength, i64 strength_size,
                     const float* depth, i64 depth_size, double bias) {
-    Sight sight{matrix, {picture, picture_height, picture_width}, {strength, strength_size, strength_size},
-                {depth, depth_size, depth_size}, bias};
-    Grid grid{grid_data, grid_x, grid_y, grid_z};
-    // of a face: what is linear over it where its first corner is, and how that changes along x and along y
-    double corner[3][LINEAR], across[LINEAR], along[LINEAR], here[LINEAR];
+    const Sight sight{matrix, {picture, picture_height, picture_width}, {strength, strength_size, strength_size},
+                      {depth, depth_size, depth_size}, bias};
+    const Grid grid{grid_data, grid_x, grid_y, grid_z};
+    Linear<TRAITS> seen;
+    Linear<OWN> own;
     for (i64 f = 0; f < face_count; f++) {
-        i64 i = faces[f][0], j = faces[f][1], k = faces[f][2];
-        // in single precision, which places in a texture have
-        float ax = uv[i][0], ay = uv[i][1];
-        float bx = uv[j][0] - ax, by = uv[j][1] - ay, cx = uv[k][0] - ax, cy = uv[k][1] - ay;
-        float doubled = bx * cy - by * cx;
-        if (!(fabs(doubled) > 1e-12)) continue;
-        i64 top = most(first, i64(ceil(ay + double(least(0.0f, by, cy)) - 0.5)));
-        i64 bottom = least(end - 1, i64(floor(ay + double(most(0.0f, by, cy)) - 0.5)));
-        if (top > bottom) continue;
+        const Face& face = faces[f];
+        Triangle on(uv, face);
+        if (!on.covers(first, end)) continue;
         bool turned = false;  // whether some of the face may look at the viewer
+        double corner[3][OWN];
         for (int n = 0; n < 3; n++) {
-            i64 v = faces[f][n];
-            double* c = corner[n];
-            for (int d = 0; d < PLACE; d++) c[d] = traits[v][d];
-            for (int d = 0; d < 3; d++) {
-                c[PLACE + d] = places[v][d];
-                c[OFFSET + d] = offset[v][d];
-            }
+            const double* c = traits[face[n]];
             turned |= c[WAY] * c[NORMAL] + c[WAY + 1] * c[NORMAL + 1] + c[WAY + 2] * c[NORMAL + 2] > 0;
+            for (int d = 0; d < 3; d++) {
+                corner[n][PLACE + d] = places[face[n]][d];
+                corner[n][OFFSET + d] = offset[face[n]][d];
+            }
         }
         turned &= depth_size > 0;
-        for (int d = 0; d < LINEAR; d++) {
-            double b = corner[1][d] - corner[0][d], c = corner[2][d] - corner[0][d];
-            across[d] = (b * cy - c * by) / doubled;
-            along[d] = (c * bx - b * cx) / doubled;
-        }
-        for (i64 y = top; y <= bottom; y++) {
-            double py = y + 0.5 - ay;
-            // weights of the second and third corner are linear along the row: b0 + db * px, c0 + dc * px
-            double b0 = -py * cx / doubled, c0 = bx * py / doubled;
-            float db = cy / doubled, dc = -by / doubled;
-            double low = -ax, high = size - ax;
-            const Vec2 edges[] = {{b0, db}, {c0, dc}, {1 - b0 - c0, -db - dc}};
-            for (const Vec2& edge : edges) {
-                double start = edge[0], step = edge[1];
-                if (step > 0)
-                    low = most(low, (-1e-6 - start) / step);
-                else if (step < 0)
-                    high = least(high, (-1e-6 - start) / step);
-                else if (start < -1e-6)
-                    high = -INF;
+        if (turned) seen.fit(on, traits[face[0]], traits[face[1]], traits[face[2]]);
+        own.fit(on, corner[0], corner[1], corner[2]);
+        auto row = [&](double py) {
+            if (turned) seen.row(py);
+            own.row(py);
+        };
+        auto texel = [&](i64 x, i64 y, double px) {
+            Trust at{0, 0, 0};
+            Rgb color{0, 0, 0};
+            if (turned) {
+                Traits here;
+                seen.at(px, here);
+                at = trust(here, sight);
+                if (at.weight > 0) color = shown(sight.picture, at.x * picture_height, at.y * picture_height);
             }
-            i64 begin = most<i64>(0, i64(ceil(low + ax - 0.5)));
-            i64 last = i64(least(size - 1.0, floor(high + ax - 0.5)));
-            for (i64 x = begin; x <= last; x++) {
-                double px = x + 0.5 - ax;
-                for (int d = 0; d < LINEAR; d++) here[d] = corner[0][d] + along[d] * py + across[d] * px;
-                Trust at{0, 0, 0};
-                Rgb color{0, 0, 0};
-                if (turned) {
-                    at = trust(here, sight);
-                    if (at.weight > 0) color = shown(sight.picture, at.x * picture_height, at.y * picture_height);
-                }
-                if (at.weight < 1) {
-                    const u8* texel = carried + 3 * (y * size + x);
-                    Rgb own = carried_size ? Rgb{double(texel[0]), double(texel[1]), double(texel[2])}
-                                           : known(grid, here[PLACE], here[PLACE + 1], here[PLACE + 2]);
-                    double weight = at.weight, rest = 1 - weight;
-                    color.r = weight * color.r + rest * clamp(own.r + here[OFFSET], 0.0, 255.0);
-                    color.g = weight * color.g + rest * clamp(own.g + here[OFFSET + 1], 0.0, 255.0);
-                    color.b = weight * color.b + rest * clamp(own.b + here[OFFSET + 2], 0.0, 255.0);
-                }
-                u8* out = texture + 3 * (y * size + x);
-                out[0] = u8(color.r + 0.5);
-                out[1] = u8(color.g + 0.5);
-                out[2] = u8(color.b + 0.5);
-                covered[y * size + x] = 1;
+            if (at.weight < 1) {
+                double here[OWN];
+                own.at(px, here);
+                const u8* there = carried + 3 * (y * size + x);
+                Rgb mine = carried_size ? Rgb{double(there[0]), double(there[1]), double(there[2])}
+                                        : known(grid, here + PLACE);
+                double weight = at.weight, rest = 1 - weight;
+                color.r = weight * color.r + rest * clamp(mine.r + here[OFFSET], 0.0, 255.0);
+                color.g = weight * color.g + rest * clamp(mine.g + here[OFFSET + 1], 0.0, 255.0);
+                color.b = weight * color.b + rest * clamp(mine.b + here[OFFSET + 2], 0.0, 255.0);
             }
-        }
+            u8* out = texture + 3 * (y * size + x);
+            out[0] = u8(color.r + 0.5);
+            out[1] = u8(color.g + 0.5);
+            out[2] = u8(color.b + 0.5);
+            covered[y * size + x] = 1;
+        };
+        on.visit(size, first, end, row, texel);
     }
 }

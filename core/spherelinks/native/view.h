@@ -53,23 +53,29 @@ template <class T, int C = 1> struct Image {
     T& operator()(i64 y, i64 x) const { return data[y * width + x]; }
 };
 
+// Where a place lies between the centres of pixels along a line: the one before, the one after, how far from the former.
+struct Along {
+    i64 before, after;
+    double share;
+
+    // in pixels, with centres at whole numbers; clamped to the ends
+    Along(double x, i64 size) {
+        x = clamp(x, 0.0, size - 1.0);
+        before = i64(x);
+        after = least<i64>(before + 1, size - 1);
+        share = x - before;
+    }
+};
+
 // Where a place lies between the centres of an image's pixels: the pixels to the left and right, those above and below,
 // and how far it is from the left one and from the upper one.
 struct Between {
     i64 x0, x1, y0, y1;
     double fx, fy;
 
-    // x and y in pixels, with centres at whole numbers; clamped to the border
-    Between(double x, double y, i64 width, i64 height) {
-        x = clamp(x, 0.0, width - 1.0);
-        y = clamp(y, 0.0, height - 1.0);
-        x0 = i64(x);
-        y0 = i64(y);
-        x1 = least<i64>(x0 + 1, width - 1);
-        y1 = least<i64>(y0 + 1, height - 1);
-        fx = x - x0;
-        fy = y - y0;
-    }
+    Between(const Along& x, const Along& y)
+        : x0(x.before), x1(x.after), y0(y.before), y1(y.after), fx(x.share), fy(y.share) {}
+    Between(double x, double y, i64 width, i64 height) : Between(Along(x, width), Along(y, height)) {}
 
     // An image's value there, bilinear; in double precision, whatever the image holds.
     template <class T, int C> double operator()(const Image<T, C>& image, int channel = 0) const {

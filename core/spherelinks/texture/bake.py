@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 from spherelinks.pixels.depth import depth_buffer
 from spherelinks.pixels.srgb import encoded, linear
-from spherelinks.shape import Frame, Shape, Surface
+from spherelinks.shape import Colors, Frame, Shape, Surface, Volume
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import Found, carry, colors, seek
 from spherelinks.texture.projection import project
@@ -37,6 +38,11 @@ BAND = 64
 
 _sample = kernel(
     "bake_sampled", "grid: u1[X,Y,Z,3]", "X", "Y", "Z", "places: f8[N,3]", "N", "out: f4[N,3]*"
+)  # fmt: skip
+_ask_at = kernel("bake_asked_at", "places: f8[N,3]", "N", "asked: u1[X,Y,Z]*", "X", "Y", "Z")
+_ask = kernel(
+    "bake_asked", "size: int", "first: int", "end: int", "places: f8[N,3]", "uv: f4[N,2]", "faces: i4[F,3] < N", "F",
+    "asked: u1[X,Y,Z]*", "X", "Y", "Z",
 )  # fmt: skip
 _see = kernel(
     "bake_seen", "traits: f8[N,10]", "N", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S",
@@ -97,7 +103,8 @@ def look(
         assert known is not None
         own: NDArray[Any] = colors(shape, nearest(vertices, known))
     else:
-        own = _sampled(shape.color, (vertices - shape.origin) / float(shape.spacing))
+        places = _places(vertices, shape)
+        own = _sampled(_grid(shape.color, lambda asked: _ask_at(places, asked)), places)
     strength = picture_strength(frame.matte)
     depth = depth_buffer(project(vertices, camera, DEPTH_SIZE), faces, DEPTH_SIZE)
     matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
@@ -142,28 +149,45 @@ def bake(
     traits = _traits(points, normals[atlas.fan], sight.matrix, sight.eye)
     shown = np.zeros((1, 1, 3), np.uint8) if frame is None else frame.rgb
     picture, strength = _scaled(shown, sight, _area(uv, atlas.faces))
-    if isinstance(shape, Surface):
-        assert sight.tree is not None
-        known = carry(found or seek(points, atlas.uv, atlas.faces, size, sight.tree), shape)
-        grid, origin, spacing = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(3), 1.0
-    else:
-        known = np.zeros((0, 0, 3), np.uint8)
-        grid, origin, spacing = shape.color, np.asarray(shape.origin, np.float64), float(shape.spacing)
-    places = np.asarray((points - origin) / spacing, np.float64)
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
     rows = uv[atlas.faces, 1]
     top, bottom = rows.min(axis=1), rows.max(axis=1)
-
-    def paint(first: int) -> None:
-        end = min(first + BAND, size)
-        _paint(
-            texture, covered, first, end, traits, places, offset, uv, atlas.faces[(top < end) & (bottom > first)],
-            known, grid, sight.matrix, picture, strength, sight.depth, sight.bias,
-        )  # fmt: skip
-
+    bands = [(first, min(first + BAND, size)) for first in range(0, size, BAND)]
+    drawn = [(first, end, atlas.faces[(top < end) & (bottom > first)]) for first, end in bands]
     with threads.pool() as pool:
-        list(pool.map(paint, range(0, size, BAND)))
+        if isinstance(shape, Surface):
+            assert sight.tree is not None
+            known = carry(found or seek(points, atlas.uv, atlas.faces, size, sight.tree), shape)
+            grid, places = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(points.shape)
+        else:
+            known, places = np.zeros((0, 0, 3), np.uint8), _places(points, shape)
+            grid = _grid(
+                shape.color,
+                lambda asked: list(pool.map(lambda band: _ask(size, *band[:2], places, uv, band[2], asked), drawn)),
+            )
+
+        def paint(band: tuple[int, int, Faces]) -> None:
+            first, end, faces = band
+            _paint(
+                texture, covered, first, end, traits, places, offset, uv, faces, known, grid, sight.matrix, picture,
+                strength, sight.depth, sight.bias,
+            )  # fmt: skip
+
+        list(pool.map(paint, drawn))
     return texture, covered
+
+
+def _places(points: Vertices, shape: Volume) -> NDArray[np.float64]:
+    """(N, 3) points as coordinates in samples."""
+    return np.asarray((points - np.asarray(shape.origin, np.float64)) / float(shape.spacing))
+
+
+def _grid(color: NDArray[np.uint8] | Colors, ask: Callable[[NDArray[np.uint8]], object]) -> NDArray[np.uint8]:
+    """The (X, Y, Z, 3) colours of a volume, with all that `ask` marks in their `asked`."""
+    if isinstance(color, Colors):
+        ask(color.asked)
+        return color.known()
+    return np.ascontiguousarray(color)
 
 
 def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -199,7 +223,7 @@ def _area(points: NDArray[np.floating], faces: Faces) -> float:
 def _sampled(grid: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float32]:
     """(N, 3) float32 of an (X, Y, Z, 3) grid at (N, 3) sample coordinates."""
     out = np.empty((len(places), 3), np.float32)
-    _sample(np.ascontiguousarray(grid), places, out)
+    _sample(grid, places, out)
     return out
 
 

@@ -37,7 +37,7 @@ from spherelinks.texture.unwrap import unwrap
 SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
 KERNELS = {
     "generation.inflate": "_solve _across",
-    "generation.lift.assembly": "_sample",
+    "generation.lift.assembly": "_measured _colored",
     "generation.lift.layout": "_relaxed",
     "gltf.meshopt": "_pack_rows _unpack_rows _pack_faces _unpack_faces",
     "gltf.order": "misses _walk",

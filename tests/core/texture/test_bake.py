@@ -4,7 +4,7 @@ from shapes import ORTHOGRAPHIC, axes, ball, checkerboard, mesh_of, volume_of
 
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.pixels.depth import depth_buffer
-from spherelinks.shape import Camera, Frame
+from spherelinks.shape import Camera, Colors, Frame, Volume
 from spherelinks.texture.bake import bake, picture_strength
 from spherelinks.texture.projection import project
 from spherelinks.texture.unwrap import Atlas, unwrap
@@ -140,3 +140,28 @@ def test_projection_follows_the_camera_s_contract() -> None:
     where = project(np.array([(0, 0, 0), (-1, 1, 0), (0, 0, 1)], float), ORTHOGRAPHIC, 100)
     assert where[:2, :2].tolist() == [[50, 50], [0, 0]]
     assert where[2, 2] < where[0, 2], "depth grows away from the viewer"
+
+
+@pytest.mark.parametrize("camera", [None, ORTHOGRAPHIC])
+@pytest.mark.parametrize("flattened", [1.0, 1e-3])
+def test_colours_are_worked_out_only_where_the_texture_shows_them(camera: Camera | None, flattened: float) -> None:
+    vertices, faces = mesh_of(ball(24))
+    vertices = vertices * np.float32([1, 1, flattened])  # slivers, on the texture too
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 256, (24, 24, 24, 3), np.uint8)
+
+    def work_out(asked: np.ndarray, color: np.ndarray) -> None:
+        color[asked == 0] = 255 - truth[asked == 0]
+        color[asked == 1] = truth[asked == 1]
+        asked[asked == 1] = 2
+
+    colors = Colors((24, 24, 24), work_out)
+    given = ball(24), np.full(3, -1.0), 2 / 23
+    atlas, normals, frame = unwrap(vertices, faces), vertex_normals(vertices, faces), checkerboard(64)
+    for size in (128, 200):  # the second time more is asked for
+        lazy, covered = bake(vertices, normals, atlas, size, Volume(*given, colors, camera), frame)
+        whole, _ = bake(vertices, normals, atlas, size, Volume(*given, truth, camera), frame)
+        assert np.array_equal(lazy, whole)
+        assert covered.mean() > 0.3
+        assert 0 < (colors.asked == 2).sum() < colors.asked.size / 2
+    assert np.array_equal(np.asarray(colors), truth)

@@ -18,7 +18,7 @@ from spherelinks.generation.lift import farside
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN, SHARPNESS
 from spherelinks.native import kernel
-from spherelinks.shape import Camera, Frame, Volume
+from spherelinks.shape import Camera, Colors, Frame, Volume
 
 Floats = NDArray[np.float32]
 
@@ -53,12 +53,17 @@ AGREE = 25.0
 VIVID = 1.8
 
 
-_fill = kernel(
-    "assembly_sample", "field: f4[X,Y,Z]*", "color: u1[X,Y,Z,3]*", "X", "Y", "Z", "low: f8[3]", "spacing: float",
+_measure = kernel(
+    "assembly_measured", "field: f4[X,Y,Z]*", "X", "Y", "Z", "low: f8[3]", "spacing: float", "s: float", "c: float",
+    "tangent: float", "outline: f4[O,O]", "O", "front: f4[N,N]", "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "M",
+    "B", "width: float", "sharpness: float", "skin: float", "band: float", "first: int", "end: int",
+)  # fmt: skip
+_color = kernel(
+    "assembly_colored", "asked: u1[X,Y,Z]*", "color: u1[X,Y,Z,3]*", "X", "Y", "Z", "low: f8[3]", "spacing: float",
     "s: float", "c: float", "tangent: float", "outline: f4[O,O]", "picture: f4[O,O,3]", "O", "front: f4[N,N]",
     "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "M", "B", "back: f4[K,K,3]", "K", "width: float",
-    "sharpness: float", "skin: float", "band: float", "fade_begin: float", "fade_end: float",
-    "agree: float", "folded: float", "first: int", "end: int",
+    "sharpness: float", "skin: float", "band: float", "fade_begin: float", "fade_end: float", "agree: float",
+    "folded: float", "first: int", "end: int",
 )  # fmt: skip
 
 
@@ -104,16 +109,20 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
         back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
     else:
         back, fade, agree, folded = farside.mixed(sources(guess, frame, OUTLINE), gate), FADE_FOLDED, 0.0, FOLDED
-    field, color = np.empty(shape, np.float32), np.empty((*shape, 3), np.uint8)
-    _sample(
-        field, color, low, spacing, s, c, tangent,
-        outline, picture, front, thickness, np.ascontiguousarray(profile), back,
-        BIN, SHARPNESS, SKIN, BAND * spacing, fade, agree, folded,
-    )  # fmt: skip
+    view, profile, band = (low, spacing, s, c, tangent), np.ascontiguousarray(profile), BAND * spacing
+    field = np.empty(shape, np.float32)
+    _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
     field = _cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
-    return Volume(field, low, spacing, color, camera(guess.elevation, tangent))
+
+    def work_out(asked: NDArray[np.uint8], color: NDArray[np.uint8]) -> None:
+        _colored(
+            asked, color, *view, outline, picture, front, thickness, profile, back, BIN, SHARPNESS, SKIN, band, *fade,
+            agree, folded,
+        )  # fmt: skip
+
+    return Volume(field, low, spacing, Colors(shape, work_out), camera(guess.elevation, tangent))
 
 
 _HINT = "Use a picture in which the object is larger and its outline clean, or the generator 'inflate'."
@@ -260,8 +269,40 @@ def _bounds(
     return both.min(0) - 2 / size, both.max(0) + 2 / size
 
 
-def _sample(
+def _measured(
     field: Floats,
+    low: NDArray[np.float64],
+    spacing: float,
+    s: float,
+    c: float,
+    tangent: float,
+    outline: Floats,
+    front: Floats,
+    thickness: Floats,
+    profile: Floats,
+    width: float,
+    sharpness: float,
+    skin: float,
+    band: float,
+) -> None:
+    """Fill field (X, Y, Z) of the upright grid.
+
+    Along each ray the body is the front's skin, the back's skin, and what the profile calls solid in between; across
+    the rays it is what the matte covers.
+    """
+
+    def fill(first: int) -> None:
+        _measure(
+            field, low, spacing, s, c, tangent, outline, front, thickness, profile, width, sharpness, skin, band,
+            first, min(first + SLAB, len(field)),
+        )  # fmt: skip
+
+    with threads.pool() as pool:
+        list(pool.map(fill, range(0, len(field), SLAB)))
+
+
+def _colored(
+    asked: NDArray[np.uint8],
     color: NDArray[np.uint8],
     low: NDArray[np.float64],
     spacing: float,
@@ -278,21 +319,18 @@ def _sample(
     sharpness: float,
     skin: float,
     band: float,
-    fade: tuple[float, float],
+    fade_begin: float,
+    fade_end: float,
     agree: float,
     folded: float,
 ) -> None:
-    """Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
-
-    Along each ray the body is the front's skin, the back's skin, and what the profile calls solid in between; across
-    the rays it is what the matte covers.
-    """
+    """Fill color (X, Y, Z, 3) of the upright grid where asked (X, Y, Z) is 1, which becomes 2."""
 
     def fill(first: int) -> None:
-        _fill(
-            field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width,
-            sharpness, skin, band, *fade, agree, folded, first, min(first + SLAB, len(field)),
+        _color(
+            asked, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width,
+            sharpness, skin, band, fade_begin, fade_end, agree, folded, first, min(first + SLAB, len(color)),
         )  # fmt: skip
 
     with threads.pool() as pool:
-        list(pool.map(fill, range(0, len(field), SLAB)))
+        list(pool.map(fill, range(0, len(color), SLAB)))
