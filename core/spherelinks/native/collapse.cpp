@@ -28,85 +28,105 @@ struct Quadric {
     }
 };
 
-// One vertex in place of two: the least cost and where it stands.
-struct Place {
-    double cost, x, y, z;
+// Two numbers, reckoned with at once.
+using Two = double __attribute__((vector_size(16)));
+
+// One vertex in place of two, of two pairs at once: the least cost and where it stands.
+struct Places {
+    Two cost, x, y, z;
 };
 
-Place best(const Quadric* quadrics, const Vec3* points, i64 a, i64 b) {
-    const Quadric q = quadrics[a] + quadrics[b];
-    const Vec3 &p = points[a], &r = points[b];
-    double mx = (p[0] + r[0]) / 2, my = (p[1] + r[1]) / 2, mz = (p[2] + r[2]) / 2;
-    double ex = p[0] - mx, ey = p[1] - my, ez = p[2] - mz;
-    double c0 = q.yy * q.zz - q.yz * q.yz, c1 = q.xz * q.yz - q.xy * q.zz, c2 = q.xy * q.yz - q.xz * q.yy;
-    double whole = q.xx * c0 + q.xy * c1 + q.xz * c2, trace = q.xx + q.yy + q.zz;
-    if (whole > 1e-12 * trace * trace * trace) {
-        double d0 = q.xx * q.zz - q.xz * q.xz, d1 = q.xy * q.xz - q.xx * q.yz, d2 = q.xx * q.yy - q.xy * q.xy;
-        double x = (c0 * q.x + c1 * q.y + c2 * q.z) / whole;
-        double y = (c1 * q.x + d0 * q.y + d1 * q.z) / whole;
-        double z = (c2 * q.x + d1 * q.y + d2 * q.z) / whole;
-        double away = (x - mx) * (x - mx) + (y - my) * (y - my) + (z - mz) * (z - mz);
-        if (away <= FAR * FAR * (ex * ex + ey * ey + ez * ez))
-            return {most(q.constant - (q.x * x + q.y * y + q.z * z), 0.0), x, y, z};
-    }
-    double cost = q.xx * mx * mx + q.yy * my * my + q.zz * mz * mz +
-                  2 * (q.xy * mx * my + q.xz * mx * mz + q.yz * my * mz);
+using Pair = i64[2];
+
+Places best(const Quadric* quadrics, const Vec3* points, const Pair& a, const Pair& b) {
+    const Quadric &qa = quadrics[a[0]], &qb = quadrics[b[0]], &ra = quadrics[a[1]], &rb = quadrics[b[1]];
+    auto sum = [&](double Quadric::*part) { return Two{qa.*part + qb.*part, ra.*part + rb.*part}; };
+    const Two xx = sum(&Quadric::xx), xy = sum(&Quadric::xy), xz = sum(&Quadric::xz), yy = sum(&Quadric::yy),
+              yz = sum(&Quadric::yz), zz = sum(&Quadric::zz), qx = sum(&Quadric::x), qy = sum(&Quadric::y),
+              qz = sum(&Quadric::z), constant = sum(&Quadric::constant);
+    auto from = [&](int d) { return Two{points[a[0]][d], points[a[1]][d]}; };
+    auto to = [&](int d) { return Two{points[b[0]][d], points[b[1]][d]}; };
+    const Two px = from(0), py = from(1), pz = from(2);
+    const Two mx = (px + to(0)) / 2, my = (py + to(1)) / 2, mz = (pz + to(2)) / 2;
+    const Two ex = px - mx, ey = py - my, ez = pz - mz;
+    const Two c0 = yy * zz - yz * yz, c1 = xz * yz - xy * zz, c2 = xy * yz - xz * yy;
+    const Two d0 = xx * zz - xz * xz, d1 = xy * xz - xx * yz, d2 = xx * yy - xy * xy;
+    const Two whole = xx * c0 + xy * c1 + xz * c2, trace = xx + yy + zz;
+    const Two x = (c0 * qx + c1 * qy + c2 * qz) / whole;
+    const Two y = (c1 * qx + d0 * qy + d1 * qz) / whole;
+    const Two z = (c2 * qx + d1 * qy + d2 * qz) / whole;
+    const Two away = (x - mx) * (x - mx) + (y - my) * (y - my) + (z - mz) * (z - mz);
+    const auto found = (whole > 1e-12 * trace * trace * trace) & (away <= FAR * FAR * (ex * ex + ey * ey + ez * ez));
+    Two middle = xx * mx * mx + yy * my * my + zz * mz * mz + 2 * (xy * mx * my + xz * mx * mz + yz * my * mz);
     // in this order, as the constants are added one by one
-    cost = cost - 2 * (q.x * mx + q.y * my + q.z * mz) + quadrics[a].constant + quadrics[b].constant;
-    return {most(cost, 0.0), mx, my, mz};
+    middle = middle - 2 * (qx * mx + qy * my + qz * mz) + Two{qa.constant, ra.constant} + Two{qb.constant, rb.constant};
+    const Two there = constant - (qx * x + qy * y + qz * z), none = {0, 0}, cost = found ? there : middle;
+    return {none > cost ? none : cost, found ? x : mx, found ? y : my, found ? z : mz};
 }
 
 // The next half-edge of a face, and the one before.
 i64 ahead(i64 h) { return (h & 3) == 2 ? h - 2 : h + 1; }
 i64 behind(i64 h) { return h & 3 ? h - 1 : h + 2; }
 
-// Whether a face round the vertex that h starts at, which moves there, would turn over or become a sliver; but for the
-// two faces at its edge to `other`.
-bool flips(i64 h, i64 other, const Place& to, const i32* start, const i32* twin, const Vec3* points) {
-    const Vec3& at = points[start[h]];
-    i64 e = h;
-    do {
-        i64 p = start[ahead(e)], q = start[behind(e)];
+// The half-edges that start at a vertex, counter-clockwise, and the vertices that they run to.
+struct Ring {
+    Array<i32> half, to;
+    i64 count = 0;
+
+    explicit Ring(i64 vertices) : half(vertices), to(vertices) {}
+
+    void walk(i64 h, const i32* start, const i32* twin) {
+        i64 e = h;
+        count = 0;
+        do {
+            half[count] = i32(e);
+            to[count++] = start[ahead(e)];
+            e = twin[behind(e)];
+        } while (e != h);
+    }
+};
+
+// Whether a face round a vertex, which moves, would turn over or become a sliver; but for the two faces at its edge to
+// `other`.
+bool flips(const Vec3& at, const Ring& ring, i64 other, const Vec3& moved, const Vec3* points) {
+    struct Side {
+        double x, y, z, square;
+
+        Side(const Vec3& p, const Vec3& from) : x(p[0] - from[0]), y(p[1] - from[1]), z(p[2] - from[2]) {
+            square = x * x + y * y + z * z;
+        }
+    };
+    i64 p = ring.to[ring.count - 1];
+    Side was_u(points[p], at), u(points[p], moved);
+    for (i64 n = 0; n < ring.count; n++) {
+        i64 q = ring.to[n];
+        const Side was_v(points[q], at), v(points[q], moved);
         if (p != other && q != other) {
-            double ux = points[p][0] - at[0], uy = points[p][1] - at[1], uz = points[p][2] - at[2];
-            double vx = points[q][0] - at[0], vy = points[q][1] - at[1], vz = points[q][2] - at[2];
-            double mx = uy * vz - uz * vy, my = uz * vx - ux * vz, mz = ux * vy - uy * vx;
-            double was = mx * mx + my * my + mz * mz;
-            double was_side = most(ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz);
-            ux = points[p][0] - to.x, uy = points[p][1] - to.y, uz = points[p][2] - to.z;
-            vx = points[q][0] - to.x, vy = points[q][1] - to.y, vz = points[q][2] - to.z;
-            double nx = uy * vz - uz * vy, ny = uz * vx - ux * vz, nz = ux * vy - uy * vx;
-            double is = nx * nx + ny * ny + nz * nz;
-            double wx = ux - vx, wy = uy - vy, wz = uz - vz;
-            double third = wx * wx + wy * wy + wz * wz;
-            double side = most(ux * ux + uy * uy + uz * uz, vx * vx + vy * vy + vz * vz, third);
-            was_side = most(was_side, third);
+            double mx = was_u.y * was_v.z - was_u.z * was_v.y, my = was_u.z * was_v.x - was_u.x * was_v.z,
+                   mz = was_u.x * was_v.y - was_u.y * was_v.x;
+            double nx = u.y * v.z - u.z * v.y, ny = u.z * v.x - u.x * v.z, nz = u.x * v.y - u.y * v.x;
+            double was = mx * mx + my * my + mz * mz, is = nx * nx + ny * ny + nz * nz;
+            double wx = u.x - v.x, wy = u.y - v.y, wz = u.z - v.z, third = wx * wx + wy * wy + wz * wz;
+            double side = most(u.square, v.square, third), was_side = most(was_u.square, was_v.square, third);
             double dot = mx * nx + my * ny + mz * nz;
             bool flat = is <= FLAT * FLAT * side * side && is * was_side * was_side <= was * side * side;
             if (was > TINY * TINY && (flat || dot < TURNED * sqrt(was * is))) return true;
         }
-        e = twin[behind(e)];
-    } while (e != h);
+        p = q;
+        was_u = was_v;
+        u = v;
+    }
     return false;
 }
 
 // Whether the two ends of an edge have two neighbours in common, and no more, and are no part of a tetrahedron: then,
 // and only then, the surface stays a manifold of the same kind (Dey et al. 1999, "Topology preserving edge
 // contraction").
-bool linked(i64 h, const i32* start, const i32* twin, i32* mark, i32 stamp) {
-    i64 t = twin[h], ring = 0, common = 0, other = 0, e = h;
-    do {
-        mark[start[twin[e]]] = stamp;
-        ring++;
-        e = twin[behind(e)];
-    } while (e != h);
-    e = t;
-    do {
-        common += mark[start[twin[e]]] == stamp;
-        other++;
-        e = twin[behind(e)];
-    } while (e != t);
-    return common == 2 && ring + other > 6;
+bool linked(const Ring& one, const Ring& other, i32* mark, i32 stamp) {
+    i64 common = 0;
+    for (i64 n = 0; n < one.count; n++) mark[one.to[n]] = stamp;
+    for (i64 n = 0; n < other.count; n++) common += mark[other.to[n]] == stamp;
+    return common == 2 && one.count + other.count > 6;
 }
 
 }  // namespace
@@ -156,11 +176,23 @@ API void collapse_free(const i32* start, const i32* twin, i64 halves, const i8* 
 // Into `cost`, at the first of its half-edges, that of each edge both of whose vertices are on that side.
 API void collapse_price(const i32* start, const i32* twin, i64 halves, const u8* gone, const Vec3* points,
                         const Quadric* quadrics, const i8* side, i64 of, float* cost) {
+    i64 waiting = 0;
+    Pair half, from, to;
+    auto settle = [&] {
+        const Two found = best(quadrics, points, from, to).cost;
+        for (i64 n = 0; n < waiting; n++) cost[half[n]] = float(found[n]);
+        waiting = 0;
+    };
     for (i64 h = 0; h < halves; h++) {
         if ((h & 3) == 3 || gone[h >> 2] || h >= twin[h]) continue;
         i64 a = start[h], b = start[twin[h]];
-        if (side[a] == of && side[b] == of) cost[h] = float(best(quadrics, points, a, b).cost);
+        if (side[a] != of || side[b] != of) continue;
+        half[waiting] = h;
+        from[waiting] = from[1] = a;
+        to[waiting++] = to[1] = b;
+        if (waiting == 2) settle();
     }
+    if (waiting) settle();
 }
 
 // Collapse edges of that side which cost up to `limit`, until `most_faces` have gone; in place. Returns how many went.
@@ -172,24 +204,26 @@ API i64 collapse_sweep(i32* start, i32* twin, i64 halves, u8* gone, Vec3* points
     constexpr float NEVER = float(INF);
     i64 removed = 0;
     Array<i32> mark(vertices, 0);
+    Ring ring(vertices), other(vertices);
     i32 stamp = 0;
-    for (i64 h = 0; h < halves; h++) {
+    for (i64 h = 0; h < halves; h += (h & 3) == 2 ? 2 : 1) {
+        // most faces have no edge to try
+        while (h + 4 <= halves && !(h & 3) && !((cost[h] <= limit) | (cost[h + 1] <= limit) | (cost[h + 2] <= limit)))
+            h += 4;
+        if (h >= halves) break;
         if (!(cost[h] <= limit && side[start[h]] == of)) continue;
         if (removed >= most_faces) break;
         cost[h] = NEVER;
         i64 t = twin[h], a = start[h], b = start[t];
         stamp++;
-        if (!linked(h, start, twin, mark, stamp)) continue;
-        Place to = best(quadrics, points, a, b);
-        if (flips(h, b, to, start, twin, points) || flips(t, a, to, start, twin, points)) continue;
-        i64 e = t;
-        do {
-            start[e] = i32(a);
-            e = twin[behind(e)];
-        } while (e != t);
-        points[a][0] = to.x;
-        points[a][1] = to.y;
-        points[a][2] = to.z;
+        ring.walk(h, start, twin);
+        other.walk(t, start, twin);
+        if (!linked(ring, other, mark, stamp)) continue;
+        const Places found = best(quadrics, points, {a, a}, {b, b});
+        const Vec3 to = {found.x[0], found.y[0], found.z[0]};
+        if (flips(points[a], ring, b, to, points) || flips(points[b], other, a, to, points)) continue;
+        for (i64 n = 0; n < other.count; n++) start[other.half[n]] = i32(a);
+        for (int d = 0; d < 3; d++) points[a][d] = to[d];
         quadrics[a] = quadrics[a] + quadrics[b];
         i64 first = twin[behind(h)];
         const i64 both[] = {h, t};
@@ -204,15 +238,22 @@ API i64 collapse_sweep(i32* start, i32* twin, i64 halves, u8* gone, Vec3* points
             gone[inner >> 2] = 1;
         }
         removed += 2;
-        e = first;
-        do {
-            i64 other = twin[e], v = start[other];
-            if (side[v] == of) {
-                cost[least(e, other)] = float(best(quadrics, points, a, v).cost);
-                cost[most(e, other)] = NEVER;
+        ring.walk(first, start, twin);
+        i64 kept = 0;
+        for (i64 n = 0; n < ring.count; n++) {
+            if (side[ring.to[n]] != of) continue;
+            ring.to[kept] = ring.to[n];
+            ring.half[kept++] = ring.half[n];
+        }
+        for (i64 n = 0; n < kept; n += 2) {
+            i64 last = least(n + 1, kept - 1);
+            const Two anew = best(quadrics, points, {a, a}, {ring.to[n], ring.to[last]}).cost;
+            for (i64 m = n; m <= last; m++) {
+                i64 e = ring.half[m], back = twin[e];
+                cost[least(e, back)] = float(anew[m - n]);
+                cost[most(e, back)] = NEVER;
             }
-            e = twin[behind(e)];
-        } while (e != first);
+        }
     }
     return removed;
 }

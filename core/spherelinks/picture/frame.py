@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +14,14 @@ from spherelinks.picture.decode import Picture
 from spherelinks.shape import Frame
 
 Floats = NDArray[np.float32]
+T = TypeVar("T", np.uint8, np.float32)
 
 FILL = 0.85  # of the frame's side, by the object's longest side
 MIN_SIDE, MAX_SIDE, STEP = 512, 1024, 64
 
-_SOLID = 0.95  # matte from which a pixel shows only the object
-# Trust in a pixel's colour: on the edge, where some background has often leaked in, and where background shines
-# through. The latter decides only for objects that are nowhere solid.
-_EDGE, _FAINT = 0.25, 1e-3
 _CUT = 0.1
 
+_weigh = kernel("frame_weighted", "colour: f4[H,W,3]", "H", "W", "alpha: f4[H,W]", "inner: f4[H,W]", "out: f4[H,W,4]*")
 _sum_up = kernel("frame_sum_up", "mean: f4[H,W,4]*", "H", "W")
 _mix = kernel("frame_mix", "weighted: f4[H,W,4]", "H", "W", "colour: f4[H,W,3]*")
 
@@ -39,7 +39,7 @@ def frame(picture: Picture, matte: Floats) -> Frame:
     left, top, crop = _square(matte)
     side = int(np.clip(STEP * np.ceil(crop / STEP), MIN_SIDE, MAX_SIDE))
     alpha = _cropped(matte, left, top, crop)
-    colour = _cropped(picture.rgb.astype(np.float32), left, top, crop)
+    colour = _cropped(picture.rgb, left, top, crop).astype(np.float32)
     weighted = _trusted(colour, alpha)
     if crop > side:
         weighted = _resized(weighted, (side, side), cv2.INTER_AREA)
@@ -85,10 +85,10 @@ def _square(matte: Floats) -> tuple[int, int, int]:
     return left, top, side
 
 
-def _cropped(values: Floats, left: int, top: int, side: int) -> Floats:
+def _cropped(values: NDArray[T], left: int, top: int, side: int) -> NDArray[T]:
     """A square part of (H, W) or (H, W, C) values, zero outside them."""
     height, width = values.shape[:2]
-    part = np.zeros((side, side, *values.shape[2:]), np.float32)
+    part = np.zeros((side, side, *values.shape[2:]), values.dtype)
     rows = slice(max(0, top), min(height, top + side))
     columns = slice(max(0, left), min(width, left + side))
     part[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left] = values[rows, columns]
@@ -96,10 +96,11 @@ def _cropped(values: Floats, left: int, top: int, side: int) -> Floats:
 
 
 def _trusted(colour: Floats, alpha: Floats) -> Floats:
-    """(H, W, 4): colours times the trust in them, and the trust."""
-    inner = cv2.erode(alpha, np.ones((3, 3), np.uint8))
-    trust = np.select([inner >= _SOLID, alpha >= _SOLID], [1, _EDGE], _FAINT * alpha).astype(np.float32)
-    return np.dstack([colour * trust[..., None], trust])
+    """(H, W, 4): colours times the trust in them, and the trust; whole where the pixel and those round it are solid."""
+    weighted = np.empty((*alpha.shape, 4), np.float32)
+    inner = np.asarray(cv2.erode(alpha, np.ones((3, 3), np.uint8)), np.float32)
+    _weigh(np.ascontiguousarray(colour), np.ascontiguousarray(alpha), inner, weighted)
+    return weighted
 
 
 def _continued(weighted: Floats) -> Floats:

@@ -6,7 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.native import kernel
+
 Floats = NDArray[np.float32]
+
+_evaluate = kernel(
+    "guided_evaluated", "onto: f4[H,W,3]", "slope: f4[H,W,3]", "offset: f4[H,W]", "H", "W", "out: f4[H,W]*"
+)
 
 
 def guided_filter(guide: Floats, mask: Floats, *, radius: int, epsilon: float, onto: Floats | None = None) -> Floats:
@@ -45,7 +51,9 @@ def guided_filter(guide: Floats, mask: Floats, *, radius: int, epsilon: float, o
     size = (onto.shape[1], onto.shape[0])
     slope = cv2.resize(_box(slope, radius), size, interpolation=cv2.INTER_LINEAR)
     offset = cv2.resize(_box(offset, radius), size, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(np.einsum("hwc,hwc->hw", slope, onto) + offset, np.float32)
+    out = np.empty(onto.shape[:2], np.float32)
+    _evaluate(np.ascontiguousarray(onto), np.asarray(slope, np.float32), np.asarray(offset, np.float32), out)
+    return out
 
 
 def _box(values: Floats, radius: int) -> Floats:
