@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from spherelinks.errors import InvalidOption, shortened
 from spherelinks.generation.base import Generator
@@ -104,7 +104,7 @@ def _points(where: tuple[tuple[str, int], ...]) -> tuple[EntryPoint, ...]:
 def _changed(path: str) -> int:
     """When something was last installed in a folder; 0 if it does not exist."""
     try:
-        return os.stat(path or ".").st_mtime_ns
+        return Path(path or ".").stat().st_mtime_ns
     except OSError:
         return 0
 
