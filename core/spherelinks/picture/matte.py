@@ -337,7 +337,7 @@ def _cleaned(mask: Bytes, distance: Floats) -> Bytes:
 
 def _refined(rgb: Bytes, mask: Bytes) -> Floats:
     """The mask (h, w) at the size of rgb (H, W, 3), its border moved onto the picture's edges; float32 in 0..1."""
-    full = rgb / np.float32(255)
+    full: Floats = np.divide(rgb, np.float32(255), dtype=np.float32)
     guide = _shrunk(full, _REFINE)
     size = (guide.shape[1], guide.shape[0])
     soft = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
