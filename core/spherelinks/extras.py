@@ -22,6 +22,7 @@ MODULES: dict[str, tuple[str, ...]] = {
         "sqlalchemy",
         "typeid",
     ),
+    "formats": ("DracoPy", "collada", "lib3mf", "pxr"),
 }
 """The modules that each extra in pyproject.toml must provide."""
 

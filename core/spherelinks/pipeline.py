@@ -176,8 +176,9 @@ def finish(
 
     Parameters
     ----------
-    mesh : the path of a GLB, glTF, OBJ, PLY or STL file, or of a ZIP with one, (V, 3) vertices and (F, 3) faces, or a
-        :class:`Surface`; docs/formats.md says what is read. It may be open, branching, doubled, inside out or in parts
+    mesh : the path of a GLB, glTF, OBJ, PLY, STL, COLLADA, 3MF or USD file, or of a ZIP with one; (V, 3) vertices and
+        (F, 3) faces; or a :class:`Surface`; docs/formats.md says what is read. It may be open, branching, doubled,
+        inside out or in parts
     up : the mesh's upward axis, "y" or "z"; None for what a file says or its format has as a rule (STL: z), else y
     unit : "m", "cm", "mm", "in" or "ft": the mesh's. None for what its format has as a rule: mm for STL, else m
     keep_mesh : whether its triangles and normals stay as they are, open or not: it is unwrapped anew, and its materials

@@ -412,3 +412,20 @@ def test_several_materials_are_converted_each_with_its_own(tmp_path, kept):
     for side, found in enumerate(in_obj(spherelinks.convert(asset.glb, "obj", notes.append), MIDDLES)):
         assert ("map_d" in found) is (side >= 3)
         assert np.abs(found.get("map_d", np.full(3, 64)) - 64).max() <= 1
+
+
+def test_our_own_usdz_comes_back_with_every_map(tmp_path):
+    _, surface, asset = finished(tmp_path, *block())
+    path = written(tmp_path, "block.usdz", spherelinks.convert(asset.glb, "usdz"))
+    back = read(path)
+    assert back.notes == ()
+    assert np.allclose(np.ptp(back.vertices, axis=0), np.ptp(surface.vertices, axis=0), atol=1e-6)
+    [material] = back.materials
+    assert material.finish.double_sided
+    assert material.emission == pytest.approx((4, 2, 1))
+    assert np.abs(seen(back, "base") - [color for _, color in SIDES]).max() <= 1
+    assert np.abs(seen(back, "metallic_roughness")[:, 1] - 0.75 * np.array(ORM)[:, 1]).max() <= 1
+    assert np.abs(seen(back, "metallic_roughness")[:, 2] - 0.5 * np.array(ORM)[:, 2]).max() <= 1
+    assert np.abs(seen(back, "occlusion")[:, 0] - (255 + np.array(ORM)[:, 0]) / 2).max() <= 1
+    assert np.abs(seen(back, "emissive") - GLOW).max() <= 1
+    assert material.normal is not None

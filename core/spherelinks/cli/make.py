@@ -61,7 +61,11 @@ def _generate_arguments(make: argparse.ArgumentParser) -> None:
 def _finish_arguments(rework: argparse.ArgumentParser) -> None:
     rework.set_defaults(run=_finish)
     rework.add_argument(
-        "inputs", metavar="MESH", nargs="+", type=Path, help="a GLB, glTF, OBJ, PLY or STL file, or a ZIP with one"
+        "inputs",
+        metavar="MESH",
+        nargs="+",
+        type=Path,
+        help="a GLB, glTF, OBJ, PLY, STL, DAE, 3MF or USD file, or a ZIP",
     )
     rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
     rework.add_argument("--up", choices=("y", "z"), help="The mesh's upward axis. Defaults to z for STL, else y.")

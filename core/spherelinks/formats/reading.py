@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import MeshUnreadable
-from spherelinks.formats import foreign, obj, ply, stl
+from spherelinks.formats import collada, foreign, obj, ply, stl, threemf, usd
 from spherelinks.formats.scene import read_scene
 from spherelinks.options import Unit
 from spherelinks.shape import Surface
@@ -50,7 +51,7 @@ def read(path: Path, *, whole: bool = False) -> Surface:
 
 
 def read_file(path: Path, *, whole: bool = False) -> MeshFile:
-    """The mesh in a GLB, glTF, OBJ, PLY or STL file, recognised by its suffix, or in a ZIP with the files beside it.
+    """The mesh in a file of one of _READERS' suffixes, or in a ZIP with the files beside it.
 
     docs/formats.md says which parts of each format are read. Materials, textures and buffers in other files are read
     where these lie in the mesh's folder or below. What was not read is in the surface's notes. Raises MeshUnreadable
@@ -76,8 +77,16 @@ def read_file(path: Path, *, whole: bool = False) -> MeshFile:
 
 
 def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) -> MeshFile:
+    module = _MODULES.get(suffix)
+    if module is not None and find_spec(module) is None:
+        raise MeshUnreadable(
+            f"{name} needs a library that is not installed: {module}.",
+            hint="Install it with: pip install 'spherelinks[formats]'",
+            field="mesh",
+        )
     what = foreign.what(data[:512])
-    other = None if what is None or what.suffix == suffix else what
+    alike = what is None or what.suffix == suffix or what.suffix in _CONTAINERS.get(suffix, ())
+    other = None if alike else what
     try:
         surface = _READERS[suffix](data, files, whole)
     except (
@@ -107,7 +116,11 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
 #: Which way is up where neither the format nor the file says so: printers and CAD have +Z for an STL.
 _UP: dict[str, Up] = {".stl": "z"}
 #: Formats that say it themselves, or that nearly every program writes alike.
-_SAID = (".glb", ".gltf", ".obj")
+_SAID = (".glb", ".gltf", ".obj", ".dae", ".3mf", ".usd", ".usda", ".usdc", ".usdz")
+#: The libraries of the extra "formats" that read them.
+_MODULES = {".dae": "collada", ".3mf": "lib3mf", ".usd": "pxr", ".usda": "pxr", ".usdc": "pxr", ".usdz": "pxr"}
+#: What files of a format are inside.
+_CONTAINERS = {".3mf": (".zip",), ".usdz": (".zip",), ".usd": (".usda", ".usdc")}
 
 
 def upright(file: MeshFile, up: Up | None = None) -> Surface:
@@ -237,4 +250,10 @@ _READERS: dict[str, Callable[[bytes, Beside, bool], Surface]] = {
     ".obj": lambda data, files, whole: obj.read(data, files),
     ".ply": lambda data, files, whole: ply.read(data, files),
     ".stl": lambda data, files, whole: stl.read(data),
+    ".dae": lambda data, files, whole: collada.read(data, files),
+    ".3mf": lambda data, files, whole: threemf.read(data),
+    ".usdz": lambda data, files, whole: usd.read(data, ".usdz"),
+    ".usda": lambda data, files, whole: usd.read(data, ".usda"),
+    ".usdc": lambda data, files, whole: usd.read(data, ".usdc"),
+    ".usd": lambda data, files, whole: usd.read(data, ".usd"),
 }

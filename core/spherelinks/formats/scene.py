@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spherelinks.formats.cutout import cut
 from spherelinks.formats.image import rgba
 from spherelinks.gltf.document import Document, Matrix, matrix
-from spherelinks.gltf.extensions import HARMLESS, HONOURED, NOTED, lost, unknown
+from spherelinks.gltf.extensions import beyond, lost, unknown
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.pixels.srgb import encoded
@@ -54,9 +54,8 @@ class _Scene:
         self.file = file
         self.whole = whole
         self.document = file.json
-        for name in self.document.get("extensionsRequired", ()):
-            if name not in HONOURED | HARMLESS | NOTED.keys():
-                raise ValueError(f"it requires the extension {name}, which is not supported")
+        for name in beyond(self.document.get("extensionsRequired", ())):
+            raise ValueError(f"it requires the extension {name}, which is not supported")
         used = self.document.get("extensionsUsed", ())
         self.notes: dict[str, None] = dict.fromkeys(unknown(used))
         self.dropped: dict[str, None] = dict.fromkeys(lost(used))

@@ -7,6 +7,7 @@ import binascii
 import json
 import struct
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -19,6 +20,7 @@ _COLUMNS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _TYPES = {5120: "<i1", 5121: "<u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
 Matrix = NDArray[np.float64]
 
+_DRACO = "KHR_draco_mesh_compression"
 _PACKED = ("EXT_meshopt_compression", "KHR_meshopt_compression")
 #: Bytes of a compressed view once it is unpacked.
 _MOST_UNPACKED = 1 << 30
@@ -43,6 +45,8 @@ class Document:
         elif not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
             raise ValueError("it has no glTF 2.0 header")
         self.json: dict[str, Any] = json.loads(bytes(text).decode("utf-8-sig"))
+        self._draco = _compressed(self.json)
+        self._decoded: dict[int, Any] = {}
         self._buffers: dict[int, memoryview] = {}
         self._views: dict[int, memoryview] = {}
 
@@ -51,7 +55,11 @@ class Document:
         accessor = self.json["accessors"][index]
         kind, columns = np.dtype(_TYPES[accessor["componentType"]]), _COLUMNS[accessor["type"]]
         count = accessor["count"]
-        if "bufferView" in accessor:
+        if index in self._draco:
+            rows = self._from_draco(*self._draco[index])
+            if rows.shape != (count, columns):
+                raise ValueError(f"accessor {index} has {count} rows of {columns}, and Draco {rows.shape}")
+        elif "bufferView" in accessor:
             view = self.json["bufferViews"][accessor["bufferView"]]
             packed = _packed(view)
             stride = (packed or view).get("byteStride", columns * kind.itemsize)
@@ -99,6 +107,26 @@ class Document:
             self._views[index] = _unpacked(packed, data) if packed else data
         return self._views[index]
 
+    def _from_draco(self, view: int, attribute: int | None) -> NDArray[Any]:
+        """(count, columns) values of an attribute, or the corners where that is None."""
+        if find_spec("DracoPy") is None:
+            raise ValueError(f"it is compressed with {_DRACO}, which needs: pip install 'spherelinks[formats]'")
+        import DracoPy
+
+        if view not in self._decoded:
+            try:
+                self._decoded[view] = DracoPy.decode(bytes(self.view(view)))
+            except (DracoPy.FileTypeException, RuntimeError) as error:
+                raise ValueError(f"its {_DRACO} data is damaged") from error
+        mesh = self._decoded[view]
+        if attribute is None:
+            return np.asarray(mesh.faces).reshape(-1, 1)
+        found = mesh.get_attribute_by_unique_id(attribute)
+        if found is None:
+            raise ValueError(f"its {_DRACO} data has no attribute {attribute}")
+        rows = np.asarray(found["data"])
+        return rows.reshape(len(rows), -1)
+
     def _rows(self, view: int, offset: int, count: int, kind: np.dtype[Any], columns: int, stride: int) -> NDArray[Any]:
         return np.ndarray((count, columns), kind, self.view(view), offset, (stride, kind.itemsize))
 
@@ -125,6 +153,24 @@ class Document:
         if data is None:
             raise ValueError(f"it keeps data in other files, and {uri[:80]} is not beside it")
         return data
+
+
+def _compressed(document: dict[str, Any]) -> dict[int, tuple[int, int | None]]:
+    """Of the accessors that Draco's data stands for: the view, and the attribute's number in it, None for corners."""
+    found: dict[int, tuple[int, int | None]] = {}
+    if _DRACO not in document.get("extensionsUsed", ()):
+        return found
+    for mesh in document.get("meshes", ()):
+        for primitive in mesh["primitives"]:
+            packed = primitive.get("extensions", {}).get(_DRACO)
+            if packed is None:
+                continue
+            view = packed["bufferView"]
+            if "indices" in primitive:
+                found[primitive["indices"]] = view, None
+            for name, number in packed["attributes"].items():
+                found[primitive["attributes"][name]] = view, number
+    return found
 
 
 def _packed(view: dict[str, Any]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ HONOURED = frozenset(
         "EXT_mesh_gpu_instancing",
         "EXT_meshopt_compression",
         "EXT_texture_webp",
+        "KHR_draco_mesh_compression",
         "KHR_materials_emissive_strength",
         "KHR_materials_pbrSpecularGlossiness",
         "KHR_materials_unlit",
@@ -45,6 +46,11 @@ NOTED = {
     "KHR_materials_transmission": "transmission",
     "KHR_materials_volume": "volume",
 }
+
+
+def beyond(required: Iterable[str]) -> list[str]:
+    """Of the extensions that a file requires, those without which it is not read."""
+    return [name for name in required if name not in HONOURED | HARMLESS | NOTED.keys()]
 
 
 def lost(names: Iterable[str]) -> list[str]:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from spherelinks.gltf import meshopt
 from spherelinks.gltf.document import Matrix, matrix
-from spherelinks.gltf.extensions import lost, unknown
+from spherelinks.gltf.extensions import beyond, lost, unknown
 from spherelinks.gltf.pack import Mesh, Paint
 from spherelinks.shape import Finish
 
@@ -135,7 +135,8 @@ def own(glb: bytes) -> Model | None:
         if not is_coarse(node)
         and not all(_is_invisible(document, each) for each in document["meshes"][node["mesh"]]["primitives"])
     ]
-    if len(shown) != 1 or _ELSEWHERE & {*document.get("extensionsUsed", ())}:
+    used, required = document.get("extensionsUsed", ()), document.get("extensionsRequired", ())
+    if len(shown) != 1 or _ELSEWHERE & {*used} or beyond(required):
         return None
     node, place = shown[0]
     primitives = document["meshes"][node["mesh"]]["primitives"]
@@ -144,9 +145,9 @@ def own(glb: bytes) -> Model | None:
     mesh, images = _mesh(file, primitives, place)
     if mesh.uv.min() < -1e-3 or mesh.uv.max() > 1 + 1e-3:
         return None
-    used = {name for each in _looks(document, primitives) for name in each.get("extensions", ())}
-    dropped = lost(sorted(used))
-    notes = [*unknown(sorted(used)), *([f"Not kept of its materials: {', '.join(dropped)}."] if dropped else [])]
+    of_materials = sorted({name for each in _looks(document, primitives) for name in each.get("extensions", ())})
+    dropped = lost(of_materials)
+    notes = [*unknown(of_materials), *([f"Not kept of its materials: {', '.join(dropped)}."] if dropped else [])]
     return Model(re.sub(r"_LOD0(\.\d+)?$", "", node.get("name", "")) or "asset", mesh, images, tuple(notes))
 
 

@@ -147,7 +147,7 @@ def test_instances_are_converted_where_they_stand():
     ("change", "said"),
     [
         ({"nodes": [{"mesh": 0, "children": [0]}]}, "two parents"),
-        ({name: ["KHR_draco_mesh_compression"] for name in ("extensionsUsed", "extensionsRequired")}, "KHR_draco"),
+        ({name: ["KHR_spheres"] for name in ("extensionsUsed", "extensionsRequired")}, "KHR_spheres"),
     ],
 )
 def test_what_is_not_converted_is_refused_by_name(change, said):

@@ -128,7 +128,7 @@ def test_strips_and_what_cannot_be_seen(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"extensionsRequired": ["KHR_draco_mesh_compression"]}, "KHR_draco_mesh_compression"),
+        ({"extensionsRequired": ["KHR_spheres"]}, "KHR_spheres"),
         ({"nodes": [{"mesh": 0, "children": [0]}]}, "node 0 has two parents"),
         ({"bufferViews": [{"buffer": 0, "byteLength": 480}]}, "past the end"),
         ({"buffers": [{"byteLength": 48, "uri": "other.bin"}]}, "other files"),

@@ -1,0 +1,131 @@
+"""COLLADA, by the library pycollada: meshes in place, in metres with +Y up, with their materials and textures."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spherelinks.formats.pieces import Piece, joined, picture
+from spherelinks.pixels.srgb import to_linear
+from spherelinks.shape import Finish, Map, Material, Surface
+
+_Beside = Callable[[str], "bytes | None"]
+#: From the file's axes to +Y up.
+_UPRIGHT = {
+    "X_UP": np.array(((0, -1, 0), (1, 0, 0), (0, 0, 1)), np.float64),
+    "Y_UP": np.eye(3),
+    "Z_UP": np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64),
+}
+
+
+def read(data: bytes, beside: _Beside) -> Surface:
+    """The triangles and polygons of a COLLADA scene, with the colours and diffuse textures of its materials.
+
+    Skins are read as they rest. Raises ValueError for what is no such file.
+    """
+    import collada
+
+    try:
+        document = collada.Collada(io.BytesIO(data), ignore=[collada.common.DaeUnsupportedError])
+    except collada.common.DaeError as error:
+        raise ValueError(str(error)) from error
+    if document.scene is None:
+        raise ValueError("it has no scene")
+    turn = _UPRIGHT[document.assetInfo.upaxis or "Y_UP"] * float(document.assetInfo.unitmeter or 1)
+    notes: list[str] = []
+    tools = [str(each.authoring_tool) for each in document.assetInfo.contributors]
+    materials = _Materials(beside, notes, in_light=any("Blender" in tool for tool in tools))
+    pieces = []
+    for geometry in document.scene.objects("geometry"):
+        for primitive in geometry.primitives():
+            pieces += list(_pieces(primitive, turn, materials))
+    for controller in document.scene.objects("controller"):
+        notes.append("Its skins are read as they rest, not as they are posed.")
+        for primitive in controller.primitives():
+            pieces += list(_pieces(getattr(primitive, "primitive", primitive), turn, materials))
+    if document.animations:
+        notes.append("Its animations are not kept: it is as the file poses it.")
+    return joined(pieces, notes)
+
+
+def _pieces(primitive: Any, turn: NDArray[np.float64], materials: _Materials) -> Iterator[Piece]:
+    if hasattr(primitive, "polyindex"):
+        lengths = np.diff(primitive.polyindex, axis=1)[:, 0]
+    elif np.ndim(primitive.vertex_index) == 2 and primitive.vertex_index.shape[1] == 3:
+        lengths = np.full(len(primitive.vertex_index), 3)
+    else:
+        materials.notes.append("Its points and lines were left out.")
+        return
+    if not len(lengths):
+        return
+    corners = np.asarray(primitive.vertex_index).ravel()
+    points = np.asarray(primitive.vertex, np.float64)[corners] @ turn.T
+    place = np.asarray(getattr(primitive, "matrix", np.eye(4)), np.float64)[:3, :3]
+    normals = uv = None
+    if primitive.normal is not None and primitive.normal_index is not None and len(primitive.normal):
+        own = np.asarray(primitive.original.normal, np.float64)[np.asarray(primitive.normal_index).ravel()]
+        normals = own @ np.linalg.pinv(turn @ place)
+    if len(primitive.texcoordset):
+        rows = np.asarray(primitive.texcoordset[0], np.float64)
+        uv = rows[np.asarray(primitive.texcoord_indexset[0]).ravel()][:, :2]
+    material = materials.material(primitive.material)
+    yield Piece(points, lengths.astype(np.int64), material, normals, uv, flipped=bool(np.linalg.det(place) < 0))
+
+
+class _Materials:
+    def __init__(self, beside: _Beside, notes: list[str], *, in_light: bool) -> None:
+        self._beside, self.notes, self._in_light = beside, notes, in_light
+        self._known: dict[int, Material] = {}
+
+    def material(self, material: Any) -> Material:
+        if material is None or getattr(material, "effect", None) is None:
+            return Material()
+        if id(material) not in self._known:
+            self._known[id(material)] = self._made(material.effect, str(material.name or ""))
+        return self._known[id(material)]
+
+    def _made(self, effect: Any, name: str) -> Material:
+        color, base = self._read(effect.diffuse)
+        light, emissive = self._read(effect.emission)
+        opacity = self._opacity(effect)
+        if getattr(effect, "bumpmap", None) is not None:
+            self.notes.append("Its bump maps were not read.")
+        return Material(
+            name,
+            (*((1.0, 1.0, 1.0) if color is None else color), opacity),
+            base,
+            emission=(1.0, 1.0, 1.0) if emissive is not None else light or (0.0, 0.0, 0.0),
+            emissive=emissive,
+            finish=Finish("BLEND" if opacity < 1 else "OPAQUE", double_sided=bool(effect.double_sided)),
+        )
+
+    def _read(self, value: Any) -> tuple[tuple[float, float, float] | None, Map | None]:
+        """A colour, linear, or an image; programs write colours as they show them, in sRGB, and Blender as light."""
+        if value is None:
+            return None, None
+        if isinstance(value, tuple | list | np.ndarray):
+            shown = np.array(value[:3], np.float64).clip(0, 1)
+            red, green, blue = (float(part) for part in (shown if self._in_light else to_linear(shown)))
+            return (red, green, blue), None
+        path = unquote(str(value.sampler.surface.image.path)).removeprefix("file://")
+        data = self._beside(path)
+        if data is None:
+            self.notes.append(f"Its texture {path} is not beside it, and was not read.")
+            return None, None
+        return None, picture(data, path)
+
+    def _opacity(self, effect: Any) -> float:
+        """By the two ways that COLLADA has: where the alpha of a colour counts, or its brightness against it."""
+        amount, color = effect.transparency, effect.transparent
+        if amount is None or isinstance(color, type(None)) or not isinstance(color, tuple | list | np.ndarray):
+            return 1.0
+        if not isinstance(amount, int | float):
+            return 1.0
+        if getattr(effect, "opaque_mode", "A_ONE") == "RGB_ZERO":
+            return float(np.clip(1 - np.mean(color[:3]) * amount, 0, 1))
+        return float(np.clip((color[3] if len(color) > 3 else 1.0) * amount, 0, 1))
