@@ -1,6 +1,6 @@
-"""What of contract/ a client's tests have not played: python -m contract.coverage < LIST
+"""The files of contract/ that a client's tests have not played: python -m contract.coverage < LIST
 
-LIST has the path in contract/ of one played file on each line. Names what is left and ends with 1 if there is any.
+LIST has one played file per line, by its path in contract/. Prints the rest, and exits with 1 if there is any.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 KEPT_BACK = (".py", ".pyc", ".md", ".key")
-"""What is no data for clients."""
+"""Suffixes of files that are not for clients."""
 
 
 def files(folder: str = "") -> list[str]:
@@ -23,9 +23,9 @@ def files(folder: str = "") -> list[str]:
 
 
 def unplayed(played: Iterable[str]) -> list[str]:
-    """The files that are missing from `played`; of an icon's formats one is enough.
+    """The files that are missing from `played`; one format of each icon is enough.
 
-    Raises ValueError for a name that is no file of the contract.
+    Raises ValueError for a name that is not a file of the contract.
     """
     known, given = set(files()), set(played)
     if unknown := sorted(given - known):
@@ -35,22 +35,22 @@ def unplayed(played: Iterable[str]) -> list[str]:
 
 
 class Contract:
-    """The contract as a client's tests read it, which remembers what they have read."""
+    """The contract for a client's tests; remembers which files they have read."""
 
     def __init__(self) -> None:
         self.played: set[str] = set()
 
     def path(self, name: str) -> Path:
-        """Of a file, for a test that plays it."""
+        """The path of a file, for a test that plays it."""
         self.played.add(name)
         return HERE / name
 
     def json(self, name: str) -> Any:
-        """What a file holds."""
+        """The content of a file."""
         return json.loads(self.path(name).read_text("utf-8"))
 
     def unplayed(self) -> list[str]:
-        """What nothing has read so far."""
+        """The files that nothing has read so far."""
         return unplayed(self.played)
 
 

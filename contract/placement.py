@@ -1,7 +1,9 @@
-"""Makes files/asset.glb and placement.json, where its parts must be in an engine: python -m contract.placement
+"""Makes files/asset.glb and placement.json, which says where its parts must be in an engine:
 
-The asset is a box with one corner pulled out, written by what writes every asset. Where that corner is tells apart
-every mirror, turn and swap of axes.
+    python -m contract.placement
+
+The asset is a box with one corner pulled out, written as every asset is. The position of that corner tells every
+mirroring, rotation and swap of axes apart.
 """
 
 from __future__ import annotations
@@ -22,21 +24,21 @@ HERE = Path(__file__).parent
 Point = tuple[float, float, float]
 
 CORNER: Point = (0.75, 0.5, 0.25)
-"""Of the file, in metres: +X, +Y (up), +Z (the photographed side). All other corners are at ±0.5, 0 or 0.25, ±0.125."""
+"""In the file's axes, in metres: +X, +Y (up), +Z (the photographed side). Other corners: ±0.5, 0 or 0.25, ±0.125."""
 BOX: list[Point] = [(x, y, z) for x in (-0.5, 0.5) for y in (0.0, 0.25) for z in (-0.125, 0.125)]
 BOX[-1] = CORNER
 SIDES = ((0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3))
 """The box's sides by corners, counter-clockwise seen from outside."""
 COLOR = (230, 120, 30)
-"""Of the whole texture, sRGB."""
+"""The colour of the whole texture, sRGB."""
 
 
 class Engine(NamedTuple):
-    """The axes of an engine, in which +X is to the right of one who looks down with `ahead` pointing away from them.
+    """The axes of an engine. Seen from above, with `ahead` pointing up the page, +X points to the right.
 
     up, front : where the file's +Y and its photographed side point
-    into : where a point of the file is
-    ahead : number of the axis, and 1, or -1 if it points towards them
+    into : maps a point of the file into the engine
+    ahead : number of the axis, and its sign
     """
 
     up: str
@@ -52,7 +54,7 @@ ENGINES = {
     "unity": Engine("+Y", "+Z", lambda p: (-p[0], p[1], p[2]), (2, 1)),
 }
 PLACES = (((0.0, 0.0, 0.0), 0), ((1.0, 2.0, 3.0), 90))
-"""Where an asset is put, in the engine's own axes, and how far it is turned, degrees counter-clockwise from above."""
+"""Where an asset is placed, in the engine's axes, and its rotation, degrees counter-clockwise as seen from above."""
 
 
 def glb() -> bytes:
@@ -80,7 +82,7 @@ def glb() -> bytes:
 
 
 def _split(side: list[Point]) -> list[list[Point]]:
-    """A side in four."""
+    """A side divided into four."""
     a, b, c, d = (np.array(corner) for corner in side)
 
     def at(u: float, v: float) -> Point:
@@ -92,7 +94,7 @@ def _split(side: list[Point]) -> list[list[Point]]:
 
 
 def _mesh(sides: list[list[list[Point]]]) -> Mesh:
-    """A mesh of flat sides, each of some polygons of three or four corners that share no vertex."""
+    """A mesh of flat sides, each made of polygons with three or four corners, without shared vertices."""
     positions: list[Point] = []
     normals: list[Any] = []
     uv: list[tuple[float, float]] = []
@@ -111,7 +113,7 @@ def _mesh(sides: list[list[list[Point]]]) -> Mesh:
 
 
 def placement() -> dict[str, Any]:
-    """Where what the asset has must be, by engine."""
+    """The content of placement.json: where the asset's parts must be in each engine."""
     return {
         "file": "files/asset.glb",
         "color": COLOR,
@@ -134,7 +136,7 @@ def placement() -> dict[str, Any]:
 
 
 def _put(engine: Engine, at: Point, turn: int) -> list[float]:
-    """Where the corner of an asset is that is put there and turned."""
+    """Where the corner is of an asset placed there and rotated."""
     corner = list(engine.into(CORNER))
     axis, sign = engine.ahead
     x, y = corner[0], sign * corner[axis]
@@ -144,7 +146,7 @@ def _put(engine: Engine, at: Point, turn: int) -> list[float]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write asset.glb and placement.json."""
     (HERE / "files" / "asset.glb").write_bytes(glb())
     (HERE / "placement.json").write_text(json.dumps(placement(), indent=2) + "\n", encoding="utf-8")
 

@@ -46,7 +46,7 @@ JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
 KEY = "sk_contract"
 REQUEST_ID = "req_contract"
 HEADERS = ("Allow", "Content-Type", "Content-Disposition", "Idempotent-Replayed", "Location", "Retry-After")
-"""Headers of an answer that a client may go by."""
+"""Headers of an answer that clients may rely on."""
 REPORT = Report(
     generator=Maker(name="lift", version="1"),
     faces=48,
@@ -89,9 +89,9 @@ Answer = dict[str, Any]
 
 
 class Recorder:
-    """The application, and the answers to exchanges.
+    """Sends exchanges to the application and returns its answers.
 
-    One for each database, which nothing else may use meanwhile: places in the queue are part of the answers.
+    Nothing else may use the database meanwhile, because places in the queue are part of the answers.
     """
 
     def __init__(self, settings: Settings, engine: Engine, storage: Storage) -> None:
@@ -147,7 +147,7 @@ class Recorder:
         ]
 
     def document(self) -> Any:
-        """The application's description of itself."""
+        """The application's OpenAPI document."""
         return self._app.test_client().get("/v1/openapi.json").get_json()
 
     def _account(self, given: dict[str, Any]) -> tuple[str, str]:
@@ -173,7 +173,7 @@ class Recorder:
 
 
 class Work:
-    """What a worker does to jobs, one after the other, by what a worker itself calls."""
+    """Does to jobs, one after the other, what a worker does, through the functions that a worker calls."""
 
     def __init__(self, engine: Engine, storage: Storage) -> None:
         self._engine, self._storage = engine, storage
@@ -218,7 +218,7 @@ def encoded(body: Any) -> bytes:
 
 
 def tidy(value: Any, name: str = "") -> Any:
-    """A value with what differs from one time to the next in a fixed form: ids, moments, versions, estimates."""
+    """A value in which what differs between runs is replaced: ids, times, versions, estimates."""
     match value:
         case dict():
             return {key: tidy(each, key) for key, each in value.items()}
@@ -274,7 +274,7 @@ def recorded(recorder: Recorder) -> dict[str, Any]:
 
 
 def with_database(use: Callable[[str], None]) -> None:
-    """Call it with the URL of a new database of its own."""
+    """Call `use` with the URL of a new database."""
     home = Path(tempfile.mkdtemp(prefix="spherelinks-contract-"))
     home.chmod(0o755)  # as root the database runs as another user, who must get through
     try:
@@ -285,7 +285,7 @@ def with_database(use: Callable[[str], None]) -> None:
 
 
 def main() -> None:
-    """Write down what the application answers now."""
+    """Record the application's present answers."""
 
     def write(url: str) -> None:
         migrate(url)

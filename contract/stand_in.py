@@ -2,8 +2,8 @@
 
     python -m contract.stand_in [NAME] [--port N]
 
-prints the address of that fault, scenario or exchange; without NAME that of all, where ``ADDRESS/NAME/v1/…`` answers as
-the file NAME says. Every request that it says nothing of goes well. See README.md.
+prints the address of that fault, scenario or exchange; without NAME the address of all, where ``ADDRESS/NAME/v1/…``
+answers as the file NAME says. Requests that the file does not mention succeed. See README.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 HERE = Path(__file__).parent
 CERTIFICATE = HERE / "files" / "certificate.pem"
-"""What the stand-in shows over HTTPS, signed by itself: a client's test has to trust it. Its key is no secret."""
+"""The self-signed certificate for HTTPS, which a client's test has to trust. Its key is no secret."""
 WELL = {
     "POST /v1/generate": "generate-accepted",
     "GET /v1/status": "status-completed",
@@ -34,11 +34,11 @@ WELL = {
     "GET /v1/account": "account",
     "DELETE /v1/jobs": "job-cancelled",
 }
-"""The exchange that answers an operation where nothing else is said."""
+"""The exchange that answers an operation by default."""
 PAUSE_S = 0.05
 """Seconds between the bytes of an answer that trickles."""
 SLOWLY = 1 << 17
-"""Bytes of a request that are read in that time where it is read slowly."""
+"""Bytes of a request that are read per pause if it is read slowly."""
 KEPT = 1 << 16
 """Bytes of a request's body that are remembered."""
 
@@ -51,15 +51,15 @@ class Seen(NamedTuple):
     path: str
     headers: dict[str, str]
     body: str
-    """Empty where it is longer than KEPT."""
+    """Empty if it is longer than KEPT."""
 
     def asks(self, operation: str) -> bool:
-        """Whether it is one for an operation such as ``GET /v1/status``."""
+        """Whether it is a request for an operation such as ``GET /v1/status``."""
         return _operation(self.method, f"/{self.path}") == operation
 
 
 class StandIn:
-    """At 127.0.0.1, to which localhost is another host, on three ports: HTTP, HTTP again, and HTTPS.
+    """A server on three ports of 127.0.0.1 (to clients, localhost is another host): HTTP, HTTP again, and HTTPS.
 
     seen : every request, in order
     """
@@ -80,19 +80,19 @@ class StandIn:
             threading.Thread(target=each.serve_forever, args=(0.05,), daemon=True).start()
 
     def address(self, name: str = "") -> str:
-        """Of the server that goes wrong in that way; what follows ~ in a name only keeps two runs apart."""
+        """The address that behaves as the file of that name says; a suffix after ~ only keeps two runs apart."""
         if _told(name).get("tls"):
             return f"https://127.0.0.1:{self.tls_port}/{name}"
         return f"http://127.0.0.1:{self.port}/{name}".rstrip("/")
 
     def turn(self, name: str, act: int) -> None:
-        """Begin an act of a scenario, the first of which is 0; what was held is answered now."""
+        """Begin an act of a scenario, counted from 0; requests that were held are answered now."""
         with self._turned:
             self._acts[name] = act
             self._turned.notify_all()
 
     def answer(self, name: str, operation: str) -> dict[str, Any]:
-        """What is answered to the next request of an operation; waits where that is held until the next act."""
+        """The answer to the next request for an operation; if it is held, waits for the next act."""
         with self._turned:
             act = self._acts[name]
             told = _told(name)
@@ -109,7 +109,7 @@ class StandIn:
         return chosen
 
     def filled(self, value: str) -> str:
-        """A header with the ports in it."""
+        """A header's value with the ports filled in."""
         ports = {"port": self.port, "otherPort": self.other_port, "tlsPort": self.tls_port}
         for name, port in ports.items():
             value = value.replace(f"{{{name}}}", str(port))
@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
                     self._send(said)
 
     def _read(self, length: int, slowly: bool) -> None:
-        """Read a request's body and forget it; slowly its first half, for of the rest the client knows nothing."""
+        """Read a request's body and drop it; if slowly, only its first half, since the client buffers the rest."""
         left = length
         while left > 0 and (got := self.rfile.read(min(left, SLOWLY))):
             left -= len(got)
@@ -199,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b" " * (1 << 16))
 
     def _trickle(self, begun: bytes) -> None:
-        """Send a space again and again, which means nothing where it comes, and get nowhere."""
+        """Send a space again and again, which has no meaning where it is sent, and never finish."""
         self.flush_headers()
         self.wfile.write(begun)
         while not self.server.stand_in.stopping.wait(PAUSE_S):
@@ -210,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _told(name: str) -> dict[str, Any]:
-    """The fault or scenario of that name, or one made of an exchange; empty for any other name, where all goes well."""
+    """The fault or scenario of that name, or one made from an exchange; empty for any other name: all succeeds."""
     stem = name.partition("~")[0]
     for folder in ("faults", "scenarios", "exchanges"):
         path = HERE / folder / f"{stem}.json"
@@ -224,7 +224,7 @@ def _told(name: str) -> dict[str, Any]:
 
 
 def _well(operation: str) -> dict[str, Any]:
-    """What answers an operation where all goes well."""
+    """The default answer to an operation."""
     if operation == "GET /v1/generators":
         offered = json.loads((HERE / "generators.json").read_text("utf-8"))
         return {"status": HTTPStatus.OK, "headers": {"Content-Type": "application/json"}, "body": offered}
@@ -247,7 +247,7 @@ def _body(said: dict[str, Any]) -> bytes:
 
 @contextmanager
 def stand_in(port: int = 0) -> Iterator[StandIn]:
-    """One that runs."""
+    """A running stand-in, closed at the end."""
     running = StandIn(port)
     try:
         yield running
@@ -256,7 +256,7 @@ def stand_in(port: int = 0) -> Iterator[StandIn]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one until its input is closed, if that is a pipe, or it is killed."""
+    """Run a stand-in until its standard input, if that is a pipe, is closed, or until it is killed."""
     parser = argparse.ArgumentParser(prog="python -m contract.stand_in", description=__doc__.partition("\n")[0])
     parser.add_argument(
         "name", nargs="?", default="", help="a fault, a scenario or an exchange; by default all, each at its name"

@@ -22,7 +22,7 @@ from spherelinks.config import SECRETS
 logger = logging.getLogger(__name__)
 
 _SECRET_PREFIXES = ("AWS_", "PG", "OTEL_", "SENTRY_")
-"""Of variables that libraries read by themselves."""
+"""Prefixes of variables with credentials that libraries read by themselves."""
 
 # see landlock(7), <linux/landlock.h>, <linux/prctl.h>
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
@@ -35,7 +35,7 @@ _NOBODY = 65534
 
 
 def environment(names: Sequence[str] | None = None) -> dict[str, str]:
-    """Our environment without credentials, and of that, if given, only those names."""
+    """This process's environment without credentials; with `names`, only those variables."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -46,14 +46,14 @@ def environment(names: Sequence[str] | None = None) -> dict[str, str]:
 
 
 def secret_paths(home: Path, environ: Mapping[str, str] = os.environ) -> list[Path]:
-    """Where credentials and everybody's files lie: the home, and the files that hold secrets."""
+    """Where credentials and all accounts' files are: the home, and files with secrets."""
     files = [environ[f"{name}_FILE"] for name in SECRETS if environ.get(f"{name}_FILE")]
     files += [environ[name] for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE") if environ.get(name)]
     return [home, *map(Path, files), Path("~/.aws").expanduser(), Path("~/.pgpass").expanduser()]
 
 
 def die_with_parent() -> None:
-    """Be killed when the thread that started this process ends, whatever this process is doing; on Linux."""
+    """Have this process killed when the thread that started it ends, whatever it is doing; on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -71,7 +71,7 @@ def limit_memory(mebibytes: int) -> None:
 
 
 def leave_root() -> None:
-    """As root, become nobody; whoever else we are, we stay."""
+    """As root, become the user nobody; any other user stays."""
     if sys.platform != "win32" and os.geteuid() == 0:
         with suppress(OSError):  # in a user namespace there may be nobody else
             os.setgroups([])

@@ -1,4 +1,4 @@
-"""Threads for native code, which releases the GIL: as many as this process has cores for."""
+"""Threads for native code, which releases the GIL: one for each core that this process may use."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from functools import cache
 from spherelinks import confinement
 
 MOST = 4
-"""Of a picture's work more cannot be divided; a server's other cores are for other jobs."""
+"""The work on one picture does not divide further; a server's other cores are for other jobs."""
 
 
 @cache
 def count() -> int:
-    """Threads that work at a time: one for each core of the process, by affinity and cgroup, and MOST at most."""
+    """Threads that work at a time: one for each core of the process, by affinity and cgroup, up to MOST."""
     return max(1, min(MOST, confinement.cores()))
 
 
 def pool() -> ThreadPoolExecutor:
-    """Threads for tasks none of which waits for another; what they make must not depend on how many there are."""
+    """A pool for tasks that do not wait for each other; their results must not depend on the number of threads."""
     return ThreadPoolExecutor(count())

@@ -1,7 +1,7 @@
-"""The status of a job without Flask: clients ask for nothing as often.
+"""The status of a job without Flask, because no other request is made so often.
 
-Only a plain request takes this path, and only an answer that is not an error: whatever else may turn up is for the
-application, with the same answer, since an error found here is raised there. A test compares the two byte by byte.
+Only plain requests take this path, and only if the answer is not an error. All others go to the application, which
+raises an error found here and so gives the same answer. A test compares the two byte by byte.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 class FastPath:
     """WSGI middleware that answers plain requests for a job's status itself.
 
-    Answers are kept until something is announced that changes them; :meth:`ready` gives these.
+    Answers are kept until something that changes them is announced; :meth:`ready` returns kept ones.
 
     app : the application, for all other requests
     bell : rings with the ids of jobs and keys that change
-    vary : headers of every answer, by the application's origins for CORS
+    vary : headers of every answer that depend on the origins allowed for CORS
     observe : counts each answer
     """
 
@@ -74,7 +74,7 @@ class FastPath:
             logs.set_subject(request_id=request_id)
             try:
                 body = self._read(environ, *asked)
-            except Exception as error:  # the application answers, and logs what nobody expected
+            except Exception as error:  # the application answers, and logs it if it is unexpected
                 environ[access.REFUSED] = error
             else:
                 start_response("200 OK", self._headers(request_id, body, begun))
@@ -82,12 +82,12 @@ class FastPath:
         try:
             return self._app(environ, start_response)
         finally:
-            # whoever changes something sees the change at once; a new job changes no other
+            # a client sees its own changes at once; a new job changes no other job
             if environ["REQUEST_METHOD"] not in _SAFE and not environ["PATH_INFO"].endswith("/generate"):
                 self._kept.forget()
 
     def ready(self, environ: WSGIEnvironment, network: str) -> Answer | None:
-        """The answer to a request from that network, if it is kept; waits for nothing."""
+        """The kept answer to a request from that network, if there is one; never blocks."""
         asked = self._asked(environ)
         if asked is None:
             return None
@@ -108,7 +108,7 @@ class FastPath:
         return HTTPStatus.OK, self._headers(request_id, body, begun), body
 
     def _asked(self, environ: WSGIEnvironment) -> tuple[str, str, str] | None:
-        """The headers that may hold the key, and the job's id, in a plain request for a job's status."""
+        """X-API-Key, Authorization and the job's id if this is a plain request for a job's status, else None."""
         path = environ["PATH_INFO"]
         if (
             not path.startswith(_PATH)
@@ -126,21 +126,21 @@ class FastPath:
         return environ.get("HTTP_X_API_KEY", ""), environ.get("HTTP_AUTHORIZATION", ""), job_id
 
     def _read(self, environ: WSGIEnvironment, key: str, authorization: str, job_id: str) -> bytes:
-        """The answer's body. Raises what the application is to answer."""
+        """The answer's body. Raises the error that the application is to answer with."""
         digest = access.admitted(self._limits, addresses.network(environ.get("REMOTE_ADDR", "")), key, authorization)
 
         def look() -> Reading[bytes]:
             seen = status.see(self._engine, digest, job_id)
             job = seen.job
             lasts_s = min(views.lasts_s(job), math.inf if seen.key_lasts_s is None else seen.key_lasts_s)
-            # any other job may change one's place in the queue
+            # any other job may change its place in the queue
             names = (job_id, seen.key_id) if job.queue_position is None else (job_id, seen.key_id, None)
             return Reading(encode(views.status(job)).encode(), names, lasts_s)
 
         return self._kept.read((digest, job_id), look)
 
     def _headers(self, request_id: str, body: bytes, begun: float) -> Headers:
-        """The answer's headers, which end the request: it is counted."""
+        """The answer's headers; also counts the request, which ends with them."""
         self._observe("GET", _ROUTE, HTTPStatus.OK, time.perf_counter() - begun)
         own = (
             ("Cache-Control", "no-store"),

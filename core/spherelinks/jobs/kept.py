@@ -1,4 +1,4 @@
-"""What was read from the database, kept until the database announces a change of it."""
+"""A cache of what was read from the database; entries are dropped when the database announces a change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from spherelinks.jobs.bell import Bell
 
 MOST = 4096
-"""Values kept at a time; beyond that all are forgotten."""
+"""Most values kept at a time; when there would be more, all are dropped."""
 
 V = TypeVar("V")
 
@@ -20,8 +20,8 @@ V = TypeVar("V")
 class Reading(Generic[V]):
     """A value, and how long it may be kept.
 
-    names : it is forgotten when one of these payloads is announced; None is any
-    lasts_s : or after that many seconds
+    names : payloads that end it when one of them is announced; None stands for any payload
+    lasts_s : seconds after which it ends in any case
     """
 
     value: V
@@ -32,9 +32,9 @@ class Reading(Generic[V]):
 class Kept(Generic[V]):
     """Readings by a key of the caller's, each kept until the bell rings for it.
 
-    Nothing is given out that the bell may have missed a change of: see :meth:`Bell.has_heard_all`. A change is heard
-    of within the time that a notification takes, usually less than a millisecond after its commit; who must see a
-    change of his own at once calls :meth:`forget`.
+    Nothing is returned if the bell may have missed a change: see :meth:`Bell.has_heard_all`. A change takes effect when
+    its notification arrives, usually less than a millisecond after its commit. Whoever must see their own change at
+    once calls :meth:`forget`.
     """
 
     def __init__(self, bell: Bell) -> None:
@@ -47,18 +47,18 @@ class Kept(Generic[V]):
         bell.tell(self._rung)
 
     def get(self, key: Hashable) -> V | None:
-        """The value, if it is kept and still true."""
+        """The value, if it is kept and still valid."""
         self._asked = True
-        # in this order: a value is true if all is heard that had been announced by now, and it is there still
+        # in this order: a value is valid if everything announced so far was heard, and the value is still there
         if key not in self._values or not self._bell.has_heard_all():
             return None
         kept = self._values.get(key)
         return kept[0].value if kept is not None and time.monotonic() < kept[1] else None
 
     def read(self, key: Hashable, look: Callable[[], Reading[V]]) -> V:
-        """The value that ``look`` reads from the database, kept if nothing changed meanwhile.
+        """The value that ``look`` reads from the database, kept unless something changed in the meantime.
 
-        Nothing is kept as long as nobody has called :meth:`get`. Raises whatever ``look`` raises.
+        Nothing is kept until :meth:`get` was first called. Raises whatever ``look`` raises.
         """
         if not self._asked or not self._bell.has_heard_all():
             return look().value
@@ -75,7 +75,7 @@ class Kept(Generic[V]):
         return reading.value
 
     def forget(self) -> None:
-        """Forget everything, what is being read now included."""
+        """Drop everything, including what is being read right now."""
         self._rung(None)
 
     def _rung(self, payload: str | None) -> None:

@@ -1,9 +1,9 @@
-"""What workers offer: each writes down, with a beat, the cards of its generators and whether they are ready.
+"""What workers offer: each regularly writes down the cards of its generators and whether they are ready.
 
-Servers show these and check requests against them, for the machine that answers requests need not have what the
-machines that work have. An offer outlives its worker by ``STANDS_S``, so that a worker that restarts refuses nobody.
-Where no offer stands, because every worker is just starting or stopped, what is installed here counts: what is
-accepted then waits for a worker.
+Servers show these and check requests against them, because the machine that answers requests need not have the same
+generators as those that do the work. An offer outlives its worker by ``STANDS_S``, so that nobody is refused while a
+worker restarts. If there is no offer at all, because every worker is starting or stopped, what is installed here
+counts, and accepted jobs wait for a worker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from spherelinks.generation.registry import Installed
 BEAT_S = 10.0
 STANDS_S = 60.0
 KNOWN_S = 2.0
-"""How long a server goes by what it has read before it reads again."""
+"""How long a server uses what it has read before it reads again."""
 
 
 def own(named: Sequence[str], memory_limit_mb: int) -> Installed:

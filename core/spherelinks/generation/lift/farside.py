@@ -20,9 +20,11 @@ SOURCES = ("guess", "same", "mirrored", "twin", "turned", "twin's detail", "turn
 CELLS = 64  # side of the network's input, and of what is coarse
 KNOWN = 16  # channels of the input beside the colours of the first five sources
 CHANNELS = 15 + KNOWN
-_SOFT = CELLS / 24  # of the blur that parts detail from what the guess says better, in cells
-_ACROSS = 25  # the channel that counts rightwards
-_REGAINED = np.float32(0.25)  # a half would be all variation that the mean of independent sources lacks
+_SOFT = (
+    CELLS / 24
+)  # deviation of the blur that separates detail from coarse colour, which the guess knows better, cells
+_ACROSS = 25  # the channel with the pixel's x
+_REGAINED = np.float32(0.25)  # 0.5 would restore all variation that the mean of independent sources loses
 _HIDDEN = np.float32(0.15)  # depth behind the visible surface at which a twin is hardly seen
 
 
@@ -44,7 +46,7 @@ def mixed(given: Sources, gate: Gate) -> Floats:
     out = np.zeros(given.colors.shape[1:], np.float32)
     for share, color in zip(shares, given.colors, strict=True):
         out += share[..., None] * color
-    # a mean varies less than what it is of: the more sources share a place, the more
+    # a mean varies less than its parts, the less the more of them share a place
     low, gain = _soft(out), np.square(np.stack(shares)).sum(0)[..., None] ** -_REGAINED
     mixed: Floats = np.clip(low + gain * (out - low), 0, 255).astype(np.float32)
     return mixed
@@ -106,19 +108,19 @@ def sources(
 
 
 def _middle(values: Floats) -> np.float32:
-    """Half way between the ends, but for outliers; 0 of none."""
+    """The middle between low and high values, outliers aside; 0 if there are none."""
     return np.float32(np.quantile(values, (0.02, 0.98)).mean() if len(values) else 0)
 
 
 def _upright(gx: Floats, gy: Floats, d: Floats, s: float, c: float, tangent: float) -> tuple[Floats, Floats, Floats]:
-    """The upright place of the points at depth d of the rays."""
+    """The points at depth d along the rays, in upright axes."""
     scale = 1 + d * np.float32(tangent)
     px, py = gx * scale, gy * scale
     return px, py * c - d * s, -(py * s + d * c)
 
 
 def _soft(color: Floats) -> Floats:
-    """The colours without detail finer than about SOFT of the side."""
+    """The colours without detail finer than about _SOFT cells."""
     side = len(color)
     small = cv2.resize(color, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), _SOFT, borderType=cv2.BORDER_REPLICATE)

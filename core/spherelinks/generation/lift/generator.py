@@ -92,7 +92,7 @@ class LiftFlow(Lift):
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
-        """Loads both networks from the folder. Raises GeneratorFailed where their files are missing."""
+        """Loads all networks from the folder. Raises GeneratorFailed if files are missing."""
         super().__init__(folder)
         self._flow = session(FLOW, folder)
 

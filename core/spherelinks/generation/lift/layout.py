@@ -34,9 +34,9 @@ _relax = kernel("layout_relaxed", "inside: b1[N,N]", "N", "pressure: float", "sw
 
 
 def channels(rgb: NDArray[np.float32], matte: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The network's input, (CHANNELS, S, S): colour over grey, matte, x, y, how deep inside the matte, how high a
-    balloon of that outline would stand over the picture (what is known before anything is learned), and of colour and
-    matte what a picture of twice the resolution adds: differences across, down and crosswise, as Haar's wavelets.
+    """The network's input, (CHANNELS, S, S): colour over grey, matte, x, y, distance to the matte's outline, height of
+    a balloon of that outline over the picture, and the details of colour and matte that twice the resolution adds:
+    horizontal, vertical and diagonal differences, as in a Haar wavelet.
 
     rgb: (2 S, 2 S, 3) in 0..1, straight; matte: (2 S, 2 S) in 0..1; S a multiple of 16.
     """
