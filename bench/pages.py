@@ -1,9 +1,10 @@
 """Screenshots of every page of the dashboard and of its states, at two widths and in both themes, to be looked at.
 
-    python bench/pages.py FOLDER [--only NAME …]
+    python bench/pages.py FOLDER [--only NAME …] [--docs]
 
 Starts a server with a home of its own, makes an account with models, keys and a webhook, and one with nothing. Writes
-FOLDER/NAME_LOOK.png, whole pages, and FOLDER/NAME.png, the four of a state side by side. Needs Chromium.
+FOLDER/NAME_LOOK.png, whole pages, and FOLDER/NAME.png, the four of a state side by side; with --docs also the pictures
+in docs/images, from what is in FOLDER. Needs Chromium.
 """
 
 from __future__ import annotations
@@ -39,7 +40,18 @@ STRIP = {1440: 720, 390: 390}
 """Width of a page of each width beside the others, px."""
 LIMIT_MS = 180_000
 EMAIL, OTHER, PASSWORD = "ada@example.com", "new@example.com", "three blue otters"
-FEATURED = {"mug.jpg": {"collider": "decomposed", "lods": [0.5, 0.25]}, "armchair.jpg": {}, "duck.webp": {}}
+FEATURED = {"mug.jpg": {}, "robot.png": {}, "duck.webp": {}, "armchair.jpg": {"collider": "decomposed", "lods": [0.5]}}
+DOCS = ROOT / "docs/images"
+SCREENS = {
+    "landing": "landing_light_1440",
+    "playground": "playground_light_1440",
+    "models": "models_light_1440",
+    "model": "model_collider_dark_1440",
+    "keys": "keys_light_1440",
+    "credits": "credits_light_1440",
+}
+"""The first screen of these is in docs/images, as dashboard-NAME.png."""
+PHONES = ("playground_done_light_390", "models_dark_390", "model_light_390")
 State = Callable[[Any], None]
 
 
@@ -162,7 +174,7 @@ class Stay:
 
     def states(self) -> dict[str, tuple[Any, State]]:
         """Each state's name, who sees it, and what brings a page there."""
-        mug, failed = self.jobs["mug"], self.jobs["wall"]
+        chair, failed = self.jobs["armchair"], self.jobs["wall"]
         known, fresh, owner = self.known, self.fresh, self.owner
 
         def at(path: str, *steps: State) -> State:
@@ -172,6 +184,9 @@ class Stay:
                     step(page)
 
             return go
+
+        def keyed(page: Any) -> None:
+            self.new_key(page, "Blender at home")
 
         return {
             "landing": (None, at("/", drawn)),
@@ -189,16 +204,17 @@ class Stay:
             "playground_error": (known, at("/app/playground", refused)),
             "playground_options": (known, at("/app/playground", opened("Advanced options"))),
             "playground_working": (known, at("/app/playground", chosen("toadstool.jpg"), made)),
-            "playground_done": (known, at(f"/app/playground?jobs={mug},{self.jobs['duck']}", drawn)),
+            "playground": (known, at(f"/app/playground?jobs={chair}", drawn, chosen("toadstool.jpg"))),
+            "playground_done": (known, at(f"/app/playground?jobs={chair},{self.jobs['duck']}", drawn)),
             "models_empty": (fresh, at("/app/models")),
             "models": (known, at("/app/models", settled)),
             "models_selected": (known, at("/app/models", settled, selected)),
             "models_not_found": (known, at("/app/models?q=teapot")),
-            "model": (known, at(f"/app/models/{mug}", drawn)),
-            "model_collider": (known, at(f"/app/models/{mug}", drawn, viewed("collider"))),
+            "model": (known, at(f"/app/models/{chair}", drawn)),
+            "model_collider": (known, at(f"/app/models/{chair}", drawn, viewed("collider"))),
             "model_failed": (known, at(f"/app/models/{failed}", settled)),
             "keys_empty": (fresh, at("/app/keys")),
-            "key_made": (known, lambda page: self.new_key(page, "Blender at home") and None),
+            "key_made": (known, keyed),
             "keys": (known, at("/app/keys", opened("Rotate"))),
             "credits": (known, at("/app/credits")),
             "usage": (owner, at("/app/credits")),
@@ -297,10 +313,29 @@ def strip(pictures: list[Path]) -> Image.Image:
     return whole
 
 
+def illustrate(folder: Path) -> None:
+    """The pictures in docs/images: first screens, and three telephones beside each other."""
+    for name, picture in SCREENS.items():
+        page = Image.open(folder / f"{picture}.png").convert("RGB")
+        small(page.crop((0, 0, 1440, 900)), DOCS / f"dashboard-{name}.png")
+    phones = Image.new("RGB", (3 * 390 + 2 * 20, 844), "white")
+    for place, picture in enumerate(PHONES):
+        page = Image.open(folder / f"{picture}.png").convert("RGB")
+        # the playground's model is below its form
+        top = max(0, page.height - 1400) if picture.startswith("playground") else 0
+        phones.paste(page.crop((0, top, 390, top + 844)), (place * 410, 0))
+    small(phones, DOCS / "dashboard-phone.png")
+
+
+def small(picture: Image.Image, path: Path) -> None:
+    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="+", default=[])
+    parser.add_argument("--docs", action="store_true")
     a = parser.parse_args()
     a.folder.mkdir(parents=True, exist_ok=True)
     with receiver() as hook, chromium() as browser, local_server(webhooks(hook)) as served:
@@ -319,6 +354,8 @@ def main() -> None:
                 context.close()
             strip(pictures).save(a.folder / f"{name}.png")
             print(name, flush=True)
+    if a.docs:
+        illustrate(a.folder)
 
 
 def webhooks(port: int) -> dict[str, str]:

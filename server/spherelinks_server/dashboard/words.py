@@ -77,6 +77,8 @@ def size(count: int | None) -> str:
     """Bytes for people, such as 1.4 MB."""
     if count is None:
         return ""
+    if count == 0:
+        return "0 kB"
     if count >= 9.5e8:
         return f"{count / 1e9:.1f} GB"
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{max(count / 1e3, 0.1):.1f} kB"
