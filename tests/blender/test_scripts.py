@@ -14,14 +14,16 @@ PORT = "http://127.0.0.1:8000"
 @pytest.mark.timeout(900)
 def test_the_scripts_of_the_page_run(engine, run, served, archive, tmp_path):
     python = engine("blender", "bpy-python-4.5")
-    connect, _ = SCRIPTS
+    connect, generate = SCRIPTS
     assert archive.name in connect
     assert PORT in connect
-    script = "\n".join(SCRIPTS).replace(f"dist/blender/{archive.name}", str(archive)).replace(PORT, served.address)
-    script = script.replace("docs/samples/mug.jpg", str(ROOT / "docs/samples/mug.jpg"))
-    path = tmp_path / "script.py"
-    path.write_text(f"import os\nos.chdir({str(tmp_path)!r})\n{script}")
-    printed = run(python, path, SPHERELINKS_KEY=served.key)
+    connect = connect.replace(f"dist/blender/{archive.name}", str(archive)).replace(PORT, served.address)
+    generate = generate.replace("docs/samples/mug.jpg", str(ROOT / "docs/samples/mug.jpg"))
+    # one after the other, each in a Blender of its own, with what the first has saved
+    for name, script, key in (("connect.py", connect, {"SPHERELINKS_KEY": served.key}), ("generate.py", generate, {})):
+        path = tmp_path / name
+        path.write_text(f"import os\nos.chdir({str(tmp_path)!r})\n{script}")
+        printed = run(python, path, HOME=str(tmp_path), **key)
     assert re.search(r"^mug\S* <Vector \(1\.0+, 2\.0+, 0\.0+\)>$", printed, re.M), printed
     assert (tmp_path / "mug.blend").exists()
     assert "--online-mode" in PAGE.partition("## Scripts")[2]
