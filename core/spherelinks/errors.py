@@ -60,6 +60,8 @@ class SphereLinksError(Exception):
         self.message = message
         self.hint = hint
         self.field = field
+        if hint:
+            self.add_note(hint)  # tracebacks and notebooks show it below the message
 
 
 class InvalidRequest(SphereLinksError):

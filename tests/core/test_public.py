@@ -10,6 +10,7 @@ import pydoc
 import re
 import subprocess
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_every_error_that_the_documented_functions_raise_is_public() -> None:
 
 def test_the_keywords_are_the_options() -> None:
     assert OptionValues.__annotations__.keys() == Options.model_fields.keys()
+
+
+def test_a_traceback_shows_what_would_help() -> None:
+    with pytest.raises(spherelinks.InvalidOption) as caught:
+        spherelinks.generate(SAMPLES / "mug.jpg", texture_sise=512)
+    last = traceback.format_exception(caught.value)[-2:]
+    assert last == ["spherelinks.errors.InvalidOption: 'texture_sise' is not an option.\n", f"{caught.value.hint}\n"]
+    assert "'texture_size'" in caught.value.hint
 
 
 def test_importing_waits_for_no_heavy_library() -> None:
