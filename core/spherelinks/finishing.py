@@ -16,6 +16,7 @@ from spherelinks import __version__
 from spherelinks.errors import GeneratorFailed
 from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
+from spherelinks.mesh.box import sides
 from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
@@ -282,7 +283,7 @@ def assert_valid(glb: bytes) -> None:
 
 def extent(positions: Vertices) -> Extent:
     """The sides of the box round (V, 3) positions, m."""
-    width, height, depth = (round(float(side), 6) for side in np.ptp(positions, axis=0))
+    width, height, depth = (round(float(side), 6) for side in sides(positions))
     return Extent(width=width, height=height, depth=depth, unit="m")
 
 

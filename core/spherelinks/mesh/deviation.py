@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from spherelinks.mesh.box import sides
 from spherelinks.mesh.nearest import nearest, tree
 from spherelinks.mesh.topology import Faces, Vertices
 
@@ -30,4 +29,4 @@ def deviation(original: Vertices, vertices: Vertices, faces: Faces) -> Deviation
     looked_at = original[:: -(-len(original) // LOOKED_AT)]
     distance = nearest(looked_at, tree(vertices, faces)).distance
     largest = float(distance.max())
-    return Deviation(largest, float(distance.mean()), largest / (float(np.ptp(original, axis=0).max()) or 1.0))
+    return Deviation(largest, float(distance.mean()), largest / (float(sides(original).max()) or 1.0))

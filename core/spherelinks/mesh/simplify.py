@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.mesh.box import box, sides
 from spherelinks.mesh.collapse import free, laid_out, price, quadrics, sweep
 from spherelinks.mesh.repair import apart
 from spherelinks.mesh.topology import Faces, Vertices, compact, parts, twins
@@ -50,7 +51,7 @@ def simplify(
         progress(min((len(faces) - left) / (len(faces) - target), 1.0))
 
     if len(faces) >= _HALVED:
-        axis = np.ptp(points, axis=0).argmax()
+        axis = sides(points).argmax()
         side = free(start, twin, (points[:, axis] > np.median(points[:, axis])).astype(np.int8))
         until = max(_ABOVE * target, _UNTIL * len(faces))
         with ThreadPoolExecutor(1) as other:
@@ -70,7 +71,7 @@ def simplify(
             went(swept(everywhere, 0, left - target, limit))
         if left == before:
             break
-    inside = np.clip((points * unit + centre).astype(np.float32), vertices.min(0), vertices.max(0))
+    inside = np.clip((points * unit + centre).astype(np.float32), *box(vertices))
     return apart(*compact(inside, start.reshape(-1, 4)[~gone, :3]))
 
 

@@ -104,6 +104,9 @@ class _Array:
         assert self.below is not None
         times, name = self.below.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ"), self.below.lstrip("0123456789")
         count, least = (int(times) if times.isdigit() else 1) * lengths[name], -1 if self.none else 0
+        within = _function(f"indices_within_{self.dtype.str[1:]}", True, (ctypes.c_void_p, *[ctypes.c_int64] * 3))
+        if within(array.__array_interface__["data"][0], array.size, least, count):
+            return
         low, high = int(array.min()), int(array.max())
         if low < least or high >= count:
             wrong = low if low < least else high

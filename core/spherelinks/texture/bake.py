@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks import threads
+from spherelinks.mesh.box import sides
 from spherelinks.mesh.nearest import Tree, nearest, tree
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.mesh.topology import Faces, Vertices
@@ -108,7 +109,7 @@ def look(
     strength = picture_strength(frame.matte)
     depth = depth_buffer(project(vertices, camera, DEPTH_SIZE), faces, DEPTH_SIZE)
     matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
-    bias = DEPTH_BIAS * float(np.ptp(vertices, axis=0).max())
+    bias = DEPTH_BIAS * float(sides(vertices).max())
     soft = np.asarray(cv2.resize(frame.rgb, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
     shown, trust = _seen(_traits(vertices, normals, matrix, eye), matrix, soft, strength, depth, bias)
     offset = carried(vertices, faces, shown - own, trust)

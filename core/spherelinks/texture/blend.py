@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.mesh.box import sides
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 
@@ -31,7 +32,7 @@ def carried(
     Image Editing", §2) and pulled to zero elsewhere, so that points far from the border keep their own colour.
     """
     known = trust >= SURE
-    length = FADES * float(np.ptp(vertices, axis=0).max())
+    length = FADES * float(sides(vertices).max())
     return _membrane(vertices, faces, np.where(known[:, None], difference, 0).astype(np.float32), known, length)
 
 
