@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from spherelinks.accounts import addresses, keys, users
 from spherelinks.database import transaction
 from spherelinks.errors import InvalidRequest
+from spherelinks.jobs import sandbox
 from spherelinks_server import serve
 
 from .conftest import Caller, base64_of
@@ -136,6 +138,34 @@ def test_several_keys_at_once_are_not_too_many_either(caller: Caller, engine: En
 
     with ThreadPoolExecutor(10) as pool:
         assert sum(pool.map(create, range(keys.LIMIT + 10))) == keys.LIMIT - 1
+
+
+def test_what_is_free_and_leaves_a_row_is_not_unlimited(
+    caller: Caller, make_caller: Callable[..., Caller], engine: Engine, png: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with transaction(engine) as session:
+        secrets = [keys.create(session, caller.account_id, "x", sandbox=True)[1] for _ in range(2)]
+    monkeypatch.setattr(sandbox, "A_DAY", 3)
+
+    def submit(secret: str) -> int:
+        return replace(caller, secret=secret).generate(imageBase64=base64_of(png)).status_code
+
+    assert [submit(secret) for secret in (*secrets, *secrets)] == [202, 202, 202, 429]
+    assert submit(caller.secret) == 202
+    with transaction(engine) as session:
+        session.execute(
+            text("UPDATE jobs SET created_at = now() - interval '25 hours' WHERE account_id = :id"),
+            {"id": caller.account_id},
+        )
+    assert submit(secrets[0]) == 202
+
+    monkeypatch.setattr(keys, "A_DAY", 5)
+    with transaction(engine) as session:
+        for _ in range(2):
+            keys.revoke(session, keys.create(session, caller.account_id, "x")[0].id)
+        with pytest.raises(InvalidRequest, match="created 5 keys in 24 hours"):
+            keys.create(session, caller.account_id, "one more")
+        keys.create(session, make_caller().account_id, "another's")
 
 
 def test_the_owners_link_is_one_at_a_time_and_none_once_there_is_a_password(

@@ -20,7 +20,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 from sqlalchemy.orm import Session
 
 from spherelinks.accounts import accounts
@@ -33,6 +33,8 @@ SANDBOX_PREFIX = "sk_sph_test_"
 SCOPES = ("generate", "read", "manage")
 LIMIT = 50
 """Keys of an account that may work at a time."""
+A_DAY = 200
+"""Keys that an account may create in 24 hours: those that do not work any more are kept, too."""
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 RANDOM_LENGTH = 32
 CHECKSUM_LENGTH = 6
@@ -85,9 +87,12 @@ def create(
     session.execute(select(Account.id).where(Account.id == account_id).with_for_update())
     if key_id is not None and session.get(ApiKey, key_id) is not None:
         raise InvalidRequest(f"key '{key_id}' has been created already.", hint="Create another one.", field="id")
-    working = [key for key in list_keys(session, account_id) if key.state in ("active", "expiring")]
-    if len(working) >= LIMIT:
+    if _count(session, account_id, *_WORKS) >= LIMIT:
         raise InvalidRequest(f"The account already has {LIMIT} keys that work, the maximum.", hint="Revoke one first.")
+    if _count(session, account_id, ApiKey.created_at > func.now() - timedelta(days=1)) >= A_DAY:
+        raise InvalidRequest(
+            f"The account has created {A_DAY} keys in 24 hours, the maximum.", hint="Use one of them, or wait a day."
+        )
     name = accounts.checked_name(name)
     if not scopes or not set(scopes) <= set(SCOPES):
         raise InvalidRequest(f"scopes is {sorted(scopes)}.", hint=f"Give some of {', '.join(SCOPES)}.", field="scopes")
@@ -184,14 +189,20 @@ def authenticate(connection: Session | Connection, secret: str) -> Principal:
     """The owner of the key. Raises InvalidKey for one that is malformed, unknown, expired or revoked."""
     row = connection.execute(
         select(ApiKey.account_id, ApiKey.id, ApiKey.scopes, ApiKey.sandbox).where(
-            ApiKey.digest == digest(secret),
-            ApiKey.revoked_at.is_(None),
-            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()),
+            ApiKey.digest == digest(secret), *_WORKS
         )
     ).one_or_none()
     if row is None:
         raise unknown_key()
     return Principal(row.account_id, row.id, frozenset(row.scopes), row.sandbox)
+
+
+_WORKS = (ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now()))
+
+
+def _count(session: Session, account_id: str, *which: ColumnElement[bool]) -> int:
+    """How many keys of the account there are of that sort."""
+    return session.scalars(select(func.count()).where(ApiKey.account_id == account_id, *which)).one()
 
 
 def _get(session: Session, key_id: str) -> ApiKey:

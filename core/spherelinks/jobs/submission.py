@@ -76,8 +76,8 @@ def submit(
     card : of the generator, whose price is held; that of the installed one if None
 
     Raises InvalidOption for a generator that is not installed, InsufficientCredits, KeyCapReached, StorageQuotaReached,
-    StorageFull, IdempotencyMismatch, RequestInFlight, InvalidKey for an account that was closed meanwhile,
-    StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
+    StorageFull, RateLimited for too many sandbox jobs, IdempotencyMismatch, RequestInFlight, InvalidKey for an account
+    that was closed meanwhile, StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
     """
     card = card or registry.card(options.generator)
     storage.check_space(len(picture) + len(mask or b""))
@@ -196,6 +196,7 @@ def _accept(
             output=output,
         )
         if sample is not None:
+            sandbox.check(session, principal.account_id)
             sample.complete(job)
         else:
             job.content_key = cache.content_key(picture, options, card, mask)
