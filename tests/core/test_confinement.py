@@ -127,3 +127,23 @@ def is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "confstr") or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""), reason="glibc"
+)
+def test_what_is_free_goes_back_to_the_system() -> None:
+    code = """
+from spherelinks import confinement
+def resident():
+    return int(next(row for row in open("/proc/self/status") if row.startswith("VmRSS")).split()[1]) // 1024
+blocks = [bytes(4000) for _ in range(30_000)]
+blocks = blocks[::300]  # what is left lies all over the heap
+kept = resident()
+confinement.give_memory_back()
+print(kept - resident(), sum(map(len, blocks)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    given_back, left = map(int, done.stdout.split())
+    assert given_back > 60
+    assert left == 100 * 4000

@@ -25,6 +25,9 @@ from spherelinks.jobs import wire
 
 logger = logging.getLogger(__name__)
 
+_IDLE_S = 1.0
+"""Seconds without a job after which memory that is free goes back to the system, which takes the next job some ms."""
+
 Runner = Callable[..., Any]
 """Of the picture's bytes, the options and what is told the progress; by name, of the mask's bytes if there is one."""
 
@@ -57,7 +60,11 @@ def main(runner: str, memory_limit_mb: int, first: str) -> None:
         _warm_up(module.warm_up, first)
     wire.write(answers, {"type": "ready"})
     while True:
-        request = requests.get()
+        try:
+            request = requests.get(timeout=_IDLE_S)
+        except queue.Empty:
+            confinement.give_memory_back()
+            request = requests.get()
         wire.write(answers, {"type": "taken"})
         wire.write(answers, *_answer(generate, request, answers))
 
