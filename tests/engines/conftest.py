@@ -1,18 +1,19 @@
 """What the tests here share: the engines, the assets they open and how their renders are judged.
 
 ``scripts/engines.sh`` installs the engines; the tests of one that is missing are skipped and say so. Each engine is a
-program of its own that is handed GLBs made by our command line and prints what it found in them as JSON.
+program of its own that is handed GLBs of ours and prints what it found in them as JSON.
 """
 
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+import spherelinks
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "docs" / "samples"
@@ -56,11 +57,9 @@ def run(tmp_path_factory):
     return run
 
 
-def generate(path, picture, *options):
-    """A GLB of a sample picture as the command line makes it."""
-    command = [sys.executable, "-m", "spherelinks.cli", "generate", SAMPLES / picture, "-o", path, *options]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
+def generate(path, picture, **options):
+    """A GLB of a sample picture."""
+    path.write_bytes(spherelinks.generate(SAMPLES / picture, **options).glb)
     return path
 
 
@@ -68,9 +67,7 @@ def generate(path, picture, *options):
 def glbs(tmp_path_factory):
     """GLBs of sample pictures, each with a texture of another size: paths by stem."""
     out = tmp_path_factory.mktemp("glbs")
-    paths = (
-        generate(out / f"{Path(name).stem}.glb", name, "--texture-size", size) for name, size in TEXTURE_SIZES.items()
-    )
+    paths = (generate(out / f"{Path(name).stem}.glb", name, texture_size=size) for name, size in TEXTURE_SIZES.items())
     return {path.stem: path for path in paths}
 
 
@@ -78,8 +75,7 @@ def glbs(tmp_path_factory):
 def equipped(tmp_path_factory):
     """The robot's GLB once more, with two coarser levels of detail and a collider."""
     path = tmp_path_factory.mktemp("equipped") / "equipped.glb"
-    size = TEXTURE_SIZES["robot.png"]
-    return generate(path, "robot.png", "--texture-size", size, "--lods", "0.5,0.25", "--collider", "convex")
+    return generate(path, "robot.png", texture_size=TEXTURE_SIZES["robot.png"], lods=(0.5, 0.25), collider="convex")
 
 
 @pytest.fixture(scope="session")
@@ -87,13 +83,13 @@ def variants(tmp_path_factory):
     """The robot's GLB in other than core glTF, paths by what they are."""
     out = tmp_path_factory.mktemp("variants")
     wanted = {
-        "webp": ("--texture-format", "webp", "--collider", "box"),
-        "quantized": ("--texture-format", "webp", "--compression", "quantized", "--collider", "convex"),
-        "meshopt": ("--texture-format", "png", "--compression", "meshopt", "--collider", "convex"),
+        "webp": {"texture_format": "webp", "collider": "box"},
+        "quantized": {"texture_format": "webp", "compression": "quantized", "collider": "convex"},
+        "meshopt": {"texture_format": "png", "compression": "meshopt", "collider": "convex"},
     }
     size = TEXTURE_SIZES["robot.png"]
     return {
-        name: generate(out / f"{name}.glb", "robot.png", "--texture-size", size, "--lods", "0.5", *options)
+        name: generate(out / f"{name}.glb", "robot.png", texture_size=size, lods=(0.5,), **options)
         for name, options in wanted.items()
     }
 
@@ -103,9 +99,7 @@ def detailed(tmp_path_factory):
     """The robot's GLB with a normal map, occlusion and a collider of several bodies."""
     path = tmp_path_factory.mktemp("detailed") / "detailed.glb"
     size = TEXTURE_SIZES["robot.png"]
-    return generate(
-        path, "robot.png", "--texture-size", size, "--normal-map", "--occlusion", "--collider", "decomposed"
-    )
+    return generate(path, "robot.png", texture_size=size, normal_map=True, occlusion=True, collider="decomposed")
 
 
 @pytest.fixture(scope="session")

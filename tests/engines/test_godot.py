@@ -115,17 +115,36 @@ def named(nodes, kind):
     return [node["name"] for node in nodes if node["class"] == kind]
 
 
-@pytest.mark.parametrize("lods", [(), (0.9, 0.8)], ids=["plain", "levels"])
-@pytest.mark.parametrize("collider", ["none", "box", "convex", "decomposed"])
-def test_names_are_the_same_whatever_was_asked_for(imported, lods, collider):
-    name = f"mug {collider}"
-    _, glb = crate(name, lods=lods, collider=collider)
-    nodes = imported({f"{name}.glb": glb})[name]
+LODS = {"plain": (), "levels": (0.9, 0.8)}
+COLLIDERS = ("none", "box", "convex", "decomposed")
+
+
+@pytest.fixture(scope="module")
+def combined(imported):
+    """What became of an asset in each combination of levels and colliders."""
+    crates = dict(
+        crate(f"mug {collider} {key}", lods=lods, collider=collider)
+        for key, lods in LODS.items()
+        for collider in COLLIDERS
+    )
+    return imported({f"{name}.glb": glb for name, glb in crates.items()}), imported.project
+
+
+@pytest.mark.parametrize("lods", LODS)
+@pytest.mark.parametrize("collider", COLLIDERS)
+def test_names_are_the_same_whatever_was_asked_for(combined, lods, collider):
+    name = f"mug {collider} {lods}"
+    nodes = combined[0][name]
     assert (nodes[0]["name"], nodes[0]["class"]) == (name, "Node3D")
     assert named(nodes, "MeshInstance3D") == [f"{name}_LOD0"]
     bodies = named(nodes, "StaticBody3D")
     # a box is convex: one hull is all of it
     assert bodies == [] if collider == "none" else [f"{name}_collider"]
+
+
+def test_one_texture_is_written_for_godot_where_there_are_no_levels(combined):
+    name = "mug convex plain"
+    assert [path.name for path in combined[1].glob(f"{name}_*.jpg")] == [f"{name}_{name}.jpg"]
 
 
 LEVEL = """[gd_scene format=3]
@@ -173,8 +192,3 @@ def test_no_name_changes_what_the_asset_is(imported):
         root, mesh, body, _ = nodes
         assert (root["name"], mesh["name"], body["name"]) == (name, f"{name}_LOD0", f"{name}_collider")
         assert (mesh["material"], mesh["transparency"], mesh["vertex_colors"]) == (name, 0, False)
-
-
-def test_one_texture_is_written_for_godot_where_there_are_no_levels(imported):
-    imported({"lone.glb": crate("lone", collider="convex")[1]})
-    assert [path.name for path in imported.project.glob("lone_*.jpg")] == ["lone_lone.jpg"]
