@@ -1,9 +1,10 @@
 """What the Godot plugin costs the editor: python bench/godot.py [IMPORTS]
 
-The longest frame of the editor, headless, while the job of a 10 MB picture runs, beside an idle editor's; the time from
-COMPLETED to the object in the scene; the memory that so many imports and deletions (50) leave. Against a server of its
-own with the real pipeline on the same machine: the editor has the first core to itself, the server all others, for a
-server elsewhere would not slow the editor either. Linux. Needs ``scripts/engines.sh godot``.
+The longest frame of the editor, headless, while the job of a 10 MB picture runs, beside an idle editor's, and the
+longest without what other processes kept it from its core ("running"); the time from COMPLETED to the object in the
+scene; the memory that so many imports and deletions (50) leave. Against a server of its own with the real pipeline on
+the same machine: the editor has the first core to itself, the server all others, for a server elsewhere would not slow
+the editor either. Linux. Needs ``scripts/engines.sh godot``.
 """
 
 import io

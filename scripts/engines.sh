@@ -84,6 +84,20 @@ loader() {
     echo "'${found[0]}' --library-path '$lib:$lib/blas:$lib/lapack:$lib/pulseaudio:$1/usr/lib'"
 }
 
+# standalone ROOT PROGRAM: a program of ROOT runs without its loader before it, as one must that starts itself again
+standalone() {
+    local lib=$1/usr/lib/$(uname -m)-linux-gnu file
+    local found=("$1"/usr/lib*/ld-linux-*.so.*)
+    [ "$(patchelf --print-interpreter "$2")" != "${found[0]}" ] || return 0
+    for file in "$lib"/*.so* "$lib"/pulseaudio/*.so*; do
+        # a library's own path for libraries hides the program's
+        if [ ! -L "$file" ] && [ -n "$(patchelf --print-rpath "$file" 2>/dev/null)" ]; then
+            patchelf --remove-rpath "$file"
+        fi
+    done
+    patchelf --set-interpreter "${found[0]}" --force-rpath --set-rpath "$lib:$lib/pulseaudio:$1/usr/lib" "$2"
+}
+
 install_window() {
     local root=$ENGINES/blender-window
     packages xvfb
@@ -97,10 +111,11 @@ PYTHONPATH='$root/usr/lib/python3/dist-packages' exec $(loader "$root") '$root/u
 
 install_godot() {
     local root=$ENGINES/godot
-    packages xvfb
+    packages xvfb patchelf
     # what draws the editor's text in Japanese and Chinese comes with Godot itself
     extracted "$root" "godot,$OPENGL"
-    program godot "exec $(loader "$root") '$root/usr/bin/godot' \"\$@\""
+    standalone "$root" "$root/usr/bin/godot"
+    program godot "exec '$root/usr/bin/godot' \"\$@\""
     echo "godot $("$ENGINES/bin/godot" --headless --version)"
 }
 

@@ -10,10 +10,9 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PLUGIN = ROOT / "godot_plugin"
-SCRIPTS = Path(__file__).parent / "project"
-LIMIT_S = 120
+HERE = Path(__file__).parent
+PLUGIN = HERE.parents[1] / "godot_plugin"
+LIMIT_S = 300
 PROJECT = """config_version=5
 
 [application]
@@ -85,7 +84,7 @@ class Godot:
         return json.loads(told.read_text())
 
     def probe(self, project, name, prefix=(), arguments=("--headless",), limit_s=LIMIT_S, variables=None, **given):
-        """What probes/NAME.gd finds out in the editor: it is handed JSON and leaves JSON."""
+        """What probe/NAME.gd finds out in the editor: it is handed JSON and leaves JSON."""
         asked, told = self.home / f"{uuid.uuid4().hex}.asked", self.home / f"{uuid.uuid4().hex}.told"
         asked.write_text(json.dumps({"probe": name} | given))
         where = {"PROBE_ASKED": str(asked), "PROBE_TOLD": str(told)} | (variables or {})
@@ -95,9 +94,16 @@ class Godot:
 
 
 def make_project(folder, *enabled):
-    """A project with the plugin and the tests' own scripts in it; the plugins of these names are enabled."""
+    """A project with the plugin and the tests' own scripts in it; ``enabled`` of "spherelinks" and "probe" are on."""
     shutil.copytree(PLUGIN / "addons", folder / "addons")
-    shutil.copytree(SCRIPTS, folder, dirs_exist_ok=True)
-    listed = ", ".join(f'"res://addons/{name}/plugin.cfg"' for name in enabled)
-    (folder / "project.godot").write_text(PROJECT.format(enabled=listed))
+    shutil.copytree(HERE / "project", folder, dirs_exist_ok=True)
+    equip(folder, *enabled)
     return folder
+
+
+def equip(folder, *enabled):
+    """Make a folder a project, with the plugin of the tests where the editor's user does not see it."""
+    shutil.copytree(HERE / "probe", folder / ".probe")
+    where = {"spherelinks": "addons/spherelinks", "probe": ".probe"}
+    listed = ", ".join(f'"res://{where[name]}/plugin.cfg"' for name in enabled)
+    (folder / "project.godot").write_text(PROJECT.format(enabled=listed))

@@ -12,6 +12,8 @@ const ICON := "icon.svg"
 const PALETTE := "spherelinks/"
 ## EditorContextMenuPlugin.CONTEXT_SLOT_FILESYSTEM, a class that Godot 4.3 does not have.
 const FILESYSTEM_SLOT := 1
+## EditorDock.DOCK_LAYOUT_ALL: at the sides, at the bottom, and in a window of its own.
+const ANY_LAYOUT := 7
 
 var session: Session
 var dock: Dock
@@ -38,6 +40,11 @@ func _enter_tree() -> void:
 	palette.add_command(Text.words("palette_generate"), PALETTE + "generate", dock.generate)
 	palette.add_command(Text.words("palette_settings"), PALETTE + "settings", _show_settings)
 	palette.add_command(Text.words("palette_start_server"), PALETTE + "start_server", session.start_server)
+
+
+## By the user, who then sees the dock at once: its tab may be one that does not fit.
+func _enable_plugin() -> void:
+	_show_dock()
 
 
 func _exit_tree() -> void:
@@ -72,6 +79,7 @@ func _add_dock() -> void:
 	_frame.set("title", "SphereLinks")
 	_frame.set("dock_icon", _icon())
 	_frame.set("default_slot", DOCK_SLOT_RIGHT_UL)
+	_frame.set("available_layouts", ANY_LAYOUT)
 	_frame.add_child(dock)
 	call("add_dock", _frame)
 
@@ -91,7 +99,13 @@ func _icon() -> Texture2D:
 	return ImageTexture.create_from_image(image)
 
 
-func _show_settings() -> void:
+func _show_dock() -> void:
 	if _frame:
 		_frame.call("make_visible")
+	elif dock.get_parent() is TabContainer:
+		(dock.get_parent() as TabContainer).current_tab = dock.get_index()
+
+
+func _show_settings() -> void:
+	_show_dock()
 	dock.settings_box.open()

@@ -40,8 +40,7 @@ var trouble: Failure
 var checking := false
 ## A server of ours on this machine is being started.
 var starting := false
-## Its process, where it runs; else -1.
-var server_pid := -1
+var local := Local.new()
 var kept_key := Keys.Kept.new()
 
 var _undo: EditorUndoRedoManager
@@ -50,8 +49,11 @@ var _waited := 0.0
 var _seen := -1
 var _at_work := {}
 var _importing := ""
+## Its path in the project, once it is there, and again once it is imported.
+var _put := ""
 var _imported := ""
-var _scan_wanted := false
+## No scan that was asked for is under way.
+var _scanned := false
 var _deadline := 0
 
 
@@ -67,16 +69,20 @@ func _init(undo: EditorUndoRedoManager) -> void:
 
 
 func _enter_tree() -> void:
-	EditorInterface.get_resource_filesystem().resources_reimported.connect(_on_reimported)
+	var files := EditorInterface.get_resource_filesystem()
+	files.resources_reimported.connect(_on_reimported)
+	files.sources_changed.connect(_on_scanned)
 	pick_up()
 
 
 ## End the threads and let go of the jobs; what is unfinished is picked up by the next session.
 func _exit_tree() -> void:
-	EditorInterface.get_resource_filesystem().resources_reimported.disconnect(_on_reimported)
+	var files := EditorInterface.get_resource_filesystem()
+	files.resources_reimported.disconnect(_on_reimported)
+	files.sources_changed.disconnect(_on_scanned)
 	runner.stop()
 	errands.stop()
-	stop_server()
+	local.stop()
 	jobs.close()
 
 
@@ -290,15 +296,13 @@ func start_server() -> void:
 	changed.emit()
 	DirAccess.make_dir_recursive_absolute(Settings.folder())
 	var log := Settings.folder().path_join("server.log")
-	errands.run(Local.start.bind(program, wanted, log, kept_key.key == "", runner.stopper), _on_started)
+	errands.run(local.start.bind(program, wanted, log, kept_key.key == "", runner.stopper), _on_started)
 
 
 ## Stop the server that was started here, if it runs.
 func stop_server() -> void:
-	if server_pid >= 0:
-		Local.stop(server_pid)
-		server_pid = -1
-		changed.emit()
+	local.stop()
+	changed.emit()
 
 
 func _on_started(outcome: Variant) -> void:
@@ -306,9 +310,8 @@ func _on_started(outcome: Variant) -> void:
 	if outcome is Failure:
 		trouble = outcome
 		return
-	server_pid = outcome.pid
-	if outcome.key:
-		use_key(outcome.key)
+	if outcome:
+		use_key(outcome)
 	else:
 		pick_up()
 
@@ -354,13 +357,9 @@ func _tell_of_ends() -> void:
 
 ## Bring in what is due, at most one object a time, so that the editor is never held for long.
 func _bring_in() -> void:
-	var files := EditorInterface.get_resource_filesystem()
 	if _importing:
-		if _scan_wanted and not files.is_scanning():
-			_scan_wanted = false
-			files.scan()
-		elif _imported or Time.get_ticks_msec() > _deadline:
-			_end_import()
+		if _put:
+			_import()
 		return
 	for job in jobs.all(_document):
 		if job.state == "ready" and jobs.is_mine(job):
@@ -376,7 +375,9 @@ func _bring_in() -> void:
 
 func _begin_import(job: Jobs.Job) -> void:
 	_importing = job.id
+	_put = ""
 	_imported = ""
+	_scanned = true
 	_deadline = Time.get_ticks_msec() + int(IMPORT_S * 1000)
 	var folder: String = Settings.project("spherelinks/import/folder")
 	errands.run(Assets.put.bind(jobs.asset(job.id), job.name, folder), _on_put)
@@ -388,20 +389,37 @@ func _on_put(path: Variant) -> void:
 		_importing = ""
 		return
 	jobs.update(_importing, {"resource": path})
-	_scan_wanted = true
+	_put = path
+
+
+func _on_scanned(_found: bool) -> void:
+	_scanned = true
 
 
 func _on_reimported(paths: PackedStringArray) -> void:
-	var job := jobs.find(_importing)
-	if job and job.resource in paths:
-		_imported = job.resource
+	if _put in paths:
+		_imported = _put
 
 
-func _end_import() -> void:
-	var job := jobs.find(_importing)
-	_importing = ""
-	if job == null:
-		return
+## Have the editor find the asset and import it. A scan is not made where an earlier one is not taken in yet, so it is
+## asked for until the asset is known; and it passes over a file that is as old as a removed one of the same name, so
+## what is known is imported in any case.
+func _import() -> void:
+	var files := EditorInterface.get_resource_filesystem()
+	if _imported or Time.get_ticks_msec() > _deadline:
+		var job := jobs.find(_importing)
+		_importing = ""
+		if job:
+			_end_import(job)
+	elif _scanned and not files.is_scanning():
+		if files.get_file_type(_put):
+			files.reimport_files([_put])
+		else:
+			_scanned = false
+			files.scan()
+
+
+func _end_import(job: Jobs.Job) -> void:
 	var scene: Resource = load(job.resource) if ResourceLoader.exists(job.resource) else null
 	if not scene is PackedScene:
 		Assets.remove(job.resource.get_base_dir())

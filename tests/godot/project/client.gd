@@ -178,7 +178,7 @@ func programs(asked: Dictionary) -> Dictionary:
 	for given: String in asked.given:
 		var found: Variant = Local.find(given)
 		told[given] = found if found is String else found.message
-	var started: Variant = Local.start(asked.program, "http://127.0.0.1:1", asked.log, false, Stopper.new())
+	var started: Variant = Local.new().start(asked.program, "http://127.0.0.1:1", asked.log, false, Stopper.new())
 	told["started"] = started.problem()
 	return told
 

@@ -73,6 +73,11 @@ func save_to(path: String) -> void:
 	Jobs.write(path, JsonText.write(_told).to_utf8_buffer())
 
 
+## Whether two servers have the same generators and presets, or one has them still.
+func offers_the_same(other: Object) -> bool:
+	return _told.offered == other._told.offered
+
+
 ## The options of a generator; those of the default one where there is none of that name.
 func of(generator: String) -> Options.Description:
 	return generators.get(generator, generators.values()[0])

@@ -13,12 +13,8 @@ const Stopper := preload("stopper.gd")
 const START_S := 180.0
 const LAST_WORDS := 300
 
-
-## A server that runs; `key` is a new one for it, or empty where none was asked for.
-class Started:
-	extends RefCounted
-	var pid := -1
-	var key := ""
+## Its process from the moment that it begins; else -1.
+var pid := -1
 
 
 static func program_name() -> String:
@@ -40,43 +36,44 @@ static func find(given: String) -> Variant:
 	return Failure.new("no_program", "The program %s is not on this machine's PATH." % program_name())
 
 
-## Run `spherelinks serve` at an address of this machine until it answers: Started, or a Failure with what it said.
-static func start(program: String, address: String, log: String, with_key: bool, stopper: Stopper) -> Variant:
+## Run `spherelinks serve` at an address of this machine until it answers: a new key for it, or none where none is asked
+## for; or a Failure with what it said.
+func start(program: String, address: String, log: String, with_key: bool, stopper: Stopper) -> Variant:
 	var port := str(Address.parse(address).port)
-	var started := Started.new()
 	if OS.get_name() == "Windows":
-		started.pid = OS.create_process(program, ["serve", "--port", port])
+		pid = OS.create_process(program, ["serve", "--port", port])
 	else:
 		var line := 'exec "$0" serve --port "$1" >"$2" 2>&1 </dev/null'
-		started.pid = OS.create_process("/bin/sh", ["-c", line, program, port, log])
-	if started.pid < 0:
+		pid = OS.create_process("/bin/sh", ["-c", line, program, port, log])
+	if pid < 0:
 		return Failure.new("no_program", "%s cannot be run." % program)
 	var until := Time.get_ticks_msec() + int(START_S * 1000)
 	var connection := Http.new(address, "", stopper)
 	while connection.json(HTTPClient.METHOD_GET, "/readyz") is Failure:
-		if not OS.is_process_running(started.pid):
+		if not OS.is_process_running(pid):
+			pid = -1
 			var form := "The server ended by itself: %s"
 			return Failure.new("unreachable", form % _last_words(log), "Its log is %s." % log)
 		if Time.get_ticks_msec() > until or stopper.asked:
-			stop(started.pid)
+			stop()
 			var form := "The server is not up after %d s."
 			return Failure.new("unreachable", form % START_S, "Its log is %s." % log)
 		stopper.wait(0.3)
-	if with_key:
-		var key: Variant = _new_key(program)
-		if key is Failure:
-			stop(started.pid)
-			return key
-		started.key = key
-	return started
+	var key: Variant = _new_key(program) if with_key else ""
+	if key is Failure:
+		stop()
+	return key
 
 
-## Ask it to stop; it ends its jobs' steps by itself.
-static func stop(pid: int) -> void:
+## Ask it to stop, if it runs; it ends its jobs' steps by itself.
+func stop() -> void:
+	if pid < 0:
+		return
 	if OS.get_name() == "Windows":
 		OS.execute("taskkill", ["/T", "/F", "/PID", str(pid)])
 	else:
 		OS.execute("kill", ["-TERM", str(pid)])  # OS.kill leaves it no time to close its database
+	pid = -1
 
 
 ## A key of the local owner's account, or a Failure.

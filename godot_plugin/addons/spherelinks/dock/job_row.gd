@@ -32,14 +32,17 @@ func _init(session: Session, job: Jobs.Job) -> void:
 	_progress.name = "Progress"
 	var words := VBoxContainer.new()
 	words.size_flags_horizontal = Control.SIZE_EXPAND_FILL
-	for each: Control in [_title, _progress, _state, _tip]:
+	for each: Control in [_title, _progress, _state]:
 		words.add_child(each)
 	var row := HBoxContainer.new()
 	for each: Control in [_picture, words, _cancel, _retry, _place, _remove]:
 		row.add_child(each)
 		if each is Button:
 			each.size_flags_vertical = Control.SIZE_SHRINK_BEGIN
-	add_child(row)
+	var all := VBoxContainer.new()
+	all.add_child(row)
+	all.add_child(_tip)
+	add_child(all)
 	_cancel.pressed.connect(func() -> void: _session.cancel(_job))
 	_retry.pressed.connect(func() -> void: _session.retry(_job))
 	_place.pressed.connect(func() -> void: _session.place_again(_job))

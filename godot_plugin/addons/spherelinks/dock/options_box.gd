@@ -38,7 +38,8 @@ func _init() -> void:
 
 ## Show what a server offers; what is entered stays, by name.
 func show_info(info: Info) -> void:
-	if info == _info and info != null:
+	if info and _info and info.offers_the_same(_info):
+		_info = info
 		return
 	var chosen := _presets.selected if _info else 0
 	_info = info

@@ -65,8 +65,8 @@ func update() -> void:
 			_place.text = Text.words("enter_key_or_start_server")
 	_test.disabled = _session.checking
 	_start.disabled = _session.starting
-	_start.visible = _session.server_pid < 0
-	_stop.visible = _session.server_pid >= 0
+	_stop.visible = _session.local.pid >= 0 and not _session.starting
+	_start.visible = not _stop.visible
 	var info := _session.info
 	_state.text = ""
 	if _session.starting:

@@ -1,14 +1,17 @@
 ## What the plugin costs the editor: frames while a job runs, the time until an object stands, memory.
 extends RefCounted
 
-const Assets := preload("../addons/spherelinks/assets.gd")
-const Pictures := preload("../addons/spherelinks/pictures.gd")
-const Settings := preload("../addons/spherelinks/settings.gd")
+const Assets := preload("res://addons/spherelinks/assets.gd")
+const Pictures := preload("res://addons/spherelinks/pictures.gd")
+const Settings := preload("res://addons/spherelinks/settings.gd")
 
 const WARM := 2
 
 var _longest := 0
+## The longest less the time that the editor was kept from its core by other processes.
+var _longest_running := 0
 var _last := 0
+var _last_kept := 0
 var _count := 0
 var _watching := false
 
@@ -61,20 +64,32 @@ func _is_done(job: RefCounted) -> bool:
 
 func _watch(probe: EditorPlugin, what: String, end: Callable) -> void:
 	_longest = 0
+	_longest_running = 0
 	_count = 0
 	_last = Time.get_ticks_usec()
+	_last_kept = _kept_waiting()
 	_watching = true
 	await probe.until(what, end)
 	_watching = false
-	probe.told[what] = {"longest": _longest / 1000.0, "frames": _count}
+	probe.told[what] = {"longest": _longest / 1000.0, "running": _longest_running / 1000.0, "frames": _count}
 
 
 func _on_frame() -> void:
 	var now := Time.get_ticks_usec()
+	var kept := _kept_waiting()
 	if _watching:
 		_longest = maxi(_longest, now - _last)
+		_longest_running = maxi(_longest_running, now - _last - (kept - _last_kept))
 		_count += 1
 	_last = now
+	_last_kept = kept
+
+
+## How long the main thread has been ready to run and was not, us.
+func _kept_waiting() -> int:
+	var id := OS.get_process_id()
+	var stat := FileAccess.open("/proc/%d/task/%d/schedstat" % [id, id], FileAccess.READ)
+	return stat.get_line().get_slice(" ", 1).to_int() / 1000
 
 
 func _memory() -> int:

@@ -1,7 +1,7 @@
 ## Asks for a job, and is killed while the server works on it.
 extends RefCounted
 
-const Pictures := preload("../addons/spherelinks/pictures.gd")
+const Pictures := preload("res://addons/spherelinks/pictures.gd")
 
 
 func run(probe: EditorPlugin) -> void:

@@ -2,12 +2,12 @@
 @tool
 extends EditorPlugin
 
-const Jobs := preload("../spherelinks/client/jobs.gd")
-const JsonText := preload("../spherelinks/client/json_text.gd")
-const Keys := preload("../spherelinks/client/keys.gd")
-const Objects := preload("../spherelinks/objects.gd")
-const Pictures := preload("../spherelinks/pictures.gd")
-const Settings := preload("../spherelinks/settings.gd")
+const Jobs := preload("res://addons/spherelinks/client/jobs.gd")
+const JsonText := preload("res://addons/spherelinks/client/json_text.gd")
+const Keys := preload("res://addons/spherelinks/client/keys.gd")
+const Objects := preload("res://addons/spherelinks/objects.gd")
+const Pictures := preload("res://addons/spherelinks/pictures.gd")
+const Settings := preload("res://addons/spherelinks/settings.gd")
 
 const LEVEL := "res://level.tscn"
 
@@ -23,10 +23,13 @@ func _enter_tree() -> void:
 func _run() -> void:
 	asked = JsonText.read_object(FileAccess.get_file_as_bytes(OS.get_environment("PROBE_ASKED")))
 	await settled()
-	var script: GDScript = load("res://probes/%s.gd" % asked.probe)
+	var script: GDScript = load("res://.probe/%s.gd" % asked.probe)
 	await script.new().run(self)
 	save()
-	get_tree().quit()
+	if asked.get("close", false):
+		get_tree().root.find_children("*", "EditorNode", true, false)[0].notification(NOTIFICATION_WM_CLOSE_REQUEST)
+	else:
+		get_tree().quit()
 
 
 func save() -> void:
@@ -61,7 +64,7 @@ func until(what: String, condition: Callable, limit_s := 90.0) -> void:
 func settled() -> void:
 	await get_tree().process_frame
 	var files := EditorInterface.get_resource_filesystem()
-	await until("the project is scanned", func() -> bool: return not files.is_scanning())
+	await until("the project is scanned", func() -> bool: return not files.is_scanning(), 300.0)
 	await frames(5)
 
 

@@ -1,7 +1,8 @@
 ## One job after another as a level designer would have it, and the plugin turned off and on again.
 extends RefCounted
 
-const Pictures := preload("../addons/spherelinks/pictures.gd")
+const Pictures := preload("res://addons/spherelinks/pictures.gd")
+const Settings := preload("res://addons/spherelinks/settings.gd")
 
 
 func run(probe: EditorPlugin) -> void:
@@ -9,6 +10,9 @@ func run(probe: EditorPlugin) -> void:
 	var root: Node = await probe.open_level()
 	await probe.connect_to_server()
 	var session: Node = probe.session()
+	var crate: Node = (load("res://crate.glb") as PackedScene).instantiate()
+	told["crate"] = probe.facts(crate)
+	crate.free()
 	told["info"] = {"credits": session.info.credits, "plan": session.info.plan}
 	var dock: Control = probe.dock()
 	told["presets"] = dock.find_child("Presets", true, false).item_count
@@ -28,6 +32,9 @@ func run(probe: EditorPlugin) -> void:
 	told["jobs"] = probe.jobs().map(func(each: RefCounted) -> String: return each.state)
 	EditorInterface.save_scene()
 	told["saved"] = FileAccess.get_file_as_string(probe.LEVEL)
+	Settings.keep("program", probe.asked.nowhere)
+	session.start_server()
+	told["missing"] = session.trouble.problem()
 	await _turn_off_and_on(probe)
 
 
