@@ -7,6 +7,10 @@ the order of a hash of their names, so that --limit gives a fair sample and a la
 OUT is not made again. Writes OUT/GENERATOR.json and prints a table. A generator's own options follow its name:
 `lift:far_side=plain`.
 
+With --views, some of 1, 2, 3, 4, each generator gets so many pictures of the object: of the front, back, right and
+left, as somebody takes them who walks round it: turned and raised by 3 degrees more or less (standard deviation), the
+distance by 4 %, the lamps going along.
+
 Colours are compared in flat views of 64 px from the right, the left and the back, as delivered: mean errors in 0..1
 over what both the asset and the object cover, as they are and blurred, and the variation, which is the mean step
 between neighbouring pixels, over the object's.
@@ -32,10 +36,15 @@ COLUMNS = (
     "colour error sides", "colour error back", "blurred colour error sides", "blurred colour error back",
     "variation sides", "variation back", "seconds",
 )  # fmt: skip
+VIEWS = {"back": 180, "right": 90, "left": -90}  # degrees to the right of the front
 SIDES = {"back": (180,), "sides": (90, 270)}  # degrees to the right of the front
 SIDE, BLUR = 64, 3.0  # of the views whose colours are compared, px; standard deviation of the blur, px
 COVERED = 0.95  # share of a pixel from which it counts as covered
 LEAST = 30  # pixels that must be covered by both for a view to count
+
+
+def labelled(generator: str, views: int) -> str:
+    return generator if views == 1 else f"{generator}, {views} views"
 
 
 def chosen(generator: str) -> dict[str, Any]:
@@ -44,7 +53,30 @@ def chosen(generator: str) -> dict[str, Any]:
     return {"generator": name} | dict(pair.split("=") for pair in own.split(",") if pair)
 
 
-def scored(name: str, models: Path, out: Path, generator: str) -> dict[str, float]:
+def further(truth: Any, name: str, view: str) -> Any:
+    """The picture of another side, as that of the front but for an unsteady hand."""
+    import run
+    from PIL import Image
+    from render import Renderer
+
+    drawn = np.random.default_rng(zlib.crc32(name.encode()))  # as run.picture_of
+    azimuth, elevation, distance = drawn.uniform(0, 360), drawn.uniform(5, 35), drawn.uniform(1.8, 3.2)
+    shake = np.random.default_rng(zlib.crc32(f"{name} {view}".encode())).normal(0, (3, 3, 0.04))
+    at = azimuth + VIEWS[view] + shake[0], elevation + shake[1], distance * (1 + shake[2])
+    camera, fov = run.framed(truth, *at)
+    lights = [
+        (
+            camera[:3, :3] @ np.array([drawn.normal(0, 0.7), drawn.uniform(0.3, 1.2), drawn.uniform(0.4, 1)]),
+            drawn.uniform(0.4, 0.9),
+        )
+        for _ in range(drawn.integers(1, 3))
+    ]
+    rgb, cover = Renderer(truth).view(camera, 512, fov, 2, lights, drawn.uniform(0.3, 0.55), 0.0)
+    rgba = np.concatenate([rgb / np.maximum(cover, 1e-6)[..., None], cover[..., None]], -1)
+    return Image.fromarray((np.clip(rgba, 0, 1) * 255).round().astype(np.uint8), "RGBA")
+
+
+def scored(name: str, models: Path, out: Path, generator: str, views: int = 1) -> dict[str, float]:
     """The figures of one object; the seconds are of the whole path, with everything warm."""
     import run
     import scene
@@ -61,10 +93,15 @@ def scored(name: str, models: Path, out: Path, generator: str) -> dict[str, floa
         if drawn != azimuth:
             raise RuntimeError("the shared bench places its cameras differently from what this file assumes")
         image.save(picture)
-    glb = out / generator / f"{name}.glb"
+    others = {}
+    for view in [*VIEWS][: views - 1]:
+        others[view] = out / "pictures" / f"{name} {view}.png"
+        if not others[view].exists():
+            further(truth, name, view).save(others[view])
+    glb = out / labelled(generator, views) / f"{name}.glb"
     glb.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    generate(picture, chosen(generator)).save(glb)
+    generate(picture, chosen(generator), **others).save(glb)
     seconds = time.perf_counter() - start
     made = scene.load(str(glb))
     figures = score.geometry(made, truth, azimuth) | score.views(made, truth, azimuth) | {"seconds": seconds}
@@ -131,19 +168,21 @@ def main() -> int:
     parser.add_argument("--models", type=Path, required=True, help="folder of GLBs")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--limit", type=int)
+    parser.add_argument("--views", type=int, nargs="+", choices=(1, 2, 3, 4), default=[1], help="pictures an object")
     a = parser.parse_args()
     if not scorer.available():
         return 0
     names = sorted((f.stem for f in a.models.glob("*.glb")), key=lambda n: zlib.crc32(n.encode()))[: a.limit]
     known: dict[str, dict[str, Any]] = {}
-    for generator in a.generators:
+    cases = {labelled(generator, views): (generator, views) for generator in a.generators for views in a.views}
+    for generator in cases:
         kept = a.out / f"{generator}.json"
         known[generator] = json.loads(kept.read_text()) if kept.exists() else {}
     for i, name in enumerate(names):
         for generator, rows in known.items():
             if name not in rows:
                 try:
-                    rows[name] = scored(name, a.models, a.out, generator)
+                    rows[name] = scored(name, a.models, a.out, *cases[generator])
                 except Exception as error:  # an object that fails is counted, and said, beside the means
                     rows[name] = {"failed": f"{type(error).__name__}: {error}"}
                 (a.out / f"{generator}.json").write_text(json.dumps(rows, indent=1))

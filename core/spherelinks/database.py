@@ -180,7 +180,7 @@ class Job(Base):
     content_key : equal for requests that make the same asset, see :mod:`spherelinks.jobs.cache`
     cache_hit : its asset is that of an earlier job
     thumbnail : whether a thumbnail is stored beside the asset
-    picture_size, mask_size, beside_size : bytes of its picture, of the picture's mask (0 without one), and of the files
+    picture_size, mask_size, beside_size : bytes of its pictures, of the front's mask (0 without one), and of the files
         beside the asset
     output : where the asset is delivered, if anywhere
     expires_at : when its files are deleted; None is never
@@ -218,6 +218,7 @@ class Job(Base):
     thumbnail: Mapped[bool] = mapped_column(server_default="false")
     picture_size: Mapped[int] = mapped_column(BigInteger, server_default="0")
     mask_size: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    sides: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
     beside_size: Mapped[int] = mapped_column(BigInteger, server_default="0")
     output: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

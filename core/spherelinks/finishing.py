@@ -34,7 +34,7 @@ from spherelinks.options import Measure, Options
 from spherelinks.pixels.padding import fill
 from spherelinks.render.images import portrait
 from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
-from spherelinks.shape import Camera, Frame, Progress, Shape, Surface, Volume
+from spherelinks.shape import Camera, Frame, Progress, Shape, Surface, View, Volume
 from spherelinks.texture.bake import Sight, bake, look
 from spherelinks.texture.carry import seek
 from spherelinks.texture.delight import delit
@@ -156,7 +156,11 @@ def finish(
                 warnings.append("The shape has no camera, so there was no picture to remove the lighting from.")
             else:
                 rgb = delit(frame.rgb, vertices, whole, faces, shape.camera, frame.matte)
-                frame = replace(frame, rgb=rgb)
+                others = {
+                    view: replace(other, rgb=delit(other.rgb, vertices, whole, faces, camera, other.matte))
+                    for view, (other, camera) in _others(frame, shape).items()
+                }
+                frame = replace(frame, rgb=rgb, others=others)
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
         # on the other core: growing and packing charts keep only one busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
@@ -236,6 +240,12 @@ def finish(
         warnings=warnings,
     )
     return Finished(glb, thumbnail, report)
+
+
+def _others(frame: Frame, shape: Shape) -> dict[View, tuple[Frame, Camera]]:
+    """The further pictures that are projected, and their cameras."""
+    cameras = shape.others if isinstance(shape, Volume) else {}
+    return {view: (frame.others[view], camera) for view, camera in cameras.items()}
 
 
 def _side(image: NDArray[np.uint8] | None) -> int | None:

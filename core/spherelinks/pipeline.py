@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks import confidence, finishing, keeping
-from spherelinks.errors import GeneratorFailed, InvalidOption, InvalidRequest, MeshUnreadable, PictureUnreadable
+from spherelinks.errors import (
+    GeneratorFailed,
+    InvalidOption,
+    InvalidRequest,
+    MeshUnreadable,
+    NoObject,
+    PictureError,
+    PictureUnreadable,
+)
 from spherelinks.finishing import Finished
 from spherelinks.formats import reading, writing
 from spherelinks.generation import registry
@@ -24,12 +32,12 @@ from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
 from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen
 from spherelinks.picture import mask as masks
-from spherelinks.picture.decode import decode
+from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
 from spherelinks.render import notebook
 from spherelinks.report import Maker, Reason, Report
-from spherelinks.shape import Frame, Shape, Surface
+from spherelinks.shape import Frame, Shape, Surface, View
 
 MeshInput = str | Path | Surface | tuple[NDArray[np.floating], NDArray[np.integer]]
 PictureInput = str | Path | bytes | Image.Image | NDArray[np.uint8]
@@ -94,9 +102,12 @@ def generate(
     progress: Progress | None = None,
     *,
     mask: PictureInput | None = None,
+    back: PictureInput | None = None,
+    left: PictureInput | None = None,
+    right: PictureInput | None = None,
     **values: Unpack[OptionValues],
 ) -> Asset:
-    """Turn one picture of an object into a textured, game-ready GLB.
+    """Turn one picture of an object, or up to four from its sides, into a textured, game-ready GLB.
 
     Parameters
     ----------
@@ -107,6 +118,9 @@ def generate(
     mask : a second picture of the same size or proportions that says where the object is, instead of looking for it:
         white is the object and black the rest; a mask with transparent pixels says it by its alpha alone. The picture's
         own alpha is then ignored
+    back, left, right : further pictures of the same object, as of ``picture``, which then shows its front: from behind,
+        from the left and from the right of who faces the front, and from about the same height. A generator that takes
+        one picture leaves them out, and the report says so
     **values : options by name, such as ``texture_size=2048``; they override those in ``options``. The ``name`` of the
         asset defaults to that of the picture's file, or "asset" without a file
 
@@ -118,10 +132,10 @@ def generate(
     Raises
     ------
     InvalidRequest : the picture has an unsupported type; the mask has other proportions, shows no object or no
-        background, or is not black and white
+        background, or is not black and white; a further picture cannot be of the same object
     InvalidOption : an option is unknown, of the wrong type or out of range, or there is no such generator
-    PictureError : the picture, or the mask, cannot be read
-    NoObject : no object could be separated from the picture's background
+    PictureError : a picture, or the mask, cannot be read
+    NoObject : no object could be separated from a picture's background
     GeneratorFailed : no shape could be made
     """
     installed = registry.look()
@@ -135,6 +149,8 @@ def generate(
         decoded = decode(data)
         given = None if mask is None else masks.read(_encoded(mask, masks.FIELD))
         notes, overlaps = [*decoded.notes], [1.0]
+        sides: dict[View, PictureInput | None] = {"back": back, "left": left, "right": right}
+        further = {view: _decoded(view, side) for view, side in sides.items() if side is not None}
     with clock.stage("matte"):
         if given is None:
             alpha = matte(decoded, notes.append, overlaps.append)
@@ -142,6 +158,10 @@ def generate(
             alpha = masks.matte(decoded, given, notes.append)
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
+        if card.views:
+            framed = replace(framed, others={view: _framed(view, each, notes) for view, each in further.items()})
+        elif further:
+            notes.append(_unused(card, further))
     with clock.stage("generator"):
         card, volume = _shape(card, framed, wanted, clock.within)
     with clock.stage("finishing"):
@@ -149,7 +169,9 @@ def generate(
             volume,
             framed,
             wanted,
-            source={"sha256": decoded.sha256} | ({"maskSha256": given.sha256} if given else {}),
+            source={"sha256": decoded.sha256}
+            | ({"maskSha256": given.sha256} if given else {})
+            | {f"{view}Sha256": each.sha256 for view, each in further.items()},
             name=name,
             generator=Maker(name=card.name, version=card.version),
             progress=clock.within,
@@ -224,6 +246,29 @@ def finish(
     except GeneratorFailed as error:
         raise MeshUnreadable(error.message, hint=error.hint, field="mesh") from error
     return _asset(finished, clock, name)
+
+
+def _decoded(view: View, picture: PictureInput) -> Picture:
+    """A further picture."""
+    with _told_of(view):
+        return decode(_encoded(picture, view))
+
+
+def _framed(view: View, picture: Picture, notes: list[str]) -> Frame:
+    """The frame of a further picture; what is to be said of it is said by its name."""
+    notes += [f"{view}: {note}" for note in picture.notes]
+    with _told_of(view):
+        return frame(picture, matte(picture, lambda note: notes.append(f"{view}: {note}")))
+
+
+@contextmanager
+def _told_of(view: View) -> Iterator[None]:
+    """What is wrong with a further picture is said by its name."""
+    try:
+        yield
+    except (PictureError, NoObject, InvalidRequest) as error:
+        message = error.message if error.field == view else f"{view}: {error.message}"
+        raise type(error)(message, hint=error.hint, field=view) from error
 
 
 class _Known(TypedDict):
@@ -316,7 +361,12 @@ def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[floa
     shared = stand_in.options(**{name: getattr(options, name) for name in asked})
     shape = registry.instance(stand_in).generate(framed, shared, progress)
     doubts = (confidence.of_fallback(note), *shape.doubts)
-    return stand_in, replace(shape, notes=(note, *shape.notes), doubts=doubts)
+    notes = [note, *([_unused(stand_in, framed.others)] if framed.others and not stand_in.views else [])]
+    return stand_in, replace(shape, notes=(*notes, *shape.notes), doubts=doubts)
+
+
+def _unused(card: Card, views: Iterable[View]) -> str:
+    return f"{card.name} uses one picture: {' and '.join(views)} had no effect."
 
 
 def _ignored(card: Card, options: Options) -> Iterator[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,16 +20,24 @@ Progress = Callable[[float], None]
 """Called with the progress of the stage, 0 to 1; may raise ``Cancelled``."""
 
 
+View = Literal["front", "back", "left", "right"]
+"""A side of the object that a picture shows; left and right are the viewer's, who faces the front."""
+SIDES: tuple[View, ...] = ("back", "left", "right")
+"""Those that further pictures show, beside the front's."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """Picture and matte cropped to a square around the object: the only thing a generator sees.
 
     rgb : (S, S, 3) uint8, sRGB, straight (not premultiplied); colours extend past the matte's border
     matte : (S, S) float32 in 0..1, the foreground alpha
+    others : of the front's frame, those of other pictures of the same object, if the generator takes several
     """
 
     rgb: NDArray[np.uint8]
     matte: NDArray[np.float32]
+    others: Mapping[View, Frame] = dataclass_field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,7 @@ class Volume:
     camera : None if the picture should not be projected
     notes : what the user should know, in plain words, for the report
     doubts : the generator's own reasons to doubt the shape, for the report's confidence
+    others : the cameras of the frame's other pictures that should be projected, too
     """
 
     field: NDArray[np.float32]
@@ -91,6 +101,7 @@ class Volume:
     camera: Camera | None = None
     notes: tuple[str, ...] = ()
     doubts: tuple[Reason, ...] = ()
+    others: Mapping[View, Camera] = dataclass_field(default_factory=dict)
 
 
 Wrap = Literal["repeat", "mirror", "clamp"]

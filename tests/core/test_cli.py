@@ -159,6 +159,20 @@ def test_a_mask_is_one_file_for_one_picture(picture, tmp_path):
         assert said in json.loads(refused.stdout)["error"]["message"]
 
 
+def test_pictures_of_the_sides_are_files_for_one_picture(picture, tmp_path):
+    out = tmp_path / "x.glb"
+    made = spherelinks("generate", picture, "-o", out, "--texture-size", 512, "--back", picture, "--json")
+    assert made.returncode == 0, made.stdout
+    assert b"backSha256" in out.read_bytes()
+    for arguments, code, said in (
+        ([picture, picture, "-o", tmp_path, "--left", picture], 2, "--left"),
+        ([picture, "-o", out, "--right", tmp_path / "none.png"], 7, "none.png"),
+    ):
+        refused = spherelinks("generate", *arguments, "--json")
+        assert refused.returncode == code, refused.stdout
+        assert said in json.loads(refused.stdout)["error"]["message"]
+
+
 def test_bad_pictures_have_their_exit_codes(tmp_path):
     page = tmp_path / "page.jpg"
     page.write_text("<html><body>not a picture</body></html>")

@@ -89,6 +89,34 @@ def test_a_mask_decides_what_the_object_is(array, asset, tmp_path):
         generate(array, SMALL, mask={})
 
 
+def test_further_pictures_colour_the_sides_that_they_show(array, asset):
+    blue = array.copy()
+    blue[..., :3] = (30, 60, 200)
+    made = generate(array, SMALL, back=blue, right=png(blue))
+    assert b"backSha256" in made.glb
+    assert hashlib.sha256(png(blue)).hexdigest().encode() in made.glb
+    shares = []
+    for each in (made, asset):
+        texture = trimesh.load(io.BytesIO(each.glb), file_type="glb", force="mesh").visual.material.baseColorTexture
+        red, _, blueness = np.moveaxis(np.asarray(texture.convert("RGB")).astype(int), -1, 0)
+        shares.append((blueness > red + 60).mean())
+    assert shares[0] > 0.2
+    assert shares[1] < 0.01
+
+
+def test_a_further_picture_is_spoken_of_by_its_name(array):
+    made = generate(array, SMALL, generator="inflate", back=array, left=array)
+    assert "inflate uses one picture: back and left had no effect." in made.report["warnings"]
+    assert made.thumbnail == generate(array, SMALL, generator="inflate").thumbnail
+    with pytest.raises(PictureUnreadable, match="left") as refused:
+        generate(array, SMALL, left=b"no picture")
+    assert refused.value.field == "left"
+    with pytest.raises(NoObject, match="right"):
+        generate(array, SMALL, right=np.zeros((64, 64, 4), np.uint8))
+    with pytest.raises(InvalidRequest, match="back is a dict"):
+        generate(array, SMALL, back={})
+
+
 def test_progress_names_the_stages_in_order_and_never_falls(array):
     calls = []
     generate(array, SMALL, lambda stage, done: calls.append((stage, done)))

@@ -30,6 +30,12 @@ _SHARED = {name for field, info in Options.model_fields.items() for name in (fie
 _OUTPUT = f"the extension sets the format: {writing.ENDINGS}"
 _SEVERAL = f"{_OUTPUT}; for several inputs a folder, which gets a GLB for each"
 
+_SIDES = {
+    "back": "a picture of the same object from behind; PICTURE then shows its front",
+    "left": "a picture of it from the left of who faces the front",
+    "right": "a picture of it from the right of who faces the front",
+}
+
 
 def _generate_arguments(make: argparse.ArgumentParser) -> None:
     make.set_defaults(run=_generate)
@@ -42,6 +48,8 @@ def _generate_arguments(make: argparse.ArgumentParser) -> None:
         help="a second picture, of the same size or proportions, that says where the object is: white, or opaque; the "
         "rest is black, or transparent",
     )
+    for view, text in _SIDES.items():
+        make.add_argument(f"--{view}", metavar="FILE", type=Path, help=text)
     for field in ("diffusion_steps", "seed"):
         make.add_argument(_flag(field), metavar="N", type=int, help=_describe(field))
     names = ", ".join(sorted(point.name for point in entry_points(group=registry.GROUP)))
@@ -190,15 +198,20 @@ def _generate(arguments: argparse.Namespace) -> int:
     def work(picture: Path, options: Options, progress: Progress | None) -> Asset:
         from spherelinks.pipeline import generate
 
-        return generate(picture, options, progress, mask=mask)
+        return generate(picture, options, progress, mask=mask, back=back, left=left, right=right)
 
-    mask: Path | None = arguments.mask
-    if mask is not None:
+    mask, back, left, right = (getattr(arguments, name) for name in ("mask", *_SIDES))
+    beside: dict[str, Path | None] = {"mask": mask, "back": back, "left": left, "right": right}
+    for name, path in beside.items():
+        if path is None:
+            continue
         if len(arguments.inputs) > 1:
+            what = "mask" if name == "mask" else f"picture of the {name}"
             raise InvalidRequest(
-                f"--mask is '{mask}', one mask for {len(arguments.inputs)} pictures.", hint="Give one picture with it."
+                f"--{name} is '{path}', one {what} for {len(arguments.inputs)} pictures.",
+                hint="Give one picture with it.",
             )
-        _check_input(mask)
+        _check_input(path)
     return _make(arguments, work)
 
 

@@ -80,6 +80,7 @@ class Card:
         with a range, a flag, a choice or a text of limited length, with a default and a description
     needs : what it needs to run
     price : credits that a job costs, 1 to 1000
+    views : whether it uses the frame's other pictures, from the back, the left and the right
 
     Raises ValueError for an invalid card.
     """
@@ -93,6 +94,7 @@ class Card:
     options: type[Options] = Options
     needs: Needs = field(default_factory=Needs)
     price: int = 1
+    views: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or len(self.name) > 64:
@@ -142,6 +144,7 @@ class Card:
             "own": self.own,
             "needs": {"memory_mb": self.needs.memory_mb, "gpu_memory_mb": self.needs.gpu_memory_mb},
             "price": self.price,
+            "views": self.views,
         }
 
     @classmethod
@@ -160,6 +163,7 @@ class Card:
             options=_model(announced["own"]),
             needs=Needs(memory_mb=announced["needs"]["memory_mb"], gpu_memory_mb=announced["needs"]["gpu_memory_mb"]),
             price=announced["price"],
+            views=announced.get("views", False),  # a worker of before 0.3 does not say it
         )
 
     def load(self) -> Generator:

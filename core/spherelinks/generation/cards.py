@@ -34,6 +34,7 @@ LIFT = Card(
     fallback="inflate",
     options=LiftOptions,
     needs=Needs(_MODULES, _LIFT, memory_mb=512),
+    views=True,
 )
 LIFT_FLOW = Card(
     "lift-flow",
@@ -44,4 +45,5 @@ LIFT_FLOW = Card(
     heeds=("diffusionSteps", "seed"),
     options=LiftOptions,
     needs=Needs(_MODULES, (*_LIFT, _FOLDER / "flow.onnx", _FOLDER / "flow.safetensors"), memory_mb=512),
+    views=True,
 )

@@ -15,7 +15,7 @@ announces every change that a client can see on ``CHANNEL``, with the job's id.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -40,13 +40,15 @@ _RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lo
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt at running a job: the job, the attempt's number, the options, and whether there is a mask."""
+    """One attempt at running a job: the job, the attempt's number, the options, whether there is a mask, and the sides
+    of the object that further pictures show."""
 
     job_id: str
     account_id: str
     number: int
     options: dict[str, Any]
     masked: bool = False
+    sides: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def start(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | 
     start, wanted = (_START, ()) if generators is None else (_START_OF, ([*generators],))
     while (row := fetch_one(engine, start, wanted)) is not None:
         if row[0] is not None:
-            return Attempt(*row[:5])
+            return Attempt(*row[:6])
     return None
 
 
@@ -81,7 +83,7 @@ WITH call AS ({take}), begun AS (
     SET state = 'running', attempt = attempt + 1, beat_at = now(), started_at = coalesce(started_at, now())
     FROM call
     WHERE j.id = call.job_id AND j.queue_id = call.id AND j.state = 'queued'
-    RETURNING j.id, j.account_id, j.attempt, j.options, j.mask_size > 0)
+    RETURNING j.id, j.account_id, j.attempt, j.options, j.mask_size > 0, j.sides)
 SELECT begun.*, set_config('synchronous_commit', 'off', true) FROM call LEFT JOIN begun ON true
 """
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import types
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
@@ -22,17 +24,24 @@ MARGIN = timedelta(minutes=10)
 """An asset that expires this soon is not reused: the sweep may be about to delete it."""
 
 
-def content_key(picture: bytes, options: Options, card: Card, mask: bytes | None = None) -> str:
+def content_key(
+    picture: bytes,
+    options: Options,
+    card: Card,
+    mask: bytes | None = None,
+    sides: Mapping[str, bytes] = types.MappingProxyType({}),
+) -> str:
     """A digest in hex of all that decides an asset's bytes.
 
-    Of the picture file, its mask if there is one, every option, and the versions of the package, of its stages, and of
-    the generator whose card it is.
+    Of the picture file, its mask if there is one, the pictures of other sides, every option, and the versions of the
+    package, of its stages, and of the generator whose card it is.
     """
     asked = json.dumps(options.model_dump(by_alias=True, mode="json"), sort_keys=True)
     stages = json.dumps(version.STAGES, sort_keys=True)
     parts = [hashlib.sha256(picture).hexdigest(), asked, __version__, stages, card.name, card.version]
     if mask is not None:
         parts.append(hashlib.sha256(mask).hexdigest())
+    parts += [f"{view} {hashlib.sha256(side).hexdigest()}" for view, side in sorted(sides.items())]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

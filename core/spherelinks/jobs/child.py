@@ -29,7 +29,8 @@ _IDLE_S = 1.0
 """Seconds without a job after which memory that is free goes back to the system, which takes the next job some ms."""
 
 Runner = Callable[..., Any]
-"""Of the picture's bytes, the options and what is told the progress; by name, of the mask's bytes if there is one."""
+"""Of the picture's bytes, the options and what is told the progress; by name, of the bytes of the mask and of the other
+sides' pictures, if there are any."""
 
 
 def main(runner: str, memory_limit_mb: int, first: str) -> None:
@@ -90,10 +91,9 @@ def _answer(generate: Runner, request: wire.Message, answers: BinaryIO) -> wire.
         wire.write(answers, {"type": "progress", "stage": stage, "share": share})
 
     options = request[0]["options"]
-    picture, mask = wire.pictures_of(request)
-    masked = {} if mask is None else {"mask": mask}
+    picture, beside = wire.pictures_of(request)
     try:
-        asset = generate(picture, registry.card(options["generator"]).options(**options), progress, **masked)
+        asset = generate(picture, registry.card(options["generator"]).options(**options), progress, **beside)
     except SphereLinksError as error:
         return {"type": "failed", "code": error.code, "message": error.message, "hint": error.hint}, b""
     except MemoryError:

@@ -1,12 +1,13 @@
-"""A job's files by kind: its picture and mask, its asset, and what is made from the asset on first request."""
+"""A job's files by kind: its pictures and mask, its asset, and what is made from the asset on first request."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -14,11 +15,14 @@ from spherelinks.errors import AssetExpired, JobFailed, JobNotFinished, RateLimi
 from spherelinks.formats import writing
 from spherelinks.jobs import paths, usage
 from spherelinks.jobs.status import JobStatus
+from spherelinks.shape import SIDES
 from spherelinks.storage import Head, Storage
 
-KINDS = ("glb", "picture", "mask", *writing.KINDS)
+KINDS = ("glb", "picture", "mask", *SIDES, *writing.KINDS)
 
-_SENT = {"picture": paths.picture, "mask": paths.mask}
+_SENT: dict[str, Callable[[str], str]] = {"picture": paths.picture, "mask": paths.mask} | {
+    view: partial(paths.side, view=view) for view in SIDES
+}
 _PICTURES = {
     b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
     b"\x89PNG": ("image/png", ".png"),
@@ -46,7 +50,7 @@ def available(job: JobStatus) -> tuple[str, ...]:
     """The kinds that :func:`find` can return for the job now."""
     if is_expired(job):
         return ()
-    sent = () if job.sandbox else ("picture", "mask") if job.masked else ("picture",)
+    sent = () if job.sandbox else ("picture", *(("mask",) if job.masked else ()), *job.sides)
     return sent if job.status != "COMPLETED" else ("glb", *sent, *writing.KINDS)
 
 
@@ -61,7 +65,8 @@ def find(engine: Engine, storage: Storage, job: JobStatus, kind: str) -> File:
     Raises UnknownFile for a kind that there is not, AssetExpired, JobNotFinished, JobFailed (for any but what was
     sent), RateLimited where too many others are just being made, StorageUnavailable, StorageFull.
     """
-    missing = (kind == "mask" and not job.masked) or (kind in _SENT and job.sandbox)
+    beside = {"mask": job.masked} | {view: view in job.sides for view in SIDES}
+    missing = not beside.get(kind, True) or (kind in _SENT and job.sandbox)
     if kind not in KINDS or missing:
         raise UnknownFile(f"There is no file of kind '{kind[:32]}'.", hint=f"Kinds: {', '.join(available(job))}.")
     if is_expired(job):

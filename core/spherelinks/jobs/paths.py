@@ -1,6 +1,7 @@
 """The paths of a job's files in the storage, and the sweep of those that belong to no job.
 
-A picture is stored under its job's id rather than its content's digest, and its mask beside it: no two jobs share one,
+A picture is stored under its job's id rather than its content's digest, and its mask and the
+other sides' pictures beside it: no two jobs share one,
 so the sweep cannot delete the picture of a job that is just being accepted. Several jobs of an account may share an
 asset (:mod:`spherelinks.jobs.cache`); files made from it (thumbnail, other formats) are stored beside it, under its
 name with another suffix, and are deleted with it.
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, Select, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from spherelinks.database import Job, transaction
+from spherelinks.shape import SIDES
 from spherelinks.storage import Head, Storage
 
 PICTURES = "pictures"
@@ -35,6 +37,16 @@ def picture(job_id: str) -> str:
 def mask(job_id: str) -> str:
     """The path of the mask of a job's picture, as the client sent it."""
     return f"{PICTURES}/{job_id}.mask"
+
+
+def side(job_id: str, view: str) -> str:
+    """The path of the picture of another side of a job's object, as the client sent it."""
+    return f"{PICTURES}/{job_id}.{view}"
+
+
+def sent(job_id: str) -> list[str]:
+    """All paths where pictures of a job may be."""
+    return [picture(job_id), mask(job_id), *(side(job_id, view) for view in SIDES)]
 
 
 def result(job_id: str, attempt: int, sha256: str) -> str:
@@ -57,8 +69,8 @@ def delete(engine: Engine, storage: Storage, job_id: str, asset_path: str | None
     What this leaves behind, after a kill or a concurrent deletion, is swept later.
     Raises StorageUnavailable, DatabaseUnavailable.
     """
-    storage.delete(picture(job_id))
-    storage.delete(mask(job_id))
+    for path in sent(job_id):
+        storage.delete(path)
     if asset_path is None or not asset_path.startswith(f"{RESULTS}/"):
         return
     with transaction(engine) as session:
@@ -94,7 +106,7 @@ def sweep(engine: Engine, storage: Storage, older_than: timedelta = SWEEP_AGE) -
 
 
 def _job_of(path: str) -> str:
-    """The id of the job that a picture, or its mask, belongs to."""
+    """The id of the job that a picture, or what came with it, belongs to."""
     return path.rpartition("/")[2].partition(".")[0]
 
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ class ChildProcess:
         options: dict[str, Any],
         *,
         mask: bytes | None = None,
+        sides: Mapping[str, bytes] = types.MappingProxyType({}),
         limit_s: float,
         pulse: Callable[[str | None, float], None],
     ) -> Success | Failure:
@@ -88,6 +90,7 @@ class ChildProcess:
         picture : the file's bytes
         options : as :class:`spherelinks.options.Options` takes them
         mask : the bytes of the file of the picture's mask, if it has one
+        sides : those of the pictures of the object's other sides, by name
         limit_s : seconds after which the child is killed and the job fails
         pulse : called several times a second with the stage and the progress; an error it raises kills the child and
             is propagated
@@ -96,7 +99,7 @@ class ChildProcess:
         """
         self.start()
         try:
-            return self._converse(wire.pictures({"options": options}, picture, mask), limit_s, pulse)
+            return self._converse(wire.pictures({"options": options}, picture, mask, sides), limit_s, pulse)
         except BaseException:
             self.close()
             raise

@@ -38,7 +38,7 @@ _DOING = {
 _COLUMNS: LiteralString = """
        j.id, j.account_id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report,
        j.credits, j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
-       j.thumbnail, j.cache_hit, j.sandbox, j.mask_size > 0, j.options, j.output, d.state,
+       j.thumbnail, j.cache_hit, j.sandbox, j.mask_size > 0, j.sides, j.options, j.output, d.state,
        CASE WHEN j.state = 'queued' THEN (
            SELECT count(*) + 1
            FROM (
@@ -80,6 +80,7 @@ class _Row(NamedTuple):
     cache_hit: bool
     sandbox: bool
     masked: bool
+    sides: list[str]
     options: dict[str, Any]
     output: dict[str, Any] | None
     output_state: str | None
@@ -153,6 +154,7 @@ class JobStatus:
     cache_hit : the asset is that of an earlier job
     sandbox : submitted with a sandbox key
     masked : its picture came with a mask
+    sides : the object's other sides, of which it has pictures, too
     options : all options of the request, by their API names
     output : where the asset is delivered, ``{"putUrl": …}``, or None
     output_state : ``pending``, ``delivered`` or ``failed``; None if there is no output, or nothing to send yet
@@ -179,6 +181,7 @@ class JobStatus:
     cache_hit: bool
     sandbox: bool
     masked: bool
+    sides: tuple[str, ...]
     options: dict[str, Any]
     output: dict[str, Any] | None
     output_state: str | None
@@ -320,6 +323,7 @@ def _status(row: _Row) -> JobStatus:
         cache_hit=row.cache_hit,
         sandbox=row.sandbox,
         masked=row.masked,
+        sides=tuple(row.sides),
         options=row.options,
         output=row.output,
         output_state=row.output_state,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -59,6 +61,7 @@ def submit(
     options: Options,
     *,
     mask: bytes | None = None,
+    sides: Mapping[str, bytes] = types.MappingProxyType({}),
     bypass_cache: bool = False,
     idempotency: Idempotency | None = None,
     output: dict[str, Any] | None = None,
@@ -66,10 +69,12 @@ def submit(
 ) -> Accepted:
     """Accept a job; its id is ``job_`` and 26 characters. Once this returns, the job will complete or fail.
 
-    The picture is durable before the transaction begins, and so is its mask, so that no accepted job lacks them. They
+    The picture is durable before the transaction begins, and so are its mask and the sides, so that no accepted
+    job lacks them. They
     are deleted if the job is refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
 
     mask : a second picture that says where the object is, see :mod:`spherelinks.picture.mask`
+    sides : pictures of the object's other sides, by the names in :data:`spherelinks.shape.SIDES`
     bypass_cache : make the asset anew, though an earlier job of the account has made the same
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
     output : where else the asset is sent, ``{"putUrl": …}``
@@ -80,17 +85,19 @@ def submit(
     that was closed meanwhile, StorageUnavailable, DatabaseUnavailable; nothing is accepted, spent or kept then.
     """
     card = card or registry.card(options.generator)
-    storage.check_space(len(picture) + len(mask or b""))
+    storage.check_space(len(picture) + len(mask or b"") + sum(map(len, sides.values())))
     job_id = new_id("job")
     sample = sandbox.sample(storage) if principal.sandbox else None
     if sample is None:  # a sandbox job's picture is never used
         if mask is not None:
             storage.put(paths.mask(job_id), mask)
+        for view, side in sides.items():
+            storage.put(paths.side(job_id, view), side)
         storage.put(paths.picture(job_id), picture)
     try:
         accepted = _accept(
-            engine, principal, job_id, picture, options, card, sample, mask=mask, bypass_cache=bypass_cache,
-            idempotency=idempotency, output=output,
+            engine, principal, job_id, picture, options, card, sample, mask=mask, sides=sides,
+            bypass_cache=bypass_cache, idempotency=idempotency, output=output,
         )  # fmt: skip
     except DatabaseUnavailable:
         raise  # it may still have been accepted; if not, the sweep deletes the picture
@@ -128,6 +135,7 @@ def check_means(
     card: Card,
     *,
     mask: bytes | None = None,
+    sides: Mapping[str, bytes] = types.MappingProxyType({}),
     bypass_cache: bool = False,
     idempotency: Idempotency | None = None,
 ) -> None:
@@ -140,7 +148,7 @@ def check_means(
     with transaction(engine) as session:
         if idempotency is not None and _known(session, principal, idempotency) is not None:
             return  # accepted meanwhile, for the last credit
-        key = cache.content_key(picture, options, card, mask)
+        key = cache.content_key(picture, options, card, mask, sides)
         if bypass_cache or cache.find(session, principal.account_id, key) is None:
             ledger.require(session, principal.account_id, card.price)
 
@@ -156,8 +164,8 @@ _AVAILABLE: LiteralString = "SELECT available FROM credit_balances WHERE account
 
 def _drop_pictures(storage: Storage, job_id: str) -> None:
     with suppress(StorageUnavailable):  # then the sweep deletes them
-        storage.delete(paths.picture(job_id))
-        storage.delete(paths.mask(job_id))
+        for path in paths.sent(job_id):
+            storage.delete(path)
 
 
 def _accept(
@@ -170,6 +178,7 @@ def _accept(
     sample: Sample | None,
     *,
     mask: bytes | None,
+    sides: Mapping[str, bytes],
     bypass_cache: bool,
     idempotency: Idempotency | None,
     output: dict[str, Any] | None,
@@ -191,7 +200,8 @@ def _accept(
             options=options.model_dump(by_alias=True, mode="json"),
             credits=card.price,
             sandbox=principal.sandbox,
-            picture_size=0 if sample else len(picture),
+            picture_size=0 if sample else len(picture) + sum(map(len, sides.values())),
+            sides=[] if sample else [*sides],
             mask_size=0 if sample else len(mask or b""),
             output=output,
         )
@@ -199,7 +209,7 @@ def _accept(
             sandbox.check(session, principal.account_id)
             sample.complete(job)
         else:
-            job.content_key = cache.content_key(picture, options, card, mask)
+            job.content_key = cache.content_key(picture, options, card, mask, sides)
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
             if earlier is not None:
                 _copy(earlier, job)

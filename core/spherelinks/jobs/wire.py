@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import struct
+import types
+from collections.abc import Mapping
 from typing import IO, Any
 
 Message = tuple[dict[str, Any], bytes]
 """Header and payload."""
 
+_NONE: Mapping[str, bytes] = types.MappingProxyType({})
 _LENGTHS = struct.Struct(">IQ")
 
 
@@ -33,13 +36,20 @@ def read(stream: IO[bytes]) -> Message | None:
     return json.loads(encoded), payload
 
 
-def pictures(header: dict[str, Any], picture: bytes, mask: bytes | None) -> Message:
-    """A message with a picture and, if there is one, its mask."""
-    return (header, picture) if mask is None else (header | {"picture": len(picture)}, picture + mask)
+def pictures(header: dict[str, Any], picture: bytes, mask: bytes | None, sides: Mapping[str, bytes] = _NONE) -> Message:
+    """A message with a picture and, if there are any, its mask and the pictures of the object's other sides."""
+    beside = ({} if mask is None else {"mask": mask}) | dict(sides)
+    if not beside:
+        return header, picture
+    sizes = {"picture": len(picture)} | {name: len(data) for name, data in beside.items()}
+    return header | {"sizes": sizes}, b"".join([picture, *beside.values()])
 
 
-def pictures_of(message: Message) -> tuple[bytes, bytes | None]:
-    """The picture of such a message, and its mask."""
+def pictures_of(message: Message) -> tuple[bytes, dict[str, bytes]]:
+    """The picture of such a message, and by name, "mask" or a side's, what came with it."""
     header, payload = message
-    size = header.get("picture")
-    return (payload, None) if size is None else (payload[:size], payload[size:])
+    parts, start = {}, 0
+    for name, size in header.get("sizes", {"picture": len(payload)}).items():
+        parts[name] = payload[start : start + size]
+        start += size
+    return parts.pop("picture"), parts

@@ -228,7 +228,9 @@ class _Worker:
 
         picture = self._storage.get(paths.picture(attempt.job_id))
         mask = self._storage.get(paths.mask(attempt.job_id)) if attempt.masked else None
-        return child.run(picture, attempt.options, mask=mask, limit_s=self._settings.job_time_limit_s, pulse=pulse)
+        sides = {view: self._storage.get(paths.side(attempt.job_id, view)) for view in attempt.sides}
+        limit_s = self._settings.job_time_limit_s
+        return child.run(picture, attempt.options, mask=mask, sides=sides, limit_s=limit_s, pulse=pulse)
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
         digest = hashlib.sha256(made.glb).hexdigest()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import cv2
@@ -18,10 +19,11 @@ from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 from spherelinks.pixels.depth import depth_buffer
 from spherelinks.pixels.srgb import encoded, linear
-from spherelinks.shape import Colors, Frame, Shape, Surface, Volume
+from spherelinks.shape import Camera, Colors, Frame, Shape, Surface, Volume
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import Found, carry, colors, seek
 from spherelinks.texture.projection import project
+from spherelinks.texture.texels import blended, locate
 from spherelinks.texture.unwrap import Atlas
 
 DEPTH_SIZE = 1024
@@ -32,6 +34,12 @@ DEPTH_BIAS = 0.004
 #: Pixels of a 512 px frame that are cut off at the matte's border, and over which the picture then fades in. So few
 #: because the background was already removed from frames, on the border and beyond it.
 ERODED, FEATHERED = 0.5, 1.5
+
+#: Power of the cosine to the viewer by which a picture counts against another that shows the same point.
+SQUARELY = 3
+#: Of evening two pictures: trust from which a vertex counts as shown by both, how many must be, the darkest light, how
+#: far a picture's own light is held, the largest factor.
+SHARED, FEWEST, DARK, HELD, EVENED = 0.4, 40, 0.01, 1e-3, 2.0
 
 #: Rows that a thread colours at a time: few, as those that show the picture take longer than others.
 BAND = 64
@@ -58,6 +66,19 @@ _paint_rows = kernel(
 
 
 @dataclass(frozen=True)
+class Shot:
+    """A picture, and what its camera sees of a surface; fields as of :class:`Sight`."""
+
+    matrix: NDArray[np.float64]
+    eye: NDArray[np.float64]
+    picture: NDArray[np.uint8]
+    strength: NDArray[np.float32]
+    depth: NDArray[np.float32]
+    bias: float
+    area: float
+
+
+@dataclass(frozen=True)
 class Sight:
     """What the shape's camera sees of a surface, and how that differs from the shape's own colours: nothing of it
     depends on where the texture lies.
@@ -69,6 +90,7 @@ class Sight:
     area : of the surface in the picture, square pixels, front and back
     offset : (V, 3) float32, what is added to the shape's own colours at each vertex
     tree : of a shape that is a surface, for its nearest points; None of a volume
+    others : what the cameras of further pictures see, with these pictures in the front's light
     """
 
     matrix: NDArray[np.float64]
@@ -79,6 +101,7 @@ class Sight:
     area: float
     offset: NDArray[np.float32]
     tree: Tree | None
+    others: tuple[Shot, ...] = ()
 
 
 def look(
@@ -106,15 +129,15 @@ def look(
     else:
         places = _places(vertices, shape)
         own = _sampled(_grid(shape.color, lambda asked: _ask_at(places, asked)), places)
-    strength = picture_strength(frame.matte)
-    depth = depth_buffer(project(vertices, camera, DEPTH_SIZE), faces, DEPTH_SIZE)
-    matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
     bias = DEPTH_BIAS * float(sides(vertices).max())
-    soft = np.asarray(cv2.resize(frame.rgb, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
-    shown, trust = _seen(_traits(vertices, normals, matrix, eye), matrix, soft, strength, depth, bias)
+    front = _shot(camera, frame, vertices, faces, bias)
+    others: tuple[Shot, ...] = ()
+    if isinstance(shape, Volume) and shape.others:
+        first = [_shot(other, frame.others[view], vertices, faces, bias) for view, other in shape.others.items()]
+        others = _evened(front, first, vertices, normals)
+    shown, trust = _shown([replace(each, picture=_soft(each.picture)) for each in (front, *others)], vertices, normals)
     offset = carried(vertices, faces, shown - own, trust)
-    area = _area(project(vertices, camera, len(frame.rgb)), faces)
-    return Sight(matrix, eye, strength, depth, bias, area, offset, known)
+    return Sight(front.matrix, front.eye, front.strength, front.depth, bias, front.area, offset, known, others)
 
 
 def bake(
@@ -146,10 +169,14 @@ def bake(
     if sight is None:
         faces = atlas.source[atlas.faces]
         sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame)
+    if sight.others:
+        assert frame is not None
+        assert isinstance(shape, Volume)
+        return _baked(vertices, normals, atlas, size, shape, frame, sight)
     offset = sight.offset[atlas.source]
     traits = _traits(points, normals[atlas.fan], sight.matrix, sight.eye)
     shown = np.zeros((1, 1, 3), np.uint8) if frame is None else frame.rgb
-    picture, strength = _scaled(shown, sight, _area(uv, atlas.faces))
+    picture, strength = _scaled(shown, sight.strength, sight.area, _area(uv, atlas.faces))
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
     rows = uv[atlas.faces, 1]
     top, bottom = rows.min(axis=1), rows.max(axis=1)
@@ -203,15 +230,125 @@ def picture_strength(matte: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(ramp * np.clip((matte - 0.5) / 0.4, 0, 1), np.float32)
 
 
-def _scaled(picture: NDArray[np.uint8], sight: Sight, texels: float) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _baked(
+    vertices: Vertices,
+    normals: NDArray[np.float32],
+    atlas: Atlas,
+    size: int,
+    shape: Volume,
+    frame: Frame,
+    sight: Sight,
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """:func:`bake` from several pictures."""
+    texels = _area(atlas.uv * np.float32(size), atlas.faces)
+    front = Shot(sight.matrix, sight.eye, frame.rgb, sight.strength, sight.depth, sight.bias, sight.area)
+    shots = []
+    for each in (front, *sight.others):
+        picture, strength = _scaled(each.picture, each.strength, each.area, texels)
+        shots.append(replace(each, picture=picture, strength=strength))
+    texel, face, weights = locate(atlas.uv, atlas.faces, size)
+    texture, covered = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, np.bool_)
+    covered[texel] = True
+    grid = np.ascontiguousarray(shape.color)
+
+    def paint(first: int) -> None:
+        part = slice(first, first + BAND * size)
+        at, by = face[part], weights[part]
+        points, facing, offset = (
+            blended(np.ascontiguousarray(values), atlas.faces, at, by)
+            for values in (vertices[atlas.source], normals[atlas.fan], sight.offset[atlas.source])
+        )
+        shown, trust = _shown(shots, points, facing)
+        own = np.clip(_sampled(grid, _places(points, shape)) + offset, 0, 255)
+        texture[texel[part]] = (own + trust[:, None] * (shown - own) + 0.5).astype(np.uint8)
+
+    with threads.pool() as pool:
+        list(pool.map(paint, range(0, len(texel), BAND * size)))
+    return texture.reshape(size, size, 3), covered.reshape(size, size)
+
+
+def _shown(
+    shots: Sequence[Shot], points: Vertices, normals: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(N, 3) float32 colours of pictures at points of the surface, and how far (N,) each may be trusted, 0..1.
+
+    Where several show a point, the one that it faces most squarely counts most.
+    """
+    if len(shots) == 1:
+        return _seen_in(shots[0], points, normals)[:2]
+    color, total, most = (
+        np.zeros((len(points), 3), np.float32),
+        np.zeros(len(points)),
+        np.zeros(len(points), np.float32),
+    )
+    for shot in shots:
+        shown, trust, cosine = _seen_in(shot, points, normals)
+        weight = trust * cosine**SQUARELY
+        color += weight[:, None] * shown
+        total += weight
+        np.maximum(most, trust, out=most)
+    color /= np.maximum(total, 1e-12)[:, None]
+    return color, np.where(total > 1e-12, most, 0).astype(np.float32)
+
+
+def _seen_in(
+    shot: Shot, points: Vertices, normals: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """The picture's colours at points of the surface, how far each may be trusted, and the cosine to the viewer."""
+    traits = _traits(points, normals, shot.matrix, shot.eye)
+    shown, trust = _seen(traits, shot.matrix, shot.picture, shot.strength, shot.depth, shot.bias)
+    way, normal = traits[:, :3], traits[:, 7:]
+    length = np.linalg.norm(way, axis=1) * np.linalg.norm(normal, axis=1)
+    cosine = np.clip(np.einsum("nd,nd->n", way, normal) / np.maximum(length, 1e-30), 0, 1)
+    return shown, trust, cosine.astype(np.float32)
+
+
+def _evened(front: Shot, others: Sequence[Shot], vertices: Vertices, normals: NDArray[np.float32]) -> tuple[Shot, ...]:
+    """The other pictures in the front's light: a factor for each channel, from what two pictures show of a place."""
+    shots = (front, *others)
+    seen = [_seen_in(replace(shot, picture=_soft(shot.picture)), vertices, normals) for shot in shots]
+    lights = [np.log(np.maximum(linear(np.rint(shown).astype(np.uint8)), DARK)) for shown, _, _ in seen]
+    normal, wanted = np.eye(len(shots)) * HELD, np.zeros((len(shots), 3))
+    normal[0, 0] += 1e6
+    for i, j in combinations(range(len(shots)), 2):
+        both = (seen[i][1] > SHARED) & (seen[j][1] > SHARED)
+        if (count := np.count_nonzero(both)) < FEWEST:
+            continue
+        apart = np.median(lights[i][both] - lights[j][both], axis=0)
+        weight = min(count / len(vertices), 0.1)
+        normal[[i, j], [i, j]] += weight
+        normal[[i, j], [j, i]] -= weight
+        wanted[j] += weight * apart
+        wanted[i] -= weight * apart
+    gains = np.exp(np.clip(np.linalg.solve(normal, wanted), -np.log(EVENED), np.log(EVENED))).astype(np.float32)
+    return tuple(
+        replace(shot, picture=encoded(linear(shot.picture) * gain))
+        for shot, gain in zip(others, gains[1:], strict=True)
+    )
+
+
+def _shot(camera: Camera, frame: Frame, vertices: Vertices, faces: Faces, bias: float) -> Shot:
+    matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
+    depth = depth_buffer(project(vertices, camera, DEPTH_SIZE), faces, DEPTH_SIZE)
+    area = _area(project(vertices, camera, len(frame.rgb)), faces)
+    return Shot(matrix, eye, frame.rgb, picture_strength(frame.matte), depth, bias, area)
+
+
+def _soft(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.asarray(cv2.resize(picture, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _scaled(
+    picture: NDArray[np.uint8], strength: NDArray[np.float32], area: float, texels: float
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """The picture and its strength for that many texels of surface: if those are coarser than the picture's pixels, it
     is shrunk, so that they average rather than skip."""
-    shrink = np.sqrt(sight.area / max(texels, 1e-9) * 2)
+    shrink = np.sqrt(area / max(texels, 1e-9) * 2)
     if shrink <= 1.5:
-        return np.ascontiguousarray(picture), sight.strength
+        return np.ascontiguousarray(picture), strength
     small = (max(64, round(len(picture) / shrink)),) * 2
     shrunk = encoded(np.asarray(cv2.resize(linear(picture), small, interpolation=cv2.INTER_AREA), np.float32))
-    return shrunk, np.asarray(cv2.resize(sight.strength, small, interpolation=cv2.INTER_AREA), np.float32)
+    return shrunk, np.asarray(cv2.resize(strength, small, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _area(points: NDArray[np.floating], faces: Faces) -> float:

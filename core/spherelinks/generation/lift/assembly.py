@@ -95,8 +95,8 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
     maps = (guess.front, guess.thickness, guess.profile, guess.back)
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
-    outline = _outline(frame.matte)
-    inside, coarse, front, thickness, profile, back = _filled(guess, frame.matte)
+    outline = outlined(frame.matte)
+    inside, coarse, front, thickness, profile, back = filled(guess, frame.matte)
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
     s, c = float(np.sin(turn)), float(np.cos(turn))
@@ -104,7 +104,7 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
     spacing = float(max((np.prod(high - low) / SAMPLES) ** (1 / 3), (high - low).max() / (MOST - 2 * MARGIN)))
     low = low - MARGIN * spacing
     shape = tuple(int(n) for n in np.ceil((high - low) / spacing) + MARGIN + 1)
-    picture = _resized(frame.rgb.astype(np.float32), OUTLINE)
+    picture = resized(frame.rgb.astype(np.float32), OUTLINE)
     if gate is None:
         back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
     else:
@@ -130,8 +130,8 @@ _HINT = "Use a picture in which the object is larger and its outline clean, or t
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
     """What the far side may look like, in maps of `side` px."""
-    _, coarse, front, thickness, _, back = _filled(guess, frame.matte)
-    matte, picture = _resized(frame.matte, side), _resized(frame.rgb.astype(np.float32), side)
+    _, coarse, front, thickness, _, back = filled(guess, frame.matte)
+    matte, picture = resized(frame.matte, side), resized(frame.rgb.astype(np.float32), side)
     back = _vivid(back * 255, coarse, picture[matte > 0.5])
     front, thickness, back = (
         np.asarray(cv2.resize(m, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -141,21 +141,21 @@ def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
     return farside.sources(picture, matte, front, thickness, back, turn, guess.tangent)
 
 
-def _filled(guess: Guess, matte: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]:
+def filled(guess: Guess, matte: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]:
     """Where the object is in fine and in coarse maps, and front, thickness, profile and back, continued beyond it.
 
     Raises GeneratorFailed if it is nowhere.
     """
-    inside = _resized(matte, len(guess.front)) > 0.5
+    inside = resized(matte, len(guess.front)) > 0.5
     if inside.sum() < 30:
         raise GeneratorFailed("The object is too thin or too small for lift to make a shape of.", hint=_HINT)
-    coarse = _resized(matte, len(guess.profile)) > 0.5
+    coarse = resized(matte, len(guess.profile)) > 0.5
     front, thickness = _spread(guess.front, inside), _spread(np.maximum(guess.thickness, SKIN), inside)
     profile, back = (_spread(m, coarse) if coarse.any() else m for m in (guess.profile, guess.back))
     return inside, coarse, front, thickness, profile, back
 
 
-def _resized(values: Floats, side: int) -> Floats:
+def resized(values: Floats, side: int) -> Floats:
     return np.asarray(cv2.resize(values, (side, side), interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -220,9 +220,9 @@ def camera(elevation: float, tangent: float) -> Camera:
     return Camera(np.stack([right, up, depth, tangent * depth + one]), np.array([0, s / tangent, c / tangent, 1.0]))
 
 
-def _outline(matte: Floats) -> Floats:
+def outlined(matte: Floats) -> Floats:
     """(OUTLINE, OUTLINE): distance to the matte's 0.5 contour in half widths of the frame, negative inside."""
-    matte = _resized(matte, OUTLINE)
+    matte = resized(matte, OUTLINE)
     inside = (matte > 0.5).astype(np.uint8)
     out = cv2.distanceTransform(1 - inside, cv2.DIST_L2, cv2.DIST_MASK_5)
     deep = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5)

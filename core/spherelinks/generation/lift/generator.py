@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from spherelinks.generation.cards import LiftOptions
 from spherelinks.generation.lift.assembly import Guess, assemble
 from spherelinks.generation.lift.files import FLOW, FOLDER, GATE, LIFT
+from spherelinks.generation.lift.fusion import fused
 from spherelinks.generation.lift.layout import (
     COARSE,
     ELEVATIONS,
@@ -53,7 +54,12 @@ class Lift:
         """
         guess = self.guess(frame, options, progress)
         plain = isinstance(options, LiftOptions) and options.far_side == "plain"
-        volume = assemble(guess, frame, None if plain else self._shares)
+        gate = None if plain else self._shares
+        if frame.others:
+            guesses = {view: _guess(self._maps(other)) for view, other in frame.others.items()}
+            volume = fused({"front": guess, **guesses}, {"front": frame, **frame.others}, gate)
+        else:
+            volume = assemble(guess, frame, gate)
         progress(1.0)
         return replace(volume, doubts=_doubts(guess.disagreement))
 

@@ -1,43 +1,15 @@
 import numpy as np
 import pytest
+from guesses import TANGENT, box_seen
 
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generation.lift.assembly import MARGIN, Guess, _cleaned, assemble, camera
-from spherelinks.generation.lift.layout import BIN, BINS, SHARPNESS
+from spherelinks.generation.lift.layout import BINS
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Topology, examine
 from spherelinks.shape import Frame, Volume
 from spherelinks.texture.projection import project
-
-TANGENT = 0.25
-
-
-def _box_seen(half: tuple[float, float, float], elevation: float, side: int = 64) -> tuple[Guess, Frame]:
-    """What a perfect network would say of an upright box round the origin, and the frame it would say it of."""
-
-    def cast(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        at = (np.arange(size) + 0.5) / size * 2 - 1
-        x, y = np.meshgrid(at, -at)
-        s, c = np.sin(np.radians(elevation)), np.cos(np.radians(elevation))
-        right, up, ahead = np.array([1, 0, 0]), np.array([0, c, -s]), np.array([0, -s, -c])
-        # the point at depth d is x (1 + d t), y (1 + d t), d: from d = -1/t on, a straight line
-        ray = TANGENT * (x[..., None] * right + y[..., None] * up) + ahead
-        eye = -ahead / TANGENT
-        with np.errstate(divide="ignore"):
-            a, b = ((sign * np.array(half) - eye) / ray for sign in (-1, 1))
-        enter, leave = np.minimum(a, b).max(-1), np.maximum(a, b).min(-1)
-        return enter - 1 / TANGENT, leave - enter, leave > enter
-
-    front, thickness, hit = cast(side)
-    matte = cast(512)[2].astype(np.float32)
-    front, thickness = np.where(hit, front, 0), np.where(hit, thickness, 0)
-    coarse = thickness.reshape(side // 2, 2, side // 2, 2).max((1, 3))
-    profile = SHARPNESS * (coarse[..., None] - (np.arange(BINS) + 0.5) * BIN)
-    rgb = np.full((512, 512, 3), (200, 40, 40), np.uint8)
-    back = np.full((side // 2, side // 2, 3), (0.1, 0.2, 0.9), np.float32)
-    maps = (m.astype(np.float32) for m in (front, thickness, profile))
-    return Guess(*maps, back, elevation, TANGENT), Frame(rgb, matte)
 
 
 def _mesh(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +23,7 @@ def _mesh(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
 def test_a_box_stands_upright_at_its_size_whatever_the_camera(
     half: tuple[float, float, float], elevation: float
 ) -> None:
-    guess, frame = _box_seen(half, elevation)
+    guess, frame = box_seen(half, elevation)
     vertices, faces = _mesh(assemble(guess, frame))
     # a pixel of the network's maps is 1/32 wide; what it says of a grazed side is that uncertain
     np.testing.assert_allclose(vertices.max(0), half, atol=0.06)
@@ -60,7 +32,7 @@ def test_a_box_stands_upright_at_its_size_whatever_the_camera(
 
 
 def test_the_camera_sees_the_shape_inside_the_matte() -> None:
-    guess, frame = _box_seen((0.4, 0.3, 0.5), 25)
+    guess, frame = box_seen((0.4, 0.3, 0.5), 25)
     volume = assemble(guess, frame)
     assert volume.camera is not None
     seen = project(_mesh(volume)[0], volume.camera, 512)
@@ -83,7 +55,7 @@ def test_the_camera_grows_deeper_away_from_its_eye() -> None:
 
 
 def test_gaps_of_the_profile_stay_open_between_two_skins() -> None:
-    guess, frame = _box_seen((0.5, 0.4, 0.4), 0)
+    guess, frame = box_seen((0.5, 0.4, 0.4), 0)
     hollow = np.where((np.arange(BINS) > 2) & (np.arange(BINS) < 13), -5, guess.profile).astype(np.float32)
     volume = assemble(Guess(guess.front, guess.thickness, hollow, guess.back, 0, TANGENT), frame)
     solid = assemble(guess, frame)
@@ -118,7 +90,7 @@ def test_cobwebs_go_unless_the_picture_shows_them() -> None:
 
 @pytest.mark.parametrize("half", [(0.02, 0.6, 0.02), (0.6, 0.02, 0.3)])
 def test_what_is_slender_in_the_picture_stays_whole(half: tuple[float, float, float]) -> None:
-    guess, frame = _box_seen(half, 0)
+    guess, frame = box_seen(half, 0)
     vertices, faces = _mesh(assemble(guess, frame))
     assert examine(vertices, faces).parts == 1
     long = int(np.argmax(half))
@@ -126,14 +98,14 @@ def test_what_is_slender_in_the_picture_stays_whole(half: tuple[float, float, fl
 
 
 def test_thin_things_keep_a_body() -> None:
-    guess, frame = _box_seen((0.6, 0.6, 0.002), 10)
+    guess, frame = box_seen((0.6, 0.6, 0.002), 10)
     vertices, faces = _mesh(assemble(guess, frame))
     assert examine(vertices, faces).parts == 1
     assert np.ptp(vertices[:, 0]) == pytest.approx(1.2, abs=0.08)
 
 
 def test_the_picture_colours_the_front_and_the_guess_the_back() -> None:
-    guess, frame = _box_seen((0.4, 0.4, 0.4), 0)
+    guess, frame = box_seen((0.4, 0.4, 0.4), 0)
     volume = assemble(guess, frame)
     color = np.asarray(volume.color)
     x, y = color.shape[0] // 2, color.shape[1] // 2
@@ -142,14 +114,14 @@ def test_the_picture_colours_the_front_and_the_guess_the_back() -> None:
 
 
 def test_the_same_guess_gives_the_same_bytes() -> None:
-    guess, frame = _box_seen((0.4, 0.3, 0.5), 15)
+    guess, frame = box_seen((0.4, 0.3, 0.5), 15)
     a, b = assemble(guess, frame), assemble(guess, frame)
     assert a.field.tobytes() == b.field.tobytes()
     assert np.asarray(a.color).tobytes() == np.asarray(b.color).tobytes()
 
 
 def test_refuses_what_holds_no_shape() -> None:
-    guess, frame = _box_seen((0.4, 0.3, 0.5), 15)
+    guess, frame = box_seen((0.4, 0.3, 0.5), 15)
     with pytest.raises(GeneratorFailed, match="too thin or too small"):
         assemble(guess, Frame(frame.rgb, np.zeros_like(frame.matte)))
     broken = Guess(guess.front * np.float32(np.nan), guess.thickness, guess.profile, guess.back, 0, TANGENT)

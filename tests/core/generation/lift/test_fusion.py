@@ -1,0 +1,94 @@
+"""Several pictures of a known box, seen by a network that errs in depth."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from guesses import box_seen
+
+from spherelinks.errors import InvalidRequest
+from spherelinks.generation.lift.assembly import Guess, assemble
+from spherelinks.generation.lift.fusion import fused
+from spherelinks.mesh.surface import extract
+from spherelinks.shape import Frame, Volume
+from spherelinks.texture.projection import project
+
+HALF = (0.5, 0.35, 0.25)
+COLORS = {"front": (200, 40, 40), "back": (40, 200, 40), "left": (40, 40, 200), "right": (200, 200, 40)}
+
+
+def _seen(view: str, elevation: float = 18, half: tuple[float, float, float] = HALF) -> tuple[Guess, Frame]:
+    width, height, depth = half
+    if view in ("left", "right"):
+        width, depth = depth, width
+    guess, frame = box_seen((width, height, depth), elevation)
+    return guess, replace(frame, rgb=np.full_like(frame.rgb, COLORS[view]))
+
+
+def _fused(*views: str, **changed: tuple[Guess, Frame]) -> Volume:
+    given = {view: _seen(view) for view in views} | changed
+    return fused(
+        {view: guess for view, (guess, _) in given.items()}, {view: frame for view, (_, frame) in given.items()}
+    )
+
+
+def _mesh(volume: Volume) -> tuple[np.ndarray, np.ndarray]:
+    vertices, faces, cut = extract(volume.field, volume.origin, volume.spacing)
+    assert not cut
+    return vertices, faces
+
+
+def _smaller(frame: Frame, share: float) -> Frame:
+    """The same object taken from further away, and not in the middle."""
+    side = len(frame.matte)
+    move = np.array([[share, 0, side * 0.2], [0, share, side * 0.1]])
+    return replace(frame, matte=cv2.warpAffine(frame.matte, move, (side, side)))
+
+
+def test_the_sides_tell_how_deep_the_body_is() -> None:
+    guess, frame = _seen("front")
+    flat = replace(guess, front=guess.front * 0.5, thickness=guess.thickness * 0.5, elevation=guess.elevation - 2)
+    alone, _ = _mesh(assemble(flat, frame))
+    right = _seen("right")
+    together, _ = _mesh(_fused(front=(flat, frame), right=(right[0], _smaller(right[1], 0.7)), left=_seen("left")))
+    wanted = 2 * np.array(HALF)
+    errors = [np.abs(np.ptp(vertices, axis=0) / wanted - 1)[2] for vertices in (alone, together)]
+    assert errors[0] > 0.2
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_from_behind_the_body_stays_as_the_front_has_it() -> None:
+    alone, _ = _mesh(assemble(*_seen("front")))
+    together, _ = _mesh(_fused("front", "back"))
+    np.testing.assert_allclose(np.ptp(together, axis=0), np.ptp(alone, axis=0), atol=0.05)
+
+
+def test_every_camera_sees_the_body_within_its_picture_and_its_colour_on_it() -> None:
+    volume = _fused("front", "back", "left", "right")
+    vertices, _ = _mesh(volume)
+    towards = {"back": (0, 0, -1), "left": (-1, 0, 0), "right": (1, 0, 0)}
+    assert volume.others.keys() == towards.keys()
+    places = np.rint((vertices - volume.origin) / volume.spacing).astype(int)
+    for view, direction in towards.items():
+        camera, frame = volume.others[view], _seen(view)[1]
+        assert camera.eye[:3] @ direction > 0.8 * np.linalg.norm(camera.eye[:3])
+        pixels = project(vertices, camera, 512)[:, :2]
+        near = cv2.dilate(frame.matte, np.ones((31, 31), np.uint8))  # half a pixel of the network's maps is 4 of these
+        assert near[tuple(np.clip(pixels.astype(int), 0, 511).T[::-1])].min() > 0
+        corner = vertices @ direction
+        face = (corner > corner.max() - 0.05) & (
+            np.abs(np.delete(vertices, np.argmax(np.abs(direction)), 1)) < 0.15
+        ).all(1)
+        assert face.any()
+        shown = volume.color[tuple(places[face].T)].astype(int)
+        assert np.quantile(np.abs(shown - COLORS[view]), 0.95) < 30
+
+
+def test_a_picture_of_something_else_is_named_or_refused() -> None:
+    assert not _fused("front", "back", "right").notes
+    doubted = _fused("front", back=_seen("back", half=(0.2, 0.6, 0.2)))
+    assert any("back" in note for note in doubted.notes)
+    with pytest.raises(InvalidRequest, match="left") as refused:
+        _fused("front", left=_seen("left", half=(0.6, 0.05, 0.03)))
+    assert refused.value.field == "left"
