@@ -20,9 +20,8 @@ from spherelinks.storage import Head, Storage
 
 KINDS = ("glb", "picture", "mask", *SIDES, *writing.KINDS)
 
-_SENT: dict[str, Callable[[str], str]] = {"picture": paths.picture, "mask": paths.mask} | {
-    view: partial(paths.side, view=view) for view in SIDES
-}
+_SENT: dict[str, Callable[[str], str]] = {view: partial(paths.side, view=view) for view in SIDES}
+_SENT |= {"picture": paths.picture, "mask": paths.mask}
 _PICTURES = {
     b"\xff\xd8\xff": ("image/jpeg", ".jpg"),
     b"\x89PNG": ("image/png", ".png"),

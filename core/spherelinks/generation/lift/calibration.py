@@ -118,7 +118,7 @@ def calibrated(seen: Mapping[View, Seen]) -> tuple[Body | None, dict[View, Pose]
     poses: dict[View, Pose] = {}
     changed = False
     # from behind, the outline is the front's and says little of the depth: only the sides shape the body
-    sides = {view: each for view, each in seen.items() if view != "back"}
+    sides: dict[View, Seen] = {view: each for view, each in seen.items() if view != "back"}
     if len(sides) > 1:
         problem = _Problem(sides, told, _KNOWN)
         unknowns = _fitted(problem)

@@ -89,6 +89,6 @@ def test_a_picture_of_something_else_is_named_or_refused() -> None:
     assert not _fused("front", "back", "right").notes
     doubted = _fused("front", back=_seen("back", half=(0.2, 0.6, 0.2)))
     assert any("back" in note for note in doubted.notes)
-    with pytest.raises(InvalidRequest, match="left") as refused:
-        _fused("front", left=_seen("left", half=(0.6, 0.05, 0.03)))
-    assert refused.value.field == "left"
+    with pytest.raises(InvalidRequest, match="back") as refused:
+        _fused("front", back=_seen("back", half=(0.1, 0.6, 0.1)))
+    assert refused.value.field == "back"
