@@ -8,7 +8,6 @@ colours as we do (Assimp's Python binding has no vertex colours of all formats, 
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import arguments
 import numpy as np
 import trimesh
 
@@ -101,11 +101,11 @@ def compare(folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments.parser(__doc__)
     parser.add_argument("--cases", type=Path, help="a folder of OBJ, PLY, STL and GLB files")
-    arguments = parser.parse_args()
-    if arguments.cases:
-        compare(arguments.cases)
+    a = parser.parse_args()
+    if a.cases:
+        compare(a.cases)
         return
     with tempfile.TemporaryDirectory() as folder:
         times(Path(folder))
