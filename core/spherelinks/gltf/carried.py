@@ -10,7 +10,7 @@ import pygltflib as gl
 from numpy.typing import NDArray
 
 from spherelinks.gltf.image import encoded
-from spherelinks.gltf.pack import Collider, File, add_colliders
+from spherelinks.gltf.pack import Collider, File, add_colliders, remembered
 from spherelinks.options import Compression
 from spherelinks.pixels.srgb import encoded as to_bytes
 from spherelinks.pixels.srgb import linear
@@ -54,7 +54,7 @@ def carry(
             gl.Primitive(attributes=attributes, indices=indices, material=len(primitives), mode=gl.TRIANGLES)
         )
     file.document.meshes.append(gl.Mesh(name=name, primitives=primitives))
-    file.document.nodes.append(gl.Node(name=f"{name}_LOD0", mesh=0, **place))
+    file.document.nodes.append(gl.Node(name=f"{name}_LOD0", mesh=0, extras=remembered(extras), **place))
     add_colliders(file, name, colliders)
     return file.finished()
 

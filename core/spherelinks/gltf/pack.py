@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 from collections.abc import Sequence
 from copy import copy
@@ -76,6 +77,8 @@ class Collider:
     faces: NDArray[np.int32]
 
 
+#: What the extras of an asset are called among those of its first node.
+PROVENANCE = "spherelinks"
 #: Prefixes by which Unreal recognises a box or a convex hull.
 _UNREAL = {"box": "UBX_", "convex": "UCX_", "decomposed": "UCX_"}
 
@@ -93,7 +96,8 @@ def pack(
 ) -> bytes:
     """A scene called `name` with the node name_LOD0, whose mesh, metallic-roughness material and image are `name`.
 
-    software goes to asset.generator, extras (JSON values) to asset.extras. The same input gives the same bytes.
+    software goes to asset.generator, extras (JSON values) to asset.extras, and once more to the first node's extras by
+    the name PROVENANCE, since Blender and trimesh keep those alone. The same input gives the same bytes.
     Faces and vertices are ordered for fast drawing.
 
     name : as :func:`spherelinks.gltf.names.safe` gives it. No node has it for itself: Godot's root does, after the
@@ -127,9 +131,15 @@ def pack(
         node_name = f"{name}_LOD{level}"
         _add_textured(file, each, node_name, node_name if lods else name, texture_format)
     add_colliders(file, name, colliders)
+    document.nodes[0].extras = remembered(extras)
     if lods:
         document.nodes[0].extensions = {"MSFT_lod": {"ids": list(range(1, len(lods) + 1))}}
     return file.finished()
+
+
+def remembered(extras: dict[str, Any]) -> dict[str, str]:
+    """Extras of the first node: those of the asset as JSON in a text, which every program keeps as it is."""
+    return {PROVENANCE: json.dumps(extras, separators=(",", ":"), sort_keys=True)}
 
 
 def add_colliders(file: File, name: str, colliders: Sequence[Collider]) -> None:

@@ -73,6 +73,7 @@ def test_comes_back_as_it_went_in(sphere: Mesh) -> None:
 def test_names_material_and_extras(sphere: Mesh) -> None:
     document = _document(_packed(sphere, seed=7, options={"textureSize": 512}))
     assert document["asset"]["extras"] == {"seed": 7, "options": {"textureSize": 512}}
+    assert json.loads(document["nodes"][0]["extras"]["spherelinks"]) == document["asset"]["extras"]
     assert document["asset"]["generator"] == "SphereLinks test"
     for kind in ("scenes", "meshes", "materials", "images", "textures"):
         assert [thing["name"] for thing in document[kind]] == ["ball"]
