@@ -244,7 +244,7 @@ def waited(page: Any, condition: Callable[[], Any]) -> None:
     deadline = time.monotonic() + LIMIT_MS / 1000
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(page.url)
+            raise TimeoutError(f"{page.url}: {page.inner_text('main')}")
         page.wait_for_timeout(100)
 
 
@@ -325,10 +325,31 @@ def illustrate(folder: Path) -> None:
         top = max(0, page.height - 1400) if picture.startswith("playground") else 0
         phones.paste(page.crop((0, top, 390, top + 844)), (place * 410, 0))
     small(phones, DOCS / "dashboard-phone.png")
+    states = sorted({path.stem.rsplit("_", 2)[0] for path in folder.glob("*_light_1440.png")})
+    overview(folder, states).save(DOCS / "dashboard-pages.jpg", quality=80)
+
+
+def overview(folder: Path, states: list[str]) -> Image.Image:
+    """The first screen of every state in all looks, two states in a row."""
+    sizes = {1440: (320, 200), 390: (92, 200)}
+    shapes = {look: sizes[settings["viewport"]["width"]] for look, settings in LOOKS.items()}
+    cells = [(state, look, shape) for state in states for look, shape in shapes.items()]
+    gap, across = 8, sum(size[0] + 8 for *_, size in cells[: len(LOOKS)]) + 16
+    whole = Image.new("RGB", (2 * across - 16, -(-len(states) // 2) * (200 + gap)), "white")
+    left = 0
+    for number, (state, look, (width, height)) in enumerate(cells):
+        at, place = divmod(number, len(LOOKS))
+        left = (at % 2) * across if place == 0 else left
+        page = Image.open(folder / f"{state}_{look}.png").convert("RGB")
+        screen = page.crop((0, 0, page.width, round(page.width * height / width)))
+        whole.paste(screen.resize((width, height), Image.Resampling.LANCZOS), (left, at // 2 * (height + gap)))
+        left += width + gap
+    return whole
 
 
 def small(picture: Image.Image, path: Path) -> None:
-    picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    # with a palette of its own Pillow does not dither
+    picture.quantize(256, palette=picture.quantize(256), dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def main() -> None:
