@@ -23,7 +23,7 @@ from spherelinks import errors
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.config import Settings
 from spherelinks.database import connect, migrate, transaction
-from spherelinks.jobs import attempts, paths
+from spherelinks.jobs import attempts, paths, queue
 from spherelinks.jobs.attempts import Failure
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.report import (
@@ -179,6 +179,12 @@ class Work:
         self._engine, self._storage = engine, storage
         self._attempts: dict[str, attempts.Attempt] = {}
 
+    def _begin(self, job: str) -> attempts.Attempt | None:
+        with transaction(self._engine) as session:
+            queue_id = session.execute(text("SELECT queue_id FROM jobs WHERE id = :id"), {"id": job}).scalar_one()
+            queue.withdraw(session, queue_id)
+        return attempts.begin(self._engine, job, queue_id)
+
     def bring(self, account: str, job: str, state: str) -> None:
         """Bring the one job in the queue, or one at work, to a state: as in an exchange's ``given``."""
         if state == "queued":
@@ -186,9 +192,8 @@ class Work:
         if state == "cancelled":
             attempts.cancel(self._engine, account, job)
             return
-        attempt = self._attempts.get(job) or attempts.start(self._engine)
+        attempt = self._attempts.get(job) or self._begin(job)
         assert attempt is not None
-        assert attempt.job_id == job, "somebody else's job is in the queue"
         self._attempts[job] = attempt
         if state in FAILURES:
             attempts.fail(self._engine, attempt, FAILURES[state])

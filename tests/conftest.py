@@ -16,7 +16,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ from spherelinks import database
 from spherelinks.accounts import accounts, keys, passwords
 from spherelinks.accounts.keys import Principal
 from spherelinks.config import Settings
-from spherelinks.jobs import attempts
+from spherelinks.jobs import attempts, queue
 from spherelinks.jobs.attempts import Attempt
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.storage import Storage, open_storage
@@ -162,10 +162,29 @@ def begin(engine: Engine, job_id: str) -> Attempt:
     with engine.begin() as connection:
         moved = "UPDATE procrastinate_jobs SET priority = 2147483647 WHERE status = 'todo' AND args ->> 'job_id' = :id"
         assert connection.execute(text(moved), {"id": job_id}).rowcount == 1
-    attempt = attempts.start(engine)
+    attempt = take(engine)
     assert attempt is not None
     assert attempt.job_id == job_id
     return attempt
+
+
+def take(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | None:
+    """Do as a worker does that has these generators, or all: begin the job that is next; None if none waits."""
+    with engine.connect() as connection:
+        every = "SELECT DISTINCT queue_name FROM procrastinate_jobs WHERE queue_name LIKE 'generate:%'"
+        names = connection.scalars(text(every)).all() if generators is None else [*map(queue.of, generators)]
+    while True:
+        with engine.begin() as connection:
+            worker = connection.scalar(text("SELECT worker_id FROM procrastinate_register_worker_v1()"))
+            fetch = "SELECT id, args ->> 'job_id' AS job_id FROM procrastinate_fetch_job_v2(:names, :worker)"
+            call = connection.execute(text(fetch), {"names": [*names], "worker": worker}).one()
+        if call.id is None:
+            return None
+        attempt = attempts.begin(engine, call.job_id, call.id)
+        with engine.begin() as connection:
+            connection.execute(text("SELECT procrastinate_finish_job_v1(:id, 'succeeded', true)"), {"id": call.id})
+        if attempt is not None:
+            return attempt
 
 
 def _created(server: str, name: str, like: str = "template1") -> str:

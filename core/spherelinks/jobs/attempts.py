@@ -1,4 +1,4 @@
-"""The life of a job as transactions: start, beat, then complete, fail, cancel, crash or requeue; recovery of lost jobs.
+"""The life of a job as transactions: begin, beat, then complete, fail, cancel, crash or requeue; recovery of lost jobs.
 
 The job's row is the truth. ``attempt`` counts starts and fences: a change for attempt 1 has no effect once attempt 2
 has begun or the job has ended, so an attempt that was presumed dead and comes back can do no harm. Beginning an attempt
@@ -15,7 +15,7 @@ announces every change that a client can see on ``CHANNEL``, with the job's id.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -60,35 +60,22 @@ class Failure:
     hint: str = ""
 
 
-def start(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | None:
-    """Begin an attempt at the job that is next, and take its call off the queue; None if nothing waits.
+def begin(engine: Engine, job_id: str, queue_id: int) -> Attempt | None:
+    """Begin an attempt, as that queue row calls for; None if the job has ended, or waits for another call.
 
-    generators : whose jobs are taken; all if None
-
-    A call of a job that does not want it (it has ended, or waits for another call) is dropped. Raises
-    DatabaseUnavailable.
+    Raises DatabaseUnavailable.
     """
-    start, wanted = (_START, ()) if generators is None else (_START_OF, ([*generators],))
-    while (row := fetch_one(engine, start, wanted)) is not None:
-        if row[0] is not None:
-            return Attempt(*row[:6])
-    return None
+    row = fetch_one(engine, _BEGIN, (job_id, queue_id))
+    return Attempt(*row[:6]) if row else None
 
 
-# One statement, so one round trip between two jobs of a worker, and no wait for the disk: the child idles meanwhile.
-def _start(take: LiteralString) -> LiteralString:
-    return f"""
-WITH call AS ({take}), begun AS (
-    UPDATE jobs j
-    SET state = 'running', attempt = attempt + 1, beat_at = now(), started_at = coalesce(started_at, now())
-    FROM call
-    WHERE j.id = call.job_id AND j.queue_id = call.id AND j.state = 'queued'
-    RETURNING j.id, j.account_id, j.attempt, j.options, j.mask_size > 0, j.sides)
-SELECT begun.*, set_config('synchronous_commit', 'off', true) FROM call LEFT JOIN begun ON true
+# One round trip, and no wait for the disk: the child idles meanwhile.
+_BEGIN: LiteralString = """
+UPDATE jobs
+SET state = 'running', attempt = attempt + 1, beat_at = now(), started_at = coalesce(started_at, now())
+WHERE id = %s AND queue_id = %s AND state = 'queued'
+RETURNING id, account_id, attempt, options, mask_size > 0, sides, set_config('synchronous_commit', 'off', true)
 """
-
-
-_START, _START_OF = _start(queue.TAKE), _start(queue.TAKE_OF)
 
 
 def beat(engine: Engine, attempt: Attempt, stage: str | None, share: float) -> bool:
@@ -150,7 +137,7 @@ def crash(engine: Engine, attempt: Attempt, reason: str, limit: int) -> bool:
 def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
     """Cancel a waiting or running job and release its credit; False if there is no such job.
 
-    A running attempt learns of it at its next beat, within seconds; its result is discarded.
+    A running attempt is told at once, or learns of it at its next beat; its result is discarded.
     """
     with transaction(engine) as session:
         job = session.execute(_CANCEL, {"job": job_id, "account": account_id}).one_or_none()
@@ -172,15 +159,14 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
     """Recover the jobs that nobody works on and nothing will wake; returns their number.
 
     A running job without a beat for ``stale_s`` counts as crashed. A waiting job without a pending queue row (a worker
-    of the previous version took it and died at once) is queued again. After an outage of the database every attempt
+    took it and died at once) is queued again. After an outage of the database every attempt
     first gets time for a beat. Call it from any number of processes; one at a time does the work.
     """
     with transaction(engine) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
             return 0
         lost = session.execute(text(_LOST), {"stale": stale_s}).all()
-        for job_id, account_id, number, state, queue_id, priority, generator in lost:
-            queue.drop(session, queue_id)
+        for job_id, account_id, number, state, priority, generator in lost:
             if state == "queued":
                 line.wake(session, job_id, priority, generator)
             else:
@@ -191,7 +177,7 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
 
 
 _LOST = """
-SELECT j.id, j.account_id, j.attempt, j.state, j.queue_id, j.priority, j.options ->> 'generator'
+SELECT j.id, j.account_id, j.attempt, j.state, j.priority, j.options ->> 'generator'
 FROM jobs j
 LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
 WHERE j.state IN ('queued', 'running')

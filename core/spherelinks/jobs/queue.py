@@ -2,16 +2,15 @@
 
 A queue row is a wake-up call, never the truth. It names a job; the job's own row says whether it still wants to run
 (:mod:`spherelinks.jobs.attempts`). Each attempt at a job has its own queue row, inserted in the transaction that makes
-the job wait, so neither exists without the other; the transaction that begins the attempt deletes it. Procrastinate
-writes and announces the rows; its own worker is not used, because it takes the call, begins the job and ends the call
-in separate transactions where one suffices.
+the job wait, so neither exists without the other. Procrastinate's worker takes it, and deletes it when the generator
+is done; whatever becomes of it on the way costs the job a few seconds, and no more.
 """
 
 from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any, LiteralString
+from typing import Any
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
@@ -25,27 +24,6 @@ from spherelinks.errors import ConfigurationError
 from spherelinks.options import DEFAULT_GENERATOR
 
 TASK = "spherelinks.generate"
-CHANNEL = "procrastinate_any_queue_v1"
-"""Where PostgreSQL announces every new row."""
-
-
-def _take(which: LiteralString = "") -> LiteralString:
-    return f"""
-DELETE FROM procrastinate_jobs
-WHERE id = (
-    SELECT id FROM procrastinate_jobs
-    WHERE status = 'todo' AND task_name = '{TASK}'{which}
-    ORDER BY priority DESC, id
-    LIMIT 1
-    FOR UPDATE SKIP LOCKED)
-RETURNING id, args ->> 'job_id' AS job_id
-"""
-
-
-TAKE = _take()
-"""Takes the next call off the queue: the oldest of the highest priority, skipping those being taken by others."""
-TAKE_OF = _take(f" AND coalesce(args ->> 'generator', '{DEFAULT_GENERATOR}') = ANY(%s)")
-"""The same of the calls for a parameter's generators. A server of an earlier version names none: the default one's."""
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
 
@@ -100,21 +78,18 @@ def push(session: Session, job_id: str, priority: int, generator: str = DEFAULT_
         raise (error.__cause__ or error) from None  # the driver's own exceptions, which all callers handle
 
 
-def drop(session: Session, queue_id: int) -> None:
-    """Remove a queue row, whatever its state, inside the session's transaction; harmless where there is none."""
-    session.execute(text("DELETE FROM procrastinate_jobs WHERE id = :id"), {"id": queue_id})
-
-
 def withdraw(session: Session, queue_id: int) -> None:
-    """Remove a queue row unless a worker is taking it; that one learns from the job's row that it is stale."""
-    # skipped while being taken: waiting for that with the job's row locked would be a deadlock
-    session.execute(
-        text(
-            "DELETE FROM procrastinate_jobs WHERE id = "
-            "(SELECT id FROM procrastinate_jobs WHERE id = :id AND status = 'todo' FOR UPDATE SKIP LOCKED)"
-        ),
-        {"id": queue_id},
-    )
+    """Remove a queue row; if its worker has taken it already, tell that to end what it does."""
+    # skipped while being taken (its worker learns from the job's row): waiting for that here would be a deadlock
+    session.execute(text(_WITHDRAW), {"id": queue_id})
+
+
+_WITHDRAW = """
+WITH call AS (SELECT id, status FROM procrastinate_jobs WHERE id = :id FOR UPDATE SKIP LOCKED),
+told AS (
+    UPDATE procrastinate_jobs q SET abort_requested = true FROM call WHERE q.id = call.id AND call.status = 'doing')
+DELETE FROM procrastinate_jobs q USING call WHERE q.id = call.id AND call.status = 'todo'
+"""
 
 
 def sweep(session: Session) -> int:

@@ -44,7 +44,7 @@ _COLUMNS: LiteralString = """
            FROM (
                SELECT
                FROM procrastinate_jobs q
-               WHERE q.status = 'todo'
+               WHERE q.status = 'todo' AND q.task_name = 'spherelinks.generate'
                  AND (q.priority > j.priority OR (q.priority = j.priority AND (q.id < j.queue_id OR j.queue_id = 0)))
                LIMIT 1000
            ) ahead

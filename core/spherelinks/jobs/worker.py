@@ -1,9 +1,12 @@
-"""The worker: takes jobs off the queue, runs each in a child process, and settles them.
+"""The worker: Procrastinate's takes calls off the queue; its task runs the job in a child process and settles it.
 
 Everything that decides a job's fate is in :mod:`spherelinks.jobs.attempts`. A job is taken only when a child is free
 for it, so none waits for a busy worker while another is idle. While its asset is stored and its credit settled, the
-child works on the next one. The worker may be killed at any moment: its child dies with it, its jobs lose their
-heartbeat, and another worker takes them over within seconds. It survives outages of the database.
+task has ended and the child works on the next one. The worker may be killed at any moment: its child dies with it, its
+jobs lose their heartbeat, and another worker takes them over within seconds. It survives outages of the database.
+
+The heartbeat is ours: it carries the job's progress, and it goes on while a stopping worker lets its jobs finish, when
+Procrastinate's has ended already.
 """
 
 from __future__ import annotations
@@ -15,11 +18,15 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from functools import partial
 from types import FrameType
 
+from procrastinate import App, JobContext
+from procrastinate.job_context import AbortReason
 from sqlalchemy import Engine
 
 from spherelinks import confinement, logs, telemetry
@@ -29,7 +36,6 @@ from spherelinks.errors import ConfigurationError, DatabaseUnavailable, StorageU
 from spherelinks.generation.registry import Installed
 from spherelinks.jobs import attempts, courier, engine, housekeeping, offers, outbound, paths, queue
 from spherelinks.jobs.attempts import BEAT, Attempt, Failure
-from spherelinks.jobs.bell import Bell
 from spherelinks.jobs.process import ChildCrashed, ChildProcess, Success
 from spherelinks.options import DEFAULT_GENERATOR
 from spherelinks.picture.fetch import Guard
@@ -40,7 +46,6 @@ logger = logging.getLogger(__name__)
 PIPELINE = "spherelinks.pipeline:generate"
 PROGRESS_S = 0.5  # how often progress is written while it changes
 PULSE_S = 0.2  # how often it is checked
-POLL_S = 2.0  # how often the queue is checked without notifications
 SETTLE_LIMIT_S = 120.0  # longest outage that a finished attempt waits out; after that the job runs again
 DELIVER_S = 1.0
 OWN_MB = 384  # of what the cgroup gives, so much is the worker's own, and not its children's
@@ -89,17 +94,19 @@ class _Worker:
         self._concurrency = concurrency
         self._url = url
         self._engine = connect(url)
-        self._calls = Bell(self._engine, queue.CHANNEL)
         self._storage = open_storage(settings)
         self._courier = courier.Courier(self._engine, self._storage, guard)
         self._hearts: set[_Heart] = set()
         self._id = new_id("worker")
         self._offered = self._offer()
+        self._queues = [queue.of(name) for name in self._takes]
         first = next(iter(sorted(self._takes, key=lambda name: name != DEFAULT_GENERATOR)), None)
         self._children: queues.LifoQueue[ChildProcess] = queues.LifoQueue()
         memory = min(settings.job_memory_limit_mb, ((confinement.memory_limit() >> 20) - OWN_MB) // concurrency)
         for _ in range(concurrency):
             self._children.put(ChildProcess(runner, memory, first, confinement.secret_paths(settings.home)))
+        self._settlers = ThreadPoolExecutor(concurrency, "settler")
+        self._room = threading.BoundedSemaphore(concurrency)  # or made assets would pile up before a slow storage
 
     def run(self, stop: threading.Event) -> None:
         children = list(self._children.queue)
@@ -112,84 +119,88 @@ class _Worker:
                 (DELIVER_S, self._courier.begin_due),
             )
         ]
-        upkeep.append(threading.Thread(target=self._keep_house, args=(stop,), name="housekeeping"))
-        # two per child: one runs a job in it while the other settles the previous one
-        hands = [threading.Thread(target=self._work, args=(stop,), name="hand") for _ in range(2 * self._concurrency)]
         try:
             if not self._takes:
                 logger.warning("no generator can run here, so no job is taken: %s", self._offered.problems)
             for child in children:
                 child.start()
-            for thread in (*upkeep, *hands):
+            for thread in upkeep:
                 thread.start()
-            while not stop.wait(0.1):
-                pass
-            self._drain(hands)
+            self._work(stop)
         finally:
-            self.hurry.set()
-            for threads in (hands, upkeep):
-                for thread in threads:
-                    if thread.ident is not None:
-                        thread.join()
-                ended.set()  # not before the last attempt is settled: until then it needs its heartbeat
+            self._settlers.shutdown()
+            ended.set()  # not before the last attempt is settled: until then it needs its heartbeat
+            for thread in upkeep:
+                if thread.ident is not None:
+                    thread.join()
             for child in children:
                 child.close()
             self._courier.close()
             self._engine.dispose()
 
-    def _drain(self, hands: list[threading.Thread]) -> None:
-        """Wait for running jobs, which are requeued after ``drain_limit_s``."""
-        deadline = time.monotonic() + self._settings.drain_limit_s
-        self._calls.ring()
-        while any(hand.is_alive() for hand in hands):
-            if time.monotonic() > deadline:
-                self.hurry.set()
-            time.sleep(0.05)
-
-    # --- one attempt after another, in a thread
-
     def _work(self, stop: threading.Event) -> None:
-        with self._calls.heard(None) as ring:
-            while not stop.is_set():
-                try:
-                    self._attempt(stop, ring)
-                except DatabaseUnavailable as error:
-                    logger.warning("the database is unreachable, retrying: %s", error.__cause__ or error)
-                    stop.wait(0.5)
-                except Exception:
-                    logger.exception("an attempt broke")  # its job has no heartbeat any more, and is retried
-                    stop.wait(0.5)
+        connector = engine.Connector(stop)
+        app = App(connector=connector)
+        app.task(name=queue.TASK, pass_context=True)(self._attempt)
+        keeping = housekeeping.application(connector, self._engine, self._storage, self._settings)
+        workers = [
+            engine.worker(app, self._queues, self._concurrency, self._settings.drain_limit_s),
+            engine.worker(keeping, [housekeeping.QUEUE], 1),
+        ]
+        engine.run(self._url, connector, workers, stop)
 
-    def _attempt(self, stop: threading.Event, ring: threading.Event) -> None:
-        """Take one job and see it through; returns without one if told to stop."""
-        limit = self._settings.job_max_attempts
-        with ExitStack() as lasting, ExitStack() as using:
-            child = using.enter_context(self._child())
-            attempt = self._next(stop, ring)
-            if attempt is None:
-                return
-            lasting.enter_context(logs.about(job_id=attempt.job_id, attempt=str(attempt.number)))
+    # --- one attempt, in a thread
+
+    def _attempt(self, context: JobContext, *, job_id: str, generator: str = DEFAULT_GENERATOR) -> None:
+        """Procrastinate's task: answer a call. It ends when the child is free, and a thread settles the attempt."""
+        assert context.job.id is not None
+        try:
+            attempt = attempts.begin(self._engine, job_id, context.job.id)
+        except DatabaseUnavailable as error:
+            logger.warning("%s will be called again: %s", job_id, error)
+            return
+        if attempt is None:
+            return
+        with logs.about(job_id=attempt.job_id, attempt=str(attempt.number)), ExitStack() as lasting:
             logger.info("attempt begins")
-            settle: Callable[[], bool]
             heart = lasting.enter_context(self._heart(attempt))
+            prepare = self._ran(attempt, heart, context)
+            self._room.acquire()
+            lasting.callback(self._room.release)
+            self._settlers.submit(copy_context().run, self._settle, attempt, prepare, lasting.pop_all())
+
+    def _ran(self, attempt: Attempt, heart: _Heart, context: JobContext) -> Callable[[], Callable[[], bool]]:
+        """Run the attempt; what prepares its settlement."""
+        try:
+            made = self._made(attempt, heart, context)
+        except _Superseded:
+            logger.warning("attempt superseded")
+            return lambda: lambda: True
+        except _Stopped:
+            return lambda: partial(attempts.requeue, self._engine, attempt)
+        except ChildCrashed as error:
+            return partial(self._crashed, attempt, str(error))
+        except StorageUnavailable as error:
+            return partial(self._crashed, attempt, "could not reach the storage", error)
+        if isinstance(made, Success):
+            return partial(self._stored, attempt, made)
+        return lambda: partial(attempts.fail, self._engine, attempt, made)
+
+    def _settle(self, attempt: Attempt, prepare: Callable[[], Callable[[], bool]], lasting: ExitStack) -> None:
+        with lasting:
             try:
-                with using:  # the child is free for the next job as soon as it has answered
-                    made = self._made(attempt, child, heart)
-                if isinstance(made, Success):
-                    settle = self._stored(attempt, made)
-                else:
-                    settle = partial(attempts.fail, self._engine, attempt, made)
-            except _Superseded:
-                logger.warning("attempt superseded")
-                return
-            except _Stopped:
-                settle = partial(attempts.requeue, self._engine, attempt)
-            except (ChildCrashed, StorageUnavailable) as error:
-                logger.warning("attempt crashed: %s", error)
-                reason = str(error) if isinstance(error, ChildCrashed) else "could not reach the storage"
-                settle = partial(attempts.crash, self._engine, attempt, reason, limit)
-            if not _outlasting(settle):
-                logger.warning("attempt superseded before it could settle")
+                try:
+                    settle = prepare()
+                except StorageUnavailable as error:
+                    settle = self._crashed(attempt, "could not reach the storage", error)
+                if not _outlasting(settle):
+                    logger.warning("attempt superseded before it could settle")
+            except Exception:
+                logger.exception("an attempt broke")  # its job has no heartbeat any more, and is retried
+
+    def _crashed(self, attempt: Attempt, reason: str, error: Exception | None = None) -> Callable[[], bool]:
+        logger.warning("attempt crashed: %s", error or reason)
+        return partial(attempts.crash, self._engine, attempt, reason, self._settings.job_max_attempts)
 
     @contextmanager
     def _child(self) -> Iterator[ChildProcess]:
@@ -208,29 +219,22 @@ class _Worker:
         finally:
             self._hearts.discard(heart)
 
-    def _next(self, stop: threading.Event, ring: threading.Event) -> Attempt | None:
-        """The next job, begun, once there is one; None if told to stop."""
-        while not stop.is_set():
-            ring.clear()
-            attempt = attempts.start(self._engine, self._takes)
-            if attempt is not None:
-                return attempt
-            ring.wait(POLL_S)
-        return None
-
-    def _made(self, attempt: Attempt, child: ChildProcess, heart: _Heart) -> Success | Failure:
-        """Run the job in the child. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
+    def _made(self, attempt: Attempt, heart: _Heart, context: JobContext) -> Success | Failure:
+        """Run the job in a child. Raises _Superseded, _Stopped, ChildCrashed, StorageUnavailable."""
 
         def pulse(stage: str | None, share: float) -> None:
             heart.show(stage, share)
-            if self.hurry.is_set():
+            if self.hurry.is_set() or context.abort_reason() is AbortReason.SHUTDOWN:
                 raise _Stopped
+            if context.should_abort():
+                heart.hasten()  # the job's row says whether it was cancelled
 
         picture = self._storage.get(paths.picture(attempt.job_id))
         mask = self._storage.get(paths.mask(attempt.job_id)) if attempt.masked else None
         sides = {view: self._storage.get(paths.side(attempt.job_id, view)) for view in attempt.sides}
         limit_s = self._settings.job_time_limit_s
-        return child.run(picture, attempt.options, mask=mask, sides=sides, limit_s=limit_s, pulse=pulse)
+        with self._child() as child:
+            return child.run(picture, attempt.options, mask=mask, sides=sides, limit_s=limit_s, pulse=pulse)
 
     def _stored(self, attempt: Attempt, made: Success) -> Callable[[], bool]:
         digest = hashlib.sha256(made.glb).hexdigest()
@@ -276,13 +280,9 @@ class _Worker:
 
     def _announce(self) -> None:
         self._offered = self._offer()
+        self._queues[:] = map(queue.of, self._takes)  # Procrastinate's worker looks at this very list
         with transaction(self._engine) as session:
             offers.announce(session, self._id, self._offered)
-
-    def _keep_house(self, stop: threading.Event) -> None:
-        connector = engine.Connector(stop)
-        app = housekeeping.application(connector, self._engine, self._storage, self._settings)
-        engine.run(self._url, connector, [engine.worker(app, [housekeeping.QUEUE], 1)], stop)
 
 
 class _Heart:
@@ -301,6 +301,10 @@ class _Heart:
         self._shown = (stage, share)
         if self._superseded:
             raise _Superseded
+
+    def hasten(self) -> None:
+        """Write it at once, though nothing has changed."""
+        self._last = float("-inf")
 
     def beat(self, database: Engine) -> None:
         """Write it if it is due. Raises DatabaseUnavailable."""

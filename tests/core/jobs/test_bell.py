@@ -8,7 +8,7 @@ import pytest
 from conftest import begin
 from sqlalchemy import text
 
-from spherelinks.jobs import attempts, bell, queue
+from spherelinks.jobs import attempts, bell
 from spherelinks.jobs.bell import Bell
 
 PATIENCE_S = 20
@@ -120,7 +120,7 @@ def test_many_come_and_go_at_once_and_none_is_forgotten(engine, quick):
 
 def test_a_job_is_announced_when_a_client_can_see_a_change_and_only_then(desk, engine):
     job, other = desk.submit("succeed"), desk.submit("succeed")
-    changes, calls = Bell(engine, attempts.CHANNEL), Bell(engine, queue.CHANNEL)
+    changes, calls = Bell(engine, attempts.CHANNEL), Bell(engine, "procrastinate_any_queue_v1")
     with changes.heard(job) as ring, changes.heard(other) as silent, calls.heard(None) as queued:
         for event in (ring, silent, queued):
             settled(event)

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import plugins
 import pytest
+from conftest import take
 from sqlalchemy import text
 
 from spherelinks.database import transaction
@@ -136,15 +137,15 @@ def test_a_job_that_is_tried_again_waits_for_the_same_generator(desk, engine, tm
         connection.execute(text("DELETE FROM procrastinate_jobs"))
         connection.execute(text("UPDATE jobs SET beat_at = beat_at - interval '1 hour'"))
     assert attempts.recover(engine, limit=3) == 1
-    assert attempts.start(engine, ["lift", "tuned"]) is None
-    assert attempts.start(engine, ["inflate"]).job_id == lost
+    assert take(engine, ["lift", "tuned"]) is None
+    assert take(engine, ["inflate"]).job_id == lost
 
 
 def test_a_job_in_its_accounts_line_is_called_for_its_generator(desk, engine):
     first, *_, last = [desk.submit("succeed", generator=name) for name in (*["lift"] * 4, "inflate")]
-    assert attempts.start(engine, ["inflate"]) is None, "the free plan lets four into the queue"
+    assert take(engine, ["inflate"]) is None, "the free plan lets four into the queue"
     attempts.cancel(engine, desk.client.account_id, first)
-    assert attempts.start(engine, ["inflate"]).job_id == last
+    assert take(engine, ["inflate"]).job_id == last
 
 
 def queues(engine):
@@ -157,8 +158,8 @@ def test_a_call_without_a_generator_is_the_default_ones(desk, engine):
     job = desk.submit("succeed")
     with engine.begin() as connection:
         connection.execute(text("UPDATE procrastinate_jobs SET args = args - 'generator'"))
-    assert attempts.start(engine, ["inflate"]) is None
-    assert attempts.start(engine, ["lift"]).job_id == job
+    assert take(engine, ["inflate"]) is None
+    assert take(engine, ["lift"]).job_id == job
 
 
 @pytest.mark.parametrize("name", ["lift", 31 * "a", 32 * "a", "-".join(["generator"] * 6)])
@@ -185,8 +186,8 @@ def test_jobs_that_wait_while_the_tables_are_upgraded_keep_their_generator(desk,
         connection.exec_driver_sql(revision.WAITING)
         connection.execute(text(import_module("spherelinks.migrations.versions.0014_queues").WAITING))
     assert queues(engine) == [queue.of("lift"), queue.of("inflate")]
-    assert attempts.start(engine, ["inflate"]).job_id == waiting["inflate"]
-    assert attempts.start(engine, ["lift"]).job_id == waiting["lift"]
+    assert take(engine, ["inflate"]).job_id == waiting["inflate"]
+    assert take(engine, ["lift"]).job_id == waiting["lift"]
 
 
 @pytest.mark.parametrize(("named", "said"), [(("nothing",), "'nothing'"), (("tuned", "huge"), "'huge'")])

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from conftest import take
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -12,7 +13,7 @@ from spherelinks.accounts import ledger
 from spherelinks.accounts.ledger import Balance
 from spherelinks.database import transaction
 from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, InvalidKey, StorageUnavailable
-from spherelinks.jobs import attempts, closing, paths, queue, submission
+from spherelinks.jobs import closing, paths, queue, submission
 from spherelinks.options import Options
 
 
@@ -107,11 +108,11 @@ def test_a_job_that_was_accepted_can_be_started_by_its_own_call_only(desk, engin
     job = desk.submit("succeed")
     with transaction(engine) as session:
         queue.push(session, job, 2**31 - 1)  # another call, which is dropped
-    begun = attempts.start(engine)
+    begun = take(engine)
     assert (begun.job_id, begun.number) == (job, 1)
     with transaction(engine) as session:
         queue.push(session, job, 0)
-    assert attempts.start(engine) is None
+    assert take(engine) is None
     assert counts(engine)[1] == 0
 
 

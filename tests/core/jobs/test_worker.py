@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import begin
+from conftest import begin, take
 from sqlalchemy import text
 
 from spherelinks import confinement
@@ -463,7 +463,7 @@ def test_a_call_is_taken_by_one_worker_and_a_cancelled_jobs_by_none(desk, engine
     jobs = [desk.submit("succeed") for _ in range(4)]  # as many as the free plan lets into the queue
     with ThreadPoolExecutor(8) as pool:
         cancelled = pool.submit(attempts.cancel, engine, desk.client.account_id, jobs[2])
-        begun = [found for found in pool.map(lambda _: attempts.start(engine), range(24)) if found]
+        begun = [found for found in pool.map(lambda _: take(engine), range(24)) if found]
         assert cancelled.result()
     taken = [attempt.job_id for attempt in begun]
     assert len(taken) == len(set(taken))
