@@ -1,23 +1,31 @@
-"""How soon jobs start, how fast they are processed, how soon a killed worker's job resumes, and what idling costs.
+"""How soon jobs start, how fast they are processed, how soon a killed worker's job resumes, what idling costs, and
+how soon messages arrive beside a host that hangs.
 
-Real workers in their own processes on a real PostgreSQL (the embedded one) and a folder; the generator sleeps for
-50 ms, so that everything but generating is measured::
+Real workers in their own processes on a real PostgreSQL (the embedded one) and a folder; the generator only sleeps, so
+that everything but generating is measured::
 
-    python bench/jobs.py [--jobs 1000] [--workers 1 2 4]
+    python bench/jobs.py [--jobs 1000] [--workers 1 2 4] [--work 0.5 0.05]
+
+With PYTHONPATH set to another commit's ``core`` the same is measured of that.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_network
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,15 +34,18 @@ import psycopg
 from sqlalchemy import Engine, text
 
 from spherelinks import database
-from spherelinks.accounts import accounts, keys
+from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.accounts.keys import Principal
+from spherelinks.accounts.worlds import World
 from spherelinks.config import Settings
-from spherelinks.jobs import attempts, submission
+from spherelinks.jobs import attempts, submission, webhooks
 from spherelinks.options import Options
+from spherelinks.picture.fetch import Guard
 from spherelinks.postgres import EmbeddedPostgres
 from spherelinks.storage import Storage, open_storage
 
 WORK_S = 0.05
+MESSAGES = 200
 LIMIT_S = 600.0
 
 
@@ -78,12 +89,13 @@ class Desk:
             time.sleep(look_s)
 
     @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
-        """A worker that is ready for jobs."""
+    def worker(self, **more: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker; ``more`` of the environment's variables."""
         environment = os.environ | {
             "DATABASE_URL": self.settings.database_url or "",
             "SPHERELINKS_HOME": str(self.settings.home),
-            "PYTHONPATH": str(Path(__file__).parent),
+            "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]),
+            **more,
         }
         process = subprocess.Popen([sys.executable, __file__, "work"], env=environment, stderr=subprocess.DEVNULL)
         try:
@@ -97,6 +109,9 @@ def main() -> None:
     parser = arguments.parser(__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument(
+        "--work", type=float, nargs="+", default=[0.5, 0.05], help="seconds a job; default: %(default)s"
+    )
     a = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="spherelinks-bench-"))
     try:
@@ -106,7 +121,9 @@ def main() -> None:
             print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
             pickup(desk)
             recovery(desk)
-            drain(desk, a.jobs, a.workers)
+            for work_s in a.work:
+                drain(desk, a.jobs, a.workers, work_s)
+            deliveries(desk)
             desk.engine.dispose()
     finally:
         shutil.rmtree(home)
@@ -155,13 +172,13 @@ def attempt_of(desk: Desk, job: str) -> int:
         return int(session.execute(text("SELECT attempt FROM jobs WHERE id = :id"), {"id": job}).scalar_one())
 
 
-def drain(desk: Desk, jobs: int, workers: list[int]) -> None:
+def drain(desk: Desk, jobs: int, workers: list[int], work_s: float) -> None:
     """From the first start of an attempt to the last end, by the database's clock."""
     for count in workers:
         done = desk.count("completed")
         with ExitStack() as stack:
             begun = time.perf_counter()
-            ids = [desk.submit(b"picture %d" % index) for index in range(jobs)]
+            ids = [desk.submit(b"%f picture %d" % (work_s, index)) for index in range(jobs)]
             rate = jobs / (time.perf_counter() - begun)
             for _ in range(count):
                 stack.enter_context(desk.worker())
@@ -175,10 +192,59 @@ def drain(desk: Desk, jobs: int, workers: list[int]) -> None:
             ).fetchone()
             assert row is not None
         seconds, counted = float(row[0]), int(row[1])
-        share = counted * WORK_S / count / seconds
+        share = counted * work_s / count / seconds
         print(
-            f"{jobs} jobs, {count} workers: {counted / seconds:.1f}/s, {share:.0%} of ideal (submitted at {rate:.0f}/s)"
+            f"{jobs} jobs of {1000 * work_s:.0f} ms, {count} workers: {counted / seconds:.1f}/s, {share:.0%} of ideal "
+            f"(submitted at {rate:.0f}/s)"
         )
+
+
+class Receiver(ThreadingHTTPServer):
+    """Notes when a message about each job arrives first."""
+
+    def __init__(self) -> None:
+        arrived: dict[str, float] = {}
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                job = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["data"]["jobId"]
+                arrived.setdefault(job, time.monotonic())
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.arrived = arrived
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def deliveries(desk: Desk) -> None:
+    """From a job's end to the arrival of the message, while as many wait for another account's host, which hangs."""
+    receiver, hanging = Receiver(), socket.create_server(("127.0.0.1", 0), backlog=1000)
+    ports = receiver.server_port, hanging.getsockname()[1]
+    guard = Guard(ports=frozenset(ports), trusted=(ip_network("127.0.0.1/32"),))
+    with database.transaction(desk.engine) as session:
+        other = accounts.create(session, "hanging")
+        ledger.grant(session, other.id, 2 * MESSAGES, "bench")
+        key, _ = keys.create(session, other.id, "bench")
+        for account_id, port in zip((desk.principal.account_id, other.id), ports, strict=True):
+            webhooks.create(session, World(account_id), f"http://127.0.0.1:{port}/", guard=guard)
+    more = {"SPHERELINKS_WEBHOOK_NETWORKS": "127.0.0.1/32", "SPHERELINKS_WEBHOOK_PORTS": ",".join(map(str, ports))}
+    ended = {}
+    with desk.worker(**more, SPHERELINKS_GENERATORS="inflate"):  # the jobs are of another: they are cancelled
+        for principal in [Principal(other.id, key.id), desk.principal] * MESSAGES:
+            job = submission.submit(desk.engine, desk.storage, principal, b"picture", Options(), bypass_cache=True)
+            attempts.cancel(desk.engine, principal.account_id, job.job_id)
+            if principal is desk.principal:
+                ended[job.job_id] = time.monotonic()
+        deadline = time.monotonic() + LIMIT_S
+        while len(receiver.arrived) < MESSAGES and time.monotonic() < deadline:
+            time.sleep(0.05)
+    took = sorted(receiver.arrived[job] - moment for job, moment in ended.items())
+    p50, p99 = took[len(took) // 2], took[int(0.99 * len(took))]
+    print(f"{MESSAGES} messages beside a host that hangs: p50 {p50:.2f} s, p99 {p99:.2f} s")
 
 
 def memory(pid: int) -> float:

@@ -2,6 +2,10 @@
 
 A delivery is claimed by moving its next attempt ahead by a lease, so any number of couriers share the work, and the
 deliveries of a killed one are retried. Receivers may therefore get something twice, with the same id.
+
+They are no jobs of Procrastinate's: it starts none while an earlier one with the same lock waits, though that is for a
+retry in hours, and it looks through all that wait at every start. So a lock by host would hold up an account's later
+messages, and a thousand for a host that hangs would hold up everybody's jobs.
 """
 
 from __future__ import annotations

@@ -98,7 +98,6 @@ async def _serve(
         url,
         kwargs=database.CONNECTION,
         configure=_configure,
-        check=AsyncConnectionPool.check_connection,
         min_size=1,
         max_size=4,
         timeout=database.PATIENCE_S,

@@ -87,6 +87,21 @@ def test_procrastinates_own_heartbeat_ends_before_the_jobs_that_it_waits_for(dat
     assert beside(database_url, stop, update_heartbeat_interval=0.1) > 2
 
 
+def test_procrastinate_starts_no_job_while_an_earlier_one_with_its_lock_waits_for_hours(engine):
+    """So a message that one host refused would hold up all later ones to that host: deliveries are no jobs of its."""
+    put = (
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, scheduled_at) VALUES "
+        "('test', 'retried', 'host', now() + interval '5 hours'), ('test', 'later', 'host', NULL) RETURNING id"
+    )
+    fetch = "SELECT task_name FROM procrastinate_fetch_job_v2(ARRAY['test'], :worker)"
+    with engine.begin() as connection:
+        worker = connection.scalar(text("SELECT worker_id FROM procrastinate_register_worker_v1()"))
+        connection.execute(text(put))
+        assert connection.scalar(text(fetch), {"worker": worker}) is None
+        connection.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE task_name = 'retried'"))
+        assert connection.scalar(text(fetch), {"worker": worker}) == "retried"
+
+
 @contextlib.contextmanager
 def outage(postgres, database_url):
     """The database takes no connection, and has lost those that it had."""
