@@ -5,6 +5,9 @@ Each GLB becomes an asset twice: `field` turns it into a signed distance volume 
 and `mesh` hands it over as it is. Of each asset the file is judged, not the report: closed and 2-manifold when
 vertices of one place are merged, no texel claimed by two triangles, no error or warning of the Khronos validator (which
 needs node and npm), and how far the simplified surface lies from the full one. `--stride 12` takes every twelfth.
+
+`--foreign` in place of a folder: meshes as other programs write them (bench/foreign.py); it fails if one comes out
+wrong without a word.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import arguments
+import foreign
 import numpy as np
 from numba import njit
 
@@ -115,10 +119,15 @@ def issues(glb: bytes) -> int | None:
 
 def main() -> None:
     parser = arguments.parser(__doc__, json=True)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--foreign", action="store_true", help="meshes as other programs write them, made here")
     parser.add_argument("--stride", type=int, default=1, help="take every n-th object")
     parser.add_argument("--samples", type=int, default=160, help="samples of the field along its longest side")
     a = parser.parse_args()
+    if a.foreign:
+        sys.exit(foreign.run() > 0)
+    if a.folder is None:
+        parser.error("give a folder, or --foreign")
     warm_up()
     rows: dict[str, list[dict[str, Any]]] = {"field": [], "mesh": []}
     for path in sorted(a.folder.glob("*.glb"))[:: a.stride]:
