@@ -10,6 +10,9 @@ const WARM := 2
 var _longest := 0
 ## The longest less the time that the editor was kept from its core by other processes.
 var _longest_running := 0
+## What the job was at then.
+var _state := ""
+var _probe: EditorPlugin
 var _last := 0
 var _last_kept := 0
 var _count := 0
@@ -17,6 +20,7 @@ var _watching := false
 
 
 func run(probe: EditorPlugin) -> void:
+	_probe = probe
 	var root: Node = await probe.open_level()
 	await probe.connect_to_server()
 	await probe.frames(60)
@@ -71,7 +75,9 @@ func _watch(probe: EditorPlugin, what: String, end: Callable) -> void:
 	_watching = true
 	await probe.until(what, end)
 	_watching = false
-	probe.told[what] = {"longest": _longest / 1000.0, "running": _longest_running / 1000.0, "frames": _count}
+	probe.told[what] = {
+		"longest": _longest / 1000.0, "running": _longest_running / 1000.0, "state": _state, "frames": _count
+	}
 
 
 func _on_frame() -> void:
@@ -79,7 +85,10 @@ func _on_frame() -> void:
 	var kept := _kept_waiting()
 	if _watching:
 		_longest = maxi(_longest, now - _last)
-		_longest_running = maxi(_longest_running, now - _last - (kept - _last_kept))
+		if now - _last - (kept - _last_kept) > _longest_running:
+			_longest_running = now - _last - (kept - _last_kept)
+			var jobs: Array = _probe.jobs()
+			_state = "%s %s" % [jobs[0].state, jobs[0].stage] if jobs else ""
 		_count += 1
 	_last = now
 	_last_kept = kept
