@@ -241,11 +241,8 @@ def axe() -> str:
     return file.read_text()
 
 
-@pytest.mark.parametrize("look", ["light desktop", "dark phone"])
-def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict[str, Any], look: str) -> None:
-    """No serious fault for axe, nothing wider than the window, no fault in the console, nothing from elsewhere."""
-    theme, size = look.split()
-    settings = {"color_scheme": theme, "viewport": PHONE if size == "phone" else DESKTOP, "reduced_motion": "reduce"}
+def pages(first_visit: dict[str, Any]) -> list[tuple[Any, list[str]]]:
+    """The paths of all pages, by who sees them."""
     model = f"/app/models/{first_visit['job']}"
     public = ["/", "/sign-in", "/sign-up", "/signed-up", "/server"]
     private = ["/app/playground", "/app/models", model, "/app/keys", "/app/credits", "/app/account", "/app/api"]
@@ -254,7 +251,15 @@ def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict
         f"/app/playground?jobs={first_visit['job']}",
         f"/app/playground?from={first_visit['job']}",
     ]
-    for state, paths in ((None, public), (first_visit["state"], private)):
+    return [(None, public), (first_visit["state"], private)]
+
+
+@pytest.mark.parametrize("look", ["light desktop", "dark phone"])
+def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict[str, Any], look: str) -> None:
+    """No serious fault for axe, nothing wider than the window, no fault in the console, nothing from elsewhere."""
+    theme, size = look.split()
+    settings = {"color_scheme": theme, "viewport": PHONE if size == "phone" else DESKTOP, "reduced_motion": "reduce"}
+    for state, paths in pages(first_visit):
         visit = Visit(chromium, site, state, **settings)
         for path in paths:
             visit.page.goto(path)
@@ -268,6 +273,39 @@ def test_every_page_is_well_made(chromium: Any, site: Running, first_visit: dict
             assert wider <= 0, f"{path} is {wider} px wider than the window"
         assert not visit.wrong
         visit.context.close()
+
+
+def test_the_tab_key_reaches_all_that_can_be_used_on_every_page(
+    chromium: Any, site: Running, first_visit: dict[str, Any]
+) -> None:
+    for state, paths in pages(first_visit):
+        visit = Visit(chromium, site, state, reduced_motion="reduce")  # a model that turns keeps the machine busy
+        for path in dict.fromkeys(path.partition("?")[0] for path in paths):
+            visit.page.goto(path)
+            stops = visit.page.evaluate(STOPS)
+            assert len(stops) >= 5, path
+            reached: set[str] = set()
+            for _ in range(2 * len(stops) + 20):
+                visit.page.keyboard.press("Tab")
+                now = visit.page.evaluate("document.activeElement.dataset.stop")
+                if now in reached and stops[0] == now:
+                    break  # once round
+                reached.add(now)
+            assert set(stops) <= reached, (path, [visit.page.inner_html(f"[data-stop='{one}']") for one in stops])
+        visit.context.close()
+
+
+STOPS = """() => {
+    const names = new Map(); // a group of radio buttons is one stop
+    const usable = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']")]
+        .filter(one => !one.disabled && one.tabIndex >= 0 && one.checkVisibility({visibilityProperty: true}));
+    return [...new Set(usable.map((one, at) => {
+        const group = one.type === "radio" ? one.name : at;
+        if (!names.has(group)) names.set(group, `${names.size}`);
+        return one.dataset.stop = names.get(group);
+    }))];
+}"""
+"""Marks all that can be used on a page, in its order."""
 
 
 def test_by_keyboard_alone(chromium: Any, site: Running, first_visit: dict[str, Any]) -> None:
