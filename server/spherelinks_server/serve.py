@@ -81,7 +81,8 @@ class Child:
 
     def __init__(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], grace_s: float) -> None:
         self._name = name
-        self._command = [sys.executable, "-m", "spherelinks_server.child", *arguments]
+        # -P: a file in the current folder is no module of ours, whatever its name
+        self._command = [sys.executable, "-P", "-m", "spherelinks_server.child", *arguments]
         self._environment = environment
         self._grace_s = grace_s
         self._process: subprocess.Popen[bytes] | None = None

@@ -52,7 +52,9 @@ class ChildProcess:
     def __init__(
         self, runner: str, memory_limit_mb: int, first: str | None = None, hidden: Sequence[Path] = ()
     ) -> None:
-        self._command = [sys.executable, "-m", "spherelinks.jobs.child", runner, str(memory_limit_mb), first or ""]
+        # -P: a file in the current folder is no module of ours, whatever its name
+        python = [sys.executable, "-P", "-m", "spherelinks.jobs.child"]
+        self._command = [*python, runner, str(memory_limit_mb), first or ""]
         self._hidden = [*map(str, hidden)]
         self._process: subprocess.Popen[bytes] | None = None
         self._inbox: queue.SimpleQueue[Message | None] = queue.SimpleQueue()

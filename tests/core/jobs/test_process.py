@@ -61,6 +61,17 @@ def test_a_generator_is_in_memory_only_once_a_job_wants_it(png):
         process.close()
 
 
+def test_a_file_in_the_current_folder_is_no_module_of_ours(tmp_path, monkeypatch, png):
+    for name in ("numpy", "cv2", "pydantic"):
+        (tmp_path / f"{name}.py").write_text("raise ImportError")
+    monkeypatch.chdir(tmp_path)
+    process = ChildProcess(PIPELINE, 8192, "inflate")
+    try:
+        made(process, png, generator="inflate")
+    finally:
+        process.close()
+
+
 def test_a_first_generator_that_does_not_load_hinders_no_other(png):
     process = ChildProcess(PIPELINE, 8192, "no-such-generator")
     try:
