@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import loops
 import pytest
 
 from spherelinks.errors import RateLimited
@@ -59,7 +60,7 @@ def test_an_address_gets_its_share_while_others_are_here(clock: Clock, cost: flo
             others += await ask(turns, clock, "other", 0.0001)
         return taken, others
 
-    taken, others = asyncio.run(crowd())
+    taken, others = loops.run(crowd())
     assert others == 0.0, "whoever takes little never waits"
     assert 0.8 * pace.SHARE * 60 < taken < pace.AHEAD_S + pace.SHARE * 61 + cost
 
@@ -78,7 +79,7 @@ def test_alone_it_waits_for_nobody_and_soon_is_as_any_other(clock: Clock) -> Non
         await ask(turns, clock, "other", 0.001, times=2)
         return waited, await ask(turns, clock, "busy", 0.001)
 
-    waited, later = asyncio.run(alone())
+    waited, later = loops.run(alone())
     assert waited == 0.0
     assert 0.0 < later <= pace.OWED_S / pace.SHARE, "what it took while alone is not held against it for long"
 
@@ -105,7 +106,7 @@ def test_those_who_wait_are_few_and_have_their_turns_in_order(monkeypatch: pytes
         await asyncio.gather(*waiting, return_exceptions=True)
         return order
 
-    assert asyncio.run(crowd()) == [0, 2]
+    assert loops.run(crowd()) == [0, 2]
 
 
 def test_made_up_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,5 +117,5 @@ def test_made_up_addresses_do_not_fill_the_memory(clock: Clock, monkeypatch: pyt
         for number in range(1000):
             await ask(turns, clock, f"address {number}", 0.0)
 
-    asyncio.run(come())
+    loops.run(come())
     assert len(turns._clients) == 100

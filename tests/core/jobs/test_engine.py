@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+import loops
 import psycopg
 import pytest
 from procrastinate import App, PsycopgConnector
@@ -65,7 +66,7 @@ def beside(database_url, act, **options):
         finally:
             end.set()
 
-    return asyncio.run(run())
+    return loops.run(run())
 
 
 def test_procrastinates_own_heartbeat_ends_before_the_jobs_that_it_waits_for(database_url, engine):
