@@ -44,8 +44,9 @@ MEMORY = 512 * 1024 * 1024
 DISCARD_S = 5.0
 """Seconds in which the rest of a body that was refused may still arrive."""
 
-PLAIN_S, READ_S = 4e-4, 2e-9
-"""Seconds of processor time that the event loop spends on a request, and on each byte of its body, about."""
+PLAIN_S, READ_S, WORK_S = 4e-4, 2e-9, 1e-8
+"""Seconds of processor time that the event loop spends on a request, and on each byte of its body, about; and that a
+byte costs in all."""
 
 REFUSE_S = 1.0
 """How long a request of an address with too many others waits to be told so: whoever tries again at once must wait."""
@@ -96,7 +97,7 @@ class Gateway:
         try:
             with self._bodies.place(body):
                 if environ["PATH_INFO"] not in health.PATHS:  # health checks wait for nobody
-                    expected = await self._pace.turn(address)
+                    expected = await self._pace.turn(address, WORK_S * min(body.announced, self._most_bytes))
                 comes = await self._read(body, environ, protocol)
             await self._threads.run(address, answering.run, self._app, environ)
             answering.finish()
@@ -156,14 +157,14 @@ class Threads:
 
 
 class Body:
-    """A body: its client, whether it is to be read, and, once it was read, its bytes, size, and whether that is all of
-    it. One that is declared longer than ``most_bytes`` is not read."""
+    """A body: its client, its declared size, whether it is to be read, and, once it was read, its bytes, size, and
+    whether that is all of it. One that is declared longer than ``most_bytes`` is not read."""
 
     def __init__(self, address: str, environ: dict[str, Any], most_bytes: int) -> None:
-        announced = int(environ.get("CONTENT_LENGTH") or 0)
+        self.announced = int(environ.get("CONTENT_LENGTH") or 0)
         self.address = address
-        self.whole = announced <= most_bytes
-        self.wanted = self.whole and (announced > 0 or "HTTP_TRANSFER_ENCODING" in environ)
+        self.whole = self.announced <= most_bytes
+        self.wanted = self.whole and (self.announced > 0 or "HTTP_TRANSFER_ENCODING" in environ)
         self.file = io.BytesIO()
         self.size = 0
 

@@ -13,11 +13,11 @@ from collections import OrderedDict
 
 from spherelinks.errors import RateLimited
 
-SHARE = 0.15
+SHARE = 0.1
 """Seconds of processor time per second that one address may take while others are here."""
-AHEAD_S = 0.3
+AHEAD_S = 0.1
 """Seconds of it that an address may take in advance."""
-OWED_S = 0.6
+OWED_S = 0.4
 """The most that is held against an address on top of that, whatever it took while it was alone."""
 HERE_S = 2.0
 """Others are here if they have asked for something twice within so many seconds: once may be a monitor's look."""
@@ -35,10 +35,12 @@ class Pace:
     def __init__(self) -> None:
         self._clients: OrderedDict[str, _Client] = OrderedDict()  # who has asked last stands last
 
-    async def turn(self, address: str) -> float:
-        """Wait until a request of the address may be worked on; the seconds that are put down for it until then known.
+    async def turn(self, address: str, least: float = 0.0) -> float:
+        """Wait until a request of the address may be worked on; the seconds put down for it until they are known.
 
         The requests of one address take turns in the order in which they came. Raises RateLimited if too many wait.
+
+        least : seconds of processor time that it takes at least, by its size
         """
         client = self._asking(address)
         if client.waiting >= LINE:
@@ -52,8 +54,9 @@ class Pace:
             async with client.line:
                 while (wait := self._wait(client)) > 0:
                     await asyncio.sleep(min(wait + _TICK_S, _LOOK_S))
-                client.taken += client.usual
-                return client.usual
+                expected = max(client.usual, least)
+                client.taken += expected
+                return expected
         finally:
             client.waiting -= 1
 

@@ -48,6 +48,18 @@ async def ask(turns: Pace, clock: Clock, address: str, seconds: float, times: in
     return waited
 
 
+def test_a_large_request_counts_before_it_is_known_what_it_takes(clock: Clock) -> None:
+    async def several() -> float:
+        turns = Pace()
+        await ask(turns, clock, "other", 0.001, times=2)
+        await turns.turn("crowd", least=2 * pace.AHEAD_S)
+        before = clock.now
+        await turns.turn("crowd", least=2 * pace.AHEAD_S)
+        return clock.now - before
+
+    assert loops.run(several()) >= pace.AHEAD_S / pace.SHARE
+
+
 @pytest.mark.parametrize("cost", [0.001, 0.1])
 def test_an_address_gets_its_share_while_others_are_here(clock: Clock, cost: float) -> None:
     async def crowd() -> tuple[float, float]:
