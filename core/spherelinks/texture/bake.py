@@ -67,7 +67,15 @@ _paint_rows = kernel(
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture, and what its camera sees of a surface; fields as of :class:`Sight`."""
+    """A picture, and what its camera sees of a surface.
+
+    matrix (4, 4), eye (4,) : of the camera
+    picture : (S, S, 3) uint8, sRGB
+    strength : (S, S) float32, of :func:`picture_strength`
+    depth : (DEPTH_SIZE, DEPTH_SIZE) float32 of the nearest surface; (0, 0) where there is no camera
+    bias : how far behind it a point still counts as seen, in the vertices' unit
+    area : of the surface in the picture, square pixels, front and back
+    """
 
     matrix: NDArray[np.float64]
     eye: NDArray[np.float64]
@@ -80,25 +88,16 @@ class Shot:
 
 @dataclass(frozen=True)
 class Sight:
-    """What the shape's camera sees of a surface, and how that differs from the shape's own colours: nothing of it
+    """What the shape's cameras see of a surface, and how that differs from the shape's own colours: nothing of it
     depends on where the texture lies.
 
-    matrix (4, 4), eye (4,) : of the camera
-    strength : (S, S) float32, of :func:`picture_strength`
-    depth : (DEPTH_SIZE, DEPTH_SIZE) float32 of the nearest surface; (0, 0) where there is no camera
-    bias : how far behind it a point still counts as seen, in the vertices' unit
-    area : of the surface in the picture, square pixels, front and back
+    front : the shape's own picture; an empty one where there is no camera
     offset : (V, 3) float32, what is added to the shape's own colours at each vertex
     tree : of a shape that is a surface, for its nearest points; None of a volume
-    others : what the cameras of further pictures see, with these pictures in the front's light
+    others : the further pictures, in the front's light
     """
 
-    matrix: NDArray[np.float64]
-    eye: NDArray[np.float64]
-    strength: NDArray[np.float32]
-    depth: NDArray[np.float32]
-    bias: float
-    area: float
+    front: Shot
     offset: NDArray[np.float32]
     tree: Tree | None
     others: tuple[Shot, ...] = ()
@@ -122,7 +121,9 @@ def look(
         known = tree(shape.vertices, shape.faces)
     if camera is None or frame is None:
         nothing = np.zeros((1, 1), np.float32)
-        return Sight(np.zeros((4, 4)), np.zeros(4), nothing, nothing[:0, :0], 0.0, 0.0, offset, known)
+        picture = np.zeros((1, 1, 3), np.uint8)
+        none = Shot(np.zeros((4, 4)), np.zeros(4), picture, nothing, nothing[:0, :0], 0.0, 0.0)
+        return Sight(none, offset, known)
     if isinstance(shape, Surface):
         assert known is not None
         own: NDArray[Any] = colors(shape, nearest(vertices, known))
@@ -137,7 +138,7 @@ def look(
         others = _evened(front, first, vertices, normals)
     shown, trust = _shown([replace(each, picture=_soft(each.picture)) for each in (front, *others)], vertices, normals)
     offset = carried(vertices, faces, shown - own, trust)
-    return Sight(front.matrix, front.eye, front.strength, front.depth, bias, front.area, offset, known, others)
+    return Sight(front, offset, known, others)
 
 
 def bake(
@@ -170,13 +171,11 @@ def bake(
         faces = atlas.source[atlas.faces]
         sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame)
     if sight.others:
-        assert frame is not None
         assert isinstance(shape, Volume)
-        return _baked(vertices, normals, atlas, size, shape, frame, sight)
-    offset = sight.offset[atlas.source]
-    traits = _traits(points, normals[atlas.fan], sight.matrix, sight.eye)
-    shown = np.zeros((1, 1, 3), np.uint8) if frame is None else frame.rgb
-    picture, strength = _scaled(shown, sight.strength, sight.area, _area(uv, atlas.faces))
+        return _baked(vertices, normals, atlas, size, shape, sight)
+    front, offset = sight.front, sight.offset[atlas.source]
+    traits = _traits(points, normals[atlas.fan], front.matrix, front.eye)
+    picture, strength = _scaled(front.picture, front.strength, front.area, _area(uv, atlas.faces))
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
     rows = uv[atlas.faces, 1]
     top, bottom = rows.min(axis=1), rows.max(axis=1)
@@ -197,8 +196,8 @@ def bake(
         def paint(band: tuple[int, int, Faces]) -> None:
             first, end, faces = band
             _paint(
-                texture, covered, first, end, traits, places, offset, uv, faces, known, grid, sight.matrix, picture,
-                strength, sight.depth, sight.bias,
+                texture, covered, first, end, traits, places, offset, uv, faces, known, grid, front.matrix, picture,
+                strength, front.depth, front.bias,
             )  # fmt: skip
 
         list(pool.map(paint, drawn))
@@ -236,14 +235,12 @@ def _baked(
     atlas: Atlas,
     size: int,
     shape: Volume,
-    frame: Frame,
     sight: Sight,
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """:func:`bake` from several pictures."""
     texels = _area(atlas.uv * np.float32(size), atlas.faces)
-    front = Shot(sight.matrix, sight.eye, frame.rgb, sight.strength, sight.depth, sight.bias, sight.area)
     shots = []
-    for each in (front, *sight.others):
+    for each in (sight.front, *sight.others):
         picture, strength = _scaled(each.picture, each.strength, each.area, texels)
         shots.append(replace(each, picture=picture, strength=strength))
     texel, face, weights = locate(atlas.uv, atlas.faces, size)
