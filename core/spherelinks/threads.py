@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -20,3 +21,9 @@ def count() -> int:
 def pool() -> ThreadPoolExecutor:
     """A pool for tasks that do not wait for each other; their results must not depend on the number of threads."""
     return ThreadPoolExecutor(count())
+
+
+def each(work: Callable[[int], object], parts: Iterable[int]) -> None:
+    """Run `work` for each part in such a pool, until all are done."""
+    with pool() as threads:
+        list(threads.map(work, parts))

@@ -51,8 +51,7 @@ def _grown(texture: NDArray[np.uint8], covered: NDArray[np.bool_]) -> tuple[NDAr
         _grow(colors, there, np.argwhere(border), RIM)
         grown[band], known[band] = colors[first - low :][:BAND], there[first - low :][:BAND]
 
-    with threads.pool() as pool:
-        list(pool.map(grow, range(0, len(texture), BAND)))
+    threads.each(grow, range(0, len(texture), BAND))
     return grown, known
 
 

@@ -247,20 +247,20 @@ def _baked(
     texture, covered = np.zeros((size * size, 3), np.uint8), np.zeros(size * size, np.bool_)
     covered[texel] = True
     grid = np.ascontiguousarray(shape.color)
+    corners = [
+        np.ascontiguousarray(values)
+        for values in (vertices[atlas.source], normals[atlas.fan], sight.offset[atlas.source])
+    ]
 
     def paint(first: int) -> None:
         part = slice(first, first + BAND * size)
         at, by = face[part], weights[part]
-        points, facing, offset = (
-            blended(np.ascontiguousarray(values), atlas.faces, at, by)
-            for values in (vertices[atlas.source], normals[atlas.fan], sight.offset[atlas.source])
-        )
+        points, facing, offset = (blended(values, atlas.faces, at, by) for values in corners)
         shown, trust = _shown(shots, points, facing)
         own = np.clip(_sampled(grid, _places(points, shape)) + offset, 0, 255)
         texture[texel[part]] = (own + trust[:, None] * (shown - own) + 0.5).astype(np.uint8)
 
-    with threads.pool() as pool:
-        list(pool.map(paint, range(0, len(texel), BAND * size)))
+    threads.each(paint, range(0, len(texel), BAND * size))
     return texture.reshape(size, size, 3), covered.reshape(size, size)
 
 

@@ -297,8 +297,7 @@ def _measured(
             first, min(first + SLAB, len(field)),
         )  # fmt: skip
 
-    with threads.pool() as pool:
-        list(pool.map(fill, range(0, len(field), SLAB)))
+    threads.each(fill, range(0, len(field), SLAB))
 
 
 def _colored(
@@ -332,5 +331,4 @@ def _colored(
             sharpness, skin, band, fade_begin, fade_end, agree, folded, first, min(first + SLAB, len(color)),
         )  # fmt: skip
 
-    with threads.pool() as pool:
-        list(pool.map(fill, range(0, len(color), SLAB)))
+    threads.each(fill, range(0, len(color), SLAB))
