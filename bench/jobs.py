@@ -232,16 +232,27 @@ def deliveries(desk: Desk) -> None:
         for account_id, port in zip((desk.principal.account_id, other.id), ports, strict=True):
             webhooks.create(session, World(account_id), f"http://127.0.0.1:{port}/", guard=guard)
     more = {"SPHERELINKS_WEBHOOK_NETWORKS": "127.0.0.1/32", "SPHERELINKS_WEBHOOK_PORTS": ",".join(map(str, ports))}
-    ended = {}
-    with desk.worker(**more, SPHERELINKS_GENERATORS="inflate"):  # the jobs are of another: they are cancelled
-        for principal in [Principal(other.id, key.id), desk.principal] * MESSAGES:
-            job = submission.submit(desk.engine, desk.storage, principal, b"picture", Options(), bypass_cache=True)
-            attempts.cancel(desk.engine, principal.account_id, job.job_id)
-            if principal is desk.principal:
-                ended[job.job_id] = time.monotonic()
+    ended: dict[str, float] = {}
+
+    def end(principal: Principal) -> None:
+        job = submission.submit(desk.engine, desk.storage, principal, b"picture", Options(), bypass_cache=True)
+        attempts.cancel(desk.engine, principal.account_id, job.job_id)
+        if principal is desk.principal:
+            ended[job.job_id] = time.monotonic()
+
+    def arrive() -> None:
         deadline = time.monotonic() + LIMIT_S
-        while len(receiver.arrived) < MESSAGES and time.monotonic() < deadline:
+        while len(receiver.arrived) < len(ended) and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    with desk.worker(**more, SPHERELINKS_GENERATORS="inflate"):  # the jobs are of another: they are cancelled
+        end(desk.principal)
+        arrive()  # the worker has started
+        ended.clear()
+        receiver.arrived.clear()
+        for principal in [Principal(other.id, key.id), desk.principal] * MESSAGES:
+            end(principal)
+        arrive()
     took = sorted(receiver.arrived[job] - moment for job, moment in ended.items())
     p50, p99 = took[len(took) // 2], took[int(0.99 * len(took))]
     print(f"{MESSAGES} messages beside a host that hangs: p50 {p50:.2f} s, p99 {p99:.2f} s")

@@ -72,6 +72,7 @@ class Courier:
         self._guard = guard
         self._room = _Room()
         self._threads = ThreadPoolExecutor(PLACES, "courier")
+        self._ended = threading.Event()
 
     def begin_due(self) -> int:
         """Begin to try deliveries whose time has come, as many as there are places for; how many.
@@ -82,6 +83,11 @@ class Courier:
         for delivery in begun:
             self._threads.submit(self._deliver, delivery)
         return len(begun)
+
+    def await_place(self, limit_s: float) -> None:
+        """Wait until one of those under way has ended, so long at most."""
+        self._ended.wait(limit_s)
+        self._ended.clear()
 
     def close(self) -> None:
         """Wait for what is under way, each for its deadline at most."""
@@ -96,6 +102,7 @@ class Courier:
             logger.exception("%s could not be recorded", delivery.id)
         finally:
             self._room.leave(delivery.account_id, delivery.host)
+            self._ended.set()
 
 
 def deliver_due(engine: Engine, storage: Storage, guard: Guard) -> int:

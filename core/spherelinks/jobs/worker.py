@@ -116,7 +116,7 @@ class _Worker:
             for seconds, action in (
                 (PULSE_S, self._beat),
                 (offers.BEAT_S, self._announce),
-                (DELIVER_S, self._courier.begin_due),
+                (0.0, self._deliver),
             )
         ]
         try:
@@ -260,6 +260,10 @@ class _Worker:
     def _beat(self) -> None:
         for heart in self._hearts.copy():
             heart.beat(self._engine)
+
+    def _deliver(self) -> None:
+        self._courier.await_place(DELIVER_S)  # an account has few: each is taken again as soon as it is free
+        self._courier.begin_due()
 
     def _offer(self) -> Installed:
         """What it offers now. Raises ConfigurationError for a generator that was asked for by name and cannot run."""
