@@ -174,4 +174,6 @@ def shown(model: JobStatus) -> dict[str, Any]:
     order = [*Options().model_dump(by_alias=True)]
     # the database stores them in its own order
     asked = sorted(model.options.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))
+    card = services().generators.cards.get(str(model.options.get("generator")))
+    asked = [(name, value) for name, value in asked if card is None or name not in card.ignores]
     return {"model": model, "stages": words.STAGES, "kinds": kinds, "asked": asked}

@@ -334,6 +334,17 @@ def test_by_keyboard_alone(chromium: Any, site: Running, first_visit: dict[str, 
     visit.context.close()
 
 
+def test_the_api_reference_is_no_wider_than_a_phone(chromium: Any, site: Running) -> None:
+    visit = Visit(chromium, site, viewport=PHONE)
+    visit.page.goto("/v1/docs")
+    visit.page.wait_for_selector("text=Turn a picture into a GLB")
+    visit.page.wait_for_load_state("networkidle")
+    moved = "() => { scrollTo(400, 0); const moved = scrollX; scrollTo(0, 0); return moved; }"
+    assert visit.page.evaluate(moved) == 0
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    visit.context.close()
+
+
 def test_a_lost_page(chromium: Any, site: Running) -> None:
     visit = Visit(chromium, site)
     answer = visit.page.goto("/nowhere/at/all")

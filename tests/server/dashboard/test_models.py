@@ -58,6 +58,12 @@ def test_a_bare_form_leads_to_the_models_page(person: Person, png: bytes) -> Non
     page = person.get(answer.headers["Location"])
     assert "data-busy" in page.text
     assert "Making the shape" in page.text
+    # its options are those that the generator heeds
+    drawn = person.get(f"/app/models/{submit(person, png, generator='lift-flow')}").text
+    assert [("<dt>Seed</dt>" in text, "<dt>Texture size</dt>" in text) for text in (page.text, drawn)] == [
+        (False, True),
+        (True, True),
+    ]
 
 
 def test_a_name_is_shown_wherever_the_model_is(person: Person, png: bytes) -> None:
