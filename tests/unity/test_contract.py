@@ -43,7 +43,7 @@ def ended(runtime, contract, stand_in, tmp_path_factory):
         picture.write_bytes(bytes(told.get("pictureBytes", 7)))
         one = {"address": stand_in.address(name), "key": KEY, "folder": str(folder / name), "picture": str(picture)}
         limits = {"within": told.get("limitSeconds"), "silence": told.get("silenceSeconds")}
-        asked.append(one | {"pause": 0} | {limit: value for limit, value in limits.items() if value})
+        asked.append(one | {"pause": 0.1} | {limit: value for limit, value in limits.items() if value})
     certificate = str(contract.path("files/certificate.pem"))
     jobs = runtime.ask("jobs", jobs=asked, variables={"SSL_CERT_FILE": certificate})
     return dict(zip(FAULTS, jobs, strict=True)), stand_in.seen[before:]

@@ -39,7 +39,9 @@ internal static class Editors
         public Editor(JObject asked)
         {
             _jobs = new Jobs((string)asked["folder"]);
-            _runner = new Runner(_jobs) { Pause = TimeSpan.FromSeconds(0.05), LongestPause = TimeSpan.Zero };
+            // without a pause mono sends the next request over the connection that is just being closed
+            var pause = TimeSpan.FromSeconds(0.1);
+            _runner = new Runner(_jobs) { Pause = pause, LongestPause = pause };
             _connection = Driver.Connect(asked);
             _picture = (string)asked["picture"];
             _jobs.Changed += job =>
