@@ -24,6 +24,7 @@ View = Literal["front", "back", "left", "right"]
 """A side of the object that a picture shows; left and right are the viewer's, who faces the front."""
 SIDES: tuple[View, ...] = ("back", "left", "right")
 """Those that further pictures show, beside the front's."""
+VIEWS: tuple[View, ...] = ("front", *SIDES)
 
 
 @dataclass(frozen=True)

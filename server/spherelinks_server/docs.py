@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from spherelinks.generation.card import Card
 from spherelinks.options import DEFAULT_GENERATOR
+from spherelinks.shape import SIDES
 from spherelinks_server import headers
 from spherelinks_server.dashboard import gate
 from spherelinks_server.services import services
@@ -126,14 +127,18 @@ def _form(request: Mapping[str, Any]) -> dict[str, Any]:
         "description": "A JPEG, PNG or WebP file of at most 10 MB. The asset gets the file's name unless "
         "`options.name` is given.",
     }
-    mask = image | {"description": "A file of the same size that says where the object is, as `maskUrl` does."}
-    pictures = tuple(f"{name}{form}" for name in forms.FILES for form in ("Url", "Base64"))
+    files = {"image": image}
+    files["mask"] = image | {"description": "A file of the same size that says where the object is, as `maskUrl` does."}
+    for view in SIDES:
+        told = f"A file that shows the {view} of the same object; `image` then shows its front."
+        files[view] = image | {"description": told}
+    pictures = ("images", *(f"{name}{form}" for name in files for form in ("Url", "Base64")))
     others = {name: field for name, field in request["properties"].items() if name not in pictures}
     return {
         "type": "object",
         "description": "The picture's file and the options: as JSON, or as fields of their own, such as "
         "`options.textureSize` and `options.dimensions.height`.",
-        "properties": {"image": image, "mask": mask} | {name: _without_null(field) for name, field in others.items()},
+        "properties": files | {name: _without_null(field) for name, field in others.items()},
         "required": ["image"],
         "additionalProperties": False,
     }

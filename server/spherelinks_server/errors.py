@@ -90,7 +90,7 @@ MEANINGS: dict[str, str] = {
     "not_found": "there is nothing at this path",
     "method_not_allowed": "the path does not support this method",
     "request_timeout": "the body arrived too slowly",
-    "request_too_large": "the body is larger than 15 MB",
+    "request_too_large": "the body is larger than 15 MB for each of its pictures",
     "range_not_satisfiable": "the Range starts past the end of the file",
     "internal_error": "something went wrong on the server",
 }
@@ -103,6 +103,7 @@ _FULL_RETRY_AFTER_S = 60
 _DOCUMENTED = "The API documentation at /v1/docs describes each field."
 _WANTED = {
     "model_type": "an object",
+    "list_type": "a list",
     "string_type": "a string",
     "string_too_short": "a non-empty string",
 }
@@ -126,9 +127,17 @@ def register(app: Flask) -> None:
 def raise_invalid(error: ValidationError) -> NoReturn:
     """Turn pydantic's first error about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
-    field = errors.shortened(".".join(str(part) for part in detail["loc"]))
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+    field = errors.shortened("".join(steps).removeprefix("."))
     if detail["type"] == "extra_forbidden":
         message, hint = f"{field} is not a known field.", _DOCUMENTED
+    elif detail["type"] == "missing":
+        message, hint = f"{field} is missing.", _DOCUMENTED
+    elif detail["type"] == "literal_error":
+        message, hint = (
+            f"{field} is {reprlib.repr(detail['input'])}: it must be {detail['ctx']['expected']}.",
+            _DOCUMENTED,
+        )
     else:
         wanted = _WANTED.get(detail["type"], detail["msg"])
         message, hint = f"{field} is {reprlib.repr(detail['input'])}: it must be {wanted}.", _DOCUMENTED
@@ -166,7 +175,8 @@ def _http(error: HTTPException) -> Response | HTTPException:
     messages = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {request.path}.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{request.path} does not support {request.method}.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 15 MB; a 10 MB picture is 14 MB in base64.",
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than 15 MB for each of its "
+        "pictures; a 10 MB picture is 14 MB in base64.",
     }
     message = messages.get(HTTPStatus(error.code)) or error.description or HTTPStatus(error.code).phrase
     return _answer(error.code, code, message, "" if _wants_page() else hint, headers)

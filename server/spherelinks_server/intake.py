@@ -1,4 +1,4 @@
-"""From the picture fields of a request to the bytes of a picture that decodes, and of its mask."""
+"""From the picture fields of a request to the bytes of pictures that decode, and of the front's mask."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 
 from spherelinks.errors import InvalidRequest, PictureError, RateLimited
 from spherelinks.jobs.decoding import Decoders
@@ -24,11 +25,43 @@ FETCHES_OF_ACCOUNT = 4
 """Of these, the maximum per account; once half of all slots are taken, none gets a second one."""
 
 
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one object.
+
+    front, mask : its picture and, if there is one, the mask that says where the object is
+    sides : pictures of its other sides, by the names in :data:`spherelinks.shape.SIDES`
+    """
+
+    front: bytes
+    mask: bytes | None = None
+    sides: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A picture as a request sends it: ``url``, or ``base64``, or a ``file``.
+
+    name : what its fields are called: ``image`` for ``imageUrl``, ``imageBase64`` and the file ``image``
+    """
+
+    name: str
+    url: str = ""
+    base64: str = ""
+    file: bytes | None = None
+
+    @property
+    def field(self) -> str:
+        """The field that has the picture."""
+        return self.name + ("" if self.file is not None else "Url" if self.url else "Base64")
+
+
 class Intake:
     """Takes in pictures, a few at a time: slow servers and large pictures must not use up threads and memory.
 
     A fetch may take its whole deadline, and one too many is refused at once. Decoding takes a second at most, so one
-    too many waits a little. Both give up their slot among the active requests meanwhile.
+    too many waits a little. Both give up their slot among the active requests meanwhile. The pictures of one request
+    are fetched and decoded one after the other.
 
     guard : which addresses may be fetched
     aside : entered while a URL is fetched or a picture decoded, see :meth:`spherelinks_server.waiting.Turnstile.aside`
@@ -45,68 +78,62 @@ class Intake:
     def pictures(
         self,
         account_id: str,
-        image_url: str,
-        image_base64: str,
-        mask_url: str = "",
-        mask_base64: str = "",
-        files: Mapping[str, bytes] = types.MappingProxyType({}),
+        sent: Mapping[str, Sent],
         *,
-        admit: Callable[[bytes, bytes | None], None] = lambda picture, mask: None,
-    ) -> tuple[bytes, bytes | None]:
-        """The bytes of the picture, and of its mask if there is one, fetched if necessary, and decoded once as proof.
+        admit: Callable[[Pictures], None] = lambda pictures: None,
+    ) -> Pictures:
+        """The pictures, fetched if necessary, and each decoded once as proof.
 
-        files : ``image`` and ``mask`` where they were sent as files, which stand in place of the other fields
+        sent : by what they are, ``mask`` or a side's name, the ``front`` among them
 
-        Raises InvalidRequest unless exactly one of the picture's fields is given, and at most one of the mask's, for
-        bad base64 and for a mask that does not fit the picture; PictureError for what cannot be fetched or read;
-        RateLimited if too many others are in progress; and what ``admit`` raises, which is called before the decoding.
+        Raises InvalidRequest for bad base64 and for a mask that does not fit the front; PictureError for what cannot
+        be fetched or read; RateLimited if too many others are in progress; and what ``admit`` raises, which is called
+        before the decoding. Errors name the field.
         """
-        image, mask = files.get("image"), files.get("mask")
-        if image is None and bool(image_url) == bool(image_base64):
-            raise InvalidRequest(
-                f"imageUrl and imageBase64 are both {'given' if image_url else 'missing'}.",
-                hint="Give exactly one of imageUrl and imageBase64.",
-                field="imageUrl",
-            )
-        if mask_url and mask_base64:
-            raise InvalidRequest(
-                "maskUrl and maskBase64 are both given.", hint="Give one of the two, or none.", field="maskUrl"
-            )
-        picture = self._bytes(account_id, image_url, image_base64) if image is None else image
-        if mask is None and (mask_url or mask_base64):
-            with _said_of_the_mask():
-                mask = self._bytes(account_id, mask_url, mask_base64)
-        fields = [
-            name if name in files else f"{name}Url" if url else f"{name}Base64"
-            for name, url in (("image", image_url), ("mask", mask_url))
-        ]
-        admit(picture, mask)
-        self.check(account_id, picture, mask, (fields[0], fields[1]))
-        return picture, mask
+        data = {name: self._bytes(account_id, each) for name, each in sent.items()}
+        pictures = Pictures(data.pop("front"), data.pop("mask", None), data)
+        admit(pictures)
+        self.check(account_id, pictures, {name: each.field for name, each in sent.items()})
+        return pictures
 
-    def _bytes(self, account_id: str, url: str, text: str) -> bytes:
-        """What one of two fields, given as of the picture, sends. Raises InvalidRequest, PictureError, RateLimited."""
-        if text or base64_data.is_data_uri(url):
-            return base64_data.parse(text or url, field="imageBase64" if text else "imageUrl")
-        with self._place(account_id), self._aside():
-            return fetch(url, guard=self._guard)
+    def _bytes(self, account_id: str, sent: Sent) -> bytes:
+        """What was sent. Raises InvalidRequest, PictureError, RateLimited."""
+        if sent.file is not None:
+            return sent.file
+        with _said_of(sent.name):
+            if sent.base64 or base64_data.is_data_uri(sent.url):
+                return base64_data.parse(sent.base64 or sent.url, field="imageBase64" if sent.base64 else "imageUrl")
+            with self._place(account_id), self._aside():
+                return fetch(sent.url, guard=self._guard)
 
     def check(
-        self, account_id: str, picture: bytes, mask: bytes | None = None, fields: tuple[str, str] = ("picture", "mask")
+        self,
+        account_id: str,
+        pictures: Pictures,
+        fields: Mapping[str, str] = types.MappingProxyType({"front": "picture"}),
     ) -> None:
-        """Decode a picture and its mask, which these fields have sent, once as proof.
+        """Decode each of the pictures once as proof.
 
-        Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited.
+        fields : what has sent each of them, by what they are; where one is not named, it is called that
+
+        Raises PictureError, InvalidRequest for a mask that does not fit the front, RateLimited.
         """
+        self._prove(account_id, pictures.front, pictures.mask, "front", fields)
+        for view, side in pictures.sides.items():
+            self._prove(account_id, side, None, view, fields)
+
+    def _prove(self, account_id: str, picture: bytes, mask: bytes | None, view: str, fields: Mapping[str, str]) -> None:
         try:
             with self._aside():
                 self._decoders.prove(account_id, picture, mask)
         except (PictureError, InvalidRequest) as error:
             if error.field == masks.FIELD:
-                message, field = error.message.replace(masks.FIELD, fields[1], 1), fields[1]
+                name = fields.get("mask", "mask")
+                message = error.message.replace(masks.FIELD, name, 1)
             else:
-                message, field = f"{fields[0]}: {error.message}", fields[0]
-            raise type(error)(message, hint=error.hint, field=field) from error
+                name = fields.get(view, view)
+                message = f"{name}: {error.message}"
+            raise type(error)(message, hint=error.hint, field=name) from error
 
     @contextmanager
     def _place(self, account_id: str) -> Iterator[None]:
@@ -130,11 +157,11 @@ class Intake:
 
 
 @contextmanager
-def _said_of_the_mask() -> Iterator[None]:
-    """What is wrong with a picture's field is said of the same field of its mask."""
+def _said_of(name: str) -> Iterator[None]:
+    """What is wrong with ``imageUrl`` or ``imageBase64`` is said of the fields of that name."""
 
     def said(text: str) -> str:
-        return re.sub(r"\bimage(Url|Base64)\b", r"mask\1", text)
+        return re.sub(r"\bimage(?=Url\b|Base64\b)", name, text)
 
     try:
         yield

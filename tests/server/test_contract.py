@@ -21,6 +21,7 @@ from werkzeug.serving import make_server
 from spherelinks.config import Settings
 from spherelinks.jobs import attempts
 from spherelinks.jobs.bell import Bell
+from spherelinks.shape import VIEWS
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 from spherelinks_server.services import EXTENSION
@@ -48,12 +49,13 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
     if good and case.headers and "Authorization" in case.headers:  # a made-up key beside the real one
         del case.headers["Authorization"]
     if good and case.operation.label == "POST /v1/generate" and isinstance(case.body, dict):
-        field, text = (
-            ("imageBase64", PICTURE)
-            if case.body.get("imageBase64") is not None
-            else ("imageUrl", f"data:;base64,{PICTURE}")
-        )
-        case.body = case.body | {field: text}
+        views = len(case.body.get("images") or ())
+        pictures = {
+            "imageBase64": PICTURE,
+            "imageUrl": f"data:;base64,{PICTURE}",
+            "images": [{"view": view, "imageBase64": PICTURE} for view in VIEWS[:views]],
+        }
+        case.body = case.body | {name: it for name, it in pictures.items() if case.body.get(name) is not None}
         for name, mask in (("maskUrl", f"data:;base64,{MASK}"), ("maskBase64", MASK)):
             if case.body.get(name) is not None:
                 case.body = case.body | {name: mask}

@@ -152,9 +152,10 @@ def test_a_form_takes_what_json_takes(document: Any) -> None:
     assert content["multipart/form-data"]["schema"] == {"$ref": "#/components/schemas/GenerateForm"}
     schemas = document["components"]["schemas"]
     form, body = schemas["GenerateForm"]["properties"], schemas["GenerateRequest"]["properties"]
-    pictures = {"imageUrl", "imageBase64", "maskUrl", "maskBase64"}
-    assert form.keys() - {"image", "mask"} == body.keys() - pictures
-    assert {(form[name]["type"], form[name]["format"]) for name in ("image", "mask")} == {("string", "binary")}
+    pictures = {"imageUrl", "imageBase64", "images", "maskUrl", "maskBase64"}
+    files = {"image", "mask", "back", "left", "right"}
+    assert form.keys() - files == body.keys() - pictures
+    assert {(form[name]["type"], form[name]["format"]) for name in files} == {("string", "binary")}
     assert form["options"]["$ref"] == body["options"]["$ref"] == "#/components/schemas/Options"
 
 

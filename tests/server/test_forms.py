@@ -96,6 +96,24 @@ def test_a_mask_is_a_file_too(caller: Caller) -> None:
     assert (refused.status_code, refused.json["error"]["message"][:5]) == (400, "mask ")
 
 
+def test_other_sides_are_files_too(caller: Caller, png: bytes, jpeg: bytes) -> None:
+    before = caller.rows()
+    fields = ("image", (PNG, "mug front.png")), ("back", (jpeg, "mug back.jpg")), ("left", PNG)
+    response = post(caller, *fields, Idempotency_Key="sides")
+    assert response.json is not None, response.text
+    job = response.json["jobId"]
+    assert caller.rows()["balance"].held == before["balance"].held + 1
+    for kind, data in (("picture", PNG), ("back", jpeg), ("left", PNG)):
+        assert caller.get(f"/v1/jobs/{job}/files/{kind}").data == data
+    told = caller.get(f"/v1/jobs/{job}").json
+    assert told is not None
+    assert told["options"]["name"] == "mug front"
+    assert post(caller, *reversed(fields), Idempotency_Key="sides").json == response.json
+    for changed in (fields[:2], (*fields[:2], ("right", PNG)), (fields[0], ("back", PNG), fields[2])):
+        assert post(caller, *changed, Idempotency_Key="sides").status_code == 422  # another request
+    assert post(caller, ("imageUrl", f"data:;base64,{base64_of(PNG)}"), ("back", jpeg)).status_code == 202
+
+
 def test_a_picture_may_come_as_text_too(caller: Caller) -> None:
     assert post(caller, ("imageUrl", f"data:;base64,{base64_of(PNG)}")).status_code == 202
     assert post(caller, ("imageBase64", base64_of(PNG)), ("options.seed", "1")).status_code == 202
@@ -109,6 +127,13 @@ BAD: dict[str, tuple[list[tuple[str, Any]], int, str, str]] = {
     "an empty file": ([("image", b"")], 400, "invalid_request", "image"),
     "a text for a mask": ([("image", PNG), ("mask", "mug.png")], 400, "invalid_request", "mask is a text"),
     "two masks": ([("image", PNG), ("mask", PNG), ("maskBase64", "a")], 400, "invalid_request", "maskBase64"),
+    "a side alone": ([("back", PNG)], 400, "invalid_request", "image is missing"),
+    "a text for a side": ([("image", PNG), ("back", "mug.png")], 400, "invalid_request", "back is a text"),
+    "two of a side": ([("image", PNG), ("back", PNG), ("back", PNG)], 400, "invalid_request", "back is given twice"),
+    "an empty side": ([("image", PNG), ("left", b"")], 400, "invalid_request", "left is empty"),
+    "a side that is none": ([("image", PNG), ("left", b"<svg/>")], 422, "picture_unreadable", "left: "),
+    "a large side": ([("image", PNG), ("right", bytes(MAX_BYTES + 1))], 413, "picture_too_large", "right: "),
+    "a list of pictures": ([("images", "[]")], 400, "invalid_request", "images is a field of JSON"),
     "another file": ([("picture", PNG)], 400, "invalid_request", "picture"),
     "two files": ([("image", PNG), ("image", PNG)], 400, "invalid_request", "image"),
     "a file and a URL": ([("image", PNG), ("imageUrl", "https://a.example/")], 400, "invalid_request", "imageUrl"),

@@ -26,6 +26,7 @@ from spherelinks.config import Settings
 from spherelinks.database import transaction
 from spherelinks.picture.fetch import Guard
 from spherelinks.picture.limits import MAX_BYTES
+from spherelinks.shape import VIEWS
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 from spherelinks_server.intake import FETCHES_OF_ACCOUNT
@@ -117,6 +118,38 @@ def test_a_mask_is_part_of_the_request(caller: Caller, trusting: Flask, site: tu
     assert caller.get(f"/v1/jobs/{jobs[0]}/files/mask").status_code == 404
 
 
+def test_several_pictures_of_one_object_are_one_job(
+    caller: Caller, trusting: Flask, site: tuple[str, int], png: bytes, jpeg: bytes, storage: Storage
+) -> None:
+    http, before = trusting.test_client(), caller.rows()
+    front, back = {"view": "front", "imageUrl": f"{site[0]}/mug"}, {"view": "back", "imageBase64": base64_of(png)}
+    left = {"view": "left", "imageUrl": f"data:image/png;base64,{base64_of(png)}", "imageBase64": None}
+
+    def ask(*images: dict[str, Any], **more: Any) -> dict[str, Any]:
+        response = http.post("/v1/generate", json={"images": [*images], **more}, headers=caller.headers)
+        assert response.status_code == 202, response.text
+        assert response.json is not None
+        return response.json
+
+    job = ask(back, front, left)["jobId"]
+    after = caller.rows()
+    assert after["balance"].held == before["balance"].held + 1
+    assert (after["jobs"], after["queue"]) == (before["jobs"] + 1, before["queue"] + 1)
+    shown = caller.get(f"/v1/jobs/{job}").json
+    assert shown is not None
+    assert shown["files"].keys() == {"picture", "back", "left"}
+    for kind, data in (("picture", jpeg), ("back", png), ("left", png)):
+        assert caller.get(shown["files"][kind]).data == data
+    assert caller.get(f"/v1/jobs/{job}/files/right").status_code == 404
+
+    caller.finish(job, b"glTF", storage)
+    assert ask(left, back, front)["cache"] == "hit", "in any order"
+    assert ask(front, back)["cache"] == "miss"
+    assert ask(front, back | {"view": "left"}, left | {"view": "back"})["cache"] == "hit", "the same by another field"
+    assert ask(front, back, left | {"view": "right"})["cache"] == "miss"
+    assert ask(front, back, left, maskBase64=drawn("L", (320, 240), (8, 8, 90, 90)))["cache"] == "miss"
+
+
 # --- refused --------------------------------------------------------------------------------------------------------
 
 
@@ -154,6 +187,16 @@ def drawn(mode: str, size: tuple[int, int], box: tuple[int, int, int, int]) -> s
 
 def masked(**fields: str) -> dict[str, Any]:
     return {"imageBase64": PICTURE, **fields}
+
+
+def views(*plain: str, **others: dict[str, Any]) -> dict[str, Any]:
+    """Pictures of these sides; of the others with these fields."""
+    return {
+        "images": [
+            *({"view": view, "imageBase64": PICTURE} for view in plain),
+            *({"view": view, **fields} for view, fields in others.items()),
+        ]
+    }
 
 
 WIDE, TALL = (drawn("L", size, (8, 8, 24, 24)) for size in ((48, 32), (32, 48)))
@@ -212,6 +255,41 @@ BAD: dict[str, tuple[Any, int, str, str]] = {
     "a mask in bad base64": (masked(maskBase64="a mask!"), 400, "invalid_request", "maskBase64 is not base64"),
     "a mask that is an SVG": (masked(maskBase64=base64_of(SVG)), 422, "picture_unreadable", "maskBase64: "),
     "a mask over 10 MB": (masked(maskBase64=base64_of(bytes(MAX_BYTES + 1))), 413, "picture_too_large", "maskBase64"),
+    "no pictures": ({"images": []}, 400, "invalid_request", "images has 0 pictures: it takes 2 to 4"),
+    "one of several pictures": (views("front"), 400, "invalid_request", "images has 1 picture:"),
+    "a side twice": (views("front", "back", "back"), 400, "invalid_request", "images[2].view is 'back', as images[1]"),
+    "five pictures": (views(*VIEWS, "left"), 400, "invalid_request", "images has 5"),
+    "no front": (views("left", "back"), 400, "invalid_request", "no picture of the front, only of left and back"),
+    "a view from above": (views("front", "top"), 400, "invalid_request", "images[1].view is 'top': it must be 'front'"),
+    "a view left out": ({"images": [{"imageBase64": PICTURE}] * 2}, 400, "invalid_request", "images[0].view is mis"),
+    "a text for pictures": ({"images": PICTURE}, 400, "invalid_request", "images is "),
+    "a text for one of them": ({"images": [PICTURE, PICTURE]}, 400, "invalid_request", "images[0] is "),
+    "both ways": (views("front", "back") | {"imageUrl": "https://example.com/a"}, 400, "invalid_request", "are both"),
+    "a side without a picture": (views("front", back={}), 400, "invalid_request", "images[1].imageUrl and images[1]."),
+    "a side by both fields": (
+        views("front", back={"imageUrl": "https://example.com/a", "imageBase64": PICTURE}),
+        400, "invalid_request", "images[1].imageBase64 are both given",
+    ),
+    "an unknown field of a side": (views("front", back={"mask": 1}), 400, "invalid_request", "images[1].mask"),
+    "a side in bad base64": (
+        views("front", back={"imageBase64": "a mug!"}), 400, "invalid_request", "images[1].imageBase64 is not base64",
+    ),
+    "a side that is an SVG": (
+        views("front", back={"imageBase64": base64_of(SVG)}), 422, "picture_unreadable", "images[1].imageBase64: ",
+    ),
+    "a side over 10 MB": (
+        views("front", back={"imageBase64": base64_of(bytes(MAX_BYTES + 1))}),
+        413, "picture_too_large", "images[1].imageBase64",
+    ),
+    "a side that is a zip bomb": (
+        views("front", back={"imageBase64": base64_of(bomb())}), 422, "picture_unreadable", "images[1].imageBase64: ",
+    ),
+    "a side at loopback": (
+        views("front", left={"imageUrl": "http://127.0.0.1/a.png"}), 422, "picture_unreachable", "images[1].imageUrl",
+    ),
+    "a mask that does not fit the front": (
+        views("front", "back") | {"maskBase64": TALL}, 400, "invalid_request", "maskBase64 has 32 × 48 pixels",
+    ),
     "a mask at loopback": (masked(maskUrl="http://127.0.0.1/a.png"), 422, "picture_unreachable", "maskUrl cannot"),
 }  # fmt: skip
 
@@ -337,6 +415,31 @@ def test_a_body_over_the_limit_is_refused(caller: Caller, announced: bool) -> No
     )
     assert response.json is not None
     assert (response.status_code, response.json["error"]["code"]) == (413, "request_too_large")
+
+
+@pytest.mark.parametrize("form", [False, True], ids=["JSON", "form"])
+def test_a_body_has_room_for_each_of_its_pictures_and_no_more(caller: Caller, png: bytes, form: bool) -> None:
+    large = png + bytes(MAX_BYTES - len(png))  # decoders stop at the end marker
+
+    def send(fields: dict[str, bytes], **rest: str) -> tuple[int, str]:
+        if form:
+            sent: dict[str, Any] = {
+                "data": {
+                    "image" if view == "front" else view: (io.BytesIO(data), "x.png") for view, data in fields.items()
+                }
+                | rest,
+                "content_type": "multipart/form-data",
+            }
+        else:
+            images = [{"view": view, "imageBase64": base64_of(data)} for view, data in fields.items()]
+            sent = {"json": {"images": images} | rest}
+        response = caller.http.post("/v1/generate", headers=caller.headers, **sent)
+        assert response.json is not None
+        return response.status_code, response.json.get("error", {}).get("code", "")
+
+    assert send(dict.fromkeys(VIEWS, large)) == (202, "")
+    assert send({"front": bytes(MAX_BODY - 1000), "back": png}) == (413, "request_too_large")
+    assert send({"front": bytes(2 * MAX_BYTES), "back": png}) == (413, "picture_too_large")
 
 
 def test_without_credits_nothing_is_decoded_but_what_costs_nothing_is_answered(

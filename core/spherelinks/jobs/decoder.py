@@ -2,9 +2,9 @@
 
 Run by :mod:`spherelinks.jobs.decoding` as ``python -m spherelinks.jobs.decoder TASK MEMORY_MB``. The first message
 names what is hidden, and is answered once the process is ready; then one comes for each picture, its bytes as payload.
-To ``prove`` is to see whether it can be decoded, and what comes with it, its mask and the other sides' pictures: the
-answer is empty. To ``cut`` is to preview its matte: the answer is notes, and a PNG as payload. An error is answered
-with its class, message, hint and field.
+To ``prove`` is to see whether it can be decoded, and its mask if one comes with it: the answer is empty. To ``cut`` is
+to preview its matte: the answer is notes, and a PNG as payload. An error is answered with its class, message, hint and
+field.
 """
 
 from __future__ import annotations
@@ -72,11 +72,6 @@ def _loaded(task: str) -> Callable[[wire.Message], wire.Message]:
         decoded = decode(picture)
         if (mask := beside.pop(masks.FIELD, None)) is not None:
             masks.check(decoded, masks.read(mask))
-        for view, side in beside.items():
-            try:
-                decode(side)
-            except PictureError as error:
-                raise type(error)(error.message, hint=error.hint, field=view) from error
         return {}, b""
 
     Image.preinit()

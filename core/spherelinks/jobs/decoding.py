@@ -7,9 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-import types
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
@@ -58,19 +57,13 @@ class Decoders:
         self._working: Counter[str] = Counter()
         self._changed = threading.Condition()
 
-    def prove(
-        self,
-        account_id: str,
-        picture: bytes,
-        mask: bytes | None = None,
-        sides: Mapping[str, bytes] = types.MappingProxyType({}),
-    ) -> None:
-        """Decode the picture once, its mask if there is one, and the pictures of other sides, by their names.
+    def prove(self, account_id: str, picture: bytes, mask: bytes | None = None) -> None:
+        """Decode the picture once, and its mask if there is one.
 
         Raises PictureError, InvalidRequest for a mask that does not fit the picture, RateLimited if it would have to
-        wait for long, ServiceError if no process works. Errors about the mask or a side have its field.
+        wait for long, ServiceError if no process works. Errors about the mask have its field.
         """
-        self._ask(account_id, wire.pictures({}, picture, mask, sides))
+        self._ask(account_id, wire.pictures({}, picture, mask))
 
     def cut(self, account_id: str, picture: bytes, box: Box | None) -> tuple[bytes, list[str]]:
         """The matte of the picture, see :func:`spherelinks.picture.preview.preview`.

@@ -1,10 +1,9 @@
 """The paths of a job's files in the storage, and the sweep of those that belong to no job.
 
-A picture is stored under its job's id rather than its content's digest, and its mask and the
-other sides' pictures beside it: no two jobs share one,
-so the sweep cannot delete the picture of a job that is just being accepted. Several jobs of an account may share an
-asset (:mod:`spherelinks.jobs.cache`); files made from it (thumbnail, other formats) are stored beside it, under its
-name with another suffix, and are deleted with it.
+A picture is stored under its job's id rather than its content's digest, and its mask and the other sides' pictures
+beside it: no two jobs share one, so the sweep cannot delete the picture of a job that is just being accepted. Several
+jobs of an account may share an asset (:mod:`spherelinks.jobs.cache`); files made from it (thumbnail, other formats) are
+stored beside it, under its name with another suffix, and are deleted with it.
 """
 
 from __future__ import annotations

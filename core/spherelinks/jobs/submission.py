@@ -69,9 +69,9 @@ def submit(
 ) -> Accepted:
     """Accept a job; its id is ``job_`` and 26 characters. Once this returns, the job will complete or fail.
 
-    The picture is durable before the transaction begins, and so are its mask and the sides, so that no accepted
-    job lacks them. They
-    are deleted if the job is refused; what a crash leaves behind is swept later (:mod:`spherelinks.jobs.paths`).
+    The picture is durable before the transaction begins, and so are its mask and the sides, so that no accepted job
+    lacks them. They are deleted if one cannot be stored or the job is refused; what a crash leaves behind is swept
+    later (:mod:`spherelinks.jobs.paths`).
 
     mask : a second picture that says where the object is, see :mod:`spherelinks.picture.mask`
     sides : pictures of the object's other sides, by the names in :data:`spherelinks.shape.SIDES`
@@ -88,13 +88,12 @@ def submit(
     storage.check_space(len(picture) + len(mask or b"") + sum(map(len, sides.values())))
     job_id = new_id("job")
     sample = sandbox.sample(storage) if principal.sandbox else None
-    if sample is None:  # a sandbox job's picture is never used
-        if mask is not None:
-            storage.put(paths.mask(job_id), mask)
-        for view, side in sides.items():
-            storage.put(paths.side(job_id, view), side)
-        storage.put(paths.picture(job_id), picture)
+    sent = {paths.picture(job_id): picture} | {paths.side(job_id, view): side for view, side in sides.items()}
+    if mask is not None:
+        sent[paths.mask(job_id)] = mask
     try:
+        if sample is None:  # a sandbox job's picture is never used
+            storage.put_all(sent)
         accepted = _accept(
             engine, principal, job_id, picture, options, card, sample, mask=mask, sides=sides,
             bypass_cache=bypass_cache, idempotency=idempotency, output=output,

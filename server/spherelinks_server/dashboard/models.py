@@ -15,8 +15,10 @@ from spherelinks.formats import writing
 from spherelinks.jobs import deletion, files, naming, status
 from spherelinks.jobs.status import ORDERS, JobStatus
 from spherelinks.options import Options
+from spherelinks.shape import SIDES
 from spherelinks_server import assets, dashboard, headers
 from spherelinks_server.dashboard import gate, words
+from spherelinks_server.intake import Pictures
 from spherelinks_server.services import services
 
 pages = gate.private("models", "/app/models")
@@ -158,10 +160,11 @@ def find(job_id: str) -> JobStatus:
     return status.find(services().engine, gate.world(), job_id)
 
 
-def sent_with(job_id: str) -> tuple[bytes, bytes | None]:
-    """Its picture, and the picture's mask if there is one. Raises UnknownJob, AssetExpired, StorageUnavailable."""
+def sent_with(job_id: str) -> Pictures:
+    """The pictures that it was made from. Raises UnknownJob, AssetExpired, StorageUnavailable."""
     model = find(job_id)
-    return _bytes(model, "picture"), _bytes(model, "mask") if model.masked else None
+    sides = {str(view): _bytes(model, view) for view in SIDES if view in model.sides}
+    return Pictures(_bytes(model, "picture"), _bytes(model, "mask") if model.masked else None, sides)
 
 
 def _bytes(model: JobStatus, kind: str) -> bytes:

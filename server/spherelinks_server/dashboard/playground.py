@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,7 @@ from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard import fields, gate, models
 from spherelinks_server.errors import status_of
+from spherelinks_server.intake import Pictures, Sent
 from spherelinks_server.services import services
 
 pages = gate.private("playground", "/app/playground")
@@ -59,9 +61,9 @@ def cutout() -> ResponseReturnValue:
         raise errors.RateLimited(
             "That was too many cut-outs within a minute.", retry_after=wait, hint="Wait a little, or make the model."
         )
-    picture, _ = _pictures(request.form.get("from", ""))
+    front = _pictures(request.form.get("from", "")).front
     try:
-        png, notes = services().cutters.cut(account, picture, _box(request.form.get("box", "")))
+        png, notes = services().cutters.cut(account, front, _box(request.form.get("box", "")))
     except errors.NoObject as error:
         return jsonify(mask=None, notes=[error.message, error.hint])
     return jsonify(mask=f"data:image/png;base64,{base64.b64encode(png).decode()}", notes=notes)
@@ -87,15 +89,16 @@ def make() -> ResponseReturnValue:
     try:
         card = services().generators.card(form.get("generator") or DEFAULT_GENERATOR)
         options = fields.read(form, card)
-        picture, mask = _pictures(origin)
+        pictures = _pictures(origin)
         options = _named(options)
         accepted = submission.submit(
             services().engine,
             services().storage,
             Principal(gate.me().account_id, None),
-            picture,
+            pictures.front,
             options,
-            mask=mask,
+            mask=pictures.mask,
+            sides=pictures.sides,
             bypass_cache="fresh" in form,
             card=card,
         )
@@ -116,25 +119,26 @@ def _named(options: Options) -> Options:
     return options if options.name or name is None else options.model_copy(update={"name": name})
 
 
-def _pictures(origin: str) -> tuple[bytes, bytes | None]:
-    """The picture sent as a file or URL, else that of the model ``origin``, and its mask; decoded once, as proof.
+def _pictures(origin: str) -> Pictures:
+    """The picture sent as a file or URL, else those of the model ``origin``, and its mask; decoded once, as proof.
 
-    The mask is the file ``mask`` if one is sent; a model's picture that is used again keeps its own.
+    The mask is the file ``mask`` if one is sent; a model's picture that is used again keeps its own, and its sides.
     """
     account, address = gate.me().account_id, request.form.get("address", "").strip()
     data, mask = _upload("picture"), _upload("mask") or None
-    if not data and not address and origin:
-        if mask is None:
-            return models.sent_with(origin)
-        data, _ = models.sent_with(origin)
-    if not data and not address:
+    if data:
+        pictures = Pictures(data)
+    elif address:
+        pictures = services().intake.pictures(account, {"front": Sent("image", url=address)})
+    elif origin:
+        pictures = models.sent_with(origin)
+    else:
         raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste a picture.", field="picture")
-    if not data:
-        data, _ = services().intake.pictures(account, address, "")
-        if mask is None:
-            return data, None
-    services().intake.check(account, data, mask)
-    return data, mask
+    if mask is not None:
+        pictures = replace(pictures, mask=mask)
+    if data or mask is not None:
+        services().intake.check(account, pictures)
+    return pictures
 
 
 def _upload(name: str) -> bytes:

@@ -18,6 +18,7 @@ from spherelinks.generation.card import Card, Needs
 from spherelinks.jobs import usage
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.presets import PRESETS
+from spherelinks.shape import VIEWS
 from spherelinks_server import access
 from spherelinks_server.errors import answers
 from spherelinks_server.services import services
@@ -202,4 +203,5 @@ def _generator(name: str, card: Card | None, problem: str | None) -> dict[str, A
         "problem": problem,
         "options": schema,
         "ignores": [*card.ignores] if card else [],
+        "views": [*(VIEWS if card and card.views else VIEWS[:1])],
     }

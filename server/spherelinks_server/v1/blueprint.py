@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from spherelinks import errors
 from spherelinks.jobs import submission
+from spherelinks.shape import VIEWS
 from spherelinks_server import access
 from spherelinks_server.services import services
 from spherelinks_server.v1 import forms
@@ -20,9 +21,12 @@ from spherelinks_server.v1 import forms
 SECURITY_SCHEME = "apiKey"
 BEARER_SCHEME = "bearer"
 
-MAX_BODY = 15 * 1024 * 1024
-"""Size limit of a request: a 10 MB picture is 14.0 MB in base64, 14.9 with escaped slashes and line breaks. A mask
-comes on top, and is small as a PNG."""
+OF_PICTURE = 15 * 1024 * 1024
+"""Size limit of a request for each of its pictures: one of 10 MB is 14.0 MB in base64, 14.9 with escaped slashes and
+line breaks."""
+
+MAX_BODY = len(VIEWS) * OF_PICTURE
+"""Size limit of a request with a picture of every side. A mask comes on top, and is small as a PNG."""
 
 MAX_REST = 64 * 1024
 """Size limit of a body apart from its pictures: parsing a million names takes seconds and gigabytes."""
@@ -101,8 +105,16 @@ def _check_body(*, form: bool) -> None:
         _check_json(hint)
 
 
+def check_size(pictures: int) -> None:
+    """Raises RequestEntityTooLarge for a body that is too large for so many pictures."""
+    if len(request.get_data()) > OF_PICTURE * max(pictures, 1):
+        raise RequestEntityTooLarge
+
+
 def _check_json(hint: str) -> None:
-    if _beside_pictures(request.get_data()) > MAX_REST:
+    pictures, rest = _measured(request.get_data())
+    check_size(pictures)
+    if rest > MAX_REST:
         raise errors.InvalidRequest(
             f"The body has more than {MAX_REST} bytes apart from its pictures (imageBase64, maskBase64 …).",
             hint="Send the picture as imageBase64 or imageUrl, and nothing else of that size.",
@@ -115,22 +127,24 @@ def _check_json(hint: str) -> None:
         raise errors.InvalidRequest("The body is valid JSON, but not an object.", hint=hint)
 
 
-def _beside_pictures(body: bytes) -> int:
-    """The length of the body less that of its pictures, found without parsing it; above ``MAX_REST`` just some of it.
+def _measured(body: bytes) -> tuple[int, int]:
+    """How many pictures are in the body, and its length less theirs, found without parsing it; above ``MAX_REST`` just
+    some of both.
 
     Base64 and URLs contain no quotation marks, so a picture extends from one to the next. Nothing but these is looked
     for, and no further than needed: no other thread runs while ten megabytes are searched.
     """
-    rest = at = 0
+    pictures = rest = at = 0
     while rest <= MAX_REST and (quote := body.find(b'"', at)) >= 0:
         picture = _PICTURE.match(body, quote)
         text = picture.end() if picture else quote + 1
         rest += text - at
         at = text
         if picture:
+            pictures += 1
             end = body.find(b'"', text)
             at = end if end >= 0 else len(body)
-    return rest + (0 if rest > MAX_REST else len(body) - at)
+    return pictures, rest + (0 if rest > MAX_REST else len(body) - at)
 
 
 _PICTURE = re.compile(rb'"(?:image|mask)(?:Base64|Url)"\s*:\s*"')

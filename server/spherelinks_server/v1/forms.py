@@ -15,21 +15,23 @@ from werkzeug.formparser import FormDataParser
 from spherelinks import options
 from spherelinks.errors import InvalidRequest, shortened
 from spherelinks.options import DEFAULT_GENERATOR, Options
+from spherelinks.shape import SIDES
 from spherelinks_server.v1.models import options_of
 
 MEDIA_TYPE = "multipart/form-data"
-FILES = ("image", "mask")
-"""The fields that may be files."""
+FILES = ("image", "mask", *SIDES)
+"""The fields that may be files: the picture, which is the front's, its mask, and those of other sides."""
 
 _MAX_PARTS = 100
 _DEEPEST = 3
 """Parts of the longest name, such as options.dimensions.height."""
 _HINT = "Send the picture's file as image; with curl: -F image=@mug.jpg"
+_SIDES_HINT = f"Send the front's file as image, and those of other sides as {', '.join(SIDES)}."
 
 
 @dataclass(frozen=True)
 class Form:
-    """body : the fields as in a JSON body; files : the picture and its mask, by the name of their field"""
+    """body : the fields as in a JSON body; files : by the name of their field, one of ``FILES``"""
 
     body: dict[str, Any]
     files: dict[str, bytes] = field(default_factory=dict)
@@ -106,7 +108,9 @@ def _unknown(name: str, kind: str) -> InvalidRequest:
 
 
 def _check(fields: dict[str, str], files: dict[str, FileStorage]) -> None:
-    """Raises InvalidRequest unless there is one picture, and at most one mask."""
+    """Raises InvalidRequest unless there is one picture, at most one mask, and at most one of each other side."""
+    if "images" in fields:
+        raise InvalidRequest("images is a field of JSON bodies.", hint=_SIDES_HINT, field="images")
     if other := next((name for name in files if name not in FILES), None):
         raise _unknown(other, "file")
     for name in FILES:

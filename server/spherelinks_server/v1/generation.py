@@ -19,15 +19,17 @@ from spherelinks.jobs import files, outbound, submission
 from spherelinks.jobs import status as jobs
 from spherelinks.jobs.submission import Idempotency
 from spherelinks.picture.fetch import Guard
+from spherelinks.shape import SIDES
 from spherelinks_server import access, assets
 from spherelinks_server.errors import RETRY_AFTER_S, answers, http_answer, raise_invalid
+from spherelinks_server.intake import Pictures, Sent
 from spherelinks_server.services import services
 from spherelinks_server.v1 import forms, views
-from spherelinks_server.v1.blueprint import MAX_REST, answer, api, described
+from spherelinks_server.v1.blueprint import MAX_REST, answer, api, check_size, described
 from spherelinks_server.v1.models import GenerateHeaders, GenerateRequest, JobPath, JobStatus, Output, StatusQuery
 from spherelinks_server.waiting import LONGEST_S
 
-TAG = Tag(name="Generation", description="One picture in, one textured GLB out.")
+TAG = Tag(name="Generation", description="One picture in, or several of one object; one textured GLB out.")
 
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])")
 _GLB = {assets.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
@@ -110,8 +112,8 @@ FILE_ANSWERS: dict[Any, Any] = {
     },
 )
 def generate(header: GenerateHeaders, raw: Body) -> Response:
-    """Takes JSON, or a form with the picture's file. Checks the picture, holds the generator's price and queues the
-    job. Poll the status; then download the asset.
+    """Takes JSON, or a form with the picture's file, or those of several sides of one object. Checks them, holds the
+    generator's price, whatever their number, and queues the job. Poll the status; then download the asset.
 
     With the header `Idempotency-Key` the request can be repeated without a second job or charge. With `Prefer: wait=30`
     the answer waits for the asset and is the GLB itself (200), or the job's error if it fails (502); if it takes
@@ -129,27 +131,28 @@ def generate(header: GenerateHeaders, raw: Body) -> Response:
         output = _output(body.output, parts.guard) if body.output else None
         anew = body.cache == "bypass"
 
-        def affordable(picture: bytes, mask: bytes | None) -> None:
+        def affordable(pictures: Pictures) -> None:
             submission.check_means(
-                parts.engine, who, picture, body.options, card, mask=mask, bypass_cache=anew, idempotency=idempotency
+                parts.engine,
+                who,
+                pictures.front,
+                body.options,
+                card,
+                mask=pictures.mask,
+                sides=pictures.sides,
+                bypass_cache=anew,
+                idempotency=idempotency,
             )
 
-        picture, mask = parts.intake.pictures(
-            who.account_id,
-            body.image_url,
-            body.image_base64,
-            body.mask_url,
-            body.mask_base64,
-            asked.files,
-            admit=affordable,
-        )
+        pictures = parts.intake.pictures(who.account_id, asked.sent(), admit=affordable)
         accepted = submission.submit(
             parts.engine,
             parts.storage,
             who,
-            picture,
+            pictures.front,
             body.options,
-            mask=mask,
+            mask=pictures.mask,
+            sides=pictures.sides,
             bypass_cache=anew,
             idempotency=idempotency,
             output=output,
@@ -194,10 +197,39 @@ class Asked:
         content = self.content | {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
         return Idempotency(key, hashlib.sha256(json.dumps(content, sort_keys=True).encode()).digest())
 
+    def sent(self) -> dict[str, Sent]:
+        """The pictures that it sends, by what they are. Raises InvalidRequest unless each is given in one way."""
+        body, files = self.body, self.files
+        given = {"imageUrl": body.image_url, "imageBase64": body.image_base64, "images": body.images}
+        ways = [name for name, value in given.items() if value]
+        if "image" not in files and len(ways) != 1:
+            raise errors.InvalidRequest(
+                f"{' and '.join(ways[:2] or ('imageUrl', 'imageBase64'))} are both {'given' if ways else 'missing'}.",
+                hint=f"Give exactly one of {', '.join(given)}.",
+                field="imageUrl",
+            )
+        if body.mask_url and body.mask_base64:
+            raise errors.InvalidRequest(
+                "maskUrl and maskBase64 are both given.", hint="Give one of the two, or none.", field="maskUrl"
+            )
+        sent: dict[str, Sent] = {
+            each.view: Sent(f"images[{number}].image", each.image_url, each.image_base64)
+            for number, each in enumerate(body.images)
+        }
+        if not sent:
+            sent["front"] = Sent("image", body.image_url, body.image_base64, files.get("image"))
+        if body.mask_url or body.mask_base64 or "mask" in files:
+            sent["mask"] = Sent("mask", body.mask_url, body.mask_base64, files.get("mask"))
+        return sent | {view: Sent(view, file=files[view]) for view in SIDES if view in files}
+
 
 def _asked() -> Asked:
     """The request's body. Raises InvalidRequest."""
-    form = forms.read(MAX_REST) if request.mimetype == forms.MEDIA_TYPE else forms.Form(request.get_json())
+    if request.mimetype == forms.MEDIA_TYPE:
+        form = forms.read(MAX_REST)
+        check_size(len(form.files))
+    else:
+        form = forms.Form(request.get_json())
     try:
         body = GenerateRequest.model_validate(form.body)
     except ValidationError as error:

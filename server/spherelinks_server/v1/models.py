@@ -11,36 +11,57 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
+from spherelinks.errors import InvalidRequest
 from spherelinks.jobs import files, outbound
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.report import Report
+from spherelinks.shape import VIEWS, View
 from spherelinks_server.services import services
 
 JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
 
 
-_NULLABLE = ("imageUrl", "imageBase64", "maskUrl", "maskBase64", "cache", "output")
+_NULLABLE = ("imageUrl", "imageBase64", "images", "maskUrl", "maskBase64", "cache", "output")
 """Fields that are left out by null, too, as many clients write them."""
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
-    """Fields that may be left out: no ``default``, and null if that leaves them out as well."""
+    """Fields that may be left out: no ``default``, and null if that leaves them out as well; and one picture field."""
     properties = schema["properties"]
-    for name in (*_NULLABLE, "options"):
+    for name in {*_NULLABLE, "options"} & properties.keys():
         properties[name].pop("default", None)
     for name in _NULLABLE:
-        said = {
-            key: properties[name].pop(key) for key in ("title", "description", "examples") if key in properties[name]
-        }
-        properties[name] = {"anyOf": [properties[name], {"type": "null"}], **said}
-    given = {"type": "string"}, {"type": "null"}
+        if name in properties:
+            said = {
+                key: properties[name].pop(key)
+                for key in ("title", "description", "examples")
+                if key in properties[name]
+            }
+            properties[name] = {"anyOf": [properties[name], {"type": "null"}], **said}
+    kinds = {"imageUrl": "string", "imageBase64": "string", "images": "array"}
+    pictures = [name for name in kinds if name in properties]
     schema["oneOf"] = [
-        {"required": [one], "properties": {one: given[0], other: given[1]}}
-        for one, other in (("imageUrl", "imageBase64"), ("imageBase64", "imageUrl"))
+        {
+            "required": [one],
+            "properties": {name: {"type": kinds[name] if name == one else "null"} for name in pictures},
+        }
+        for one in pictures
     ]
+
+
+def _of_a_request(schema: dict[str, Any]) -> None:
+    """The same of a request, which may have a mask in one of two fields."""
+    _without_defaults(schema)
     masks = ("maskUrl", "maskBase64")
-    schema["not"] = {"required": [*masks], "properties": dict.fromkeys(masks, given[0])}
+    schema["not"] = {"required": [*masks], "properties": {name: {"type": "string"} for name in masks}}
+
+
+def _given(body: Any) -> Any:
+    """A body without the nulls that leave a field out."""
+    if not isinstance(body, dict):
+        return body
+    return {name: value for name, value in body.items() if value is not None or name not in _NULLABLE}
 
 
 class _Camel(BaseModel):
@@ -75,11 +96,26 @@ class Output(_Camel):
         return outbound.check_headers(headers or {}, "output.headers") or None
 
 
-class GenerateRequest(_Camel):
-    """A picture, by URL or inline, and the options. Give exactly one of the two picture fields; of the two mask fields
-    one or none."""
+class ViewPicture(_Camel):
+    """The picture of one side of the object, by URL or inline: give exactly one of the two fields."""
 
     model_config = ConfigDict(strict=True, json_schema_extra=_without_defaults)
+
+    view: View = Field(description="The side that it shows; `left` and `right` are those of who faces the front.")
+    image_url: str = Field(default="", min_length=1, description="As the `imageUrl` of a single picture.")
+    image_base64: str = Field(default="", min_length=1, description="As the `imageBase64` of a single picture.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, body: Any) -> Any:
+        return _given(body)
+
+
+class GenerateRequest(_Camel):
+    """A picture, by URL or inline, or several of one object, and the options. Give exactly one of the three picture
+    fields; of the two mask fields one or none."""
+
+    model_config = ConfigDict(strict=True, json_schema_extra=_of_a_request)
 
     image_url: str = Field(
         default="",
@@ -92,12 +128,18 @@ class GenerateRequest(_Camel):
         min_length=1,
         description="The picture's bytes in base64, bare or as a data URI; at most 10 MB once decoded.",
     )
+    images: list[ViewPicture] = Field(
+        default=[],
+        description="Two to four pictures of the same object, each of another side, one of them the front; in any "
+        "order. A generator whose `views` name only the front leaves the others out, and the report says so.",
+        json_schema_extra={"minItems": 2, "maxItems": len(VIEWS)},
+    )
     mask_url: str = Field(
         default="",
         min_length=1,
         description="A second picture of the same size or proportions that says where the object is, instead of "
         "looking for it: white is the object and black the rest; a mask with transparent pixels says it by its alpha "
-        "alone. An http or https URL, or a data URI.",
+        "alone. Of several pictures it belongs to the front's. An http or https URL, or a data URI.",
         examples=["https://example.com/mug-mask.png"],
     )
     mask_base64: str = Field(default="", min_length=1, description="The mask's bytes in base64, bare or as a data URI.")
@@ -114,9 +156,40 @@ class GenerateRequest(_Camel):
     @model_validator(mode="before")
     @classmethod
     def _without_nulls(cls, body: Any) -> Any:
-        if not isinstance(body, dict):
-            return body
-        return {name: value for name, value in body.items() if value is not None or name not in _NULLABLE}
+        return _given(body)
+
+    @field_validator("images")
+    @classmethod
+    def _of_one_object(cls, images: list[ViewPicture]) -> list[ViewPicture]:
+        if not 2 <= len(images) <= len(VIEWS):
+            raise InvalidRequest(
+                f"images has {len(images)} picture{'s' * (len(images) != 1)}: it takes 2 to {len(VIEWS)}.",
+                hint="Give each side once; send a single picture as imageUrl or imageBase64.",
+                field="images",
+            )
+        seen: dict[View, str] = {}
+        for number, each in enumerate(images):
+            name = f"images[{number}]"
+            if bool(each.image_url) == bool(each.image_base64):
+                raise InvalidRequest(
+                    f"{name}.imageUrl and {name}.imageBase64 are both {'given' if each.image_url else 'missing'}.",
+                    hint="Give exactly one of the two.",
+                    field=f"{name}.imageUrl",
+                )
+            if each.view in seen:
+                raise InvalidRequest(
+                    f"{name}.view is '{each.view}', as {seen[each.view]}.view is.",
+                    hint=f"Give each view once: {', '.join(VIEWS)}.",
+                    field=f"{name}.view",
+                )
+            seen[each.view] = name
+        if "front" not in seen:
+            raise InvalidRequest(
+                f"images has no picture of the front, only of {' and '.join(seen)}.",
+                hint="Give one of them the view front: the side that will face the viewer.",
+                field="images",
+            )
+        return images
 
     @field_validator("options", mode="before")
     @classmethod
@@ -366,6 +439,10 @@ class Generator(_Camel):
         description="JSON Schema of its options, its own included: range, default and description of each."
     )
     ignores: list[str] = Field(description="Options that have no effect on it.", examples=[["seed"]])
+    views: list[View] = Field(
+        description="The sides of the object whose pictures it uses; pictures of others have no effect.",
+        examples=[["front", "back", "left", "right"]],
+    )
 
 
 class Preset(_Camel):

@@ -80,4 +80,4 @@ def answered(contract, request, response):
         return None
     if "file" in response:
         return contract.path(f"files/{response['file']}").read_bytes()
-    return response["body"]["jobId"] if request["method"] == "POST" else response["body"]
+    return response["body"]["jobId"] if request["method"] == "POST" and is_ours(request) else response["body"]
