@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7] [--peers PYTHON] [--before PYTHON]`.
+"""Time the finishing stages: `python bench/finishing.py [--json] [--runs 7] [--peers PYTHON] [--before PYTHON]
+[--raw [FACES ...]]`.
 
 Two noisy shapes, made here: a field of 256³ samples and one of 128³, each simplified to 20,000 faces and baked at
 1024 px, warm, in one process. Prints each stage's median and least milliseconds, the whole in wall-clock and in
@@ -7,6 +8,9 @@ processor time (about equal on a quiet machine), and how long the first call in 
 surface moves at 20,000 and 5,000 faces, how far the edges of a box and a cylinder lie from their surfaces, bevelled and
 restored, and how much memory the work takes above the field (Linux). With the interpreter of an environment that has
 bench/peers-requirements.txt, the same field goes through what other projects do on the processor, in the same run.
+`--raw` measures raw meshes instead, of 5.6 million and of 500,000 faces in 300 shells with 4096 px maps, finished to a
+closed mesh of 20,000 faces with 2048 px maps, each in a process of its own: the seconds, the memory, and how alike mesh
+and asset look under three lights (`bench/raw.py`). With --peers, the same meshes go through what others do.
 With `--before`, the interpreter of an environment that has another commit, only the processor time of the 256³ field is
 measured, in turns with that commit; see bench/turns.py.
 """
@@ -211,7 +215,26 @@ def peers(python: str, samples: int) -> dict[str, Any]:
         script = Path(__file__).with_name("peers.py")
         command = [python, str(script), file.name, str(FACES), "1024"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-    result: dict[str, Any] = json.loads(done.stdout)
+    return with_total(json.loads(done.stdout))
+
+
+def raw(count: int, runs: int, python: str | None) -> dict[str, Any]:
+    """A raw mesh of about `count` faces through bench/raw.py, and bench/peers.py in an environment of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "raw.glb"
+        script = Path(__file__).with_name("raw.py")
+        command = [sys.executable, str(script), str(path), str(count), str(runs)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        result: dict[str, Any] = json.loads(done.stdout)
+        if python:
+            command = [python, str(script.with_name("peers.py")), str(path), str(FACES), "2048"]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            result["peers"] = with_total(json.loads(done.stdout))
+    return result
+
+
+def with_total(result: dict[str, Any]) -> dict[str, Any]:
+    """The peers' figures with their sum, in which the quicker decimation counts."""
     times = result["milliseconds"]
     for suffix in ("", ", processor"):
         stages = [each for each in times if each.endswith(", processor") == bool(suffix) and "total" not in each]
@@ -220,10 +243,33 @@ def peers(python: str, samples: int) -> dict[str, Any]:
     return result
 
 
+def print_raw(result: dict[str, Any]) -> None:
+    print(
+        f"{result['faces']} faces -> {result['left']}, watertight: {result['watertight']}: {result['seconds']:.1f} s, "
+        f"{result['processor']:.1f} s of processor time, {result['megabytes']} MB, {result['decibels']:.1f} dB"
+    )
+    for stage, milliseconds in result["timings"].items():
+        print(f"  {stage:34s} {milliseconds / 1000:9.1f} s")
+    if "peers" in result:
+        print("  peers, the quicker of the two decimations in the total")
+        for stage, milliseconds in result["peers"]["milliseconds"].items():
+            print(f"    {stage:32s} {milliseconds / 1000:9.1f} s")
+        theirs = result["peers"]["milliseconds"]["total"] / 1000
+        print(f"  times as long as ours: {theirs / result['seconds']:.1f}; {result['peers']['megabytes']} MB")
+
+
 def main() -> None:
     parser = arguments.parser(__doc__, runs=7, json=True, before=True)
     parser.add_argument("--peers", metavar="PYTHON", help="an interpreter with bench/peers-requirements.txt")
+    parser.add_argument(
+        "--raw", metavar="FACES", type=int, nargs="*", help="raw meshes instead, of 5,600,000 and 500,000 faces"
+    )
     a = parser.parse_args()
+    if a.raw is not None:
+        for count in a.raw or (5_600_000, 500_000):
+            found = raw(count, a.runs, a.peers)
+            print(json.dumps(found)) if a.json else print_raw(found)
+        return
     if a.before:
         print(turns.HEAD)
         times = turns.warm(a.before, "import finishing\nrun = finishing.job(256)", "run()", a.runs)

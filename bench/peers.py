@@ -1,6 +1,7 @@
 """Times what other projects do on the CPU with the same field; `bench/finishing.py --peers PYTHON` runs it.
 
     PYTHON bench/peers.py VOLUME.npz FACES TEXTURE
+    PYTHON bench/peers.py MESH.glb FACES TEXTURE
 
 VOLUME.npz contains `field` (X, Y, Z) float32, `color` (X, Y, Z, 3) uint8, `origin` (3,) and `spacing`. Stages, each by
 the library that such projects use, or by a quicker one that does the same:
@@ -14,6 +15,9 @@ the library that such projects use, or by a quicker one that does the same:
     inpaint    OpenCV's (TRELLIS)
     export     GLB by trimesh, with its texture (both)
 
+A mesh is read by trimesh, decimated and unwrapped in the same way; its maps are looked up at the nearest of its
+vertices (scipy's k-d tree), and normal maps are not turned into the new tangents.
+
 No picture is projected, nothing is checked and no thumbnail is drawn, unlike in our own figure. Prints milliseconds,
 wall-clock and processor time, as JSON.
 """
@@ -21,6 +25,7 @@ wall-clock and processor time, as JSON.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 
@@ -31,6 +36,7 @@ import trimesh
 import xatlas
 from PIL import Image
 from scipy.ndimage import map_coordinates
+from scipy.spatial import cKDTree
 from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray, vtk_to_numpy
 from vtkmodules.vtkCommonCore import vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkImageData, vtkPolyData
@@ -95,8 +101,8 @@ def by_pymeshlab(vertices, faces, target):
     return mesh.vertex_matrix().astype(np.float32), mesh.face_matrix().astype(np.int32)
 
 
-def bake(vertices, cut, uv, size, color, origin, spacing):
-    """(size, size, 3) uint8 colours and the (size, size) uint8 mask of texels that a face covers."""
+def texels(vertices, cut, uv, size):
+    """Rows and columns of the texels that a face covers, and (N, 3) the places that they show."""
     corners = uv[cut] * size - 0.5
     drawn = np.full((size, size), -1, np.float32)
     for number, face in enumerate(np.round(corners * 16).astype(np.int32)):
@@ -110,7 +116,12 @@ def bake(vertices, cut, uv, size, color, origin, spacing):
     s = (p[:, 0] * v[:, 1] - p[:, 1] * v[:, 0]) / double
     t = (u[:, 0] * p[:, 1] - u[:, 1] * p[:, 0]) / double
     weights = np.stack([1 - s - t, s, t], axis=1)
-    place = np.einsum("nk,nkd->nd", weights, vertices[cut[face]])
+    return y, x, np.einsum("nk,nkd->nd", weights, vertices[cut[face]])
+
+
+def bake(vertices, cut, uv, size, color, origin, spacing):
+    """(size, size, 3) uint8 colours and the (size, size) uint8 mask of texels that a face covers."""
+    y, x, place = texels(vertices, cut, uv, size)
     at = ((place - origin) / spacing).T
     texture, mask = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.uint8)
     for channel in range(3):
@@ -120,6 +131,38 @@ def bake(vertices, cut, uv, size, color, origin, spacing):
     return texture, mask
 
 
+def bake_maps(mesh, images, vertices, cut, uv, size):
+    """(size, size, 3) uint8 of each image, and the mask."""
+    y, x, place = texels(vertices, cut, uv, size)
+    _, near = cKDTree(mesh.vertices).query(place, workers=-1)
+    u, v = np.asarray(mesh.visual.uv)[near].T
+    mask, made = np.zeros((size, size), np.uint8), []
+    mask[y, x] = 255
+    for image in images:
+        at = (1 - v) * image.shape[0] - 0.5, u * image.shape[1] - 0.5
+        texture = np.zeros((size, size, 3), np.uint8)
+        for channel in range(3):
+            values = map_coordinates(image[..., channel], at, np.float32, order=1, mode="wrap")
+            texture[y, x, channel] = np.clip(values + 0.5, 0, 255)
+        made.append(texture)
+    return made, mask
+
+
+def raw(timed, path, target, size):
+    mesh = timed("read by trimesh", lambda: trimesh.load(path, process=False, force="mesh"))
+    material = mesh.visual.material
+    pictures = material.baseColorTexture, material.metallicRoughnessTexture, material.normalTexture
+    images = [np.asarray(picture.convert("RGB")) for picture in pictures]
+    vertices, faces = np.asarray(mesh.vertices, np.float32), np.asarray(mesh.faces, np.int32)
+    few, kept = timed("decimate by VTK", by_vtk, vertices, faces, target)
+    timed("decimate by pymeshlab", by_pymeshlab, vertices, faces, target)
+    source, cut, uv = timed("unwrap by xatlas", xatlas.parametrize, few, kept)
+    made, mask = timed("bake by OpenCV and scipy", bake_maps, mesh, images, few[source], cut, uv, size)
+    made = timed("inpaint by OpenCV", lambda: [cv2.inpaint(each, 255 - mask, 3, cv2.INPAINT_TELEA) for each in made])
+    timed("export by trimesh", export, few[source], cut, uv, made[0])
+    return len(kept)
+
+
 def export(vertices, cut, uv, texture):
     material = trimesh.visual.material.PBRMaterial(baseColorTexture=Image.fromarray(texture))
     visual = trimesh.visual.TextureVisuals(uv=uv, material=material)
@@ -127,8 +170,6 @@ def export(vertices, cut, uv, texture):
 
 
 def main() -> None:
-    data = np.load(sys.argv[1])
-    color, origin, spacing = data["color"], data["origin"], float(data["spacing"])
     target, size = int(sys.argv[2]), int(sys.argv[3])
     milliseconds: dict[str, float] = {}
 
@@ -139,6 +180,13 @@ def main() -> None:
         milliseconds[f"{name}, processor"] = round(1000 * (time.process_time() - processor), 1)
         return result
 
+    if sys.argv[1].endswith(".glb"):
+        faces = raw(timed, sys.argv[1], target, size)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        print(json.dumps({"faces": faces, "milliseconds": milliseconds, "megabytes": memory}))
+        return
+    data = np.load(sys.argv[1])
+    color, origin, spacing = data["color"], data["origin"], float(data["spacing"])
     mesh = timed("surface by VTK", surface, data["field"], origin, spacing)
     mesh = timed("clean by VTK", clean, *mesh)
     few, kept = timed("decimate by VTK", by_vtk, *mesh, target)

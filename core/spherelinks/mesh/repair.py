@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.mesh.topology import Faces, Vertices, compact, fans, half_edges, twins
+from spherelinks.native import kernel
 
 #: A split vertex moves this share of the way to the middle of each fan's other corners, and at most this share of the
 #: mesh's longest side.
 APART, FURTHEST = 0.05, 0.002
+
+_find_fresh = kernel("repair_fresh", "faces: i4[F,3] < count", "F", "count: int", "fresh: b1[F]*")
 
 
 def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
@@ -72,13 +75,20 @@ def again(vertices: Vertices) -> NDArray[np.bool_]:
     return same
 
 
+def fresh(faces: Faces, n_vertices: int) -> NDArray[np.bool_]:
+    """(F,) whether a face is the first to have its three vertices, in whatever order."""
+    first = np.empty(len(faces), np.bool_)
+    _find_fresh(np.ascontiguousarray(faces), n_vertices, first)
+    return first
+
+
 def _drop_flat(faces: Faces) -> Faces:
     """Without faces that use a vertex twice and without back-to-back pairs of faces."""
     faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    if fresh(faces, int(faces.max(initial=-1)) + 1).all():
+        return faces
     turned = np.sort(faces, axis=1)
     _, same, count = np.unique(turned, axis=0, return_inverse=True, return_counts=True)
-    if (count == 1).all():
-        return faces
     # an even permutation of the sorted corners counts +1, an odd one -1; faces that cancel out are dropped
     even = (faces[:, 0] < faces[:, 1]) ^ (faces[:, 1] < faces[:, 2]) ^ (faces[:, 0] < faces[:, 2])
     same = same.ravel()

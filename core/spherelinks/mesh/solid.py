@@ -12,27 +12,30 @@ from spherelinks.errors import GeneratorFailed
 from spherelinks.mesh.components import part_measures
 from spherelinks.mesh.distance import HALF, SAMPLES, signed
 from spherelinks.mesh.polygon import flat
-from spherelinks.mesh.repair import separate
-from spherelinks.mesh.sorting import distinct
+from spherelinks.mesh.repair import fresh, separate
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, compact, examine, half_edges, parts
 from spherelinks.native import kernel
 
 #: More of either is refused: a mesh of this size needs some 2 GB.
 MOST = 8_000_000
-#: Vertices in one cell of a grid of so many cells along the longest side are one.
+#: Vertices within half of this part of the longest side along each axis are one.
 WELD = 1 << 20
-#: An opening is closed where its rim's box is smaller than this share of the longest side (diagonal to diagonal), or
-#: where it lies at the base, within GROUND of the longest side; and is at most so much of its part's area.
-HOLE, GROUND, CAP = 0.05, 0.01, 0.5
+#: An opening is closed where the diagonal of its rim's box is smaller than HOLE of the longest side or RIM of its
+#: part's diagonal, or where it lies at the base, within GROUND of the longest side; and is at most CAP of its part's
+#: area.
+HOLE, RIM, GROUND, CAP = 0.05, 0.1, 0.01, 0.5
 #: A closed part is a sheet without thickness where twice its volume is less than this share of its area times the
 #: longest side.
 FLAT = 1e-5
 
 
 _pair = kernel("solid_partners", "faces: i4[F,3] < count", "F", "count: int", "partner: i8[3F]*")
-_find_fresh = kernel("solid_fresh", "faces: i4[F,3] < count", "F", "count: int", "fresh: b1[F]*")
-_turn = kernel("solid_turned -> int", "start: i8[3F]", "partner: i8[3F] < 3F | -1", "F", "turned: b1[F]*")
+_turn = kernel(
+    "solid_turned", "faces: i4[F,3]", "partner: i8[3F] < 3F | -1", "F", "turned: b1[F]*", "crossed: b1[F]*"
+)  # fmt: skip
+_merge = kernel("solid_same", "vertices: f4[V,3]", "V", "low: f8[3]", "scale: float", "same: i4[V]*")
+_tear = kernel("solid_torn", "faces: i4[F,3]", "F", "partner: i8[3F] < 3F | -1", "torn: b1[F]*")
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,9 @@ def solid(
     """Close, orient and untangle (V, 3) float32 vertices and (F, 3) integer faces.
 
     Coincident vertices are merged, duplicate faces dropped, small openings and those at the base closed, faces oriented
-    consistently and each part turned outward. If the result is a closed manifold, or one that only touches itself, it
-    keeps its triangles, including sharp edges. Any other mesh (open, branching, one-sided like Klein's bottle, or
-    without thickness) is rebuilt from its distance field with `samples` along the longest side: see
+    consistently and each part turned outward. Parts that then are closed manifolds, or only touch themselves, keep
+    their triangles, including sharp edges. The others (open, branching, one-sided like Klein's bottle, or without
+    thickness) are rebuilt from their distance field with `samples` along the mesh's longest side: see
     :mod:`spherelinks.mesh.distance`; `progress` is called with the share of that. Raises GeneratorFailed if it is not a
     mesh, has no triangle with an area, is larger than MOST, or has coordinates that are not finite.
     """
@@ -63,28 +66,40 @@ def solid(
     vertices, faces = _welded(vertices, faces)
     if not len(faces):
         raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
-    faces, sided = _agreeing(faces)
     longest = float(np.ptp(vertices, axis=0).max())
-    vertices, faces, closed = _capped(vertices, faces, longest)
+    faces, partner, crossed = _agreeing(faces)
+    faces, closed = _capped(vertices, faces, partner, longest)
+    if closed:
+        partner = _partners(faces)
+        crossed = np.concatenate([crossed, np.zeros(len(faces) - len(crossed), np.bool_)])
     notes = [f"{closed} opening{'s were' if closed > 1 else ' was'} closed."] if closed else []
-    if sided and (kept := _kept(vertices, faces, longest)):
-        return Solid(*kept, tuple(notes))
-    open_edges = int((_partners(faces) < 0).sum())
-    distance = signed(vertices, faces, samples, progress)
-    if not (distance.field < 0).any():
+    vertices, faces, broken = _bodies(vertices, faces, partner, crossed, longest)
+    if not broken.any():
+        return Solid(vertices, faces, tuple(notes))
+    rest = compact(vertices, faces[broken])
+    open_edges = int((_partners(rest[1]) < 0).sum())
+    share = float(np.ptp(rest[0], axis=0).max()) / (longest or 1.0)
+    distance = signed(*rest, max(2, 1 + round((samples - 1) * share)), progress)
+    if broken.all() and not (distance.field < 0).any():
         raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
-    why = f"has {open_edges} edges where it is open or branches" if open_edges else "is not the boundary of a body"
-    notes.append(
-        f"The mesh {why}; its outer surface was rebuilt, and details finer than {100 / samples:.1g} % of its"
-        " longest side are lost."
-    )
+    fine = f"details finer than {100 / samples:.1g} % of"
+    if broken.all():
+        why = f"has {open_edges} edges where it is open or branches" if open_edges else "is not the boundary of a body"
+        notes.append(f"The mesh {why}; its outer surface was rebuilt, and {fine} its longest side are lost.")
+    else:
+        why = f"have {open_edges} edges where they are open or branch" if open_edges else "do not bound a body"
+        notes.append(f"Parts of the mesh {why}; they were rebuilt, and {fine} its longest side are lost there.")
     if distance.thickened > 0.001:
+        of = "the surface" if broken.all() else "their surface"
         notes.append(
-            f"{max(1, round(100 * distance.thickened))} % of the surface had no thickness and was made"
+            f"{max(1, round(100 * distance.thickened))} % of {of} had no thickness and was made"
             f" {200 * HALF / samples:.1g} % of the longest side thick."
         )
     made, triangles, _ = extract(distance.field, distance.origin, distance.spacing)
-    return Solid(made, triangles, tuple(notes))
+    kept = compact(vertices, faces[~broken])
+    return Solid(
+        np.concatenate([kept[0], made]), np.concatenate([kept[1], triangles + np.int32(len(kept[0]))]), tuple(notes)
+    )
 
 
 _HINT = "Open it in a modelling program and export it again; if a generator made it, please report it."
@@ -116,17 +131,11 @@ def _welded(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     """Merge coincident vertices, and drop duplicate faces and faces that use a vertex twice."""
     vertices, faces = compact(vertices.astype(np.float32), faces.astype(np.int32))
     low = vertices.min(axis=0).astype(np.float64)
-    longest = float((vertices - low).max()) or 1.0
-    x, y, z = np.round((vertices - low) * ((WELD - 1) / longest)).astype(np.int64).T
-    first, place = distinct((x * WELD + y) * WELD + z)
-    faces = place[faces]
-    vertices = vertices[first]
+    same = np.empty(len(vertices), np.int32)
+    _merge(vertices, low, (WELD - 1) / (float((vertices - low).max()) or 1.0), same)
+    faces = same[faces]
     faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    if not len(faces):
-        return vertices, faces
-    fresh = np.empty(len(faces), np.bool_)
-    _find_fresh(faces, len(vertices), fresh)
-    return compact(vertices, faces[fresh])
+    return compact(vertices, faces[fresh(faces, len(vertices))])
 
 
 def _partners(faces: Faces) -> NDArray[np.int64]:
@@ -136,24 +145,22 @@ def _partners(faces: Faces) -> NDArray[np.int64]:
     return partner
 
 
-def _agreeing(faces: Faces) -> tuple[Faces, bool]:
-    """The faces, oriented so that neighbours run along common edges in opposite directions; False if impossible."""
-    start = faces.ravel().astype(np.int64)
-    turned, sided = _turned(start, _partners(faces))
-    faces = faces.copy()
-    faces[turned] = faces[turned][:, ::-1]
-    return faces, bool(sided)
+def _agreeing(faces: Faces) -> tuple[Faces, NDArray[np.int64], NDArray[np.bool_]]:
+    """The faces, oriented so that neighbours run along common edges in opposite directions; their partners; and which
+    of them have a neighbour with which that is impossible."""
+    partner = _partners(faces)
+    turned, crossed = np.zeros(len(faces), np.bool_), np.zeros(len(faces), np.bool_)
+    _turn(np.ascontiguousarray(faces), partner, turned, crossed)
+    if turned.any():
+        faces = faces.copy()
+        faces[turned] = faces[turned][:, ::-1]
+        partner = _partners(faces)
+    return faces, partner, crossed
 
 
-def _turned(start: NDArray[np.int64], partner: NDArray[np.int64]) -> tuple[NDArray[np.bool_], bool]:
-    turned = np.zeros(len(start) // 3, np.bool_)
-    sided = _turn(start, partner, turned)
-    return turned, bool(sided)
-
-
-def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces, int]:
-    """The mesh with its small openings and those at the base closed, and their number."""
-    loose = np.flatnonzero(_partners(faces) < 0)
+def _capped(vertices: Vertices, faces: Faces, partner: NDArray[np.int64], longest: float) -> tuple[Faces, int]:
+    """The faces with those that close the small openings and those at the base, and the number of these."""
+    loose = np.flatnonzero(partner < 0)
     start, end = (faces.ravel()[h] for h in (loose, loose - 2 * (loose % 3 == 2) + (loose % 3 < 2)))
     # only rims that visit each vertex once can be followed
     once = np.bincount(start, minlength=len(vertices)) == 1
@@ -161,9 +168,10 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
     followed = np.flatnonzero(once[start] & once[end])
     following = {int(start[k]): (int(loose[k]), int(end[k])) for k in followed}
     if not following:
-        return vertices, faces, 0
+        return faces, 0
     label = parts(faces, len(vertices))
-    area = part_measures(vertices, faces, label)[1]
+    _, area, low, high = part_measures(vertices, faces, label)
+    across = np.linalg.norm(high - low, axis=1)
     ground = vertices[:, 1].min() + GROUND * longest
     added, count = [faces], 0
     while following:
@@ -174,7 +182,8 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
             at = following.pop(at)[1]
         points = vertices[ring].astype(np.float64)
         size = float(np.linalg.norm(np.ptp(points, axis=0)))
-        if at != first or not (size < HOLE * longest or points[:, 1].max() < ground):
+        small = size < max(HOLE * longest, RIM * across[part])
+        if at != first or not (small or points[:, 1].max() < ground):
             continue
         cap = flat(points)[:, ::-1]
         corners = points[cap]
@@ -184,39 +193,44 @@ def _capped(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices,
             continue
         added.append(np.array(ring, np.int32)[cap])
         count += 1
-    return vertices, np.concatenate(added), count
+    return np.concatenate(added), count
 
 
-def _kept(vertices: Vertices, faces: Faces, longest: float) -> tuple[Vertices, Faces] | None:
-    """The mesh itself, its parts turned outward, or None if it does not bound a body."""
-    if not _balanced(vertices, faces):
-        return None
-    vertices, faces = separate(vertices, faces)
-    if not len(faces) or not examine(vertices, faces).manifold:
-        return None
+def _bodies(
+    vertices: Vertices, faces: Faces, partner: NDArray[np.int64], crossed: NDArray[np.bool_], longest: float
+) -> tuple[Vertices, Faces, NDArray[np.bool_]]:
+    """The mesh, its parts that bound a body turned outward and what only touches in them separated; and (F,) which
+    faces belong to parts that do not bound one."""
     label = parts(faces, len(vertices))
-    a, b, c = (vertices[faces[:, k]].astype(np.float64) - vertices.mean(axis=0) for k in range(3))
-    volume = np.bincount(label, np.einsum("ij,ij->i", a, np.cross(b, c)) / 6)
-    area = np.bincount(label, np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2)
-    if (2 * np.abs(volume) < FLAT * area * longest).any():
-        return None
+    bad = np.zeros(int(label.max()) + 1, np.bool_)
+    bad[label[crossed | _torn(vertices, faces, partner)]] = True
+    broken = bad[label]
+    points, whole = separate(vertices, faces[~broken])
+    if not len(whole) or not examine(points, whole).manifold:
+        return vertices, faces, np.ones(len(faces), np.bool_)
+    label = parts(whole, len(points))
+    volume, area, _, _ = part_measures(points, whole, label)
+    thin = (2 * np.abs(volume) < FLAT * area * longest)[label]
+    whole = whole.copy()
     inward = (volume < 0)[label]
-    faces = faces.copy()
-    faces[inward] = faces[inward][:, ::-1]
-    return vertices, faces
+    whole[inward] = whole[inward][:, ::-1]
+    rest = compact(vertices, faces[broken])
+    return (
+        np.concatenate([points, rest[0]]),
+        np.concatenate([whole, rest[1] + np.int32(len(points))]),
+        np.concatenate([thin, np.ones(len(rest[1]), np.bool_)]),
+    )
 
 
-def _balanced(vertices: Vertices, faces: Faces) -> bool:
-    """Whether along each edge as many faces run one way as the other."""
-    partner = _partners(faces)
-    start, end = half_edges(faces)
-    paired = np.flatnonzero(partner >= 0)
-    if (start[partner[paired]] != end[paired]).any():
-        return False
-    start, end = start[partner < 0], end[partner < 0]
+def _torn(vertices: Vertices, faces: Faces, partner: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(F,) the faces with an edge along which not as many faces run one way as the other."""
+    torn = np.empty(len(faces), np.bool_)
+    _tear(np.ascontiguousarray(faces), partner, torn)
+    loose = np.flatnonzero(partner < 0)
+    start, end = (half[loose] for half in half_edges(faces))
     ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
     _, edge = np.unique(ways, return_inverse=True)
-    if not len(edge):
-        return True
-    there, back = np.split(np.bincount(edge.ravel()[: len(start)], minlength=int(edge.max()) + 1)[edge.ravel()], 2)
-    return bool((there == back).all())
+    if len(edge):
+        there, back = np.split(np.bincount(edge[: len(start)], minlength=int(edge.max()) + 1)[edge], 2)
+        torn[loose[there != back] // 3] = True
+    return torn

@@ -41,11 +41,13 @@ def examine(vertices: Vertices, faces: Faces) -> Topology:
     """The topology of (V, 3) vertices and (F, 3) faces."""
     opposite = twins(faces)
     closed = len(faces) > 0 and bool((opposite >= 0).all())
-    used = len(np.unique(faces))
-    manifold = closed and fans(opposite)[1] == used
+    used = np.zeros(len(vertices), np.bool_)
+    used[faces] = True
+    corners = int(np.count_nonzero(used))
+    manifold = closed and fans(opposite)[1] == corners
     labels = parts(faces, len(vertices))
     count = int(labels.max()) + 1 if len(labels) else 0
-    genus = (2 * count - (used - 3 * len(faces) // 2 + len(faces))) // 2 if manifold else -1
+    genus = (2 * count - (corners - 3 * len(faces) // 2 + len(faces))) // 2 if manifold else -1
     a, b, c = (vertices[faces[:, k]].astype(np.float64) for k in range(3))
     volume = float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
     area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2

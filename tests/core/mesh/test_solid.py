@@ -80,6 +80,39 @@ def test_small_openings_are_closed() -> None:
     assert len(made.faces) == len(faces)
 
 
+def test_an_opening_of_a_tenth_of_its_part_is_closed_and_a_wider_one_stays() -> None:
+    vertices, faces = mesh_of(ball(64))
+    whole = examine(vertices, faces)
+    top = vertices[faces].mean(axis=1)[:, 1]
+    for share, closed in ((0.995, True), (0.9, False)):  # of the height
+        made = solid(vertices, faces[top < share * top.max()], samples=64)
+        topology = examine(made.vertices, made.faces)
+        assert topology.manifold
+        assert (made.notes == ("1 opening was closed.",)) == closed
+        assert (topology.volume > 0.98 * whole.volume) == closed
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_vertices_that_differ_by_rounding_are_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    vertices, faces = soup(box(tuple(rng.uniform(-1, 1, 3)), tuple(rng.uniform(0.5, 1, 3))))
+    vertices = np.nextafter(vertices, rng.choice([-9, 9], vertices.shape).astype(np.float32), dtype=np.float32)
+    made = solid(vertices, faces)
+    assert (len(made.vertices), len(made.faces), made.notes) == (8, 12, ())
+
+
+def test_closed_parts_keep_their_triangles_beside_open_ones() -> None:
+    closed = joined(box((3, 0, 0)), mesh_of(torus(24)))
+    made = solid(*joined(closed, sheet()), samples=64)
+    assert examine(made.vertices, made.faces).manifold
+    kept = {tuple(v) for v in closed[0].tolist()}
+    assert kept <= {tuple(v) for v in made.vertices.tolist()}
+    assert (made.faces.max(axis=1) < len(kept)).sum() == len(closed[1])
+    assert len(made.faces) > len(closed[1])
+    assert any("Parts of the mesh have 96 edges where they are open" in note for note in made.notes)
+
+
 def test_what_touches_itself_is_moved_by_no_more_than_a_trifle() -> None:
     made = solid(*NASTY["two boxes that share an edge"])
     assert examine(made.vertices, made.faces).volume == pytest.approx(2, rel=0.01)
