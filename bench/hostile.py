@@ -50,8 +50,7 @@ from spherelinks import database
 from spherelinks.accounts import accounts, keys, ledger
 from spherelinks.accounts.worlds import World
 from spherelinks.config import Settings
-from spherelinks.jobs import webhooks
-from spherelinks.jobs.courier import Courier
+from spherelinks.jobs import courier, engine, queue, webhooks
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import open_storage
 from spherelinks_server import create_app, web
@@ -454,8 +453,8 @@ def measure(home: Path, url: str, dead: int, clients: int, seconds: float, attac
         ]
     engine.dispose()
     environment = os.environ | {"DATABASE_URL": url, "SPHERELINKS_HOME": str(home), "HANGING_PORT": str(dead)}
-    courier = multiprocessing.get_context("spawn").Process(target=deliver, args=(url, home, dead), daemon=True)
-    courier.start()
+    delivering = multiprocessing.get_context("spawn").Process(target=deliver, args=(url, home, dead), daemon=True)
+    delivering.start()
     with (
         serving([__file__, "server"], environment, "/readyz") as port,
         serving([__file__, "bare"], environment, "/readyz") as bare_port,
@@ -467,16 +466,16 @@ def measure(home: Path, url: str, dead: int, clients: int, seconds: float, attac
             met = stage.round(seconds, name, Target(port, *target_keys, dead))
             control = stage.round(seconds, name, Target(bare_port, *target_keys, dead), met.attacks)
             rounds[name] = met, control
-    courier.kill()
+    delivering.kill()
     show(rounds, clients, seconds)
 
 
 def deliver(url: str, home: Path, dead: int) -> None:
     """Make deliveries, as a worker would. Run in a process of its own."""
-    courier = Courier(database.connect(url), open_storage(Settings(home=home)), guard(dead))
-    while True:
-        courier.begin_due()
-        time.sleep(1.0)
+    stop = threading.Event()
+    connector = engine.Connector(stop)
+    app = courier.application(connector, database.connect(url), open_storage(Settings(home=home)), guard(dead))
+    engine.run(url, connector, [engine.worker(app, [queue.DELIVERIES], courier.PLACES)], stop)
 
 
 def show(rounds: dict[str, tuple[Round, Round]], clients: int, seconds: float) -> None:

@@ -1,32 +1,27 @@
-"""Makes deliveries that are due: messages to webhooks, assets to ``output.putUrl``; retried until they succeed.
+"""Makes deliveries: messages to webhooks, assets to ``output.putUrl``; retried until they succeed.
 
-A delivery is claimed by moving its next attempt ahead by a lease, so any number of couriers share the work, and the
-deliveries of a killed one are retried. Receivers may therefore get something twice, with the same id.
-
-They are no jobs of Procrastinate's: it starts none while an earlier one with the same lock waits, though that is for a
-retry in hours, and it looks through all that wait at every start. So a lock by host would hold up an account's later
-messages, and a thousand for a host that hangs would hold up everybody's jobs.
+Procrastinate's worker calls for each when it is due (:mod:`spherelinks.jobs.outbox`). A try begins by moving the next
+one ahead by a lease, so the deliveries of a killed worker are retried. Receivers may therefore get something twice,
+with the same id.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
 
-from sqlalchemy import Engine, Row, delete, func, select, text, update
+from procrastinate import App
+from procrastinate.connector import BaseConnector
+from sqlalchemy import Engine, delete, exists, func, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from spherelinks.database import Delivery, HostPause, Job, Webhook, transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import outbound, webhooks
+from spherelinks.jobs import outbound, outbox, queue, webhooks
 from spherelinks.jobs.outbound import Undelivered
 from spherelinks.picture.fetch import Guard
 from spherelinks.storage import Storage
@@ -40,10 +35,7 @@ BACK_OFF = tuple(
 """Delays before the second attempt, the third, and so on: three days in all."""
 
 PLACES = 32
-"""Deliveries that a courier has under way at a time."""
-OF_ACCOUNT, OF_HOST = 8, 4
-"""Of these, those of one account, and of one account to one host; once half of all are taken, an account gets no second
-one."""
+"""Deliveries that a worker has under way at a time."""
 HANGS = 3
 """So many times in a row without an answer, and the account's deliveries to that host are paused."""
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 60))
@@ -63,144 +55,44 @@ class Outcome:
     hung: bool = False
 
 
-class Courier:
-    """Delivers in threads of its own. Whoever is slow holds places of its own account and host, and nobody else's."""
-
-    def __init__(self, engine: Engine, storage: Storage, guard: Guard) -> None:
-        self._engine = engine
-        self._storage = storage
-        self._guard = guard
-        self._room = _Room()
-        self._threads = ThreadPoolExecutor(PLACES, "courier")
-        self._ended = threading.Event()
-
-    def begin_due(self) -> int:
-        """Begin to try deliveries whose time has come, as many as there are places for; how many.
-
-        Raises DatabaseUnavailable.
-        """
-        begun = _claim(self._engine, self._room)
-        for delivery in begun:
-            self._threads.submit(self._deliver, delivery)
-        return len(begun)
-
-    def await_place(self, limit_s: float) -> None:
-        """Wait until one of those under way has ended, so long at most."""
-        self._ended.wait(limit_s)
-        self._ended.clear()
-
-    def close(self) -> None:
-        """Wait for what is under way, each for its deadline at most."""
-        self._threads.shutdown()
-
-    def _deliver(self, delivery: Delivery) -> None:
-        try:
-            _try(self._engine, self._storage, self._guard, delivery)
-        except DatabaseUnavailable as error:
-            logger.warning("%s will be delivered again: %s", delivery.id, error)
-        except Exception:
-            logger.exception("%s could not be recorded", delivery.id)
-        finally:
-            self._room.leave(delivery.account_id, delivery.host)
-            self._ended.set()
+def application(connector: BaseConnector, engine: Engine, storage: Storage, guard: Guard) -> App:
+    """Procrastinate's task that makes a delivery."""
+    app = App(connector=connector)
+    app.task(name=queue.DELIVER)(partial(_deliver, engine, storage, guard))
+    return app
 
 
-def deliver_due(engine: Engine, storage: Storage, guard: Guard) -> int:
-    """Try the deliveries whose time has come, once, as many as there are places for; how many.
+def _deliver(engine: Engine, storage: Storage, guard: Guard, delivery_id: str) -> None:
+    try:
+        delivery = begin(engine, delivery_id)
+        if delivery is not None:
+            _try(engine, storage, guard, delivery)
+    except DatabaseUnavailable as error:
+        logger.warning("%s will be delivered again: %s", delivery_id, error)
 
-    Raises DatabaseUnavailable.
+
+def begin(engine: Engine, delivery_id: str) -> Delivery | None:
+    """Begin to try a delivery, with a lease; None if it is not due, or its host is paused.
+
+    Gives it up if it was tried as often as any may be, without an end: each try has taken its worker with it. Raises
+    DatabaseUnavailable.
     """
-    courier = Courier(engine, storage, guard)
-    try:
-        return courier.begin_due()
-    finally:
-        courier.close()
-
-
-class _Room:
-    """The places of a courier."""
-
-    def __init__(self) -> None:
-        self._accounts: Counter[str | None] = Counter()
-        self._hosts: Counter[tuple[str | None, str | None]] = Counter()
-        self._lock = threading.Lock()
-
-    def enter(self, account_id: str | None, host: str | None) -> bool:
-        """Take a place; False if there is none for this account and host."""
-        with self._lock:
-            taken = self._accounts.total()
-            share = OF_ACCOUNT if taken < PLACES // 2 else 1
-            free = taken < PLACES and self._accounts[account_id] < share and self._hosts[account_id, host] < OF_HOST
-            if free:
-                self._accounts[account_id] += 1
-                self._hosts[account_id, host] += 1
-            return free
-
-    def leave(self, account_id: str | None, host: str | None) -> None:
-        with self._lock:
-            self._accounts[account_id] -= 1
-            self._hosts[account_id, host] -= 1
-            self._accounts += Counter()  # forgets those that have none
-            self._hosts += Counter()
-
-
-# What is due, every account's first before any second; of one account to one host no more than may be under way.
-_DUE = f"""
-SELECT id, account_id, host FROM (
-    SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY next_at) AS turn FROM (
-        SELECT d.id, d.account_id, d.host, d.next_at,
-               row_number() OVER (PARTITION BY d.account_id, d.host ORDER BY d.next_at) AS of_host
-        FROM deliveries d
-        LEFT JOIN host_pauses p ON (p.account_id, p.host) = (d.account_id, d.host) AND p.until > now()
-        WHERE d.state = 'pending' AND d.next_at <= now() AND p.host IS NULL
-    ) each
-    WHERE of_host <= {OF_HOST}
-) due
-ORDER BY turn, next_at
-LIMIT {8 * PLACES}
-"""
-
-
-def _claim(engine: Engine, room: _Room | None = None) -> list[Delivery]:
-    room = room or _Room()
-    claimed: Sequence[Delivery] = ()
-    entered: list[Row[Any]] = []
-    try:
-        with transaction(engine) as session:
-            entered = [row for row in session.execute(text(_DUE)) if room.enter(row.account_id, row.host)]
-            if entered:
-                claimed = _hopeful(session, _taken(session, [row.id for row in entered]))
-    finally:
-        mine = {delivery.id for delivery in claimed}
-        for row in entered:
-            if row.id not in mine:  # another courier was faster
-                room.leave(row.account_id, row.host)
-    return [*claimed]
-
-
-def _taken(session: Session, ids: Sequence[str]) -> Sequence[Delivery]:
-    """Those of these deliveries that nobody else is just taking, with a lease on each."""
-    free = (
-        select(Delivery.id)
-        .where(Delivery.id.in_(ids), Delivery.state == "pending", Delivery.next_at <= func.now())
-        .with_for_update(skip_locked=True)
+    paused = exists().where(
+        HostPause.account_id == Delivery.account_id, HostPause.host == Delivery.host, HostPause.until > func.now()
     )
-    return session.scalars(
-        update(Delivery)
-        .where(Delivery.id.in_(free.scalar_subquery()))
-        .values(attempts=Delivery.attempts + 1, next_at=func.now() + _LEASE)
-        .returning(Delivery)
-    ).all()
-
-
-def _hopeful(session: Session, claimed: Sequence[Delivery]) -> Sequence[Delivery]:
-    """Give those up that were tried as often as any may be, without an end: each try has taken its courier with it."""
-    hopeless = [delivery.id for delivery in claimed if delivery.attempts > len(BACK_OFF) + 1]
-    if hopeless:
-        logger.error("given up after %s attempts that did not end: %s", len(BACK_OFF) + 1, ", ".join(hopeless))
+    with transaction(engine) as session:
+        delivery = session.scalars(
+            update(Delivery)
+            .where(Delivery.id == delivery_id, Delivery.state == "pending", Delivery.next_at <= func.now(), ~paused)
+            .values(attempts=Delivery.attempts + 1, next_at=func.now() + _LEASE)
+            .returning(Delivery)
+        ).one_or_none()
+        if delivery is None or delivery.attempts <= len(BACK_OFF) + 1:
+            return delivery
+        logger.error("given up after %s attempts that did not end: %s", len(BACK_OFF) + 1, delivery_id)
         values = {"state": "failed", "ended_at": func.now(), "problem": "No attempt to send it has come to an end."}
-        session.execute(update(Delivery).where(Delivery.id.in_(hopeless)).values(values))
-    return [delivery for delivery in claimed if delivery.id not in hopeless]
+        session.execute(update(Delivery).where(Delivery.id == delivery_id).values(values))
+        return None
 
 
 def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> None:
@@ -226,6 +118,7 @@ def _try(engine: Engine, storage: Storage, guard: Guard, delivery: Delivery) -> 
             .where(Delivery.id == delivery.id, Delivery.next_at == delivery.next_at, Delivery.state == "pending")
             .values(values)
         )
+        outbox.call(session, delivery.account_id, ended=delivery.id)
 
 
 def _storable(problem: str | None) -> str | None:

@@ -18,7 +18,7 @@ from spherelinks.accounts import ledger
 from spherelinks.config import Settings
 from spherelinks.database import transaction
 from spherelinks.errors import DatabaseUnavailable, StorageUnavailable
-from spherelinks.jobs import attempts, offers, paths, queue, submission, webhooks
+from spherelinks.jobs import attempts, offers, outbox, paths, queue, submission, webhooks
 from spherelinks.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -30,8 +30,9 @@ _HOUR_S = 3600.0
 
 
 def application(connector: BaseConnector, engine: Engine, storage: Storage, settings: Settings) -> App:
-    """The periodic tasks: lost jobs are recovered every other second, storage and tables swept and the ledger audited
-    every hour. The first worker that starts makes this hour's turn good if nobody has."""
+    """The periodic tasks: every other second lost jobs are recovered and deliveries that have become due are called
+    for; every hour storage and tables are swept and the ledger is audited. The first worker that starts makes this
+    hour's turn good if nobody has."""
     app = App(connector=connector, periodic_defaults={"max_delay": _HOUR_S})
     for name, cron, action in (
         ("recover", f"* * * * * */{RECOVER_S}", partial(recover, engine, settings)),
@@ -52,8 +53,10 @@ def _run(name: str, action: Callable[[], object], timestamp: int) -> None:
 
 
 def recover(engine: Engine, settings: Settings) -> None:
-    """See :func:`spherelinks.jobs.attempts.recover`."""
+    """See :func:`spherelinks.jobs.attempts.recover` and :func:`spherelinks.jobs.outbox.recall`."""
     attempts.recover(engine, settings.job_max_attempts, settings.stale_after_s)
+    with transaction(engine) as session:
+        outbox.recall(session)
 
 
 def sweep(engine: Engine, storage: Storage) -> None:

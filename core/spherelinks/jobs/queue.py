@@ -24,6 +24,9 @@ from spherelinks.errors import ConfigurationError
 from spherelinks.options import DEFAULT_GENERATOR
 
 TASK = "spherelinks.generate"
+DELIVER, DELIVERIES = "spherelinks.deliver", "deliveries"
+"""The task that makes a delivery, and its queue."""
+_LAST = -2_000_000_000  # below every job's: who looks for the next job, or counts those before one, never meets them
 _BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)  # priorities are 32 bits wide: good until 2094
 
 
@@ -70,10 +73,22 @@ def priority(submitted: datetime, head_start_s: int) -> int:
 
 def push(session: Session, job_id: str, priority: int, generator: str = DEFAULT_GENERATOR) -> int:
     """Queue a wake-up call for a job of that generator inside the session's transaction, and return its id."""
+    args = {"job_id": job_id, "generator": generator}
+    return _push(session, args, TASK, queue=of(generator), priority=priority)
+
+
+def push_delivery(session: Session, delivery_id: str, turn: int) -> int:
+    """Queue a call for a delivery inside the session's transaction, and return its id.
+
+    Calls for the same delivery are answered one after another, those of a lower turn before any of a higher one.
+    """
+    args = {"delivery_id": delivery_id}
+    return _push(session, args, DELIVER, queue=DELIVERIES, priority=_LAST - turn, lock=delivery_id)
+
+
+def _push(session: Session, args: dict[str, str], task: str, **options: Any) -> int:
     try:
-        connection = database.driver(session.connection())
-        task = app.configure_task(TASK, connection=connection, priority=priority, queue=of(generator))
-        return task.defer(job_id=job_id, generator=generator)
+        return app.configure_task(task, connection=database.driver(session.connection()), **options).defer(**args)
     except ConnectorException as error:
         raise (error.__cause__ or error) from None  # the driver's own exceptions, which all callers handle
 

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from spherelinks.accounts.worlds import World
 from spherelinks.database import Account, Delivery, HostPause, Job, Webhook, new_id
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
-from spherelinks.jobs import outbound
+from spherelinks.jobs import outbound, outbox
 from spherelinks.picture.fetch import Guard
 
 EVENTS = ("job.completed", "job.failed")
@@ -112,6 +112,9 @@ def deliveries(
 def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str) -> Delivery:
     """Send the same message again, with the same id, retried as often as a new one. Raises UnknownWebhook."""
     webhook = get(session, world, webhook_id)
+    session.execute(  # before the delivery's row is locked: a try that ends locks them in this order
+        delete_rows(HostPause).where(HostPause.account_id == world.account_id, HostPause.host == host_of(webhook.url))
+    )
     delivery = session.get(Delivery, delivery_id, with_for_update=True)
     if delivery is None or delivery.webhook_id != webhook_id:
         raise UnknownWebhook(
@@ -120,10 +123,8 @@ def redeliver(session: Session, world: World, webhook_id: str, delivery_id: str)
         )
     delivery.state, delivery.attempts, delivery.ended_at = "pending", 0, None
     delivery.next_at = func.now()
-    session.execute(
-        delete_rows(HostPause).where(HostPause.account_id == world.account_id, HostPause.host == host_of(webhook.url))
-    )
     session.flush()
+    outbox.call(session, world.account_id)
     session.refresh(delivery)
     return delivery
 
@@ -153,6 +154,7 @@ def send_test(session: Session, world: World, webhook_id: str) -> Delivery:
     )
     session.add(delivery)
     session.flush()
+    outbox.call(session, world.account_id)
     return delivery
 
 
@@ -180,6 +182,7 @@ def announce(session: Session, job_id: str) -> None:
         pending += 1
         session.add(delivery)
     session.flush()
+    outbox.call(session, job.account_id)
 
 
 def paused(session: Session, account_id: str) -> dict[str, datetime]:

@@ -47,7 +47,6 @@ PIPELINE = "spherelinks.pipeline:generate"
 PROGRESS_S = 0.5  # how often progress is written while it changes
 PULSE_S = 0.2  # how often it is checked
 SETTLE_LIMIT_S = 120.0  # longest outage that a finished attempt waits out; after that the job runs again
-DELIVER_S = 1.0
 OWN_MB = 384  # of what the cgroup gives, so much is the worker's own, and not its children's
 
 
@@ -95,7 +94,7 @@ class _Worker:
         self._url = url
         self._engine = connect(url)
         self._storage = open_storage(settings)
-        self._courier = courier.Courier(self._engine, self._storage, guard)
+        self._guard = guard
         self._hearts: set[_Heart] = set()
         self._id = new_id("worker")
         self._offered = self._offer()
@@ -116,7 +115,6 @@ class _Worker:
             for seconds, action in (
                 (PULSE_S, self._beat),
                 (offers.BEAT_S, self._announce),
-                (0.0, self._deliver),
             )
         ]
         try:
@@ -135,16 +133,17 @@ class _Worker:
                     thread.join()
             for child in children:
                 child.close()
-            self._courier.close()
             self._engine.dispose()
 
     def _work(self, stop: threading.Event) -> None:
         connector = engine.Connector(stop)
         app = App(connector=connector)
         app.task(name=queue.TASK, pass_context=True)(self._attempt)
+        delivering = courier.application(connector, self._engine, self._storage, self._guard)
         keeping = housekeeping.application(connector, self._engine, self._storage, self._settings)
         workers = [
             engine.worker(app, self._queues, self._concurrency, self._settings.drain_limit_s),
+            engine.worker(delivering, [queue.DELIVERIES], courier.PLACES),
             engine.worker(keeping, [housekeeping.QUEUE], 1),
         ]
         engine.run(self._url, connector, workers, stop)
@@ -260,10 +259,6 @@ class _Worker:
     def _beat(self) -> None:
         for heart in self._hearts.copy():
             heart.beat(self._engine)
-
-    def _deliver(self) -> None:
-        self._courier.await_place(DELIVER_S)  # an account has few: each is taken again as soon as it is free
-        self._courier.begin_due()
 
     def _offer(self) -> Installed:
         """What it offers now. Raises ConfigurationError for a generator that was asked for by name and cannot run."""

@@ -89,7 +89,7 @@ def test_procrastinates_own_heartbeat_ends_before_the_jobs_that_it_waits_for(dat
 
 
 def test_procrastinate_starts_no_job_while_an_earlier_one_with_its_lock_waits_for_hours(engine):
-    """So a message that one host refused would hold up all later ones to that host: deliveries are no jobs of its."""
+    """So a message that one host refused would hold up all later ones to that host: only what is due is queued."""
     put = (
         "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, scheduled_at) VALUES "
         "('test', 'retried', 'host', now() + interval '5 hours'), ('test', 'later', 'host', NULL) RETURNING id"

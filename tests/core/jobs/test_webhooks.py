@@ -16,12 +16,13 @@ from threading import Thread
 
 import pytest
 from conftest import begin
+from delivering import deliver_due, delivering
 from sqlalchemy import select, text
 
 from spherelinks.accounts.worlds import World
 from spherelinks.database import Delivery, HostPause, Webhook, transaction
 from spherelinks.errors import InvalidRequest, TooManyWebhooks, UnknownWebhook
-from spherelinks.jobs import attempts, courier, outbound, paths, submission, webhooks
+from spherelinks.jobs import attempts, courier, outbound, outbox, paths, submission, webhooks
 from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
 from spherelinks.picture.fetch import Guard
@@ -92,7 +93,31 @@ def deliver(engine, storage, receiver, at_once=True):
     if at_once:
         with engine.begin() as connection:
             connection.execute(text("UPDATE deliveries SET next_at = now() WHERE state = 'pending'"))
-    return courier.deliver_due(engine, storage, receiver.guard)
+    return deliver_due(engine, storage, receiver.guard)
+
+
+def take(engine):
+    """The id of the delivery that Procrastinate calls for next, to a worker that then does nothing about it."""
+    fetch = "SELECT args ->> 'delivery_id' FROM procrastinate_fetch_job_v2(ARRAY['deliveries'], :worker)"
+    with engine.begin() as connection:
+        worker = connection.scalar(text("SELECT worker_id FROM procrastinate_register_worker_v1()"))
+        return connection.scalar(text(fetch), {"worker": worker})
+
+
+def calls(engine):
+    """Of each account, how many deliveries are called for."""
+    found = (
+        "SELECT d.account_id, count(*) FROM procrastinate_jobs q JOIN deliveries d ON d.id = q.args ->> 'delivery_id' "
+        "WHERE q.queue_name = 'deliveries' GROUP BY 1"
+    )
+    with engine.connect() as connection:
+        return dict(connection.execute(text(found)).all())
+
+
+def silence(engine):
+    """Nothing has been heard of any worker for long."""
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '31 s'"))
 
 
 def only_delivery(engine):
@@ -193,8 +218,10 @@ def test_a_receiver_that_is_gone_is_left_alone(desk, engine, storage, receiver, 
 
 def test_a_courier_that_is_killed_loses_nothing(desk, engine, storage, receiver, hook):
     end(engine, desk.submit("succeed"))
-    assert len(courier._claim(engine)) == 1  # and dies
-    assert courier.deliver_due(engine, storage, receiver.guard) == 0
+    assert courier.begin(engine, take(engine))  # and dies
+    assert deliver_due(engine, storage, receiver.guard) == 0
+    silence(engine)
+    assert deliver_due(engine, storage, receiver.guard) == 0
     assert deliver(engine, storage, receiver) == 1
     assert only_delivery(engine).state == "delivered"
 
@@ -231,7 +258,7 @@ def test_a_name_that_leads_inside_is_never_connected_to(desk, engine, storage, r
         webhooks.create(session, World(desk.client.account_id), f"{url}/hook", guard=receiver.guard)
     end(engine, desk.submit("succeed"))
     strict = Guard(ports=receiver.guard.ports)
-    assert courier.deliver_due(engine, storage, strict) == 1
+    assert deliver_due(engine, storage, strict) == 1
     delivery = only_delivery(engine)
     assert (delivery.state, delivery.answer) == ("pending", None)
     assert "not on the public internet" in delivery.problem
@@ -334,18 +361,9 @@ def hanging():
 
 
 @pytest.fixture
-def couriers(engine, storage, receiver, hanging):
-    """Makes a courier that reaches both servers."""
-    ports = frozenset({*receiver.guard.ports, hanging.port})
-    with contextlib.ExitStack() as stack:
-
-        def make():
-            made = courier.Courier(engine, storage, Guard(ports=ports, trusted=receiver.guard.trusted))
-            stack.callback(made.close)
-            return made
-
-        make.guard = Guard(ports=ports, trusted=receiver.guard.trusted)
-        yield make
+def open_guard(receiver, hanging):
+    """Lets deliveries reach both servers."""
+    return Guard(ports=frozenset({*receiver.guard.ports, hanging.port}), trusted=receiver.guard.trusted)
 
 
 def hooked(engine, client, url, guard):
@@ -366,43 +384,54 @@ def fail_jobs(desk, engine, count):
         end(engine, job, Failure("no_object", "Nothing."))
 
 
-def test_an_account_whose_host_hangs_delays_no_other(desk, engine, storage, couriers, hanging, receiver, other_client):
-    hooked(engine, desk.client, hanging.url, couriers.guard)
-    hooked(engine, other_client, f"{receiver.url}/other", couriers.guard)
+def test_an_account_whose_host_hangs_delays_no_other(
+    desk, engine, storage, open_guard, hanging, receiver, other_client
+):
+    hooked(engine, desk.client, hanging.url, open_guard)
+    hooked(engine, other_client, f"{receiver.url}/other", open_guard)
     fail_jobs(desk, engine, 10)
-    crowded = couriers()
-    crowded.begin_due()
-    eventually(lambda: len(hanging.connections) == courier.OF_HOST)
     other = type(desk)(engine, storage, desk.settings, other_client)
-    for number in (1, 2, 3):  # while those hang, whatever comes later goes out
-        end(engine, other.submit("succeed", seed=number), Failure("no_object", "Nothing."))
-        assert crowded.begin_due() == 1
-        eventually(lambda number=number: len(receiver.got["/other"]) == number)
-    assert len(hanging.connections) == courier.OF_HOST
-    hanging.close()
+    with delivering(engine, storage, open_guard):
+        eventually(lambda: len(hanging.connections) == outbox.OF_HOST)
+        for number in (1, 2, 3):  # while those hang, whatever comes later goes out
+            end(engine, other.submit("succeed", seed=number), Failure("no_object", "Nothing."))
+            eventually(lambda number=number: len(receiver.got["/other"]) == number)
+        assert len(hanging.connections) == outbox.OF_HOST
+        hanging.close()
 
 
-def test_one_accounts_many_deliveries_leave_room_for_every_other(desk, engine, couriers):
-    room = courier._Room()
-    hosts = [f"host{number}" for number in range(100)]
-    assert sum(room.enter("crowd", host) for host in hosts) == courier.OF_ACCOUNT
+def test_one_accounts_many_deliveries_leave_room_for_every_other(engine):
     others = [f"account{number}" for number in range(100)]
-    assert sum(room.enter(account, "host") for account in others) == courier.PLACES - courier.OF_ACCOUNT
-    room.leave("crowd", "host0")
-    assert not room.enter("crowd", "host0"), "while there is a crowd, no second one"
-    assert room.enter("account99", "host")
+    put = (
+        "INSERT INTO deliveries (id, event, account_id, host, payload) "
+        "SELECT :account || n, 'webhook.test', :account, 'host' || n, '{}' FROM generate_series(1, :count) n"
+    )
+    with transaction(engine) as session:
+        session.execute(text(put), {"account": "crowd", "count": 100})
+        outbox.call(session, "crowd")
+        for account in others:
+            session.execute(text(put), {"account": account, "count": 2})
+        outbox.recall(session)
+    assert calls(engine) == {"crowd": outbox.OF_ACCOUNT} | dict.fromkeys(others, 1)
+    assert {take(engine) for _ in range(101)} >= {f"{account}1" for account in others}, "each one's first comes first"
+    with transaction(engine) as session:
+        ended = session.scalar(text("UPDATE deliveries SET state = 'delivered' WHERE id = 'crowd1' RETURNING id"))
+        outbox.call(session, "crowd", ended)
+        session.execute(text(put), {"account": "late", "count": 1})
+        outbox.recall(session)
+    assert calls(engine)["crowd"] == outbox.OF_ACCOUNT, "while there is a crowd, no second one"
+    assert calls(engine)["late"] == 1
 
 
-def test_a_host_that_hangs_is_paused_and_shown_until_it_answers(desk, engine, couriers, hanging, monkeypatch):
+def test_a_host_that_hangs_is_paused_and_shown_until_it_answers(
+    desk, engine, storage, open_guard, hanging, monkeypatch
+):
     monkeypatch.setattr(outbound, "DEADLINE_S", 0.3)
     monkeypatch.setattr(courier, "BACK_OFF", (timedelta(0),) * 9)
-    hook = hooked(engine, desk.client, hanging.url, couriers.guard)
+    hook = hooked(engine, desk.client, hanging.url, open_guard)
     fail_jobs(desk, engine, 1)
-    for _ in range(courier.HANGS):
-        made = couriers()
-        assert made.begin_due() == 1
-        made.close()
-    assert couriers().begin_due() == 0
+    assert deliver_due(engine, storage, open_guard) == courier.HANGS
+    assert deliver_due(engine, storage, open_guard) == 0
     world = World(desk.client.account_id)
     with transaction(engine) as session:
         until = webhooks.paused(session, world.account_id)[f"127.0.0.1:{hanging.port}"]
@@ -412,17 +441,17 @@ def test_a_host_that_hangs_is_paused_and_shown_until_it_answers(desk, engine, co
         assert "no answer within" in sent.problem
         webhooks.redeliver(session, world, hook.id, sent.id)
         assert webhooks.paused(session, world.account_id) == {}
-    assert couriers().begin_due() == 1
+    assert deliver_due(engine, storage, open_guard) == courier.HANGS
 
 
-def test_an_answer_of_any_kind_ends_the_count(desk, engine, couriers, receiver, storage):
-    hooked(engine, desk.client, f"{receiver.url}/hook", couriers.guard)
+def test_an_answer_of_any_kind_ends_the_count(desk, engine, open_guard, receiver, storage):
+    hooked(engine, desk.client, f"{receiver.url}/hook", open_guard)
     host = f"127.0.0.1:{receiver.url.rpartition(':')[2]}"
     with transaction(engine) as session:
         session.add(HostPause(account_id=desk.client.account_id, host=host, hangs=2, until=datetime.now(UTC)))
     receiver.answers["/hook"] = [500]
     fail_jobs(desk, engine, 1)
-    assert courier.deliver_due(engine, storage, couriers.guard) == 1
+    assert deliver_due(engine, storage, open_guard) == 1
     with transaction(engine) as session:
         assert session.get(HostPause, (desk.client.account_id, host)) is None
 
@@ -469,9 +498,11 @@ def test_what_the_database_cannot_hold_of_an_answer_is_no_reason_to_try_for_ever
 def test_a_delivery_that_takes_its_courier_with_it_is_given_up_in_the_end(desk, engine, storage, receiver, hook):
     fail_jobs(desk, engine, 1)
     for _ in range(len(courier.BACK_OFF) + 1):
-        assert len(courier._claim(engine)) == 1  # and nothing more is heard of it
-        with engine.begin() as connection:
-            connection.execute(text("UPDATE deliveries SET next_at = now()"))
+        assert courier.begin(engine, take(engine))  # and nothing more is heard of it
+        silence(engine)
+        with transaction(engine) as session:
+            session.execute(text("UPDATE deliveries SET next_at = now()"))
+            outbox.recall(session)
     assert deliver(engine, storage, receiver) == 0
     assert receiver.got == {}
     assert (only_delivery(engine).state, only_delivery(engine).problem) == (
@@ -483,12 +514,44 @@ def test_a_delivery_that_takes_its_courier_with_it_is_given_up_in_the_end(desk, 
 def test_a_delivery_asked_for_again_while_it_is_tried_is_the_one_that_counts(desk, engine, storage, receiver, hook):
     receiver.answers["/hook"] = [410, 200]  # the first address is gone, the second one right
     fail_jobs(desk, engine, 1)
-    (first,) = courier._claim(engine)
+    first = courier.begin(engine, take(engine))
     with transaction(engine) as session:
         webhooks.redeliver(session, World(desk.client.account_id), hook.id, first.id)
-    (second,) = courier._claim(engine)
+        outbox.recall(session)
+    assert take(engine) is None, "it is not called for before the try under way has ended"
+    second = courier.begin(engine, first.id)
     assert (first.attempts, second.attempts) == (1, 1)
     courier._try(engine, storage, receiver.guard, first)
     assert only_delivery(engine).state == "pending"
     courier._try(engine, storage, receiver.guard, second)
     assert (only_delivery(engine).state, only_delivery(engine).answer) == ("delivered", 200)
+
+
+def test_a_retry_that_is_hours_away_holds_up_no_later_message(desk, engine, storage, receiver, hook):
+    receiver.answers["/hook"] = [500, 200]
+    fail_jobs(desk, engine, 1)
+    assert deliver(engine, storage, receiver) == 1
+    assert calls(engine) == {}, "it waits for its time outside the queue"
+    for seed in range(1, 2 * outbox.OF_HOST):
+        end(engine, desk.submit("succeed", seed=seed), Failure("no_object", "Nothing."))
+    assert calls(engine) == {desk.client.account_id: outbox.OF_HOST}
+    with delivering(engine, storage, receiver.guard):  # one after the other makes room for the next
+        eventually(lambda: len(receiver.got["/hook"]) == 2 * outbox.OF_HOST)
+    assert calls(engine) == {}
+
+
+def test_a_worker_of_the_version_before_works_beside(desk, engine, storage, receiver, hook):
+    """Its server calls for nothing; it moves the next attempt ahead of what it has under way."""
+    fail_jobs(desk, engine, 2)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM procrastinate_jobs WHERE queue_name = 'deliveries'"))
+        taken = (
+            "UPDATE deliveries SET attempts = attempts + 1, next_at = now() + interval '1 min' "
+            "WHERE id = (SELECT min(id) FROM deliveries)"
+        )
+        connection.execute(text(taken))
+    assert deliver_due(engine, storage, receiver.guard) == 1
+    assert deliver_due(engine, storage, receiver.guard) == 0
+    assert deliver(engine, storage, receiver) == 1, "it was killed at it"
+    with transaction(engine) as session:
+        assert session.scalars(select(Delivery.attempts).order_by(Delivery.id)).all() == [2, 1]

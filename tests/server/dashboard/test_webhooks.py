@@ -14,12 +14,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from ipaddress import ip_network
 from threading import Thread
 
+from delivering import deliver_due
 from sqlalchemy import Engine, text
 
 from spherelinks.config import Settings
 from spherelinks.database import transaction
 from spherelinks.jobs import outbound
-from spherelinks.jobs.courier import deliver_due
 from spherelinks.storage import Storage
 from spherelinks_server import create_app
 
