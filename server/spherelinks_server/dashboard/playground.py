@@ -19,6 +19,7 @@ from spherelinks.jobs.status import JobStatus
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.presets import PRESETS
+from spherelinks.shape import SIDES
 from spherelinks_server.dashboard import fields, gate, models
 from spherelinks_server.errors import status_of
 from spherelinks_server.intake import Pictures, Sent
@@ -120,12 +121,14 @@ def _named(options: Options) -> Options:
 
 
 def _pictures(origin: str) -> Pictures:
-    """The picture sent as a file or URL, else those of the model ``origin``, and its mask; decoded once, as proof.
+    """The picture sent as a file or URL, else those of the model ``origin``; decoded once, as proof.
 
-    The mask is the file ``mask`` if one is sent; a model's picture that is used again keeps its own, and its sides.
+    Its mask is the file ``mask``, and its sides are the files called like them. A model's picture that is used again
+    keeps its own, but for those that are sent.
     """
     account, address = gate.me().account_id, request.form.get("address", "").strip()
     data, mask = _upload("picture"), _upload("mask") or None
+    sides = {str(view): side for view in SIDES if (side := _upload(view))}
     if data:
         pictures = Pictures(data)
     elif address:
@@ -134,9 +137,9 @@ def _pictures(origin: str) -> Pictures:
         pictures = models.sent_with(origin)
     else:
         raise errors.InvalidRequest("There is no picture.", hint="Choose, drop or paste a picture.", field="picture")
-    if mask is not None:
-        pictures = replace(pictures, mask=mask)
-    if data or mask is not None:
+    if mask is not None or sides:
+        pictures = replace(pictures, mask=mask or pictures.mask, sides={**pictures.sides, **sides})
+    if data or mask is not None or sides:
         services().intake.check(account, pictures)
     return pictures
 
@@ -151,11 +154,14 @@ def _page(origin: str, chosen: dict[str, object], problem: str = "", made: Seque
     offered = services().generators
     ready = [card for name, card in offered.cards.items() if name not in offered.problems]
     controls = fields.fields(ready, chosen)
-    masked = bool(origin) and models.find(origin).masked
+    before = models.find(origin) if origin else None
     return render_template(
         "playground.html",
         origin=origin,
-        masked=masked,
+        masked=before is not None and before.masked,
+        sides=before.sides if before else (),
+        views=SIDES,
+        takers=[card.name for card in ready if card.views],
         chosen=bool(chosen),
         plain=[field for field in controls if field.name in _PLAIN],
         advanced=[field for field in controls if field.name not in _PLAIN],

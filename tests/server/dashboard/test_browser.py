@@ -5,6 +5,7 @@ Needs Chromium (``scripts/engines.sh three`` installs it); axe-core comes with n
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from PIL import Image, ImageOps
 from serving import Running, cli, free_port, stop, wait_for
 
 from spherelinks.postgres import running as database_of
@@ -364,24 +366,17 @@ def test_pictures_are_dropped_pasted_cut_out_and_queued(
         box = page.locator("[data-make]").bounding_box()
         assert box["y"] + box["height"] <= size["height"], "the button is in view"
     page.set_viewport_size({"width": 1440, "height": 900})
-    give = """([kind, target, files]) => {
-        const transfer = new DataTransfer();
-        for (const [name, type, bytes] of files) transfer.items.add(new File([new Uint8Array(bytes)], name, {type}));
-        const Event = kind === "paste" ? ClipboardEvent : DragEvent;
-        const given = {clipboardData: transfer, dataTransfer: transfer, bubbles: true, cancelable: true};
-        document.querySelector(target).dispatchEvent(new Event(kind, given));
-    }"""
     mug, robot = ([*(SAMPLES / name).read_bytes()] for name in ("mug.jpg", "robot.png"))
-    page.evaluate(give, ["paste", "body", [["thing", "image/gif", [1, 2, 3]]]])
+    page.evaluate(GIVE, ["paste", "body", [["thing", "image/gif", [1, 2, 3]]]])
     assert "not a JPEG, PNG or WebP" in page.inner_text("[data-problem]")
-    page.evaluate(give, ["paste", "body", [["thing", "image/png", robot[:2000]]]])
+    page.evaluate(GIVE, ["paste", "body", [["thing", "image/png", robot[:2000]]]])
     assert page.inner_text("[data-problem]") == ""
     assert page.input_value("#option-name") == "thing"
     page.click("text=Make the model")  # whose bytes are cut off
     visit.until(lambda: "picture" in page.inner_text("[data-problem]"), "the server's answer")
     assert "9 credits" in page.inner_text("[data-balance]")
     # dropped anywhere, they queue behind it; one that is removed is gone
-    page.evaluate(give, ["drop", "footer", [["cup.jpg", "image/jpeg", mug], ["robot.png", "image/png", robot]]])
+    page.evaluate(GIVE, ["drop", "footer", [["cup.jpg", "image/jpeg", mug], ["robot.png", "image/png", robot]]])
     assert page.inner_text("[data-make]") == "Make 3 models"
     page.click("[aria-label='Remove thing']")
     assert page.inner_text("[data-make]") == "Make 2 models"
@@ -417,6 +412,79 @@ def test_pictures_are_dropped_pasted_cut_out_and_queued(
         visit.until(lambda job=job: ended(site, job, first_visit["new_key"]), "its end")
         assert ask(site, f"/v1/jobs/{job}/files/mask", first_visit["new_key"]) == (200 if mended else 404)
     visit.context.close()
+
+
+GIVE = """([kind, target, files]) => {
+    const transfer = new DataTransfer();
+    for (const [name, type, bytes] of files) transfer.items.add(new File([new Uint8Array(bytes)], name, {type}));
+    const Event = kind === "paste" ? ClipboardEvent : DragEvent;
+    const given = {clipboardData: transfer, dataTransfer: transfer, bubbles: true, cancelable: true};
+    document.querySelector(target).dispatchEvent(new Event(kind, given));
+}"""
+"""Pastes or drops files on an element, as (name, type, bytes)."""
+
+
+def test_pictures_of_other_sides_make_one_model(chromium: Any, site: Running, first_visit: dict[str, Any]) -> None:
+    visit = Visit(chromium, site, first_visit["state"], viewport=PHONE, reduced_motion="reduce")
+    page = visit.page
+    page.goto("/app/playground")
+    buffer = io.BytesIO()
+    ImageOps.mirror(Image.open(SAMPLES / "robot.png")).save(buffer, "PNG")  # its outline from behind
+    behind = buffer.getvalue()
+    back, left, right = (f"[data-slot={view}] input" for view in ("back", "left", "right"))
+
+    def filled() -> list[str]:
+        return page.eval_on_selector_all(".slot.filled", "slots => slots.map(slot => slot.dataset.slot)")
+
+    # dropped, before there is a front; refused as any picture is
+    page.evaluate(GIVE, ["drop", back, [["back.png", "image/png", [*behind]]]])
+    page.evaluate(GIVE, ["drop", left, [["left.gif", "image/gif", [1]]]])
+    assert "“left.gif” is not a JPEG, PNG or WebP" in page.inner_text("[data-problem]")
+    page.set_input_files("input[name=picture]", SAMPLES / "robot.png")
+    # chosen, and taken away by keyboard; pasted where the focus is
+    page.set_input_files(left, SAMPLES / "robot.png")
+    page.focus(right)
+    page.evaluate(GIVE, ["paste", right, [["image.png", "image/png", [*behind]]]])
+    assert filled() == ["back", "left", "right"]
+    assert not page.is_visible("[data-queue]"), "one model's"
+    for view in ("left", "right"):
+        page.focus(f"[data-slot={view}] input")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert page.inner_text("[data-announce]") == f"Picture of the {view} removed"
+        assert page.evaluate("document.activeElement.name") == view
+    assert filled() == ["back"]
+    # another model of the queue has its own; a generator that uses one picture is offered none
+    page.evaluate(GIVE, ["drop", "footer", [["mug.jpg", "image/jpeg", [*(SAMPLES / "mug.jpg").read_bytes()]]]])
+    assert filled() == []
+    page.click("[aria-label='Remove mug']")
+    assert filled() == ["back"]
+    page.click("text=Advanced options")
+    page.select_option("[name=generator]", "inflate")
+    assert not page.is_visible(back)
+    page.select_option("[name=generator]", "lift")
+    page.click("label:has-text('Draft')")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    visit.until(lambda: "is dimmed is left out" in page.inner_text("[data-cutout-said]"), "the cut-out")
+    before = credits(page)
+    page.click("text=Make the model")
+    visit.until(lambda: page.query_selector("[data-output] model-viewer"), "a model")
+    assert credits(page) == before - 1
+    job = page.get_attribute("[data-output] [data-job]", "data-job")
+    kinds = json.loads(site.ask("GET", f"/v1/jobs/{job}", first_visit["new_key"])[2])["files"]
+    assert {"picture", "back"} <= kinds.keys()
+    assert not {"left", "right"} & kinds.keys()
+    assert site.ask("GET", kinds["back"], first_visit["new_key"])[2] == behind
+    assert b"backSha256" in site.ask("GET", kinds["glb"], first_visit["new_key"])[2], "made from both"
+    # with other options, from the same pictures
+    page.goto(f"/app/playground?from={job}")
+    visit.until(lambda: filled() == ["back"], "the back of before")
+    assert not visit.wrong
+    visit.context.close()
+
+
+def credits(page: Any) -> int:
+    return int(page.text_content("[data-balance]").split()[0])
 
 
 def ended(site: Running, job: str, key: str) -> bool:

@@ -297,3 +297,37 @@ def test_an_account_goes_with_its_data(member: Person, storage: Storage, png: by
     assert [head.path for job in (done, waiting) for head in storage.list(f"{paths.RESULTS}/{job}")] == []
     kept = {head.path for head in storage.list(paths.PICTURES)}
     assert not kept & {paths.picture(done), paths.picture(waiting)}
+
+
+def test_pictures_of_other_sides_are_kept_shown_and_used_again(person: Person, png: bytes, jpeg: bytes) -> None:
+    def send(path: str, **files: bytes) -> TestResponse:
+        sent = {name: (io.BytesIO(data), f"{name}.png") for name, data in files.items()}
+        origin = {"from": path.partition("=")[2]} if "=" in path else {}
+        return person.send("/app/playground", path, accept="application/json", fresh="on", **sent, **origin)
+
+    def files(job: str) -> dict[str, bytes]:
+        found = {kind: person.get(f"/app/models/{job}/files/{kind}") for kind in ("picture", "back", "left", "right")}
+        return {kind: answer.data for kind, answer in found.items() if answer.status_code == 200}
+
+    answer = send("/app/playground", picture=png, back=jpeg, right=png)
+    assert answer.json is not None, answer.text
+    job = answer.json["jobId"]
+    assert files(job) == {"picture": png, "back": jpeg, "right": png}
+    page = person.get(f"/app/models/{job}").text
+    captions = re.findall(r"files/(\w+)\" alt=\"[^\"]*\"><figcaption>(\w+)", page)
+    assert captions == [("picture", "Front"), ("back", "Back"), ("right", "Right")]
+    again = f"/app/playground?from={job}"
+    assert 'data-sides="back right"' in person.get(again).text
+    # a form without a script: what is sent comes before what was sent then
+    answer = send(again, back=png, left=jpeg)
+    assert answer.json is not None, answer.text
+    assert files(answer.json["jobId"]) == {"picture": png, "back": png, "left": jpeg, "right": png}
+    answer = send(again, picture=jpeg)
+    assert answer.json is not None, answer.text
+    assert files(answer.json["jobId"]) == {"picture": jpeg}, "another picture comes without the sides of the first"
+    # offered for the generators that use them alone
+    assert 'data-heeded-by="lift lift-flow" data-slots' in person.get("/app/playground").text
+    refused = send("/app/playground", picture=png, left=png[:60])
+    assert refused.status_code == 422
+    assert refused.json is not None
+    assert refused.json["error"]["message"].startswith("left: ")

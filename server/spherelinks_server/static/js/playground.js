@@ -1,4 +1,5 @@
-// The playground: pictures by drop, paste or choice, one after the other; their cut-outs; presets; the models beside.
+// The playground: pictures by drop, paste or choice, one after the other; their other sides and cut-outs; presets; the
+// models beside.
 import {editor} from "./cutout.js";
 import {announce, ask, part} from "./tools.js";
 import {watch} from "./jobs.js";
@@ -13,9 +14,10 @@ const APART = ["name", "dimensions"];
 const MOST = 24;
 const limit = Number(form.dataset.limit);
 
-// --- the pictures: each with its file, name, cut-out and what was wrong with it
+// --- the pictures: each with its file, name, cut-out and the files of its other sides
 
 let pictures = [], current = null;
+let early = {}; // sides that came before their front
 const cutout = editor(form.querySelector("[data-cutout]"), () => body(current));
 
 function complain(text) {
@@ -43,7 +45,8 @@ function take(files) {
   file.value = "";
   if (!taken.length) return;
   form.elements.address.value = "";
-  const added = taken.map(one => ({file: one, name: stem(one.name), source: URL.createObjectURL(one), kept: null}));
+  const added = taken.map(one => ({file: one, name: stem(one.name), source: URL.createObjectURL(one), kept: null, sides: {}}));
+  if (!current) [added[0].sides, early] = [early, {}];
   pictures.push(...added);
   choose(added[0]);
   announce(taken.length > 1 ? `${taken.length} pictures chosen` : "Picture chosen");
@@ -65,6 +68,7 @@ function choose(picture) {
   current = picture;
   form.querySelector("[data-prompt]").classList.toggle("small", Boolean(picture));
   list();
+  showSides();
   if (!picture) {
     form.elements.name.value = "";
     cutout.hide();
@@ -107,35 +111,97 @@ function label() {
   button.textContent = pictures.length > 1 ? `Make ${pictures.length} models` : "Make the model";
 }
 
+// --- its other sides
+
+const slots = [...form.querySelectorAll("[data-slot]")];
+const sidesOf = picture => picture?.sides ?? early;
+const areTaken = () => !form.querySelector("[data-slots]").hidden;
+
+function showSides() {
+  for (const slot of slots) {
+    const [image, gone] = [slot.querySelector("img"), slot.querySelector(".gone")];
+    const side = sidesOf(current)[slot.dataset.slot];
+    slot.classList.toggle("filled", Boolean(side));
+    image.hidden = gone.hidden = !side;
+    URL.revokeObjectURL(image.src);
+    if (side) image.src = URL.createObjectURL(side);
+    else image.removeAttribute("src");
+  }
+}
+
+/** Puts the first of these files into the slot. */
+function put(slot, [side]) {
+  slot.querySelector("input").value = "";
+  if (!side) return;
+  complain(fault(side));
+  if (fault(side)) return;
+  sidesOf(current)[slot.dataset.slot] = side;
+  showSides();
+  announce(`Picture of the ${slot.dataset.slot} chosen`);
+}
+
+for (const slot of slots) {
+  const input = slot.querySelector("input");
+  input.addEventListener("change", () => put(slot, [...input.files]));
+  slot.querySelector(".gone").addEventListener("click", () => {
+    delete sidesOf(current)[slot.dataset.slot];
+    showSides();
+    announce(`Picture of the ${slot.dataset.slot} removed`);
+    input.focus();
+  });
+  if (input.files.length) put(slot, [...input.files]); // chosen before this script came
+}
+
+// --- how they come
+
 file.addEventListener("change", () => take([...file.files]));
 if (file.files.length) take([...file.files]); // chosen before this script came
 // a picture dropped or pasted anywhere on the page is taken
 let inside = 0;
-addEventListener("dragenter", () => { inside += 1; drop.classList.add("over"); });
-addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) drop.classList.remove("over"); });
-addEventListener("dragover", event => event.preventDefault());
+const slotOf = element => element?.closest?.("[data-slot]") ?? null;
+function mark(target) {
+  for (const one of [drop, ...slots]) one.classList.toggle("over", one === target);
+}
+addEventListener("dragenter", () => { inside += 1; });
+addEventListener("dragleave", () => { inside -= 1; if (inside <= 0) mark(null); });
+addEventListener("dragover", event => { event.preventDefault(); mark(slotOf(event.target) ?? drop); });
 addEventListener("drop", event => {
   inside = 0;
-  drop.classList.remove("over");
+  mark(null);
   if (!event.dataTransfer.files.length) return;
   event.preventDefault();
-  take([...event.dataTransfer.files]);
+  receive(slotOf(event.target), [...event.dataTransfer.files]);
 });
+
+/** Takes what was dropped or pasted: in a slot as its side, elsewhere as further pictures. */
+function receive(slot, files) {
+  if (slot) put(slot, files);
+  else take(files);
+}
 addEventListener("paste", event => {
   const pasted = [...event.clipboardData.files].filter(one => one.type.startsWith("image/"));
   // what browsers call a pasted picture names nothing
-  if (pasted.length) take(pasted.map(one => (/^image\.\w+$/.test(one.name) ? new File([one], "pasted", {type: one.type}) : one)));
+  if (pasted.length) receive(slotOf(document.activeElement), pasted.map(one => (/^image\.\w+$/.test(one.name) ? new File([one], "pasted", {type: one.type}) : one)));
 });
 addEventListener("beforeunload", event => { if (pictures.length > 1) event.preventDefault(); });
 
-// the picture of an earlier model, with its mask
+/** One of the files that the earlier model was made from; null if it is gone. */
+async function sentBefore(kind) {
+  const answer = await fetch(`/app/models/${form.dataset.origin}/files/${kind}`).catch(() => null);
+  if (!answer?.ok) return null;
+  const data = await answer.blob();
+  return new File([data], kind, {type: data.type});
+}
+
+// the picture of an earlier model, with its mask and its other sides
 if (form.dataset.origin) {
-  const [picture, mask] = await Promise.all(["picture", ...("masked" in form.dataset ? ["mask"] : [])].map(kind =>
-    fetch(`/app/models/${form.dataset.origin}/files/${kind}`).then(answer => (answer.ok ? answer.blob() : null)).catch(() => null)));
-  if (picture && !pictures.length) {
-    const kept = mask ? await createImageBitmap(mask) : null;
-    const name = form.elements.name.value;
-    pictures.push({file: new File([picture], "picture", {type: picture.type}), name, source: URL.createObjectURL(picture), kept});
+  const kinds = ["picture", ...("masked" in form.dataset ? ["mask"] : []), ...(form.dataset.sides?.split(" ") ?? [])];
+  const sent = Object.fromEntries(await Promise.all(kinds.map(async kind => [kind, await sentBefore(kind)])));
+  if (sent.picture && !pictures.length) {
+    const kept = sent.mask ? await createImageBitmap(sent.mask) : null;
+    const {picture, mask, ...others} = sent;
+    const sides = Object.fromEntries(Object.entries(others).filter(([, side]) => side));
+    pictures.push({file: picture, name: form.elements.name.value, source: URL.createObjectURL(picture), kept, sides: {...sides, ...early}});
     choose(pictures[0]);
   }
 }
@@ -183,10 +249,11 @@ for (const input of options) {
 
 // --- making
 
-/** The form's fields for that picture; null is a URL's. */
+/** The form's fields for that picture, without its other sides; null is a URL's. */
 function body(picture) {
   const fields = new FormData(form);
   fields.delete("picture");
+  for (const slot of slots) fields.delete(slot.dataset.slot);
   if (picture) {
     fields.set("picture", picture.file, picture.file.name);
     fields.set("name", picture === current ? form.elements.name.value : picture.name);
@@ -199,6 +266,7 @@ const blob = canvas => new Promise(resolve => canvas.toBlob(resolve, "image/png"
 async function send(picture) {
   const fields = body(picture);
   const mask = picture === current ? cutout.mask() : picture?.kept;
+  for (const [view, side] of Object.entries(areTaken() ? sidesOf(picture) : {})) fields.set(view, side, side.name);
   if (mask) fields.set("mask", mask instanceof HTMLCanvasElement ? await blob(mask) : mask, "mask.png");
   return ask(form.action, {method: "POST", body: fields});
 }
