@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spherelinks.report import Confidence, Lowered, Reason, Report
+from spherelinks.shape import View
 
 #: Overlaps of a matte with the object below which it is doubted, and doubted much.
 OVERLAP = (0.9, 0.75)
@@ -22,25 +23,29 @@ def judged(reasons: Sequence[Reason]) -> Confidence:
     return Confidence(level="low" if "low" in levels else "medium" if levels else "high", reasons=[*reasons])
 
 
-def of_picture(*, cut: bool, overlap: float) -> Iterator[Reason]:
+def of_picture(*, cut: bool, overlap: float, view: View = "front") -> Iterator[Reason]:
     """Reasons that lie in what of the picture was taken for the object.
 
     cut : whether the picture's border cuts the object
     overlap : of the matte with the object, as is to be expected, 0..1
+    view : the side that it shows; the message begins with any but the front
     """
+    of_which = "" if view == "front" else f"{view}: "
     if cut:
         yield Reason(
             code="cut_off",
             level="medium",
-            message="The object touches the picture's border: the part outside the picture cannot be modelled.",
+            message=f"{of_which}The object touches the picture's border: the part outside the picture cannot be "
+            "modelled.",
             hint="Use a picture that shows all of it, with some background on every side.",
         )
     if level := _level(-overlap, tuple(-each for each in OVERLAP)):
         yield Reason(
             code="matte_unsure",
             level=level,
-            message="It is not certain what in the picture is the object.",
-            hint="Look at the cut-out, and give a mask, or use a picture with a plain or transparent background.",
+            message=f"{of_which}It is not certain what in the picture is the object.",
+            hint=("Look at the cut-out, and give a mask, or use" if view == "front" else "Use")
+            + " a picture with a plain or transparent background.",
         )
 
 

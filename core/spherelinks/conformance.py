@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
 from unittest.mock import patch
@@ -157,6 +158,16 @@ class GeneratorConformance:
         self._shape(frame)
         assert np.array_equal(frame.rgb, _frame().rgb), "it changes the frame's colours"
         assert np.array_equal(frame.matte, _frame().matte), "it changes the frame's matte"
+
+    def test_it_uses_the_pictures_that_its_card_says(self) -> None:
+        front = _frame()
+        behind = Frame(front.rgb[:, ::-1, ::-1].copy(), front.matte[:, ::-1].copy())
+        alone, both = _bytes(self._shape()), _bytes(self._shape(replace(front, others={"back": behind})))
+        used = both != alone
+        assert used == self.card.views, f"the card says views={self.card.views}; a picture of the back is used: {used}"
+        if used:
+            again = _bytes(self._shape(replace(front, others={"back": behind})))
+            assert again == both, "with a picture of the back, a second run differs"
 
     def test_it_needs_no_network(self) -> None:
         def refuse(*_: object, **__: object) -> None:

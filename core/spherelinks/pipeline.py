@@ -148,7 +148,7 @@ def generate(
         data = _encoded(picture)
         decoded = decode(data)
         given = None if mask is None else masks.read(_encoded(mask, masks.FIELD))
-        notes, overlaps = [*decoded.notes], [1.0]
+        notes, overlaps, doubts = [*decoded.notes], [1.0], list[Reason]()
         sides: dict[View, PictureInput | None] = {"back": back, "left": left, "right": right}
         further = {view: _decoded(view, side) for view, side in sides.items() if side is not None}
     with clock.stage("matte"):
@@ -159,7 +159,8 @@ def generate(
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
         if card.views:
-            framed = replace(framed, others={view: _framed(view, each, notes) for view, each in further.items()})
+            others = {view: _framed(view, each, notes, doubts) for view, each in further.items()}
+            framed = replace(framed, others=others)
         elif further:
             notes.append(_unused(card, further))
     with clock.stage("generator"):
@@ -177,7 +178,7 @@ def generate(
             progress=clock.within,
         )
 
-    doubts = [*confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps))]
+    doubts = [*confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps)), *doubts]
     notes += [*(doubt.message for doubt in doubts), *_ignored(card, wanted)]
     doubts += [*volume.doubts, *confidence.of_body(finished.report)]
     return _asset(finished, clock, name, notes, doubts)
@@ -254,11 +255,14 @@ def _decoded(view: View, picture: PictureInput) -> Picture:
         return decode(_encoded(picture, view))
 
 
-def _framed(view: View, picture: Picture, notes: list[str]) -> Frame:
-    """The frame of a further picture; what is to be said of it is said by its name."""
+def _framed(view: View, picture: Picture, notes: list[str], doubts: list[Reason]) -> Frame:
+    """The frame of a further picture; what is to be said of it, and doubted, is said by its name."""
     notes += [f"{view}: {note}" for note in picture.notes]
+    overlaps = [1.0]
     with _told_of(view):
-        return frame(picture, matte(picture, lambda note: notes.append(f"{view}: {note}")))
+        alpha = matte(picture, lambda note: notes.append(f"{view}: {note}"), overlaps.append)
+        doubts += confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps), view=view)
+        return frame(picture, alpha)
 
 
 @contextmanager

@@ -151,6 +151,11 @@ def test_a_generator_that_pretends_to_heed_the_seed_is_caught():
         suite(replace(INFLATE, heeds=("seed",))).test_what_it_heeds_makes_a_difference_and_the_rest_makes_none()
 
 
+def test_a_generator_that_pretends_to_use_other_sides_is_caught():
+    with pytest.raises(AssertionError, match="views=True"):
+        suite(replace(INFLATE, views=True)).test_it_uses_the_pictures_that_its_card_says()
+
+
 def test_meshes_are_compared_too(tmp_path, monkeypatch):
     source = """
 import numpy as np

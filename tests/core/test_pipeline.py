@@ -113,6 +113,9 @@ def test_a_further_picture_is_spoken_of_by_its_name(array):
     assert refused.value.field == "left"
     with pytest.raises(NoObject, match="right"):
         generate(array, SMALL, right=np.zeros((64, 64, 4), np.uint8))
+    cut_off = generate(array, SMALL, back=array[:180]).report
+    assert "cut_off" in [reason.code for reason in cut_off.confidence.reasons]
+    assert any(warning.startswith("back: The object touches the picture's border") for warning in cut_off.warnings)
     with pytest.raises(InvalidRequest, match="back is a dict"):
         generate(array, SMALL, back={})
 

@@ -15,7 +15,7 @@ from spherelinks.jobs import attempts, status, submission
 from spherelinks.jobs.worker import run_worker
 from spherelinks.options import Options
 
-RUNNER = "runners:obey"
+_RUNNER = ("runner", "runners:obey")
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +43,11 @@ class Desk:
     def __init__(self, engine, storage, settings, client):
         self.engine, self.storage, self.settings, self.client = engine, storage, settings, client
 
-    def submit(self, picture, mask=None, **options):
+    def submit(self, picture, mask=None, sides=None, **options):
+        data = picture if isinstance(picture, bytes) else picture.encode()
+        beside = {"mask": mask, "sides": sides or {}}
         return submission.submit(
-            self.engine, self.storage, self.client.principal, picture.encode(), Options(**options), mask=mask
+            self.engine, self.storage, self.client.principal, data, Options(**options), **beside
         ).job_id
 
     def read(self, job):
@@ -71,9 +73,9 @@ class Desk:
     def working(self, **changes):
         """A worker beside us, with these settings changed."""
         stop = threading.Event()
-        concurrency, guard = changes.pop("concurrency", 1), changes.pop("guard", None)
+        concurrency, guard, runner = (changes.pop(*each) for each in (("concurrency", 1), ("guard", None), _RUNNER))
         settings = replace(self.settings, **changes)
-        arguments = (settings, settings.database_url, concurrency, stop, RUNNER, guard)
+        arguments = (settings, settings.database_url, concurrency, stop, runner, guard)
         thread = threading.Thread(target=run_worker, args=arguments)
         thread.start()
         try:

@@ -23,7 +23,13 @@ class Asset(NamedTuple):
     report: dict
 
 
-def obey(picture, options, progress, mask=None):
+def hang(picture, options, progress, **beside):
+    """Never end, whatever is sent."""
+    progress("generator", 0.25)
+    time.sleep(3600)
+
+
+def obey(picture, options, progress, mask=None, **sides):
     """Do what the picture says: a word, and for some a value."""
     word, _, value = picture.decode().partition(" ")
     progress("generator", 0.25)
@@ -74,6 +80,8 @@ def obey(picture, options, progress, mask=None):
             return Asset(b"glb", b"png", {"reached": reached})
         case "environment":
             return Asset(b"glb", b"png", {"environment": dict(os.environ), "arguments": sys.argv})
+    if sides:
+        return Asset(b"glTF" + picture, b"png", {view: side.decode() for view, side in sides.items()})
     if mask is not None:
         return Asset(b"glTF" + picture, b"png", {"mask": mask.decode()})
     report = {"options": options.model_dump(), "process": os.getpid(), "letters": "äöü 漢"}

@@ -1,6 +1,8 @@
 """Accepting a job is all or nothing."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -11,8 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from spherelinks import database
 from spherelinks.accounts import ledger
 from spherelinks.accounts.ledger import Balance
-from spherelinks.database import transaction
-from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, InvalidKey, StorageUnavailable
+from spherelinks.database import new_id, transaction
+from spherelinks.errors import DatabaseUnavailable, InsufficientCredits, InvalidKey, StorageFull, StorageUnavailable
 from spherelinks.jobs import closing, paths, queue, submission
 from spherelinks.options import Options
 
@@ -83,6 +85,29 @@ def test_when_the_storage_fails_nothing_is_accepted(desk, engine, settings):
     with pytest.raises(StorageUnavailable):
         desk.submit("succeed")
     assert counts(engine) == (0, 0, 0)
+
+
+def test_where_one_picture_cannot_be_stored_none_is_kept(desk, engine, storage, settings, monkeypatch):
+    job = new_id("job")
+    monkeypatch.setattr(submission, "new_id", lambda prefix: job)
+    (settings.home / "storage" / paths.side(job, "left")).mkdir(parents=True)  # where no file can be written
+    with pytest.raises(StorageUnavailable, match="left"):
+        desk.submit("succeed", b"a mask", {"back": b"a back", "left": b"a left"})
+    assert counts(engine) == (0, 0, 0)
+    assert not [*storage.list(paths.PICTURES)]
+    desk.submit("succeed", b"a mask", {"back": b"a back"})
+    assert {head.path for head in storage.list(paths.PICTURES)} == {
+        paths.picture(job), paths.mask(job), paths.side(job, "back")
+    }  # fmt: skip
+
+
+def test_there_must_be_room_for_all_pictures(desk, engine, storage, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda disk: SimpleNamespace(free=storage._floor + 1000))
+    desk.submit("succeed", sides={"back": bytes(900)})
+    with pytest.raises(StorageFull):
+        desk.submit("succeed", sides={"back": bytes(500), "left": bytes(500)})
+    assert counts(engine) == (1, 1, 1)
+    assert len([*storage.list(paths.PICTURES)]) == 2
 
 
 @pytest.mark.parametrize("last", ["credit_entries", "jobs", "procrastinate_jobs", "api_keys"])

@@ -1,6 +1,7 @@
 """The worker: what a client sees when all goes well, and when the child, the worker or the database dies."""
 
 import hashlib
+import io
 import json
 import os
 import signal
@@ -14,14 +15,17 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import begin, take
+from PIL import Image, ImageDraw
 from sqlalchemy import text
 
 from spherelinks import confinement
 from spherelinks.accounts.ledger import Balance
 from spherelinks.config import SECRETS
-from spherelinks.database import transaction
+from spherelinks.database import new_id, transaction
 from spherelinks.errors import UnknownFile
-from spherelinks.jobs import attempts, deletion, files, paths, process, queue, usage, worker
+from spherelinks.jobs import attempts, closing, deletion, files, paths, process, queue, usage, worker
+from spherelinks.jobs.worker import PIPELINE
+from spherelinks.pipeline import generate
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and forks are POSIX's")
 
@@ -31,7 +35,7 @@ from pathlib import Path
 from spherelinks.config import Settings
 from spherelinks.jobs.worker import run_worker
 settings = Settings.from_env()
-run_worker(settings, settings.database_url, runner="runners:obey")
+run_worker(settings, settings.database_url, runner=os.environ.get("RUNNER", "runners:obey"))
 """
 
 
@@ -134,6 +138,53 @@ def test_a_mask_goes_with_its_picture_and_is_kept_as_long(desk, engine, storage)
     assert {paths.mask(other), paths.picture(other)} <= left
     deletion.delete(engine, storage, desk.client.principal.world, other)
     assert paths.mask(other) not in {head.path for head in storage.list(paths.PICTURES)}
+
+
+def test_the_sides_go_with_their_picture_and_are_kept_as_long(desk, engine, storage):
+    sides = {"left": b"a left", "back": b"a back"}
+    plain, sided, other, swapped = (
+        desk.submit("succeed", sides=each)
+        for each in ({}, sides, {"back": b"a back"}, {"left": b"a back", "back": b"a left"})
+    )
+    with desk.working():
+        assert desk.ended(sided).report == {"left": "a left", "back": "a back"}
+        assert desk.ended(other).report == {"back": "a back"}
+        assert desk.ended(swapped).report == {"left": "a back", "back": "a left"}
+        assert not {"back", "left"} & desk.ended(plain).report.keys()
+    assert desk.balance() == Balance(6, 0), "each costs what one picture costs"
+    before = stored_bytes(desk, engine)
+    repeated = desk.submit("succeed", sides=dict(reversed(sides.items())))
+    assert desk.read(repeated).cache_hit
+    assert stored_bytes(desk, engine) == before + len(b"succeed") + len(b"a left") + len(b"a back")
+    for view, data in sides.items():
+        assert storage.get(files.find(engine, storage, desk.read(repeated), view).path) == data
+    assert {"back", "left"} <= {*files.available(desk.read(sided))}
+    for job, view in ((sided, "right"), (plain, "back"), (other, "left")):
+        assert view not in files.available(desk.read(job))
+        with pytest.raises(UnknownFile):
+            files.find(engine, storage, desk.read(job), view)
+
+    stray = new_id("job")
+    storage.put_all(dict.fromkeys(paths.sent(stray), b"never accepted"))
+    with transaction(engine) as session:
+        session.execute(text("UPDATE jobs SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": sided})
+    assert files.available(desk.read(sided)) == ()
+    paths.sweep(engine, storage, timedelta(seconds=-60))
+    assert left_of(storage, stray) == left_of(storage, sided) == set()
+    assert left_of(storage, swapped) == {paths.picture(swapped), *(paths.side(swapped, view) for view in sides)}
+    deletion.delete(engine, storage, desk.client.principal.world, swapped)
+    assert left_of(storage, swapped) == set()
+    closing.close(engine, storage, desk.client.account_id)
+    assert not [*storage.list(paths.PICTURES)]
+
+
+def left_of(storage, job):
+    return {head.path for head in storage.list(paths.PICTURES) if job in head.path}
+
+
+def stored_bytes(desk, engine):
+    with transaction(engine) as session:
+        return usage.stored(session, desk.client.account_id)
 
 
 def test_the_child_knows_no_credentials(desk, monkeypatch):
@@ -312,6 +363,32 @@ def test_a_killed_worker_takes_its_child_along_and_another_finishes_the_job(desk
     assert done.status == "COMPLETED"
     assert attempts_of(engine, job) == (2, 1)
     assert time.monotonic() - began < 2 * settings.stale_after_s + 10
+    assert desk.balance() == Balance(9, 0)
+
+
+def test_after_a_kill_several_pictures_become_the_bytes_that_python_makes_of_them(desk, engine, settings):
+    def picture(color, left=15):
+        egg, file = Image.new("RGBA", (96, 120)), io.BytesIO()
+        ImageDraw.Draw(egg).ellipse((left, 10, 95 - left, 110), fill=color)
+        egg.save(file, "PNG")
+        return file.getvalue()
+
+    front, sides = picture("tomato"), {"right": picture("gold"), "back": picture("navy")}
+    worker = start_worker_process(settings, RUNNER="runners:hang")
+    job = desk.submit(front, sides=sides, texture_size=512)
+    desk.until(job, lambda now: now.progress > 0)
+    worker.kill()
+    worker.wait()
+    other = desk.submit(front, sides={"back": picture("navy", 44)}, texture_size=512)
+    with desk.working(runner=PIPELINE):
+        done, failed = desk.ended(job, 120), desk.ended(other, 120)
+    assert done.status == "COMPLETED", done
+    assert attempts_of(engine, job) == (2, 1)
+    glb = desk.storage.get(done.asset_path)
+    assert glb == generate(front, texture_size=512, **sides).glb
+    assert b"rightSha256" in glb
+    assert failed.error.code == "invalid_request"
+    assert failed.error.message.startswith("back is a picture that does not fit the front's")
     assert desk.balance() == Balance(9, 0)
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
+from spherelinks.accounts import keys
 from spherelinks.database import ApiKey, Job, User, transaction
 from spherelinks.jobs import paths
 from spherelinks.jobs.attempts import Failure
@@ -24,7 +25,7 @@ from spherelinks.storage import Storage
 from spherelinks_server.services import EXTENSION, Services
 from spherelinks_server.zipped import OF_ACCOUNT
 
-from ..conftest import Caller
+from ..conftest import Caller, base64_of, mask_of
 from .conftest import Person
 
 
@@ -200,6 +201,21 @@ def test_options_of_form_and_preset_arrive(person: Person, png: bytes) -> None:
     assert 'value="31"' in page
     assert 'value="0.5, 0.25"' in page
     assert submit(person, b"", **{"from": job, "preset": "draft"}) != job  # the earlier picture, other options
+
+
+def test_a_model_made_again_keeps_all_its_pictures(person: Person, png: bytes, jpeg: bytes) -> None:
+    with transaction(person.engine) as session:
+        key, secret = keys.create(session, person.account_id, "test")
+    caller = Caller(person.http, person.engine, person.account_id, key.id, secret)
+    images = [{"view": view, "imageBase64": base64_of(data)} for view, data in (("front", png), ("left", jpeg))]
+    made = caller.generate(images=images, maskBase64=base64_of(mask_of(png))).json
+    assert made is not None
+    again = submit(person, b"", **{"from": made["jobId"], "preset": "draft"})
+    for kind, data in (("picture", png), ("mask", mask_of(png)), ("left", jpeg)):
+        assert person.get(f"/app/models/{again}/files/{kind}").data == data
+    other = submit(person, jpeg, **{"from": made["jobId"]})  # its own picture
+    for kind in ("mask", "left"):
+        assert person.get(f"/app/models/{other}/files/{kind}").status_code == 404
 
 
 def test_what_is_wrong_is_said_in_the_form(person: Person, png: bytes) -> None:
