@@ -1,4 +1,5 @@
-"""The kernels of spherelinks.mesh.solid in their original version, compiled by numba."""
+"""The kernels of spherelinks.mesh.solid in their original version, compiled by numba; since then they say of each face
+whether it is crossed, not of all whether none is."""
 
 from __future__ import annotations
 
@@ -9,9 +10,8 @@ from numba import njit
 @njit(cache=True, nogil=True)
 def _turned(start, partner):
     count = len(start) // 3
-    seen, turned = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    seen, turned, crossed = np.zeros(count, np.bool_), np.zeros(count, np.bool_), np.zeros(count, np.bool_)
     waiting = np.empty(count, np.int64)
-    sided = True
     for seed in range(count):
         if seen[seed]:
             continue
@@ -32,5 +32,5 @@ def _turned(start, partner):
                     waiting[many] = there
                     many += 1
                 elif turned[there] != wanted:
-                    sided = False
-    return turned, sided
+                    crossed[face] = True
+    return turned, crossed

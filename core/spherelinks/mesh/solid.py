@@ -32,7 +32,7 @@ FLAT = 1e-5
 
 _pair = kernel("solid_partners", "faces: i4[F,3] < count", "F", "count: int", "partner: i8[3F]*")
 _turn = kernel(
-    "solid_turned", "faces: i4[F,3]", "partner: i8[3F] < 3F | -1", "F", "turned: b1[F]*", "crossed: b1[F]*"
+    "solid_turned", "start: i4[3F]", "partner: i8[3F] < 3F | -1", "F", "turned: b1[F]*", "crossed: b1[F]*"
 )  # fmt: skip
 _merge = kernel("solid_same", "vertices: f4[V,3]", "V", "low: f8[3]", "scale: float", "same: i4[V]*")
 _tear = kernel("solid_torn", "faces: i4[F,3]", "F", "partner: i8[3F] < 3F | -1", "torn: b1[F]*")
@@ -149,13 +149,18 @@ def _agreeing(faces: Faces) -> tuple[Faces, NDArray[np.int64], NDArray[np.bool_]
     """The faces, oriented so that neighbours run along common edges in opposite directions; their partners; and which
     of them have a neighbour with which that is impossible."""
     partner = _partners(faces)
-    turned, crossed = np.zeros(len(faces), np.bool_), np.zeros(len(faces), np.bool_)
-    _turn(np.ascontiguousarray(faces), partner, turned, crossed)
+    turned, crossed = _turned(faces.ravel(), partner)
     if turned.any():
         faces = faces.copy()
         faces[turned] = faces[turned][:, ::-1]
         partner = _partners(faces)
     return faces, partner, crossed
+
+
+def _turned(start: NDArray[np.int32], partner: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    turned, crossed = np.zeros(len(start) // 3, np.bool_), np.zeros(len(start) // 3, np.bool_)
+    _turn(start, partner, turned, crossed)
+    return turned, crossed
 
 
 def _capped(vertices: Vertices, faces: Faces, partner: NDArray[np.int64], longest: float) -> tuple[Faces, int]:
