@@ -69,8 +69,10 @@ def apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
 
 def again(vertices: Vertices) -> NDArray[np.bool_]:
     """(V,) whether an earlier vertex has the same position."""
-    order = np.lexsort(vertices.T)
     same = np.zeros(len(vertices), np.bool_)
+    x = np.sort(vertices[:, 0])  # which hardly any share
+    shared = np.flatnonzero(np.isin(vertices[:, 0], x[1:][x[1:] == x[:-1]]))
+    order = shared[np.lexsort(vertices[shared].T)]
     same[order[1:]] = (vertices[order[1:]] == vertices[order[:-1]]).all(axis=1)
     return same
 

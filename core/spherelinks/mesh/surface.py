@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
 from spherelinks.mesh.cases import EDGES, table
 from spherelinks.mesh.creases import sharpened
@@ -16,7 +17,12 @@ _CORNER = np.array([corner for _, corner in EDGES], np.int64)
 
 #: Minimum distance of vertices from the ends of their grid edge, as a share of it, so that no two coincide.
 CLEARANCE = np.float32(1 / 64)
+#: Layers of samples across x in which a thread looks for signs at a time.
+SLAB = 32
 
+_find_signs = kernel(
+    "surface_signs -> int", "field: f4[X,Y,Z]", "X", "Y", "Z", "W", "first: int", "end: int", "inside: u8[X,Y,W]*"
+)  # fmt: skip
 _count = kernel(
     "surface_count", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[R]", "R",
     "first_of: i8[256]", "ambiguous_of: i8[256]", "count: i8[2]*",
@@ -50,10 +56,9 @@ def extract(
     if cut:
         field = np.pad(field, 1, constant_values=np.float32(max(spacing, 1e-30)))
         origin = origin - spacing
-    if not np.isfinite((field.min(), field.max())).all():
-        broken = field.size - int(np.isfinite(field).sum())
+    inside, broken = _signs(field)
+    if broken:
         raise GeneratorFailed(f"Of the shape's {field.size} samples, {broken} are NaN or infinite.", hint=_HINT)
-    inside = _signs(field)
     if not inside.any():
         raise GeneratorFailed("The shape is empty: no sample is inside it.", hint=_HINT)
     points, faces = sharpened(*_march(field, inside, *_TABLE, _AXIS, _CORNER))
@@ -69,12 +74,20 @@ def _touches_border(field: NDArray[np.float32]) -> bool:
     return any(bool((side < 0).any()) for side in sides)
 
 
-def _signs(field: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """(X, Y, ceil(Z / 64)) words; bit z % 64 of word z // 64 says whether sample z is inside. Spare bits are 0."""
+def _signs(field: NDArray[np.float32]) -> tuple[NDArray[np.uint64], int]:
+    """(X, Y, ceil(Z / 64)) words; bit z % 64 of word z // 64 says whether sample z is inside. Spare bits are 0.
+
+    And how many samples are not finite.
+    """
     nx, ny, nz = field.shape
-    padded = np.zeros((nx, ny, -(-nz // 64) * 8), np.uint8)
-    padded[..., : -(-nz // 8)] = np.packbits(field < 0, axis=-1, bitorder="little")
-    return padded.view("<u8")
+    inside = np.empty((nx, ny, -(-nz // 64)), np.uint64)
+    broken: list[int] = []
+
+    def find(first: int) -> None:
+        broken.append(_find_signs(field, first, min(first + SLAB, nx), inside))
+
+    threads.each(find, range(0, nx, SLAB))
+    return inside, sum(broken)
 
 
 def _march(

@@ -15,6 +15,7 @@ Faces = NDArray[np.int32]
 
 _pair = kernel("topology_twins", "faces: i4[F,3] < count", "F", "count: int", "opposite: i8[3F]*")
 _label_fans = kernel("topology_fans -> int", "opposite: i8[H] < H | -1", "H", "label: i4[H]*")
+_number = kernel("topology_compact -> int", "faces: i4[F,3] < V", "F", "V", "used: i4[V]*", "out: i4[F,3]*")
 _label_parts = kernel("topology_parts", "faces: i4[F,3] < count", "F", "count: int", "label: i4[F]*")
 
 
@@ -86,7 +87,6 @@ def parts(faces: Faces, n_vertices: int) -> NDArray[np.int32]:
 
 def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     """The same mesh without vertices that no face uses; order is kept."""
-    used = np.zeros(len(vertices), bool)
-    used[faces] = True
-    number = np.cumsum(used, dtype=np.int32) - np.int32(1)
-    return vertices[used], number[faces]
+    used, out = np.empty(len(vertices), np.int32), np.empty_like(faces, order="C")
+    count = _number(np.ascontiguousarray(faces), used, out)
+    return vertices[used[:count]], out

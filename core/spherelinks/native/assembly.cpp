@@ -38,6 +38,32 @@ template <class T> double look(const Image<T>& image, double u, double v) { retu
 
 double square(double x) { return x * x; }
 
+// Where a profile says the same all round: bits of each of its cells, from a bin to the next one and so along both sides
+// of the map, by what they hold for all of the numbers between which those in the cell are interpolated.
+struct Certain {
+    enum : u8 { EMPTY = 1, SOLID = 2 };
+    const Profile& profile;
+    Array<u8> bits;
+
+    // for odds of so much or more, and of so much or less below zero
+    Certain(const Profile& profile, double odds)
+        : profile(profile), bits(profile.height * profile.width * profile.bins) {
+        const float bound = float(odds * (1 + 1e-6));  // as interpolation rounds
+        for (i64 i = 0; i < bits.size; i++)
+            bits[i] = u8((profile.data[i] <= -bound ? EMPTY : 0) | (profile.data[i] >= bound ? SOLID : 0));
+        // each cell's first number stands before the others, which are still unchanged when it is reached
+        const i64 along[] = {1, profile.bins, profile.width * profile.bins};
+        for (i64 step : along)
+            for (i64 i = 0; i + step < bits.size; i++) bits[i] &= bits[i + step];
+    }
+
+    // `place` as Profile::odds has it.
+    u8 at(const Between& at, double place) const {
+        i64 bin = Along(place - 0.5, profile.bins).before;
+        return bits[(at.y0 * profile.width + at.x0) * profile.bins + bin];
+    }
+};
+
 // The way into the silhouette: away from the outline at (u, v), as far as it is steep there.
 struct Inward {
     double across = 0, down = 0, length = 0;
@@ -89,6 +115,7 @@ struct Body {
     Map outline, front, thickness;
     Profile profile;
     double width, sharpness, skin, band;
+    const Certain& certain;  // of odds that mean a distance of `band` or more
 
     // Where a line lies in the height of each of the maps.
     struct Heights {
@@ -108,9 +135,17 @@ struct Body {
         if (-depth >= band) return float(band);
         double whole = fine(thickness);
         if (depth - whole >= band) return float(band);
-        double body = -profile.odds(Between(on(u, profile.width), at.profile), depth / width) / sharpness;
-        body = most(body, depth - whole);
-        body = least(body, depth - least(skin, whole), most(whole - skin - depth, depth - whole));
+        // the skins are looked into first: where they say it all, the profile need not be
+        double behind = depth - whole, before = whole - skin - depth;
+        double body = least(depth - least(skin, whole), most(before, behind));
+        if (behind < before && body > most(edge, -depth, -band)) {
+            const Between coarse(on(u, profile.width), at.profile);
+            u8 sure = certain.at(coarse, depth / width);
+            if (sure & Certain::SOLID)
+                body = least(behind, body);
+            else if (!(sure & Certain::EMPTY))
+                body = least(most(-profile.odds(coarse, depth / width) / sharpness, behind), body);
+        }
         return float(least(most(edge, most(-depth, body), -band), band));
     }
 };
@@ -124,8 +159,10 @@ API void assembly_measured(float* field, i64 nx, i64 ny, i64 nz, const double* l
                            const float* thickness, i64 side, const float* profile, i64 coarse_side, i64 bins,
                            double width, double sharpness, double skin, double band, i64 first, i64 end) {
     const Grid grid{nx, ny, nz, low, spacing, s, c, tangent};
-    const Body body{{outline, outline_side, outline_side}, {front, side, side}, {thickness, side, side},
-                    {profile, coarse_side, coarse_side, bins}, width, sharpness, skin, band};
+    const Profile solid{profile, coarse_side, coarse_side, bins};
+    const Certain certain(solid, sharpness * band);
+    const Body body{{outline, outline_side, outline_side}, {front, side, side}, {thickness, side, side}, solid,
+                    width, sharpness, skin, band, certain};
     Array<Body::Heights> heights(nz);
     Array<Line> lines(nz);
     for (i64 j = 0; j < ny; j++) {
@@ -158,8 +195,9 @@ API void assembly_colored(u8* asked, u8* color, i64 nx, i64 ny, i64 nz, const do
     const Grid grid{nx, ny, nz, low, spacing, s, c, tangent};
     const Map outline{outline_data, outline_side, outline_side}, front{front_data, side, side},
         thickness{thickness_data, side, side};
-    const Body body{outline, front, thickness, {profile, coarse_side, coarse_side, bins},
-                    width, sharpness, skin, band};
+    const Profile solid{profile, coarse_side, coarse_side, bins};
+    const Certain certain(solid, sharpness * band);
+    const Body body{outline, front, thickness, solid, width, sharpness, skin, band, certain};
     const Image<const float, 3> picture{picture_data, outline_side, outline_side}, back{back_data, back_side, back_side};
     u8 *at = asked + first * ny * nz, *past = asked + end * ny * nz;
     while ((at = static_cast<u8*>(memchr(at, 1, past - at)))) {

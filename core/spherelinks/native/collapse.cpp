@@ -225,7 +225,6 @@ API i64 collapse_sweep(i32* start, i32* twin, i64 halves, u8* gone, Vec3* points
         for (i64 n = 0; n < other.count; n++) start[other.half[n]] = i32(a);
         for (int d = 0; d < 3; d++) points[a][d] = to[d];
         quadrics[a] = quadrics[a] + quadrics[b];
-        i64 first = twin[behind(h)];
         const i64 both[] = {h, t};
         for (i64 inner : both) {  // the two edges that are left of each of the two faces become one
             i64 one = ahead(inner), two = behind(inner);
@@ -238,13 +237,18 @@ API i64 collapse_sweep(i32* start, i32* twin, i64 halves, u8* gone, Vec3* points
             gone[inner >> 2] = 1;
         }
         removed += 2;
-        ring.walk(first, start, twin);
+        // the edges left round the vertex: those of both rings but for the one that went and those of the two faces
         i64 kept = 0;
-        for (i64 n = 0; n < ring.count; n++) {
-            if (side[ring.to[n]] != of) continue;
-            ring.to[kept] = ring.to[n];
-            ring.half[kept++] = ring.half[n];
-        }
+        auto keep = [&](const Ring& from) {
+            for (i64 n = 1; n < from.count - 1; n++) {
+                i32 half = from.half[n], end = from.to[n];
+                if (side[end] != of) continue;
+                ring.half[kept] = half;
+                ring.to[kept++] = end;
+            }
+        };
+        keep(ring);
+        keep(other);
         for (i64 n = 0; n < kept; n += 2) {
             i64 last = least(n + 1, kept - 1);
             const Two anew = best(quadrics, points, {a, a}, {ring.to[n], ring.to[last]}).cost;

@@ -120,6 +120,33 @@ struct Rows {
 
 }  // namespace
 
+// Into the (X, Y, W) words which samples are inside, from `first` up to `end` along x; returns how many samples are not
+// finite.
+API i64 surface_signs(const float* field, i64, i64 ny, i64 nz, i64 words, i64 first, i64 end, Word* signs) {
+    i64 broken = 0;
+    for (i64 row = first * ny; row < end * ny; row++) {
+        for (i64 w = 0; w < words; w++) {
+            const float* sample = field + row * nz + 64 * w;
+            const i64 count = least<i64>(64, nz - 64 * w);
+            u8 inside[64] = {};
+            i32 wrong = 0;
+            for (i64 z = 0; z < count; z++) {
+                inside[z] = sample[z] < 0;
+                wrong += !(fabsf(sample[z]) < float(INF));
+            }
+            broken += wrong;
+            Word word = 0;
+            for (i64 z = 0; z < 64; z += 8) {  // eight bytes of 0 or 1 become the product's highest eight bits
+                Word eight = 0;
+                for (i64 k = 0; k < 8; k++) eight |= Word(inside[z + k]) << (8 * k);
+                word |= (eight * 0x0102040810204080) >> 56 << z;
+            }
+            signs[row * words + w] = word;
+        }
+    }
+    return broken;
+}
+
 // Into count how many points and faces there will be; triangles_of (R,) says how many each row of the table has.
 API void surface_count(const float* field, const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of,
                        i64, const i64* first_of, const i64* ambiguous_of, i64* count) {

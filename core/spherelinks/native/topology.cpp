@@ -66,3 +66,19 @@ API void topology_parts(const Face* faces, i64 count, i64 vertices, i32* label) 
         label[f] = number[a];
     }
 }
+
+// Numbers of the vertices that faces use, in order, in `used`, and the faces by these numbers; returns how many there are.
+API i64 topology_compact(const Face* faces, i64 count, i64 vertices, i32* used, Face* out) {
+    Array<i32> number(vertices, 0);
+    for (i64 f = 0; f < count; f++)
+        for (i32 v : faces[f]) number[v] = 1;
+    i32 found = 0;
+    for (i64 v = 0; v < vertices; v++) {
+        if (!number[v]) continue;
+        used[found] = i32(v);
+        number[v] = found++;
+    }
+    for (i64 f = 0; f < count; f++)
+        for (int k = 0; k < 3; k++) out[f][k] = number[faces[f][k]];
+    return found;
+}

@@ -6,6 +6,7 @@ one, glTF's axes with the photographed side towards +Z, which is the view turned
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -26,6 +27,8 @@ Floats = NDArray[np.float32]
 SAMPLES, MOST = 128**3, 224
 #: Layers of samples across x that a thread fills at a time.
 SLAB = 8
+#: Columns along x that a thread blurs at a time: a multiple of all vectors' widths, so that none is reckoned otherwise.
+COLUMNS = 2048
 #: Samples of margin round the shape.
 MARGIN = 3
 #: The minimum thickness behind any visible point, and before any last exit: thinner walls would tear.
@@ -105,14 +108,16 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
     low = low - MARGIN * spacing
     shape = tuple(int(n) for n in np.ceil((high - low) / spacing) + MARGIN + 1)
     picture = resized(frame.rgb.astype(np.float32), OUTLINE)
-    if gate is None:
-        back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
-    else:
-        back, fade, agree, folded = farside.mixed(sources(guess, frame, OUTLINE), gate), FADE_FOLDED, 0.0, FOLDED
     view, profile, band = (low, spacing, s, c, tangent), np.ascontiguousarray(profile), BAND * spacing
     field = np.empty(shape, np.float32)
-    _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
-    field = _cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
+    with ThreadPoolExecutor(1) as aside:
+        mixed = None if gate is None else aside.submit(_mixed, guess, frame, gate)
+        _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
+        field = _cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
+        if mixed is None:
+            back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
+        else:
+            back, fade, agree, folded = mixed.result(), FADE_FOLDED, 0.0, FOLDED
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
 
@@ -126,6 +131,11 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
 
 
 _HINT = "Use a picture in which the object is larger and its outline clean, or the generator 'inflate'."
+
+
+def _mixed(guess: Guess, frame: Frame, gate: Gate) -> Floats:
+    """The far side's colours, (OUTLINE, OUTLINE, 3), which the field does not wait for."""
+    return farside.mixed(sources(guess, frame, OUTLINE), gate)
 
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
@@ -196,20 +206,38 @@ def _cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
 
     slender : of the field's shape, in 0..1, where the picture itself shows what is fine
     """
-    coarse, fine = (_blurred(field, sigma) for sigma in BLURS)
-    fine -= coarse
-    fine *= slender
-    coarse += fine
+    coarse = _blurred(field, BLURS[0])
+    planes = np.flatnonzero(slender.any(axis=(1, 2)))
+    if len(planes):
+        some = slice(int(planes[0]), int(planes[-1]) + 1)
+        fine = _blurred(field, BLURS[1], some)
+        fine -= coarse[some]
+        fine *= slender[some]
+        coarse[some] += fine
     coarse -= np.float32(REGROWN * spacing)
     return coarse
 
 
-def _blurred(field: Floats, sigma: float) -> Floats:
-    """(X, Y, Z), by a Gaussian of `sigma` samples."""
-    size = 2 * round(3 * sigma) + 1
-    planes = np.stack([cv2.GaussianBlur(plane, (size, size), sigma) for plane in field])
-    rows = cv2.GaussianBlur(planes.reshape(len(planes), -1), (1, size), sigma)
-    return np.asarray(rows.reshape(field.shape), np.float32)
+def _blurred(field: Floats, sigma: float, planes: slice = slice(None)) -> Floats:
+    """Those planes of (X, Y, Z), by a Gaussian of `sigma` samples; in threads."""
+    reach = round(3 * sigma)
+    first, end, _ = planes.indices(len(field))
+    low, high = max(first - reach, 0), min(end + reach, len(field))
+    across, out = np.empty_like(field[low:high]), np.empty_like(field[low:high])
+
+    def blur(begin: int) -> None:
+        for k in range(begin, min(begin + SLAB, len(across))):
+            cv2.GaussianBlur(field[low + k], (2 * reach + 1,) * 2, sigma, dst=across[k])
+
+    threads.each(blur, range(0, len(across), SLAB))
+    rows, blurred = across.reshape(len(across), -1), out.reshape(len(out), -1)
+
+    def blur_along(begin: int) -> None:
+        columns = slice(begin, begin + COLUMNS)
+        blurred[:, columns] = cv2.GaussianBlur(rows[:, columns], (1, 2 * reach + 1), sigma)
+
+    threads.each(blur_along, range(0, rows.shape[1], COLUMNS))
+    return out[first - low : end - low]
 
 
 def camera(elevation: float, tangent: float) -> Camera:
