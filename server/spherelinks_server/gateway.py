@@ -111,7 +111,7 @@ class Gateway:
             self._bodies.release(body)
             self._pace.took(address, PLAIN_S + READ_S * body.size + answering.took, expected)
         if comes:
-            await self._bodies.discard(protocol)
+            self._pace.also(address, READ_S * await self._bodies.discard(protocol))
 
     async def _read(self, body: Body, environ: dict[str, Any], protocol: HTTPProtocol) -> bool:
         """Read the body, and put it or its error into the environment; whether more of it comes. Raises
@@ -241,16 +241,17 @@ class Bodies:
         self._bytes[body.address] += len(chunk)
         body.size += body.file.write(chunk)
 
-    async def discard(self, protocol: HTTPProtocol) -> None:
+    async def discard(self, protocol: HTTPProtocol) -> int:
         """Read on, for a while, what nobody wants: a client that still sends when its connection is closed may never
-        see its answer, and a proxy in front answers 502 for us."""
+        see its answer, and a proxy in front answers 502 for us. Returns how many bytes it was."""
         read = 0
         with suppress(TimeoutError, ProtocolClosed):
             async with asyncio.timeout(DISCARD_S):
                 async for chunk in protocol:
                     read += len(chunk)
                     if read > 2 * self._most_bytes:
-                        return
+                        break
+        return read
 
     def release(self, body: Body) -> None:
         """Give the body's memory back."""

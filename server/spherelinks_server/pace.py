@@ -67,6 +67,12 @@ class Pace:
             client.usual += _LEARN * (seconds - client.usual)
             client.taken = min(max(client.taken + seconds - expected, 0.0), AHEAD_S + OWED_S)
 
+    def also(self, address: str, seconds: float) -> None:
+        """A request has taken that much more than :meth:`took` was told."""
+        client = self._clients.get(address)
+        if client is not None:
+            client.taken = min(client.taken + seconds, AHEAD_S + OWED_S)
+
     def _asking(self, address: str) -> _Client:
         client = self._clients.pop(address, None) or _Client()
         client.before, client.asked = client.asked, time.monotonic()

@@ -48,6 +48,17 @@ async def ask(turns: Pace, clock: Clock, address: str, seconds: float, times: in
     return waited
 
 
+def test_what_is_thrown_away_counts_afterwards(clock: Clock) -> None:
+    async def several() -> float:
+        turns = Pace()
+        await ask(turns, clock, "other", 0.001, times=2)
+        await ask(turns, clock, "crowd", 0.0)
+        turns.also("crowd", 2 * pace.AHEAD_S)
+        return await ask(turns, clock, "crowd", 0.0)
+
+    assert loops.run(several()) >= 0.9 * pace.AHEAD_S / pace.SHARE
+
+
 def test_a_large_request_counts_before_it_is_known_what_it_takes(clock: Clock) -> None:
     async def several() -> float:
         turns = Pace()
