@@ -133,6 +133,12 @@ class GenerateRequest(_Camel):
         description="Two to four pictures of the same object, each of another side, one of them the front; in any "
         "order. A generator whose `views` name only the front leaves the others out, and the report says so.",
         json_schema_extra={"minItems": 2, "maxItems": len(VIEWS)},
+        examples=[
+            [
+                {"view": "front", "imageUrl": "https://example.com/mug.jpg"},
+                {"view": "back", "imageUrl": "https://example.com/mug-back.jpg"},
+            ]
+        ],
     )
     mask_url: str = Field(
         default="",
