@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -23,7 +23,10 @@ def pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count())
 
 
-def each(work: Callable[[int], object], parts: Iterable[int]) -> None:
-    """Run `work` for each part in such a pool, until all are done."""
+def each(work: Callable[[int], object], parts: Sequence[int]) -> None:
+    """Run `work` for each part, in such a pool where there are several, until all are done."""
+    if len(parts) == 1:
+        work(parts[0])
+        return
     with pool() as threads:
         list(threads.map(work, parts))

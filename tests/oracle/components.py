@@ -1,4 +1,5 @@
-"""The kernels of spherelinks.mesh.components in their original version, compiled by numba."""
+"""The kernels of spherelinks.mesh.components in their original version, compiled by numba; since then of
+each point by itself."""
 
 from __future__ import annotations
 
@@ -31,10 +32,11 @@ def _measure(vertices, faces, label, count, centre):
 
 @njit(cache=True, nogil=True)
 def _inside(vertices, faces, points):
-    """Whether a closed surface winds round every one of (N, 3) points, which ends at the first that it does not.
+    """Whether a closed surface winds round each of (N, 3) points.
 
     By the sum of the faces' solid angles (Van Oosterom & Strackee 1983).
     """
+    inside = np.empty(len(points), np.bool_)
     for i in range(len(points)):
         total = 0.0
         x, y, z = points[i]
@@ -50,6 +52,5 @@ def _inside(vertices, faces, points):
             below = la * lb * lc + (ax * bx + ay * by + az * bz) * lc
             below += (bx * cx + by * cy + bz * cz) * la + (cx * ax + cy * ay + cz * az) * lb
             total += np.arctan2(above, below)
-        if total < np.pi:  # half a turn: once round is 2 * pi in these halved angles
-            return False
-    return True
+        inside[i] = total >= np.pi  # half a turn: once round is 2 * pi in these halved angles
+    return inside

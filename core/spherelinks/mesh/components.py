@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.mesh.sorting import ascending
 from spherelinks.mesh.topology import Faces, Vertices, compact, parts
 from spherelinks.native import kernel
 
@@ -25,7 +26,7 @@ _measure_parts = kernel(
     "volume: f8[P]*", "area: f8[P]*", "low: f8[P,3]*", "high: f8[P,3]*",
 )  # fmt: skip
 _wind_round = kernel(
-    "components_inside -> int", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "points: f8[N,3]", "N"
+    "components_inside", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "points: f8[N,3]", "N", "inside: b1[N]*"
 )  # fmt: skip
 
 
@@ -59,21 +60,39 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     main = volume.argmax()
     outward, large = volume > 0, size >= FLOATER * size[main]
     outward[main] = large[main] = True
+    order = ascending(label.astype(np.int64))
+    ends = np.cumsum(np.bincount(label))
+
+    def faces_of(part: int) -> Faces:
+        start = ends[part - 1] if part else 0
+        return np.asarray(faces[order[start : ends[part]]])
+
     if touching and (outward & ~large).any():
         big = tree(vertices, faces[(outward & large)[label]])
-        for part in np.flatnonzero(outward & ~large):
-            apart = nearest(vertices[np.unique(faces[label == part])], big).distance
+        for part in np.flatnonzero(outward & ~large).tolist():
+            apart = nearest(vertices[np.unique(faces_of(part))], big).distance
             large[part] = apart.min() < TOUCHING * size[main]
     keep = outward & large
     candidates = np.flatnonzero(keep)
-    faces_of = cache(lambda part: faces[label == part])
-    for part in candidates:
+
+    @cache
+    def witnesses(part: int) -> NDArray[np.float64]:
+        own = np.unique(faces_of(part))
+        return vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
+
+    @cache
+    def held(holder: int) -> NDArray[np.int64]:
+        """The parts that lie inside one, of those whose boxes do."""
+        among = candidates[((low[holder] <= low[candidates]) & (high[holder] >= high[candidates])).all(axis=1)]
+        among = among[among != holder]
+        points = [witnesses(part) for part in among]
+        inside = _inside(vertices, faces_of(holder), np.concatenate(points))
+        starts = np.cumsum([0, *map(len, points)])
+        return np.asarray(among[np.logical_and.reduceat(inside, starts[:-1])])
+
+    for part in candidates.tolist():
         holders = candidates[((low[candidates] <= low[part]) & (high[candidates] >= high[part])).all(axis=1)]
-        holders = holders[keep[holders] & (holders != part)]
-        if len(holders):
-            own = np.unique(faces_of(part))
-            points = vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
-            keep[part] = not any(_inside(vertices, faces_of(holder), points) for holder in holders)
+        keep[part] = not any(part in held(holder) for holder in holders if keep[holder] and holder != part)
     if keep.all():
         return vertices, faces, Removed()
     floaters = outward & ~large
@@ -98,9 +117,11 @@ def part_measures(
     return _measure(vertices, faces, label, int(label.max()) + 1, vertices.mean(axis=0, dtype=np.float64))
 
 
-def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> bool:
-    """Whether a closed surface winds round every one of (N, 3) points, which ends at the first that it does not.
+def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(N,) whether a closed surface winds round each of (N, 3) points.
 
     By the faces that a ray along x crosses, outward less inward.
     """
-    return bool(_wind_round(vertices, faces, points))
+    inside = np.empty(len(points), np.bool_)
+    _wind_round(vertices, faces, points, inside)
+    return inside

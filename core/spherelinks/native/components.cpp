@@ -32,36 +32,66 @@ API void components_measure(const float (*vertices)[3], const Face* faces, const
     for (i64 p = 0; p < parts; p++) volume[p] /= 6;
 }
 
-// Whether a closed surface winds round every one of the points; ends at the first that it does not.
+// Whether a closed surface winds round each of the points.
 //
 // By the faces that a ray along x leaves the surface through, less those it enters by. Edges are half open and always
-// looked at from their lower end, so that a ray through an edge crosses one of its two faces.
-API i64 components_inside(const float (*vertices)[3], const Face* faces, i64 count, const Vec3* points, i64 many) {
+// looked at from their lower end, so that a ray through an edge crosses one of its two faces. A face is held against the
+// points in the cells of a grid over y and z that its own box touches.
+API void components_inside(const float (*vertices)[3], const Face* faces, i64 count, const Vec3* points, i64 many,
+                           u8* inside) {
+    i64 side = 1;
+    while (side < 512 && side * side < many) side *= 2;
+    double low[2] = {INF, INF}, high[2] = {-INF, -INF};
     for (i64 i = 0; i < many; i++) {
-        double x = points[i][0], y = points[i][1], z = points[i][2];
-        i64 winding = 0;
-        for (i64 f = 0; f < count; f++) {
-            const float* corner[3] = {vertices[faces[f][0]], vertices[faces[f][1]], vertices[faces[f][2]]};
-            i64 round = 0;  // how often the corners go round the ray, as seen against x: 1, 0 or -1
-            for (i64 k = 0; k < 3; k++) {
-                const float *from = corner[k], *to = corner[k == 2 ? 0 : k + 1];
-                if ((from[2] <= z) == (to[2] <= z)) continue;
-                bool up = from[2] <= z;
-                const float *low = up ? from : to, *high = up ? to : from;
-                double side = (double(high[1]) - low[1]) * (z - low[2]) - (double(high[2]) - low[2]) * (y - low[1]);
-                if (side < 0) round += up ? -1 : 1;
-            }
-            if (round == 0) continue;
-            double at[3][3];
-            for (i64 k = 0; k < 3; k++) {
-                at[k][0] = corner[k][0] - x, at[k][1] = corner[k][1] - y, at[k][2] = corner[k][2] - z;
-            }
-            const double *a = at[0], *b = at[1], *c = at[2];
-            double ahead = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]);
-            ahead += a[2] * (b[0] * c[1] - b[1] * c[0]);
-            if (ahead * round > 0) winding += round;
+        for (int d = 0; d < 2; d++) {
+            low[d] = least(low[d], points[i][d + 1]);
+            high[d] = most(high[d], points[i][d + 1]);
         }
-        if (winding < 1) return 0;
     }
-    return 1;
+    auto along = [&](double at, int d) { return i64(clamp(side * ((at - low[d]) / (high[d] - low[d])), 0, side - 1.0)); };
+    auto cell = [&](const Vec3& point) { return along(point[1], 0) * side + along(point[2], 1); };
+    Array<i32> start(side * side + 1, 0), stop(side * side), there(many), winding(many, 0);
+    for (i64 i = 0; i < many; i++) start[cell(points[i]) + 1]++;
+    for (i64 k = 0; k < side * side; k++) {
+        start[k + 1] += start[k];
+        stop[k] = start[k];
+    }
+    for (i64 i = 0; i < many; i++) there[stop[cell(points[i])]++] = i32(i);
+    for (i64 f = 0; f < count; f++) {
+        const float* corner[3] = {vertices[faces[f][0]], vertices[faces[f][1]], vertices[faces[f][2]]};
+        double from[2], to[2];
+        bool apart = false;
+        for (int d = 0; d < 2; d++) {
+            from[d] = least(corner[0][d + 1], corner[1][d + 1], corner[2][d + 1]);
+            to[d] = most(corner[0][d + 1], corner[1][d + 1], corner[2][d + 1]);
+            apart |= to[d] < low[d] || from[d] > high[d];
+        }
+        if (apart) continue;
+        i64 last_y = along(to[0], 0), first_z = along(from[1], 1), last_z = along(to[1], 1);
+        for (i64 row = along(from[0], 0); row <= last_y; row++) {
+            for (i64 n = start[row * side + first_z]; n < stop[row * side + last_z]; n++) {
+                double x = points[there[n]][0], y = points[there[n]][1], z = points[there[n]][2];
+                i64 round = 0;  // how often the corners go round the ray, as seen against x: 1, 0 or -1
+                for (i64 k = 0; k < 3; k++) {
+                    const float *one = corner[k], *two = corner[k == 2 ? 0 : k + 1];
+                    if ((one[2] <= z) == (two[2] <= z)) continue;
+                    bool up = one[2] <= z;
+                    const float *under = up ? one : two, *over = up ? two : one;
+                    double beside = (double(over[1]) - under[1]) * (z - under[2]) -
+                                    (double(over[2]) - under[2]) * (y - under[1]);
+                    if (beside < 0) round += up ? -1 : 1;
+                }
+                if (round == 0) continue;
+                double at[3][3];
+                for (i64 k = 0; k < 3; k++) {
+                    at[k][0] = corner[k][0] - x, at[k][1] = corner[k][1] - y, at[k][2] = corner[k][2] - z;
+                }
+                const double *a = at[0], *b = at[1], *c = at[2];
+                double ahead = a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]);
+                ahead += a[2] * (b[0] * c[1] - b[1] * c[0]);
+                if (ahead * round > 0) winding[there[n]] += i32(round);
+            }
+        }
+    }
+    for (i64 i = 0; i < many; i++) inside[i] = winding[i] > 0;
 }

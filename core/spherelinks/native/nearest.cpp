@@ -10,6 +10,38 @@ double to_box(const float* point, const float* low, const float* high) {
     return away[0] * away[0] + away[1] * away[1] + away[2] * away[2];
 }
 
+// Four numbers, reckoned with at once.
+using Four = float __attribute__((vector_size(16)));
+
+Four larger(Four a, Four b) { return a > b ? a : b; }
+
+// The boxes of four nodes that stand one after the other: low x, y, z, high x, y, z.
+struct Boxes {
+    float side[6][4];
+
+    // Squared distances of a point.
+    Four away(const float* point) const {
+        Four total = {};
+        for (int d = 0; d < 3; d++) {
+            Four low, high;
+            memcpy(&low, side[d], sizeof(Four));
+            memcpy(&high, side[3 + d], sizeof(Four));
+            const Four apart = larger(larger(low - point[d], point[d] - high), Four{});
+            total += apart * apart;
+        }
+        return total;
+    }
+};
+
+// By how much of itself a squared distance to a box may be off, rounded to float, and more.
+constexpr double ROUNDED = 4e-6;
+
+// A node, and how far its box is, squared.
+struct Waiting {
+    i64 node;
+    float away;
+};
+
 }  // namespace
 
 // Where the middles of triangles lie along a Morton curve through a cube of 1 << bits cells a side.
@@ -102,6 +134,59 @@ API void nearest_nearest(const float (*points)[3], i64 count, const float (*low)
             if (near < best.square) {
                 waiting[depth] = one;
                 bound[depth++] = near;
+            }
+        }
+        last = found;
+        distance[i] = float(sqrt(best.square));
+        face[i] = order[found];
+        weights[i][0] = float(1 - best.s - best.t);
+        weights[i][1] = float(best.s);
+        weights[i][2] = float(best.t);
+    }
+}
+
+// As nearest_nearest, but where several faces are equally near it may find another one of them, and it takes half the time:
+// from a node it goes on to its four grandchildren, from the root to its two children, where that leaves whole steps.
+API void nearest_sought(const float (*points)[3], i64 count, const Boxes* boxes, i64 fours, const i32* order,
+                        const Corners* corners, i64 faces, i64 leaf, float* distance, i32* face, float (*weights)[3]) {
+    i64 leaves = 2 * fours, last = 0;
+    int levels = 0;
+    while (i64(1) << levels < leaves) levels++;
+    Waiting waiting[128];
+    for (i64 i = 0; i < count; i++) {
+        const float* point = points[i];
+        i64 found = last;
+        OnTriangle best = to_triangle(point[0], point[1], point[2], corners[last]);
+        int depth = 0;
+        // the nearest on top
+        auto wait = [&](i64 first, int from, const Four& away) {
+            const float limit = float(best.square * (1 + ROUNDED));
+            int bottom = depth;
+            for (int lane = from; lane < 4; lane++) {
+                if (!(away[lane] < limit)) continue;
+                int at = depth++;
+                for (; at > bottom && waiting[at - 1].away < away[lane]; at--) waiting[at] = waiting[at - 1];
+                waiting[at] = {first + lane, away[lane]};
+            }
+        };
+        if (levels % 2)
+            wait(0, 2, boxes[0].away(point));
+        else
+            wait(4, 0, boxes[1].away(point));
+        while (depth) {
+            const Waiting next = waiting[--depth];
+            if (next.away >= best.square * (1 + ROUNDED)) continue;
+            if (next.node < leaves) {
+                wait(4 * next.node, 0, boxes[next.node].away(point));
+                continue;
+            }
+            i64 start = leaf * (next.node - leaves);
+            for (i64 f = start; f < least(start + leaf, faces); f++) {
+                OnTriangle at = to_triangle(point[0], point[1], point[2], corners[f]);
+                if (at.square < best.square) {
+                    best = at;
+                    found = f;
+                }
             }
         }
         last = found;

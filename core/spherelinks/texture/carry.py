@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.mesh.nearest import Nearest, Tree, nearest
+from spherelinks import threads
+from spherelinks.mesh.nearest import Nearest, Tree, fours, sought
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 from spherelinks.pixels.padding import fill
 from spherelinks.pixels.srgb import LIGHT, to_srgb
 from spherelinks.shape import Sampler, Surface, Wrap
-from spherelinks.texture.texels import blended, locate
+from spherelinks.texture.texels import BAND, blended, locate
 
 #: Colour of a mesh without colours and textures: light grey, sRGB.
 PLAIN = 200
 
-#: Points that a thread looks up at a time.
-_BAND = 1 << 16
 #: The sRGB byte of each of 4096 steps of light.
 _BYTE = to_srgb(np.linspace(0, 1, 4096)) * 255 + 0.5
 
@@ -52,15 +50,17 @@ class Found:
 
 
 def seek(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, tree: Tree) -> Found:
-    """The surface's point that is nearest to each texel that a face covers; in two threads.
+    """The surface's point that is nearest to each texel that a face covers.
 
     points (W, 3) float32 in the surface's unit and uv (W, 2) float32 in 0..1; faces (F, 3) int32 into both;
     tree of the surface.
     """
     texel, face, weights = locate(uv, faces, size)
     places = blended(points, faces, face, weights)
-    with ThreadPoolExecutor(2) as pool:
-        bands = list(pool.map(lambda k: nearest(places[k : k + _BAND], tree), range(0, max(len(places), 1), _BAND)))
+    boxes = fours(tree)
+    with threads.pool() as pool:
+        starts = range(0, max(len(places), 1), BAND)
+        bands = list(pool.map(lambda k: sought(places[k : k + BAND], tree, boxes), starts))
     at = Nearest(*(np.concatenate([getattr(band, name) for band in bands]) for name in ("distance", "face", "weights")))
     return Found(size, texel, face, weights, at)
 
@@ -104,7 +104,7 @@ def look_up(image: NDArray[np.uint8], uv: NDArray[np.float32], sampler: Sampler)
 def _looked_up(image: NDArray[np.uint8], uv: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(N, 3) uint8 colours of an (H, W, 3) image at (N, 2) places, bilinear, repeated past its border."""
     out = np.empty((len(uv), 3), np.uint8)
-    _look_up(image, uv, out)
+    threads.each(lambda k: _look_up(image, uv[k : k + BAND], out[k : k + BAND]), range(0, len(uv), BAND))
     return out
 
 

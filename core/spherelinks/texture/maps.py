@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.gltf.pack import Mesh, Paint
+from spherelinks.mesh.nearest import Nearest
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.pixels.srgb import LIGHT, encoded
 from spherelinks.shape import Finish, Map, Material, Surface
 from spherelinks.texture.carry import Found, look_up
 from spherelinks.texture.detail import relief
 from spherelinks.texture.tangents import tangents, tangents_of_sides
-from spherelinks.texture.texels import blended
+from spherelinks.texture.texels import BAND, blended
 from spherelinks.texture.unwrap import Atlas
 
 #: An image with more than so many texels for one of the texture's, along a side, is shrunk before it is read: it would
@@ -113,10 +115,7 @@ def skin(
     along = bumps = None
     if any(each.normal for each in used):
         along = tangents(points, out, atlas.uv, atlas.faces)
-        true = _true_normals(surface, found, read)
-        own = blended(out, atlas.faces, found.face, found.weights)
-        true[(true * own).sum(axis=1) < 0] *= -1  # of a mesh whose faces are turned inwards
-        bumps = found.image(relief(true, own, blended(along, atlas.faces, found.face, found.weights)))
+        bumps = found.image(_relief(_true_normals(surface, found, read), out, along, atlas, found))
     paint = Paint(metallic, roughness, emission, reflection, emissive, color)
     kinds, kind_of = _finishes(surface, source)
     return Mesh(points, out, atlas.uv, atlas.faces, texture, along, bumps, shade, paint, kinds, kind_of)
@@ -194,40 +193,90 @@ def _emission(used: list[Material], read: _Reader) -> tuple[tuple[float, float, 
     return top, read.found.image(values)
 
 
+def _relief(
+    true: NDArray[np.float32], normals: NDArray[np.float32], along: NDArray[np.float32], atlas: Atlas, found: Found
+) -> NDArray[np.uint8]:
+    """(N, 3) uint8 of the true normals in the tangent space of the atlas's vertices; several bands at a time."""
+    bumps = np.empty((len(true), 3), np.uint8)
+
+    def encode(first: int) -> None:
+        rows = slice(first, first + BAND)
+        face, weights = found.face[rows], found.weights[rows]
+        own, shown = blended(normals, atlas.faces, face, weights), true[rows]
+        shown[np.einsum("ij,ij->i", shown, own) < 0] *= -1  # of a mesh whose faces are turned inwards
+        bumps[rows] = relief(shown, own, blended(along, atlas.faces, face, weights))
+
+    threads.each(encode, range(0, len(true), BAND))
+    return bumps
+
+
 def _true_normals(surface: Surface, found: Found, read: _Reader) -> NDArray[np.float32]:
-    """(N, 3) float32 unit normals of the surface as its own normals and normal maps shade it."""
+    """(N, 3) float32 unit normals of the surface as its own normals and normal maps shade it; several bands at a
+    time."""
     at, faces = found.at, surface.faces
-    points = surface.vertices
-    true = _unit(_flat_or(surface.normals, points, faces, at.face, at.weights))
+    true = np.empty((len(at.face), 3), np.float32)
+
+    def start(first: int) -> None:
+        rows = slice(first, first + BAND)
+        true[rows] = _unit(_flat_or(surface.normals, surface.vertices, faces, at.face[rows], at.weights[rows]))
+
+    threads.each(start, range(0, len(true), BAND))
     for here, material in read.materials():
         each = material.normal
         if each is None:
             continue
-        value = read.map(each, here).astype(np.float32) / np.float32(127.5) - 1
-        value[:, :2] *= material.normal_scale
-        face, weights, n = at.face[here], at.weights[here], true[here]
-        t = _tangents_at(surface, each, material, face, weights)
-        sign = np.sign(t[:, 3:])
-        t = _unit(t[:, :3] - (t[:, :3] * n).sum(axis=1, keepdims=True) * n)
-        true[here] = _unit(value[:, :1] * t + value[:, 1:2] * sign * np.cross(n, t) + value[:, 2:] * n)
+        _bend(true, here, read.map(each, here), material, _tangents(surface, each, material, at, here), at)
     return true
 
 
-def _tangents_at(
-    surface: Surface, each: Map, material: Material, face: NDArray[np.int32], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """(n, 4) float32 tangents at points of the surface: its own, or MikkTSpace's of the map's coordinates."""
-    if surface.tangents is not None:
-        own = blended(surface.tangents, surface.faces, face, weights)
-        if own[:, 3].all():
-            return own
+def _bend(
+    true: NDArray[np.float32],
+    here: NDArray[np.int64] | slice,
+    image: NDArray[np.uint8],
+    material: Material,
+    along: _Tangents,
+    at: Nearest,
+) -> None:
+    """Turn the normals of the points `here` as (n, 3) uint8 of the material's normal map say; in place."""
+
+    def bend(first: int) -> None:
+        rows = slice(first, first + BAND)
+        points = rows if isinstance(here, slice) else here[rows]
+        value = image[rows].astype(np.float32) / np.float32(127.5) - 1
+        value[:, :2] *= material.normal_scale
+        n, t = true[points], blended(along.values, along.faces, along.number[at.face[points]], at.weights[points])
+        sign = np.sign(t[:, 3:])
+        t = _unit(t[:, :3] - np.einsum("ij,ij->i", t[:, :3], n)[:, None] * n)
+        true[points] = _unit(value[:, :1] * t + value[:, 1:2] * sign * np.cross(n, t) + value[:, 2:] * n)
+
+    threads.each(bend, range(0, len(image), BAND))
+
+
+class _Tangents(NamedTuple):
+    """(W, 4) float32 tangents, (F, 3) faces into them, and which of these each of the surface's faces is."""
+
+    values: NDArray[np.float32]
+    faces: Faces
+    number: NDArray[np.int32]
+
+
+def _tangents(
+    surface: Surface, each: Map, material: Material, at: Nearest, here: NDArray[np.int64] | slice
+) -> _Tangents:
+    """Tangents for points of the surface: its own, or MikkTSpace's of the map's coordinates."""
+    number = np.arange(len(surface.faces), dtype=np.int32)
+    if (
+        surface.tangents is not None
+        and blended(surface.tangents, surface.faces, at.face[here], at.weights[here])[:, 3].all()
+    ):
+        return _Tangents(surface.tangents, surface.faces, number)
     uv = (surface.uv, *surface.uvs)[each.uv]
     assert uv is not None
-    here = np.ones(len(surface.faces), np.bool_)
+    faces = surface.faces
     if surface.material_of is not None:
-        here = np.array([other is material for other in surface.materials])[surface.material_of]
-    number = np.cumsum(here, dtype=np.int32) - np.int32(1)
-    faces = np.ascontiguousarray(surface.faces[here])
+        own = np.array([other is material for other in surface.materials])[surface.material_of]
+        number = np.cumsum(own, dtype=np.int32) - np.int32(1)
+        faces = np.ascontiguousarray(faces[own])
     normals = surface.normals
     if normals is None or not np.abs(normals[faces[:, 0]]).sum(axis=1).all():
         flat = _face_normals(surface.vertices, faces)
@@ -239,7 +288,7 @@ def _tangents_at(
     else:
         along, mirrored = tangents_of_sides(surface.vertices, normals, uv, faces)
     corners = faces + (mirrored[:, None] * np.int32(len(along) // 2))
-    return blended(along, np.ascontiguousarray(corners), number[face], weights)
+    return _Tangents(along, np.ascontiguousarray(corners, np.int32), number)
 
 
 def _flat_or(

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.native import kernel
+
+#: Points that a thread works on at a time.
+BAND = 1 << 17
 
 _locate = kernel(
     "texels_locate -> int", "uv: f4[W,2]", "faces: i4[F,3] < W", "F", "size: int", "texel: i8[N]*", "face: i4[N]*",
@@ -38,5 +42,10 @@ def blended(
 ) -> NDArray[np.float32]:
     """(N, C) float32: (W, C) values of the vertices at N points, given by their faces and weights."""
     out = np.empty((len(face), values.shape[1]), np.float32)
-    _blend(values, faces, face, weights, out)
+
+    def band(first: int) -> None:
+        rows = slice(first, first + BAND)
+        _blend(values, faces, face[rows], weights[rows], out[rows])
+
+    threads.each(band, range(0, len(face), BAND))
     return out

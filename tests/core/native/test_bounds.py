@@ -59,7 +59,9 @@ def test_any_triangles(mesh: Triangles) -> None:
     texels.locate(flat[:, :2].astype(np.float32), faces, 32)
     unit = np.zeros_like(vertices) + np.float32([0, 1, 0])
     tangents(vertices, unit, flat[:, :2].astype(np.float32), faces)
-    nearest.nearest(vertices, nearest.tree(vertices, faces))
+    over = nearest.tree(vertices, faces)
+    nearest.nearest(vertices, over)
+    nearest.sought(vertices, over, nearest.fours(over))
     components.clean(vertices, faces)
     with suppress(GeneratorFailed):  # no triangle has an area
         closed = solid(vertices, faces, samples=16)
