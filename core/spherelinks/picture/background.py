@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.native import kernel
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Box = tuple[float, float, float, float]
@@ -29,6 +31,12 @@ _SHADOW_TINT = 4.0
 _SOFT_EDGE = 3.0
 _NEAR = 1.5  # distance that noise keeps to
 _PIECE = 0.01  # share of the picture from which an enclosed patch of background colour is a view through the object
+
+
+_compare = kernel(
+    "background_compared", "lab: f4[H,W,3]", "expected: f8[H,W,3]", "H", "W", "inverse: f8[3,3]", "darkest: float",
+    "tint: float", "distance: f8[H,W]*", "darker: b1[H,W]*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -57,15 +65,12 @@ class Ground:
             edges. A shaded side of the object is as dark, but behind the object's sharp outline.
         """
         expected = _terms(lab.shape[0], lab.shape[1], box) @ self.coefficients
-        residual = lab - expected
-        inverse = np.linalg.inv(self.covariance)
-        distance = np.sqrt(np.einsum("hwi,ij,hwj->hw", residual, inverse, residual))
-
-        light = np.clip(lab[..., 0] / np.maximum(expected[..., 0], 1), 0, 1)
-        tint = np.linalg.norm(lab[..., 1:] - expected[..., 1:] * light[..., None], axis=-1)
         scatter = np.sqrt(np.diag(self.covariance))
-        darker = (residual[..., 0] < 0) & (light > _DARKEST_SHADOW)
-        darker &= tint < _SHADOW_TINT + 2 * np.hypot(scatter[1], scatter[2])
+        distance, darker = np.empty(lab.shape[:2]), np.empty(lab.shape[:2], np.bool_)
+        _compare(
+            np.ascontiguousarray(lab), expected, np.linalg.inv(self.covariance), _DARKEST_SHADOW,
+            _SHADOW_TINT + 2 * np.hypot(scatter[1], scatter[2]), distance, darker,
+        )  # fmt: skip
 
         slope = np.hypot(
             cv2.Sobel(lab[..., 0], cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(lab[..., 0], cv2.CV_32F, 0, 1, scale=1 / 8)

@@ -50,7 +50,8 @@ def frame(picture: Picture, matte: Floats) -> Frame:
         colour = _resized(colour, (side, side), cv2.INTER_CUBIC)
         alpha = np.clip(_resized(alpha, (side, side), cv2.INTER_CUBIC), 0, most)
     alpha[[0, -1]] = alpha[:, [0, -1]] = 0
-    return Frame(rgb=np.clip(np.rint(colour), 0, 255).astype(np.uint8), matte=alpha)
+    rgb = np.asarray(cv2.convertScaleAbs(np.maximum(colour, 0)), np.uint8)  # rounded, and at most 255
+    return Frame(rgb=rgb, matte=alpha)
 
 
 def continued(colour: Floats, matte: Floats) -> Floats:

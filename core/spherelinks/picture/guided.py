@@ -6,10 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.native import kernel
 
 Floats = NDArray[np.float32]
 
+_multiply = kernel(
+    "guided_products", "guide: f4[H,W,3]", "mask: f4[H,W]", "H", "W", "products: f4[6,H,W]*", "joint: f4[H,W,3]*"
+)  # fmt: skip
+_fit = kernel(
+    "guided_fitted", "guide: f4[H,W,3]", "mask: f4[H,W]", "H", "W", "products: f4[6,H,W]", "joint: f4[H,W,3]",
+    "epsilon: float", "slope: f4[H,W,3]*", "offset: f4[H,W]*",
+)  # fmt: skip
 _evaluate = kernel(
     "guided_evaluated", "onto: f4[H,W,3]", "slope: f4[H,W,3]", "offset: f4[H,W]", "H", "W", "out: f4[H,W]*"
 )
@@ -29,30 +37,22 @@ def guided_filter(guide: Floats, mask: Floats, *, radius: int, epsilon: float, o
     He, Sun: "Fast Guided Filter" (2015) for fitting at low resolution.
     """
     onto = guide if onto is None else onto
-    mean_guide, mean_mask = _box(guide, radius), _box(mask, radius)
-    red, green, blue = (guide[..., channel] for channel in range(3))
-    pairs = (red * red, red * green, red * blue, green * green, green * blue, blue * blue)
-    rr, rg, rb, gg, gb, bb = (_box(np.asarray(pair, np.float32), radius) for pair in pairs)
-    joint = _box(guide * mask[..., None], radius) - mean_guide * mean_mask[..., None]
-    r, g, b = (mean_guide[..., channel] for channel in range(3))
-    floor = np.float32(epsilon)
-    rr, gg, bb = rr - r * r + floor, gg - g * g + floor, bb - b * b + floor
-    rg, rb, gb = rg - r * g, rb - r * b, gb - g * b
-    # The inverse of the symmetric 3 × 3 covariance by its adjugate.
-    a00, a01, a02 = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
-    a11, a12, a22 = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
-    determinant = rr * a00 + rg * a01 + rb * a02
-    jr, jg, jb = (joint[..., channel] for channel in range(3))
-    slope = np.stack(
-        [a00 * jr + a01 * jg + a02 * jb, a01 * jr + a11 * jg + a12 * jb, a02 * jr + a12 * jg + a22 * jb], axis=-1
-    )
-    slope /= determinant[..., None]
-    offset = mean_mask - (slope * mean_guide).sum(axis=-1)
+    guide, mask = np.ascontiguousarray(guide), np.ascontiguousarray(mask)
+    products, joint = np.empty((6, *mask.shape), np.float32), np.empty_like(guide)
+    _multiply(guide, mask, products, joint)
+    with threads.pool() as pool:
+        mean_guide, mean_mask, joint, *pairs = pool.map(
+            lambda values: _box(values, radius), (guide, mask, joint, *products)
+        )
+    slope, offset = np.empty_like(guide), np.empty_like(mask)
+    _fit(mean_guide, mean_mask, np.stack(pairs), joint, epsilon, slope, offset)
     size = (onto.shape[1], onto.shape[0])
-    slope = cv2.resize(_box(slope, radius), size, interpolation=cv2.INTER_LINEAR)
-    offset = cv2.resize(_box(offset, radius), size, interpolation=cv2.INTER_LINEAR)
+    slopes, offsets = (
+        np.asarray(cv2.resize(_box(values, radius), size, interpolation=cv2.INTER_LINEAR), np.float32)
+        for values in (slope, offset)
+    )
     out = np.empty(onto.shape[:2], np.float32)
-    _evaluate(np.ascontiguousarray(onto), np.asarray(slope, np.float32), np.asarray(offset, np.float32), out)
+    _evaluate(np.ascontiguousarray(onto), slopes, offsets, out)
     return out
 
 
