@@ -11,8 +11,8 @@ bench/peers-requirements.txt, the same field goes through what other projects do
 `--raw` measures raw meshes instead, of 5.6 million and of 500,000 faces in 300 shells with 4096 px maps, finished to a
 closed mesh of 20,000 faces with 2048 px maps, each in a process of its own: the seconds, the memory, and how alike mesh
 and asset look under three lights (`bench/raw.py`). With --peers, the same meshes go through what others do.
-With `--before`, the interpreter of an environment that has another commit, only the processor time of the 256³ field is
-measured, in turns with that commit; see bench/turns.py.
+With `--before`, the interpreter of an environment that has another commit, only the 256³ field is measured, in turns
+with that commit; see bench/turns.py.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@
 
 Stages: one warm process, medians over the runs; the memory column is the highest resident size seen in the stage.
 Command: `spherelinks generate` from nothing. Linux only (resets VmHWM through /proc). With the interpreter of an
-environment that has another commit: the processor time of all five samples, warm, in turns with that commit, see
-bench/turns.py.
+environment that has another commit: all five samples, warm, in turns with that commit, see bench/turns.py.
 """
 
 from __future__ import annotations
@@ -90,13 +89,16 @@ def main() -> None:
 def beside(before: str, runs: int) -> None:
     """Warm pictures in turns with another commit."""
     print(turns.HEAD)
-    everything: list[tuple[list[float], list[float]]] = []
+    everything: list[tuple[list[turns.Seconds], list[turns.Seconds]]] = []
     for picture in samples.pictures():
         setup = f"from spherelinks.pipeline import generate\npicture = {str(picture)!r}"
         everything.append(turns.warm(before, setup, "generate(picture)", runs))
         print(turns.row(picture.name, *everything[-1]), flush=True)
-    ours, theirs = ([statistics.median(each[k]) for each in everything] for k in (0, 1))
-    print(turns.row("mean", [statistics.mean(ours)], [statistics.mean(theirs)]))
+    ours, theirs = ([turns.medians(each[k]) for each in everything] for k in (0, 1))
+    mine, other = (
+        (statistics.mean(t for t, _ in each), statistics.mean(t for _, t in each)) for each in (ours, theirs)
+    )
+    print(turns.row("mean", [mine], [other]))
 
 
 if __name__ == "__main__":

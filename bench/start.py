@@ -43,7 +43,7 @@ def main() -> None:
             pythons = [sys.executable, before] if before else [sys.executable]
             measured = [[_measured([python, *command], folder, fresh) for python in pythons] for _ in range(runs)]
             if before:
-                ours, theirs = ([busy for busy, _ in each] for each in zip(*measured, strict=True))
+                ours, theirs = ([*each] for each in zip(*measured, strict=True))
                 print(turns.row(name, ours, theirs), flush=True)
                 continue
             busy, clock = (statistics.median(each[0][k] for each in measured) for k in (0, 1))

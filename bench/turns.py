@@ -21,27 +21,39 @@ sys.path.insert(0, {bench!r})
 {once}
 print("ready", flush=True)
 for line in sys.stdin:
-    begun = time.process_time()
+    busy, clock = time.process_time(), time.perf_counter()
     {once}
-    print(time.process_time() - begun, flush=True)
+    print(time.process_time() - busy, time.perf_counter() - clock, flush=True)
 """
 
 
-def warm(before: str, setup: str, once: str, runs: int) -> tuple[list[float], list[float]]:
-    """Processor seconds of the statement `once` here and in the interpreter `before`, after `setup` and a first run."""
+Seconds = tuple[float, float]
+"""Of the processor and by the clock."""
+
+
+def warm(before: str, setup: str, once: str, runs: int) -> tuple[list[Seconds], list[Seconds]]:
+    """What the statement `once` takes here and in the interpreter `before`, after `setup` and a first run."""
     with _process(sys.executable, setup, once) as ours, _process(before, setup, once) as theirs:
         pairs = [(_run(ours), _run(theirs)) for _ in range(runs)]
     mine, other = zip(*pairs, strict=True)
     return list(mine), list(other)
 
 
-def row(name: str, ours: list[float], theirs: list[float]) -> str:
-    """A line of a table: medians, and the median of the ratios."""
-    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    return f"{name:<28} {statistics.median(ours):9.2f} {statistics.median(theirs):9.2f} {ratio:9.3f}"
+def medians(times: list[Seconds]) -> Seconds:
+    busy, clock = zip(*times, strict=True)
+    return statistics.median(busy), statistics.median(clock)
 
 
-HEAD = f"{'processor s':<28} {'now':>9} {'before':>9} {'ratio':>9}"
+def row(name: str, ours: list[Seconds], theirs: list[Seconds]) -> str:
+    """A line of a table: medians, and the median of the ratios, of processor time and by the clock."""
+    cells = [f"{name:<28}"]
+    for mine, other in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+        ratio = statistics.median(a / b for a, b in zip(mine, other, strict=True))
+        cells.append(f"{statistics.median(mine):10.3f} {statistics.median(other):8.3f} {ratio:6.3f}")
+    return " ".join(cells)
+
+
+HEAD = f"{'seconds':<28} {'processor':>10} {'before':>8} {'ratio':>6} {'clock':>10} {'before':>8} {'ratio':>6}"
 
 
 @contextlib.contextmanager
@@ -56,9 +68,10 @@ def _process(python: str, setup: str, once: str) -> Iterator[subprocess.Popen[st
             process.terminate()
 
 
-def _run(process: subprocess.Popen[str]) -> float:
+def _run(process: subprocess.Popen[str]) -> Seconds:
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write("\n")
     process.stdin.flush()
-    return float(process.stdout.readline())
+    busy, clock = process.stdout.readline().split()
+    return float(busy), float(clock)
