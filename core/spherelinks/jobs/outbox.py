@@ -41,16 +41,20 @@ def recall(session: Session) -> None:
 _NEXT = f"""
 WITH called AS (
     SELECT DISTINCT lock AS id FROM procrastinate_jobs
-    WHERE queue_name = '{queue.DELIVERIES}' AND status IN ('todo', 'doing') AND lock <> :ended)
+    WHERE queue_name = '{queue.DELIVERIES}' AND status IN ('todo', 'doing') AND lock <> :ended
+), pending AS NOT MATERIALIZED (
+    SELECT id, account_id, host, next_at FROM deliveries
+    WHERE state = 'pending' AND (account_id = :account OR CAST(:account AS text) IS NULL)
+), wanted AS (
+    SELECT *, false AS waits FROM pending WHERE id IN (SELECT id FROM called)
+    UNION ALL
+    SELECT d.*, true FROM pending d
+    LEFT JOIN host_pauses p ON (p.account_id, p.host) = (d.account_id, d.host) AND p.until > now()
+    WHERE d.next_at <= now() AND p.host IS NULL AND d.id NOT IN (SELECT id FROM called)
+)
 SELECT id, turn, (SELECT count(*) FROM called) AS called FROM (
     SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY waits, next_at) AS turn FROM (
-        SELECT d.id, d.account_id, d.next_at, c.id IS NULL AS waits,
-               row_number() OVER (PARTITION BY d.account_id, d.host ORDER BY c.id IS NULL, d.next_at) AS of_host
-        FROM deliveries d
-        LEFT JOIN called c ON c.id = d.id
-        LEFT JOIN host_pauses p ON (p.account_id, p.host) = (d.account_id, d.host) AND p.until > now()
-        WHERE d.state = 'pending' AND (c.id IS NOT NULL OR (d.next_at <= now() AND p.host IS NULL))
-          AND (d.account_id = :account OR CAST(:account AS text) IS NULL)
+        SELECT *, row_number() OVER (PARTITION BY account_id, host ORDER BY waits, next_at) AS of_host FROM wanted
     ) each
     WHERE of_host <= {OF_HOST}
 ) due
