@@ -42,6 +42,7 @@ def main():
             if (pixels := image(socket)) is not None:
                 found[f"{material.name}/{name}"] = pixels
         found[f"{material.name}/strength"] = shader.inputs["Emission Strength"].default_value
+        found[f"{material.name}/transparent"] = bool(shader.inputs["Alpha"].links)
         found[f"{material.name}/culled"] = material.use_backface_culling
     np.savez(out, **found)
 

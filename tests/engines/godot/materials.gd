@@ -16,6 +16,8 @@ func _initialize() -> void:
 		"roughness": material.roughness,
 		"emission": [material.emission.r, material.emission.g, material.emission.b],
 		"strength": material.emission_energy_multiplier,
+		"transparency": material.transparency,
+		"cutoff": material.alpha_scissor_threshold,
 		"culled": material.cull_mode == BaseMaterial3D.CULL_BACK,
 		"surfaces": instance.mesh.get_surface_count(),
 		"maps":

@@ -1,9 +1,10 @@
 """Opens GLBs in headless Chromium, draws them and prints, as one JSON object, what the viewer made of each.
 
-python probe.py OUT_DIR GLB... [--viewer three|model_viewer] [--turns 0 90 180] [--rise 10] [--size 256]
+python probe.py OUT_DIR GLB... [--viewer three|model_viewer] [--turns 0 90 180] [--rise 10] [--size 256] [--maps]
 
 A turn is the camera's angle round the object: 0 looks at the front (+Z), 90 at the side (+X). The pictures, PNGs on
-transparent background, go to OUT_DIR/<stem>-<turn>.png. Needs `npm ci` in this folder and Chromium on the PATH.
+transparent background, go to OUT_DIR/<stem>-<turn>.png. With --maps every material's settings and maps are told, too.
+Needs `npm ci` in this folder and Chromium on the PATH.
 """
 
 from __future__ import annotations
@@ -36,17 +37,19 @@ def browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def look(viewer: str, glbs: list[Path], turns: list[float], rise: float, size: int) -> dict[str, Any]:
+def look(
+    viewer: str, glbs: list[Path], turns: list[float], rise: float, size: int, maps: bool = False
+) -> dict[str, Any]:
     """What the viewer page posts once it has drawn each file from each side: by stem, pictures as data URLs."""
     files = {path.name: path for path in glbs}
-    plan = {"files": list(files), "turns": turns, "rise": rise, "size": size}
+    plan = {"files": list(files), "turns": turns, "rise": rise, "size": size, "maps": maps}
     facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path == "/plan":
                 return self.answer(json.dumps(plan).encode(), "application/json")
-            path = HERE / f"{viewer}.html" if self.path == "/" else None
+            path = {"/": HERE / f"{viewer}.html", "/materials.js": HERE / "materials.js"}.get(self.path)
             if self.path.startswith("/modules/"):
                 path = MODULES / self.path.removeprefix("/modules/")
             elif self.path.startswith("/glb/"):
@@ -112,8 +115,10 @@ def main() -> None:
     parser.add_argument("--turns", type=float, nargs="+", default=[0, 90, 180])
     parser.add_argument("--rise", type=float, default=10)
     parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--maps", action="store_true")
     arguments = parser.parse_args()
-    found = look(arguments.viewer, arguments.glbs, arguments.turns, arguments.rise, arguments.size)
+    shown = (arguments.turns, arguments.rise, arguments.size, arguments.maps)
+    found = look(arguments.viewer, arguments.glbs, *shown)
     for stem, entry in found.items():
         names = [str(arguments.out / f"{stem}-{turn:g}.png") for turn in arguments.turns]
         for name, url in zip(names, entry["pictures"], strict=True):
