@@ -156,16 +156,16 @@ class Recorder:
             _, secret = keys.create(session, account.id, "editor", scopes=given.get("scopes", keys.SCOPES))
             available = ledger.balance(session, account.id).available
         if given.get("credits") == 0:
-            for _ in range(available):
-                self._job(account.id, "queued")
+            for number in range(available):
+                self._job(account.id, "queued", seed=number + 1)  # none is what the request asks for
         return account.id, secret
 
-    def _job(self, account: str, state: str) -> str:
-        """The id of a new job in that state."""
+    def _job(self, account: str, state: str, **options: Any) -> str:
+        """The id of a new job in that state, with these options."""
         http = self._app.test_client()
         with transaction(self._engine) as session:
             _, secret = keys.create(session, account, "setter")
-        body = {"imageBase64": "{picture}", "options": {}}
+        body = {"imageBase64": "{picture}", "options": options}
         posted = http.post("/v1/generate", headers={"X-API-Key": secret}, data=encoded(body), content_type=JSON)
         job: str = posted.get_json()["jobId"]
         self._work.bring(account, job, state)

@@ -178,7 +178,9 @@ class Job(Base):
     priority : of its queue rows, see :func:`spherelinks.jobs.queue.priority`
     sandbox : submitted with a sandbox key, and visible only to such keys
     content_key : equal for requests that make the same asset, see :mod:`spherelinks.jobs.cache`
-    cache_hit : its asset is that of an earlier job
+    cache_hit : its asset is that of another job
+    joined : the job of the same request that it waits for, or waited for when it ended, see
+        :mod:`spherelinks.jobs.joining`
     thumbnail : whether a thumbnail is stored beside the asset
     picture_size, mask_size, beside_size : bytes of its pictures, of the front's mask (0 without one), and of the files
         beside the asset
@@ -215,6 +217,7 @@ class Job(Base):
     sandbox: Mapped[bool] = mapped_column(server_default="false")
     cache_hit: Mapped[bool] = mapped_column(server_default="false")
     content_key: Mapped[str | None]
+    joined: Mapped[str | None] = mapped_column(ForeignKey("jobs.id"))
     thumbnail: Mapped[bool] = mapped_column(server_default="false")
     picture_size: Mapped[int] = mapped_column(BigInteger, server_default="0")
     mask_size: Mapped[int] = mapped_column(BigInteger, server_default="0")

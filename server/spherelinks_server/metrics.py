@@ -129,7 +129,7 @@ _FIGURES = (
     (
         "queue_oldest_seconds",
         "How long the longest-waiting job has waited.",
-        "SELECT extract(epoch FROM now() - min(created_at)) FROM jobs WHERE state = 'queued'",
+        "SELECT extract(epoch FROM now() - min(created_at)) FROM jobs WHERE state = 'queued' AND joined IS NULL",
     ),
     (
         "jobs_retried",

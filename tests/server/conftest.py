@@ -145,8 +145,8 @@ class Caller:
             time.sleep(0.05)
 
     def submit(self, picture: bytes, **more: Any) -> str:
-        """A new job's id."""
-        response = self.generate(imageBase64=base64_of(picture), **more)
+        """The id of a new job of its own."""
+        response = self.generate(imageBase64=base64_of(picture), **{"cache": "bypass", **more})
         assert response.json is not None
         job: str = response.json["jobId"]
         return job

@@ -179,6 +179,35 @@ def test_another_request_is_made_anew(
     assert post(caller, body | change).get_json()["cache"] == "miss"
 
 
+def test_the_same_request_while_the_first_is_at_work_joins_it(
+    caller: Caller, make_caller: Callable[..., Caller], engine: Engine, storage: Storage, body: dict[str, Any]
+) -> None:
+    first = post(caller, body).get_json()
+    before = caller.rows()["balance"]
+    response = post(caller, body, "second")
+    second = response.get_json()
+    assert (response.status_code, int(response.headers["Retry-After"]) > 0) == (202, True)
+    assert (first["cache"], second["status"], second["cache"]) == ("miss", "PROCESSING", "joined")
+    assert second["jobId"] != first["jobId"]
+    assert second["message"] != first["message"]
+    assert post(caller, body, "second").get_json() == second
+    assert post(make_caller(), body).get_json()["cache"] == "miss"
+    attempt = caller.begin(first["jobId"])
+    caller.beat(attempt, "generator", 0.4)
+    shown = caller.get(f"/v1/status/{second['jobId']}").get_json()
+    assert (shown["progress"], shown["stage"], shown["cache"], shown["creditsCharged"]) == (
+        40,
+        "generator",
+        "joined",
+        0,
+    )
+    assert caller.complete(attempt, b"glTF of the first", storage)
+    shown = caller.get(f"/v1/status/{second['jobId']}").get_json()
+    assert (shown["status"], shown["cache"], shown["creditsCharged"]) == ("COMPLETED", "hit", 0)
+    assert caller.get(f"/v1/download/{second['jobId']}").data == b"glTF of the first"
+    assert caller.rows()["balance"] == ledger.Balance(before.available, 0)
+
+
 def test_the_cache_can_be_passed_by(caller: Caller, storage: Storage, body: dict[str, Any]) -> None:
     made(caller, storage, body)
     before = caller.rows()["balance"].held

@@ -7,9 +7,10 @@ again, and may be started a second time with the same number, beside the first. 
 and each result is stored under its own digest (:func:`spherelinks.jobs.files.result`). Every later change is durable,
 and with it everything before.
 
-An unfinished job waits in its account's line (:mod:`spherelinks.jobs.line`), or waits in the queue and has a queue row
-that will wake it, or runs and has a heartbeat within the last seconds. :func:`recover` repairs anything else. A trigger
-announces every change that a client can see on ``CHANNEL``, with the job's id.
+An unfinished job waits in its account's line (:mod:`spherelinks.jobs.line`), or for another that makes the same
+(:mod:`spherelinks.jobs.joining`), or in the queue and has a queue row that will wake it, or runs and has a heartbeat
+within the last seconds. :func:`recover` repairs anything else. A trigger announces every change that a client can see
+on ``CHANNEL``, with the job's id.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from spherelinks.accounts import ledger, plans
 from spherelinks.config import Settings
 from spherelinks.database import Base, fetch_one, transaction
 from spherelinks.errors import Cancelled, GeneratorFailed
-from spherelinks.jobs import line, queue, webhooks
+from spherelinks.jobs import joining, line, queue, webhooks
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,9 @@ def cancel(engine: Engine, account_id: str, job_id: str) -> bool:
         job = session.execute(_CANCEL, {"job": job_id, "account": account_id}).one_or_none()
         if job is None:
             return False
+        if job.joined is not None:  # nothing is held, nobody waits for it, and it takes no place in the line
+            webhooks.announce(session, job_id)
+            return True
         queue.withdraw(session, job.queue_id)
         ledger.release(session, account_id, job_id)
         _after_the_end(session, account_id, job_id)
@@ -172,6 +176,9 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
             else:
                 logger.warning("%s: attempt %s has no heartbeat", job_id, number)
                 _crash(session, Attempt(job_id, account_id, number, {}), "stopped responding", limit)
+        for job_id, account_id in joining.abandoned(session):
+            joining.settle(session, job_id)
+            line.advance(session, account_id)
         line.advance_all(session, stale_s)
         return len(lost)
 
@@ -218,6 +225,7 @@ def _requeue(session: Session, attempt: Attempt) -> bool:
 
 def _after_the_end(session: Session, account_id: str, job_id: str) -> None:
     """What follows every end of a job, once its credit is settled."""
+    joining.settle(session, job_id)
     line.advance(session, account_id)
     webhooks.announce(session, job_id)
 
@@ -240,7 +248,7 @@ _CANCEL = (
         error_hint="Submit it again if you still want it.",
         **_ENDED,
     )
-    .returning(_jobs.c.queue_id)
+    .returning(_jobs.c.queue_id, _jobs.c.joined)
 )
 
 

@@ -1,4 +1,4 @@
-"""Same request, same bytes, no second charge: the asset of an earlier job of the account.
+"""Same request, same bytes, no second charge: the asset of an earlier job of the account, made or being made.
 
 Only the account's own jobs are used. Sharing assets between accounts would reveal, by speed and price, that another
 account has sent the same picture.
@@ -12,7 +12,7 @@ import types
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from spherelinks import __version__, version
@@ -46,14 +46,15 @@ def content_key(
 
 
 def find(session: Session, account_id: str, key: str) -> Job | None:
-    """The account's newest job with the same request; it cannot be deleted before this transaction ends.
+    """The account's newest completed job with the same request, else the newest at work; it can neither end nor be
+    deleted before this transaction ends.
 
     For the API's and the dashboard's jobs; a sandbox job's asset is a sample.
     """
     return session.scalars(
         select(Job)
         .where(*_reusable(account_id), Job.content_key == key)
-        .order_by(Job.id.desc())
+        .order_by((Job.state == "completed").desc(), Job.id.desc())
         .limit(1)
         .with_for_update(read=True)
     ).one_or_none()
@@ -67,7 +68,7 @@ def holds_any(session: Session, account_id: str) -> bool:
 def _reusable(account_id: str) -> tuple[ColumnElement[bool], ...]:
     return (
         Job.account_id == account_id,
-        Job.state == "completed",
+        or_(Job.state == "completed", and_(Job.state.in_(("queued", "running")), Job.joined.is_(None))),
         Job.deleted_at.is_(None),
         or_(Job.expires_at.is_(None), Job.expires_at > func.now() + MARGIN),
     )

@@ -1,6 +1,7 @@
 """An account's own line: as many of its jobs as its plan allows are queued or running, the others wait here.
 
-A job in the line has no queue row (``queue_id`` is 0). Whatever makes room, a job that ends or a better plan, moves up
+A job in the line has no queue row (``queue_id`` is 0). One that has joined another has none either, and is not in the
+line (:mod:`spherelinks.jobs.joining`). Whatever makes room, a job that ends or a better plan, moves up
 the first in line, in the same transaction. The account's balance row, locked by the preceding hold or settlement,
 serialises them; a job that another transaction is cancelling is skipped.
 """
@@ -39,6 +40,7 @@ def wake(session: Session, job_id: str, priority: int, generator: str | None) ->
 _NEXT = """
 SELECT id, priority, options ->> 'generator' FROM jobs
 WHERE account_id = :account AND state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0
+  AND joined IS NULL
 ORDER BY id
 LIMIT (
     SELECT CASE WHEN p.concurrent_jobs IS NOT NULL THEN greatest(0, p.concurrent_jobs - (
@@ -53,7 +55,7 @@ _WAITING = """
 SELECT b.account_id FROM credit_balances b
 WHERE b.account_id IN (
     SELECT account_id FROM jobs
-    WHERE state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0
+    WHERE state IN ('queued', 'running') AND state = 'queued' AND queue_id = 0 AND joined IS NULL
       AND beat_at < now() - make_interval(secs => :stale))
 FOR UPDATE SKIP LOCKED
 """

@@ -34,24 +34,29 @@ _DOING = {
     "finishing": "Finishing mesh and texture.",
 }
 
-# Ahead of a waiting job are queued calls of higher priority, and its account's jobs before it in line.
+# Ahead of a waiting job are queued calls of higher priority, and its account's jobs before it in line. One that has
+# joined another (w) is as far as that one.
 _COLUMNS: LiteralString = """
-       j.id, j.account_id, j.state, j.progress, j.stage, j.error_code, j.error_message, j.error_hint, j.report,
-       j.credits, j.created_at, j.started_at, j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
-       j.thumbnail, j.cache_hit, j.sandbox, j.mask_size > 0, j.sides, j.options, j.output, d.state,
-       CASE WHEN j.state = 'queued' THEN (
+       j.id, j.account_id, coalesce(w.state, j.state), greatest(w.progress, j.progress), coalesce(w.stage, j.stage),
+       j.error_code, j.error_message, j.error_hint, j.report, j.credits, j.created_at,
+       coalesce(w.started_at, j.started_at), j.finished_at, j.expires_at, j.asset_path, j.asset_sha256, j.asset_size,
+       j.thumbnail, j.cache_hit, w.id IS NOT NULL, j.sandbox, j.mask_size > 0, j.sides, j.options, j.output, d.state,
+       CASE WHEN coalesce(w.state, j.state) = 'queued' THEN (
            SELECT count(*) + 1
            FROM (
                SELECT
                FROM procrastinate_jobs q
                WHERE q.status = 'todo' AND q.task_name = 'spherelinks.generate'
-                 AND (q.priority > j.priority OR (q.priority = j.priority AND (q.id < j.queue_id OR j.queue_id = 0)))
+                 AND (q.priority > coalesce(w.priority, j.priority)
+                      OR (q.priority = coalesce(w.priority, j.priority)
+                          AND (q.id < coalesce(w.queue_id, j.queue_id) OR coalesce(w.queue_id, j.queue_id) = 0)))
                LIMIT 1000
            ) ahead
-       ) + CASE WHEN j.queue_id = 0 THEN (
+       ) + CASE WHEN coalesce(w.queue_id, j.queue_id) = 0 THEN (
            SELECT count(*)
            FROM jobs p
-           WHERE p.account_id = j.account_id AND p.state = 'queued' AND p.queue_id = 0 AND p.id < j.id
+           WHERE p.account_id = j.account_id AND p.state = 'queued' AND p.queue_id = 0 AND p.joined IS NULL
+             AND p.id < coalesce(w.id, j.id)
        ) ELSE 0 END END
 """
 
@@ -78,6 +83,7 @@ class _Row(NamedTuple):
     asset_size: int | None
     thumbnail: bool
     cache_hit: bool
+    joined: bool
     sandbox: bool
     masked: bool
     sides: list[str]
@@ -87,7 +93,8 @@ class _Row(NamedTuple):
     position: int | None
 
 
-_OUTPUT: LiteralString = """
+_BESIDE: LiteralString = """
+LEFT JOIN jobs w ON w.id = j.joined AND j.state = 'queued' AND w.state IN ('queued', 'running')
 LEFT JOIN deliveries d ON j.output IS NOT NULL AND d.job_id = j.id AND d.webhook_id IS NULL
 """
 # One round trip authenticates the key and reads the job: no row is an unknown key, a row without a job an unknown job.
@@ -95,19 +102,19 @@ _BY_KEY: LiteralString = f"""
 SELECT 'read' = ANY (k.scopes), k.id, extract(epoch FROM k.expires_at - now())::float8, {_COLUMNS}
 FROM api_keys k
 LEFT JOIN jobs j ON j.id = %s AND j.account_id = k.account_id AND j.sandbox = k.sandbox AND j.deleted_at IS NULL
-{_OUTPUT}
+{_BESIDE}
 WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now())
 """
 _BY_ACCOUNT: LiteralString = f"""
 SELECT {_COLUMNS}
 FROM jobs j
-{_OUTPUT}
+{_BESIDE}
 WHERE j.id = %s AND j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL
 """
 _PAGE: LiteralString = f"""
 SELECT {_COLUMNS}
 FROM jobs j
-{_OUTPUT}
+{_BESIDE}
 WHERE j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL AND j.id < %s AND j.state = ANY (%s)
 ORDER BY j.id DESC
 LIMIT %s
@@ -121,7 +128,7 @@ _ORDERS: dict[str, LiteralString] = {
 _SEARCH: LiteralString = f"""
 SELECT {_COLUMNS}
 FROM jobs j
-{_OUTPUT}
+{_BESIDE}
 WHERE j.account_id = %s AND j.sandbox = %s AND j.deleted_at IS NULL
   AND (%s = '' OR strpos(lower(coalesce(j.options ->> 'name', '')), lower(%s)) > 0)
 """
@@ -151,7 +158,8 @@ class JobStatus:
     expires_at : when its files are, or were, deleted; None is never, or not known before it ends
     asset_* : None until the job has succeeded; ``asset_sha256`` (hex) can serve as a strong ETag
     thumbnail : a thumbnail is available
-    cache_hit : the asset is that of an earlier job
+    cache_hit : the asset is that of another job
+    joined : it waits for another job that makes the same, and shows how far that one is
     sandbox : submitted with a sandbox key
     masked : its picture came with a mask
     sides : the object's other sides, of which it has pictures, too
@@ -179,6 +187,7 @@ class JobStatus:
     asset_size: int | None
     thumbnail: bool
     cache_hit: bool
+    joined: bool
     sandbox: bool
     masked: bool
     sides: tuple[str, ...]
@@ -321,6 +330,7 @@ def _status(row: _Row) -> JobStatus:
         asset_size=row.asset_size,
         thumbnail=row.thumbnail,
         cache_hit=row.cache_hit,
+        joined=row.joined,
         sandbox=row.sandbox,
         masked=row.masked,
         sides=tuple(row.sides),

@@ -19,14 +19,13 @@ from spherelinks.errors import (
     DatabaseUnavailable,
     IdempotencyMismatch,
     InvalidKey,
-    KeyCapReached,
     RequestInFlight,
     SphereLinksError,
     StorageUnavailable,
 )
 from spherelinks.generation import registry
 from spherelinks.generation.card import Card
-from spherelinks.jobs import cache, line, paths, queue, sandbox, usage, webhooks
+from spherelinks.jobs import cache, joining, line, paths, price, queue, sandbox, usage, webhooks
 from spherelinks.jobs.sandbox import Sample
 from spherelinks.options import Options
 from spherelinks.storage import Storage
@@ -37,11 +36,13 @@ class Accepted:
     """The answer to a submission.
 
     hit : the asset is that of an earlier job, or the sandbox's sample: the job is complete and free
+    joined : the same is being made already: the job waits for its asset, free (:mod:`spherelinks.jobs.joining`)
     replayed : the job was accepted before, with the same Idempotency-Key
     """
 
     job_id: str
     hit: bool = False
+    joined: bool = False
     replayed: bool = False
 
 
@@ -75,7 +76,7 @@ def submit(
 
     mask : a second picture that says where the object is, see :mod:`spherelinks.picture.mask`
     sides : pictures of the object's other sides, by the names in :data:`spherelinks.shape.SIDES`
-    bypass_cache : make the asset anew, though an earlier job of the account has made the same
+    bypass_cache : make the asset anew, though an earlier job of the account has made the same, or is making it
     idempotency : where a request of that name was accepted before, its job is the answer, and nothing else happens
     output : where else the asset is sent, ``{"putUrl": …}``
     card : of the generator, whose price is held; that of the installed one if None
@@ -210,16 +211,17 @@ def _accept(
         else:
             job.content_key = cache.content_key(picture, options, card, mask, sides)
             earlier = None if bypass_cache else cache.find(session, principal.account_id, job.content_key)
-            if earlier is not None:
-                _copy(earlier, job)
+            if earlier is not None and earlier.state == "completed":
+                joining.copy(earlier, job)
+            elif earlier is not None:
+                job.joined, job.credits, job.progress = earlier.id, 0, earlier.progress
         session.add(job)
         session.flush()
         usage.check(session, principal.account_id, plan)
         if job.state == "completed":
             webhooks.announce(session, job_id)
-        else:
-            ledger.hold(session, principal.account_id, job_id, card.price)
-            _check_cap(session, principal, card.price)
+        elif job.joined is None:
+            price.hold(session, job)
             line.advance(session, principal.account_id)
         if idempotency is not None:
             session.add(
@@ -232,7 +234,7 @@ def _accept(
                 )
             )
         session.execute(update(ApiKey).where(ApiKey.id == principal.key_id).values(last_used_at=func.now()))
-        return Accepted(job_id, hit=job.state == "completed")
+        return Accepted(job_id, hit=job.state == "completed", joined=job.joined is not None)
 
 
 def replay(engine: Engine, principal: Principal, idempotency: Idempotency) -> Accepted | None:
@@ -260,7 +262,7 @@ def _claimed(session: Session, principal: Principal, idempotency: Idempotency) -
 
 def _known(session: Session, principal: Principal, idempotency: Idempotency) -> Accepted | None:
     row = session.execute(
-        select(IdempotencyKey.request_sha256, Job.id, Job.cache_hit, Job.sandbox)
+        select(IdempotencyKey.request_sha256, Job.id, Job.cache_hit, Job.sandbox, Job.joined, Job.state)
         .join(Job, Job.id == IdempotencyKey.job_id)
         .where(
             IdempotencyKey.account_id == principal.account_id,
@@ -276,16 +278,8 @@ def _known(session: Session, principal: Principal, idempotency: Idempotency) -> 
             hint="Use a new key for a new request; to repeat one, send exactly the same body.",
             field="Idempotency-Key",
         )
-    return Accepted(row.id, hit=row.cache_hit or row.sandbox, replayed=True)
-
-
-def _copy(earlier: Job, job: Job) -> None:
-    """Complete the job with the asset of an earlier one."""
-    job.state, job.progress, job.credits, job.cache_hit = "completed", 100, 0, True
-    job.started_at = job.finished_at = datetime.now(UTC)
-    job.expires_at = plans.kept_until(job.account_id)
-    job.asset_path, job.asset_sha256, job.asset_size = earlier.asset_path, earlier.asset_sha256, earlier.asset_size
-    job.thumbnail, job.beside_size, job.report = earlier.thumbnail, earlier.beside_size, earlier.report
+    joined = row.joined is not None and row.state == "queued"
+    return Accepted(row.id, hit=row.cache_hit or row.sandbox, joined=joined, replayed=True)
 
 
 def _check_open(session: Session, account_id: str) -> None:
@@ -296,22 +290,3 @@ def _check_open(session: Session, account_id: str) -> None:
     closed = select(Account.closed_at).where(Account.id == account_id).with_for_update(key_share=True)
     if session.scalars(closed).one() is not None:
         raise InvalidKey("The account of this key is closed.", hint="Use a key of another account.")
-
-
-def _check_cap(session: Session, principal: Principal, price: int) -> None:
-    """Raises KeyCapReached if this job is one too many; the balance's lock makes the count, it included, a true one."""
-    cap = session.scalars(select(ApiKey.monthly_cap).where(ApiKey.id == principal.key_id)).one_or_none()
-    if cap is None:
-        return
-    start = plans.period_start(plans.period(datetime.now(UTC)))
-    spent = session.scalars(
-        select(func.sum(Job.credits)).where(
-            Job.key_id == principal.key_id, Job.created_at >= start, Job.state != "failed"
-        )
-    ).one()
-    if spent > cap:
-        raise KeyCapReached(
-            f"This key's jobs have cost {spent - price} of the {cap} credits that are its monthly cap; this job costs "
-            f"{price}.",
-            hint="Use another key, or wait for the next month; the owner can create a key with a higher cap.",
-        )

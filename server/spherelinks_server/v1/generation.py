@@ -31,6 +31,7 @@ from spherelinks_server.waiting import LONGEST_S
 
 TAG = Tag(name="Generation", description="One picture in, or several of one object; one textured GLB out.")
 
+_JOINED = "An earlier job is making the same: this one waits for its asset."
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])")
 _GLB = {assets.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 _TEXT = {"schema": {"type": "string"}}
@@ -174,8 +175,8 @@ def generate(header: GenerateHeaders, raw: Body) -> Response:
     content = {
         "jobId": accepted.job_id,
         "status": "COMPLETED" if hit else "PROCESSING",
-        "message": "The asset is ready." if hit else "Generation started.",
-        "cache": "hit" if hit and not who.sandbox else "miss",
+        "message": "The asset is ready." if hit else _JOINED if accepted.joined else "Generation started.",
+        "cache": "hit" if hit and not who.sandbox else "joined" if accepted.joined else "miss",
         "creditsCharged": 0,
     }
     headers |= {"Location": f"/v1/status/{accepted.job_id}", "Retry-After": str(0 if hit else RETRY_AFTER_S)}

@@ -152,9 +152,8 @@ class GenerateRequest(_Camel):
     options: Options = Field(default_factory=Options)
     cache: Literal["use", "bypass"] = Field(
         default="use",
-        description="`use` returns the asset of an identical earlier request of this account, at once and free "
-        "of charge; "
-        "`bypass` makes it again.",
+        description="`use` returns the asset of an identical earlier request of this account, free of charge: at once, "
+        "or as soon as it is made; `bypass` makes it again.",
     )
 
     output: Output | SkipJsonSchema[None] = Field(default=None)
@@ -252,11 +251,12 @@ class JobAccepted(_Camel):
         description="COMPLETED at once if the account has had the same asset made before, and for sandbox keys."
     )
     message: str = Field(examples=["Generation started."])
-    cache: Literal["hit", "miss"] = Field(
-        description="hit: the asset of an earlier job of this account, free of charge."
+    cache: Literal["hit", "joined", "miss"] = Field(
+        description="hit: the asset of an earlier job of this account, free of charge. joined: an earlier job is "
+        "making it; this job waits for it, and is free if it completes."
     )
     credits_charged: int = Field(
-        ge=0, description="0 so far. The generator's price is held unless the job has completed."
+        ge=0, description="0 so far. The generator's price is held unless the job has completed or joined another."
     )
 
 
@@ -288,7 +288,9 @@ class JobStatus(_Camel):
     expires_at: datetime | None = Field(
         description="When the job's files are deleted; null if they are kept or the job has not ended."
     )
-    cache: Literal["hit", "miss"] = Field(description="hit: the asset is an earlier job's, and cost nothing.")
+    cache: Literal["hit", "joined", "miss"] = Field(
+        description="hit: the asset is an earlier job's, and cost nothing. joined: it waits for an earlier job's asset."
+    )
     sandbox: bool = Field(description="Submitted with a sandbox key: the asset is a sample.")
     output: OutputState | None = Field(
         description="State of the delivery to `output.putUrl`; null if none was requested."

@@ -28,7 +28,7 @@ def status(job: JobStatus) -> dict[str, Any]:
         "report": job.report,
         "creditsCharged": job.credits_charged,
         "expiresAt": moment(job.expires_at),
-        "cache": "hit" if job.cache_hit else "miss",
+        "cache": "hit" if job.cache_hit else "joined" if job.joined else "miss",
         "sandbox": job.sandbox,
         "output": {"state": job.output_state or "pending"} if job.output and not job.error else None,
     }

@@ -43,9 +43,10 @@ class Desk:
     def __init__(self, engine, storage, settings, client):
         self.engine, self.storage, self.settings, self.client = engine, storage, settings, client
 
-    def submit(self, picture, mask=None, sides=None, **options):
+    def submit(self, picture, mask=None, sides=None, again=False, **options):
+        """The id of a job of its own; with ``again`` it may be answered with another job's asset."""
         data = picture if isinstance(picture, bytes) else picture.encode()
-        beside = {"mask": mask, "sides": sides or {}}
+        beside = {"mask": mask, "sides": sides or {}, "bypass_cache": not again}
         return submission.submit(
             self.engine, self.storage, self.client.principal, data, Options(**options), **beside
         ).job_id

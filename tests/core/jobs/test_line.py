@@ -153,5 +153,5 @@ def test_clients_of_a_plan_share_nothing(engine, storage, studio):
     for client in clients:
         put_on(engine, client, studio)
         for _ in range(3):
-            submission.submit(engine, storage, client.principal, b"x", Options())
+            submission.submit(engine, storage, client.principal, b"x", Options(), bypass_cache=True)
     assert [len(queued(engine, client.account_id)) for client in clients] == [2, 2]

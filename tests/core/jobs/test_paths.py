@@ -73,7 +73,7 @@ def test_the_owners_files_are_kept_for_ever(engine, storage, desk):
 
 def test_an_asset_shared_by_two_jobs_goes_with_the_last(desk, engine, storage):
     first = completed(desk, engine, storage)
-    second = desk.submit("succeed")
+    second = desk.submit("succeed", again=True)
     assert desk.read(second).cache_hit
     with engine.begin() as connection:
         connection.execute(text("UPDATE jobs SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": first})

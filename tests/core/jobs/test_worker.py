@@ -121,7 +121,7 @@ def test_a_mask_goes_with_its_picture_and_is_kept_as_long(desk, engine, storage)
         assert desk.ended(masked).report == desk.ended(again).report == {"mask": "white"}
         assert desk.ended(other).report == {"mask": "black"}
         assert "mask" not in desk.ended(plain).report
-    repeated = desk.submit("succeed", b"white")
+    repeated = desk.submit("succeed", b"white", again=True)
     assert desk.read(repeated).cache_hit
     with transaction(engine) as session:
         assert usage.stored(session, desk.client.account_id) > 5 * len(b"succeed") + 4 * len(b"white")
@@ -153,7 +153,7 @@ def test_the_sides_go_with_their_picture_and_are_kept_as_long(desk, engine, stor
         assert not {"back", "left"} & desk.ended(plain).report.keys()
     assert desk.balance() == Balance(6, 0), "each costs what one picture costs"
     before = stored_bytes(desk, engine)
-    repeated = desk.submit("succeed", sides=dict(reversed(sides.items())))
+    repeated = desk.submit("succeed", sides=dict(reversed(sides.items())), again=True)
     assert desk.read(repeated).cache_hit
     assert stored_bytes(desk, engine) == before + len(b"succeed") + len(b"a left") + len(b"a back")
     for view, data in sides.items():
