@@ -97,8 +97,8 @@ def png(shade: int, *, blank: bool) -> str:
 class Client(threading.Thread):
     """Submits until told to stop; keeps the jobs that were acknowledged, and whether each must fail.
 
-    One in five pictures shows nothing. No two are alike, so that every job has to be worked off; but one in five is sent
-    again at once, and joins the first.
+    One in five pictures shows nothing. No two are alike, so that every job has to be worked off; but one in five is
+    sent again at once, and joins the first.
     """
 
     def __init__(self, ask: Ask, key: str, ended: threading.Event) -> None:
