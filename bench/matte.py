@@ -1,16 +1,16 @@
-"""How well the matte finds an object on plain and less plain backgrounds, without weights.
+"""How well the installed mattes find an object on plain and less plain backgrounds, and in photographs.
 
-    python bench/matte.py [--pictures FOLDER] [--worst N]
-    python bench/matte.py --photographs FOLDER
+    python bench/matte.py [--mattes NAME ...] [--pictures FOLDER] [--limit N] [--worst N]
+    python bench/matte.py [--mattes NAME ...] --photographs FOLDER
 
 Cut-outs with alpha are pasted at 640 × 640 px onto five backgrounds with a soft shadow and sensor noise, saved as JPEG
-at quality 90, and given without their alpha to ``matte`` and, for comparison, to plain GrabCut (OpenCV, five rounds
+at quality 90, and given without their alpha to each matte and, for comparison, to plain GrabCut (OpenCV, five rounds
 from a rectangle 4 % inside the picture's border). Reported: intersection over union of matte > 0.5 with alpha > 0.5,
 mean and 10th percentile over all pictures, how many were refused as showing no object (counted as IoU 0), and
 milliseconds per picture (median). The cut-outs are not part of the project; without them the benchmark is skipped.
 
-With --photographs: the IoU of each photograph's matte with the mask of the same name in FOLDER/masks, a PNG of any
-size, white where the object is; and mean, median and worst.
+With --photographs: the IoU of each photograph's mattes with the mask of the same name in FOLDER/masks, a PNG of any
+size, white where the object is; and mean, median and worst, and the median time.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks.errors import NoObject
+from spherelinks.picture import mattes
 from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.matte import matte
 
@@ -37,6 +38,7 @@ PICTURES = Path(__file__).parents[1] / ".." / "shared" / "data" / "pictures"
 
 Floats = NDArray[np.float32]
 Background = Callable[[np.random.Generator], Floats]
+Method = Callable[[Picture], Floats]
 
 
 def _axes() -> tuple[Floats, Floats]:
@@ -132,55 +134,72 @@ def grab_cut(picture: Picture) -> Floats:
     return np.isin(state, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
 
 
-def photographs(folder: Path) -> None:
+def using(name: str) -> Method:
+    """The installed matte of that name."""
+    find = mattes.named(name).find
+    return lambda picture: matte(picture, find=find)
+
+
+def scored(found_by: Method, picture: Picture, truth: NDArray[np.bool_]) -> tuple[float, float, bool]:
+    """The IoU, the seconds, and whether no object was found."""
+    start = time.perf_counter()
+    try:
+        found, refused = found_by(picture) > 0.5, False
+    except NoObject:
+        found, refused = np.zeros_like(truth), True
+    seconds = time.perf_counter() - start
+    return float((found & truth).sum() / max(1, (found | truth).sum())), seconds, refused
+
+
+def photographs(folder: Path, methods: dict[str, Method]) -> None:
     """Print how well the mattes of a folder's photographs agree with their masks."""
-    scores = []
+    scores: dict[str, list[float]] = {name: [] for name in methods}
+    times: dict[str, list[float]] = {name: [] for name in methods}
     for path in sorted(each for each in folder.iterdir() if (folder / "masks" / f"{each.stem}.png").is_file()):
         picture = decode(path.read_bytes())
         height, width = picture.rgb.shape[:2]
         mask = np.asarray(Image.open(folder / "masks" / f"{path.stem}.png").convert("L"), np.float32)
         truth = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA) > 127
-        try:
-            found = matte(picture) > 0.5
-        except NoObject:
-            found = np.zeros_like(truth)
-        scores.append(float((found & truth).sum() / max(1, (found | truth).sum())))
-        print(f"{scores[-1]:.3f} {path.name}", flush=True)
-    if scores:
-        print(f"mean {np.mean(scores):.3f}, median {np.median(scores):.3f}, worst {min(scores):.3f} of {len(scores)}")
-
-
-METHODS: dict[str, Callable[[Picture], Floats]] = {"matte": matte, "GrabCut": grab_cut}
+        for name, found_by in methods.items():
+            score, seconds, _ = scored(found_by, picture, truth)
+            scores[name].append(score)
+            times[name].append(seconds)
+        print(" ".join(f"{each[-1]:.3f}" for each in scores.values()), path.name, flush=True)
+    for name, each in scores.items():
+        if each:
+            print(
+                f"{name}: mean {np.mean(each):.3f}, median {np.median(each):.3f}, worst {min(each):.3f} "
+                f"of {len(each)}, {1000 * np.median(times[name]):.0f} ms"
+            )
 
 
 def main() -> int:
     parser = arguments.parser(__doc__)
+    parser.add_argument("--mattes", nargs="+", default=[mattes.DEFAULT], help="names of installed mattes")
     parser.add_argument("--pictures", type=Path, default=PICTURES, help="folder of cut-outs with alpha (WebP or PNG)")
+    parser.add_argument("--limit", type=int, help="only so many of them, spread evenly")
     parser.add_argument("--worst", type=int, default=0, help="also name the N worst pictures of each background")
     parser.add_argument("--photographs", type=Path, help="folder of photographs, with masks in its subfolder masks")
     a = parser.parse_args()
+    methods = {name: using(name) for name in a.mattes}
     if a.photographs:
-        photographs(a.photographs)
+        photographs(a.photographs, methods)
         return 0
     paths = sorted(p for p in a.pictures.glob("*") if p.suffix in (".webp", ".png"))
     if not paths:
         print(f"skipped: no cut-outs in {a.pictures}; name a folder with --pictures", file=sys.stderr)
         return 0
+    paths = paths[:: max(1, len(paths) // (a.limit or len(paths)))][: a.limit]
+    methods["GrabCut"] = grab_cut
     print(f"| background | method | mean IoU | p10 | refused | ms | ({len(paths)} pictures)\n|---|---|---|---|---|---|")
-    for (name, background), (method, found_by) in itertools.product(BACKGROUNDS.items(), METHODS.items()):
+    for (name, background), (method, found_by) in itertools.product(BACKGROUNDS.items(), methods.items()):
         scores, times, refused = [], [], 0
         for seed, path in enumerate(paths):
-            cutout = np.asarray(Image.open(path).convert("RGBA"))
-            data, truth = photograph(cutout, background, seed)
-            picture = decode(data)
-            start = time.perf_counter()
-            try:
-                found = found_by(picture) > 0.5
-            except NoObject:
-                refused += 1
-                found = np.zeros_like(truth)
-            times.append(time.perf_counter() - start)
-            scores.append(float((found & truth).sum() / (found | truth).sum()))
+            data, truth = photograph(np.asarray(Image.open(path).convert("RGBA")), background, seed)
+            score, seconds, none = scored(found_by, decode(data), truth)
+            scores.append(score)
+            times.append(seconds)
+            refused += none
         print(
             f"| {name} | {method} | {np.mean(scores):.3f} | {np.percentile(scores, 10):.3f} | {refused} "
             f"| {1000 * np.median(times):.0f} |",

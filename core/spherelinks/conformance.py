@@ -1,4 +1,4 @@
-"""What every generator must hold, as tests that pytest runs against a card::
+"""What every generator and every matte must hold, as tests that pytest runs against a card, or a matte::
 
     from spherelinks.conformance import GeneratorConformance
     from my_package.card import CARD
@@ -7,7 +7,10 @@
         card = CARD
         options = {"diffusion_steps": 2}  # whatever makes it quick
 
-A class for each generator in a test file is enough; docs/generators.md explains the rules.
+    class TestMyMatte(MatteConformance):
+        matte = MATTE
+
+A class for each in a test file is enough; docs/generators.md and docs/mattes.md explain the rules.
 """
 
 from __future__ import annotations
@@ -16,7 +19,8 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import entry_points
 from typing import Any, ClassVar
@@ -25,11 +29,12 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.errors import Cancelled, GeneratorFailed
+from spherelinks.errors import Cancelled, GeneratorFailed, SphereLinksError
 from spherelinks.generation import registry
 from spherelinks.generation.card import Card
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
+from spherelinks.picture import mattes
 from spherelinks.pipeline import generate
 from spherelinks.shape import Frame, Shape, Surface
 
@@ -40,6 +45,8 @@ SIDE = 512
 """Of the frames, px: the least that the pipeline makes."""
 GRID = 48
 """Cells along each side, on which silhouettes are compared."""
+OVERLAP = 0.8
+"""The least intersection over union of a matte with a plain object before a plain background."""
 LIKENESS, AHEAD = 0.6, 0.1
 """The least intersection over union of the shape's silhouette and the picture's, and how far it must be above that of a
 mirrored or turned picture."""
@@ -170,10 +177,7 @@ class GeneratorConformance:
             assert again == both, "with a picture of the back, a second run differs"
 
     def test_it_needs_no_network(self) -> None:
-        def refuse(*_: object, **__: object) -> None:
-            raise AssertionError("it opens a connection: what it needs must be installed before")
-
-        with patch.object(socket.socket, "connect", refuse), patch.object(socket, "getaddrinfo", refuse):
+        with _offline():
             self.card.load().generate(_frame(), self._options(), _ignore)
 
     def test_the_pipeline_makes_an_asset_of_it(self) -> None:
@@ -195,8 +199,69 @@ class GeneratorConformance:
         return registry.instance(self.card).generate(frame or _frame(), self._options(), progress or _ignore)
 
 
+class MatteConformance:
+    """The tests of a matte. A subclass whose name begins with Test names it.
+
+    matte : what its entry point names
+    """
+
+    matte: ClassVar[mattes.Matte]
+
+    def test_an_entry_point_of_its_name_leads_to_it(self) -> None:
+        assert mattes.installed().get(self.matte.name) == self.matte
+        assert mattes.named(self.matte.name) == self.matte
+
+    def test_it_finds_a_plain_object_without_the_network_and_the_same_again(self) -> None:
+        picture, truth = _photograph()
+        before = picture.copy()
+        with _offline():
+            found, again = (self.matte.find(picture, _unsaid) for _ in range(2))
+        assert found.alpha.shape == truth.shape
+        assert 0 <= found.overlap <= 1
+        overlap = _overlap(found.alpha > 0.5, truth)
+        assert overlap > OVERLAP, f"its alpha overlaps the object by {overlap:.2f} only"
+        assert np.array_equal(found.alpha, again.alpha), "the same picture gives another alpha"
+        assert np.array_equal(picture, before), "it changes the picture"
+
+    def test_odd_pictures_give_an_alpha_or_an_error_of_ours(self) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
+        for picture in (noise, np.zeros((64, 64, 3), np.uint8), noise[:1], noise[:40, :3]):
+            try:
+                found = self.matte.find(np.ascontiguousarray(picture), _unsaid)
+            except SphereLinksError:
+                continue
+            assert found.alpha.shape == picture.shape[:2]
+
+    def test_the_report_names_it(self) -> None:
+        picture, _ = _photograph()
+        made = generate(picture, matte=self.matte.name, generator="inflate", texture_size=512).report
+        assert made.matte is not None
+        assert (made.matte.name, made.matte.version) == (self.matte.name, self.matte.version)
+
+
 def _ignore(share: float) -> None:
     pass
+
+
+def _unsaid(note: str) -> None:
+    pass
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("it opens a connection: what it needs must be installed before")
+
+    with patch.object(socket.socket, "connect", refuse), patch.object(socket, "getaddrinfo", refuse):
+        yield
+
+
+def _photograph() -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The object of the frame before a light wall, with a camera's noise, and where it is."""
+    frame = _frame()
+    cover = frame.matte[..., None]
+    noise = np.random.default_rng(0).normal(0, 2, frame.rgb.shape)
+    return np.clip(frame.rgb * cover + 235 * (1 - cover) + noise, 0, 255).astype(np.uint8), frame.matte > 0.5
 
 
 def _frame() -> Frame:

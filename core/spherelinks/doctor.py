@@ -16,6 +16,7 @@ from spherelinks.errors import SphereLinksError
 from spherelinks.generation import registry
 from spherelinks.generation.card import Card
 from spherelinks.options import DEFAULT_GENERATOR
+from spherelinks.picture import mattes
 
 LIBRARIES = ("numpy", "opencv-python-headless", "onnxruntime")
 SERVER_LIBRARIES = ("sqlalchemy", "procrastinate", "flask", "granian")
@@ -37,6 +38,7 @@ def examine() -> list[Finding]:
         Finding("machine", True, f"{os.cpu_count()} cores"),
         Finding("libraries", True, _versions(LIBRARIES)),
         *_generators(),
+        *_mattes(),
         _checked("pipeline", _pipeline),
         _checked("settings", _settings),
     ]
@@ -80,6 +82,17 @@ def _generators() -> Iterator[Finding]:
         yield _checked("generator", ready)
     for name, problem in installed.problems.items():
         yield Finding("generator", False, f"'{name}': {problem}", required=False)
+
+
+def _mattes() -> Iterator[Finding]:
+    installed = mattes.installed()
+    usable = {name: each for name, each in installed.items() if isinstance(each, mattes.Matte)}
+    lacking = [f"not '{name}': {each.problem} {each.hint}".rstrip() for name, each in usable.items() if each.problem]
+    ready = ", ".join(f"'{name}' version {each.version}" for name, each in usable.items() if not each.problem)
+    yield Finding("mattes", True, "; ".join([ready, *lacking]))
+    for name, problem in installed.items():
+        if isinstance(problem, str):
+            yield Finding("mattes", False, f"'{name}': {problem}", required=False)
 
 
 def _pipeline() -> str:

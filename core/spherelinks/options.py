@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 
 from spherelinks.errors import InvalidOption, shortened
 from spherelinks.model import Model
+from spherelinks.picture import mattes
 
 DEFAULT_GENERATOR = "lift"
 
@@ -158,6 +159,13 @@ class Options(Model):
     generator: str = Field(
         default=DEFAULT_GENERATOR, min_length=1, max_length=64, description="Name of the generator to use."
     )
+    matte: str = Field(
+        default=mattes.DEFAULT,
+        min_length=1,
+        max_length=64,
+        description="What finds the object in a picture without transparency: auto (image processing, and a network "
+        "where the background is busy), u2netp (the network alone), rembg if it is installed, or a plug-in.",
+    )
     dimensions: Dimensions | None = Field(
         default=None,
         description="Real size of the object, by one measure; without it the longest side is 1 m.",
@@ -221,6 +229,11 @@ class Options(Model):
             )
         return name
 
+    @field_validator("matte")
+    @classmethod
+    def _installed(cls, matte: str) -> str:
+        return mattes.named(matte).name
+
     @field_validator("lods")
     @classmethod
     def _falling(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
@@ -245,9 +258,11 @@ class Options(Model):
 
     @model_serializer(mode="wrap")
     def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # simplifyRatio has no effect beside targetFaces, and the result must validate again; few assets have a name
+        # simplifyRatio has no effect beside targetFaces, and the result must validate again; few assets have a name,
+        # or a matte of their own
         idle = {"simplify_ratio", "simplifyRatio"} if self.target_faces is not None else set()
         idle |= {"name"} if self.name is None else set()
+        idle |= {"matte"} if self.matte == mattes.DEFAULT else set()
         return {name: value for name, value in handler(self).items() if name not in idle}
 
     @classmethod
@@ -295,6 +310,7 @@ class OptionValues(TypedDict, total=False):
     diffusion_steps: int
     seed: int
     generator: str
+    matte: str
     dimensions: Dimensions | Mapping[str, object] | None
     pivot: Pivot
     lods: Sequence[float]

@@ -32,6 +32,7 @@ from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
 from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen
 from spherelinks.picture import mask as masks
+from spherelinks.picture import mattes
 from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -152,17 +153,20 @@ def generate(
         sides: dict[View, PictureInput | None] = {"back": back, "left": left, "right": right}
         further = {view: _decoded(view, side) for view, side in sides.items() if side is not None}
     with clock.stage("matte"):
+        looking = _Looking(mattes.named(wanted.matte))
         if given is None:
-            alpha = matte(decoded, notes.append, overlaps.append)
+            alpha = matte(decoded, notes.append, overlaps.append, looking.find)
         else:
             alpha = masks.matte(decoded, given, notes.append)
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
         if card.views:
-            others = {view: _framed(view, each, notes, doubts) for view, each in further.items()}
+            others = {view: _framed(view, each, notes, doubts, looking.find) for view, each in further.items()}
             framed = replace(framed, others=others)
         elif further:
             notes.append(_unused(card, further))
+    if looking.by is None and wanted.matte != mattes.DEFAULT:
+        notes.append(f"The matte {wanted.matte} had no effect: {'the mask' if given else 'transparency'} decided.")
     with clock.stage("generator"):
         card, volume = _shape(card, framed, wanted, clock.within)
     with clock.stage("finishing"):
@@ -181,7 +185,7 @@ def generate(
     doubts = [*confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps)), *doubts]
     notes += [*(doubt.message for doubt in doubts), *_ignored(card, wanted)]
     doubts += [*volume.doubts, *confidence.of_body(finished.report)]
-    return _asset(finished, clock, name, notes, doubts)
+    return _asset(finished, clock, name, notes, doubts, looking.by)
 
 
 def finish(
@@ -255,12 +259,12 @@ def _decoded(view: View, picture: PictureInput) -> Picture:
         return decode(_encoded(picture, view))
 
 
-def _framed(view: View, picture: Picture, notes: list[str], doubts: list[Reason]) -> Frame:
+def _framed(view: View, picture: Picture, notes: list[str], doubts: list[Reason], find: mattes.Find) -> Frame:
     """The frame of a further picture; what is to be said of it, and doubted, is said by its name."""
     notes += [f"{view}: {note}" for note in picture.notes]
     overlaps = [1.0]
     with _told_of(view):
-        alpha = matte(picture, lambda note: notes.append(f"{view}: {note}"), overlaps.append)
+        alpha = matte(picture, lambda note: notes.append(f"{view}: {note}"), overlaps.append, find)
         doubts += confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps), view=view)
         return frame(picture, alpha)
 
@@ -273,6 +277,18 @@ def _told_of(view: View) -> Iterator[None]:
     except (PictureError, NoObject, InvalidRequest) as error:
         message = error.message if error.field == view else f"{view}: {error.message}"
         raise type(error)(message, hint=error.hint, field=view) from error
+
+
+class _Looking:
+    """A matte, and whether a picture had to be looked at with it."""
+
+    def __init__(self, matte: mattes.Matte) -> None:
+        self.by: Maker | None = None
+        self._matte = matte
+
+    def find(self, rgb: NDArray[np.uint8], say: Callable[[str], None]) -> mattes.Found:
+        self.by = Maker(name=self._matte.name, version=self._matte.version)
+        return self._matte.find(rgb, say)
 
 
 class _Known(TypedDict):
@@ -291,11 +307,17 @@ def _name(options: Options, source: object) -> str:
 
 
 def _asset(
-    finished: Finished, clock: _Clock, name: str, warnings: Sequence[str] = (), doubts: Sequence[Reason] | None = None
+    finished: Finished,
+    clock: _Clock,
+    name: str,
+    warnings: Sequence[str] = (),
+    doubts: Sequence[Reason] | None = None,
+    matte: Maker | None = None,
 ) -> Asset:
-    """The finished asset, with all stages' timings in the report, these warnings before its own, and what is doubted;
-    None if there was no picture."""
+    """The finished asset, with all stages' timings in the report, these warnings before its own, what is doubted, None
+    if there was no picture, and what found the object."""
     told: dict[str, Any] = {
+        "matte": matte,
         "timings": clock.milliseconds | {"finishing": finished.report.timings},
         # a dict keeps the first of those that are the same
         "warnings": [*dict.fromkeys([*warnings, *finished.report.warnings, *(each.message for each in doubts or ())])],

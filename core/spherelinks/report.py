@@ -96,10 +96,16 @@ class Report(_Part, Mapping[str, Any]):
     camelCase names: ``report["textureSize"]``, ``dict(report)``; so ``report.warnings`` speak of ``simplify_ratio``,
     ``report["warnings"]`` of ``simplifyRatio``. docs/report.md explains each field. ``deviation``, ``textures`` and
     ``checks`` are None, and absent from the JSON, only in reports stored by versions before 0.2;
-    :func:`spherelinks.generate` always sets them. ``confidence`` is absent, too, where no picture was guessed from.
+    :func:`spherelinks.generate` always sets them. ``matte`` is absent, too, where no picture was searched for its
+    object, and ``confidence`` where no picture was guessed from.
     """
 
     generator: Maker = Field(description="What made the shape; the fallback if the requested generator failed.")
+    matte: Maker | None = Field(
+        default=None,
+        exclude_if=_absent,
+        description="What found the object in the picture; absent if its own transparency or a mask did.",
+    )
     faces: int = Field(description="Triangles in the file.")
     faces_extracted: int = Field(description="Triangles of the generator's surface, before simplification.")
     deviation: float | None = Field(

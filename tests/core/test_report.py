@@ -15,6 +15,7 @@ from spherelinks.report import Report
 OLD = json.loads((files("spherelinks.jobs") / "sample/report.json").read_text("utf-8"))
 REASON = {"code": "cut_off", "level": "medium", "message": "It touches the border.", "hint": "Show it whole."}
 NEW = {
+    "matte": {"name": "auto", "version": "1"},
     "deviation": 0.01,
     "textures": {"baseColor": 512},
     "checks": {"passed": True, "errors": []},

@@ -54,6 +54,7 @@ def _generate_arguments(make: argparse.ArgumentParser) -> None:
         make.add_argument(_flag(field), metavar="N", type=int, help=_describe(field))
     names = ", ".join(sorted(point.name for point in entry_points(group=registry.GROUP)))
     make.add_argument("--generator", metavar="NAME", help=f"{_describe('generator')} Installed: {names}.")
+    make.add_argument("--matte", metavar="NAME", help=_describe("matte"))
     make.add_argument(
         "--option",
         dest="own",

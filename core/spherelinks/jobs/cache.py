@@ -19,6 +19,7 @@ from spherelinks import __version__, version
 from spherelinks.database import Job
 from spherelinks.generation.card import Card
 from spherelinks.options import Options
+from spherelinks.picture import mattes
 
 MARGIN = timedelta(minutes=10)
 """An asset that expires this soon is not reused: the sweep may be about to delete it."""
@@ -34,11 +35,13 @@ def content_key(
     """A digest in hex of all that decides an asset's bytes.
 
     Of the picture file, its mask if there is one, the pictures of other sides, every option, and the versions of the
-    package, of its stages, and of the generator whose card it is.
+    package, of its stages, of the generator whose card it is, and of another matte than the usual.
     """
     asked = json.dumps(options.model_dump(by_alias=True, mode="json"), sort_keys=True)
     stages = json.dumps(version.STAGES, sort_keys=True)
     parts = [hashlib.sha256(picture).hexdigest(), asked, __version__, stages, card.name, card.version]
+    if options.matte != mattes.DEFAULT:
+        parts.append(f"matte {mattes.named(options.matte).version}")
     if mask is not None:
         parts.append(hashlib.sha256(mask).hexdigest())
     parts += [f"{view} {hashlib.sha256(side).hexdigest()}" for view, side in sorted(sides.items())]

@@ -82,7 +82,7 @@ def _cutter() -> Callable[[wire.Message], wire.Message]:
     import cv2
     import numpy as np
 
-    from spherelinks.picture import outline
+    from spherelinks.picture import mattes, outline
     from spherelinks.picture.preview import preview
 
     # rehearsed: libraries import, and the network is read, when they are first needed
@@ -98,7 +98,8 @@ def _cutter() -> Callable[[wire.Message], wire.Message]:
     def cut(message: wire.Message) -> wire.Message:
         header, picture = message
         box = header.get("box")
-        made, notes = preview(picture, None if box is None else (box[0], box[1], box[2], box[3]))
+        find = outline.find if header.get("matte") == mattes.U2NETP.name else None
+        made, notes = preview(picture, None if box is None else (box[0], box[1], box[2], box[3]), find)
         return {"notes": notes}, made
 
     return cut

@@ -16,9 +16,13 @@ from typing import Literal
 from spherelinks import confinement, errors
 from spherelinks.errors import PictureUnreadable, RateLimited, ServiceError, SphereLinksError
 from spherelinks.jobs import wire
+from spherelinks.picture import mattes
 
 Task = Literal["prove", "cut"]
 Box = tuple[float, float, float, float]
+
+SHOWN = (mattes.DEFAULT, mattes.U2NETP.name)
+"""The mattes that can be previewed: what a plug-in needs may be more than these processes may use."""
 
 MEMORY_MB = 1024
 """MiB that one such process may allocate: a picture of 40 million pixels of 64 bits, interlaced, needs half of it."""
@@ -65,12 +69,12 @@ class Decoders:
         """
         self._ask(account_id, wire.pictures({}, picture, mask))
 
-    def cut(self, account_id: str, picture: bytes, box: Box | None) -> tuple[bytes, list[str]]:
-        """The matte of the picture, see :func:`spherelinks.picture.preview.preview`.
+    def cut(self, account_id: str, picture: bytes, box: Box | None, matte: str) -> tuple[bytes, list[str]]:
+        """The matte of the picture by one of SHOWN, see :func:`spherelinks.picture.preview.preview`.
 
         Raises PictureError, NoObject, InvalidRequest, RateLimited if it would have to wait for long.
         """
-        header, png = self._ask(account_id, ({} if box is None else {"box": box}, picture))
+        header, png = self._ask(account_id, ({"matte": matte} | ({} if box is None else {"box": box}), picture))
         return png, header["notes"]
 
     def _ask(self, account_id: str, message: wire.Message) -> wire.Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 import cv2
 import numpy as np
@@ -14,6 +14,7 @@ from spherelinks.errors import NoObject
 from spherelinks.picture import background, cutout, outline
 from spherelinks.picture.decode import Picture
 from spherelinks.picture.guided import guided_filter
+from spherelinks.picture.mattes import Find, Found
 
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
@@ -43,17 +44,11 @@ _FAINTLY = 0.8  # what is expected of an object that hardly differs from its gro
 _ADVICE = "Use a picture of one object, shown whole, on a plain or transparent background."
 
 
-class _Found(NamedTuple):
-    """An object: its alpha, (H, W), and the overlap (IoU) that is to be expected of it with the true one, in 0..1."""
-
-    alpha: Floats
-    overlap: float = 1.0
-
-
 def matte(
     picture: Picture,
     say: Callable[[str], None] = lambda note: None,
     expect: Callable[[float], None] = lambda overlap: None,
+    find: Find | None = None,
 ) -> Floats:
     """The foreground alpha, (H, W) float32 in 0..1. `say` is called with what the user should know.
 
@@ -61,10 +56,11 @@ def matte(
     object, in 0..1: as the network sees each place, or as experience says of an object that hardly stands out.
 
     A picture's own alpha is returned as it is if it cuts something out: some pixels transparent, some opaque. Otherwise
-    the background is modelled from the border (``background``), what differs is refined by two rounds of GrabCut
-    (Rother, Kolmogorov, Blake 2004) at low resolution and then by a guided filter at full resolution. If the background
-    is too busy for a model, a network (``outline``) finds the object, if it is confident; it is also asked where what
-    differs from a calm background is in parts or touches the border, and overrules it if it is sure. Deterministic.
+    the object is what `find` finds, by default ``looked_for``: the background is modelled from the border
+    (``background``), what differs is refined by two rounds of GrabCut (Rother, Kolmogorov, Blake 2004) at low
+    resolution and then by a guided filter at full resolution. If the background is too busy for a model, a network
+    (``outline``) finds the object, if it is confident; it is also asked where what differs from a calm background is in
+    parts or touches the border, and overrules it if it is sure. Deterministic.
 
     Raises NoObject if there is nothing to find: a uniform, noisy or textured picture, an object that fills the picture,
     specks, a picture of a few pixels.
@@ -75,7 +71,7 @@ def matte(
         if _FAINTEST <= most < cutout.SOLID and float((alpha < cutout.CLEAR).mean()) >= _MIN_TRANSPARENT:
             say(f"The picture is nowhere more than {100 * most // 255} % opaque: what is most so was made solid.")
             solid = np.where(alpha >= most // 2, 255, alpha.astype(np.uint16) * 255 // most).astype(np.uint8)
-            return matte(replace(picture, alpha=solid), say, expect)
+            return matte(replace(picture, alpha=solid), say, expect, find)
         opaque = float((alpha >= cutout.SOLID).mean())
         if opaque == 0:
             raise NoObject("The picture is transparent everywhere.", hint=_ADVICE)
@@ -85,13 +81,13 @@ def matte(
             found = _cut_out(picture, picture.alpha, say)
             expect(found.overlap)
             return found.alpha
-    found = _looked_for(picture.rgb, say)
+    found = (find or looked_for)(picture.rgb, say)
     expect(found.overlap)
     return found.alpha
 
 
-def _looked_for(rgb: Bytes, say: Callable[[str], None]) -> _Found:
-    """The object of an opaque picture: on the whole picture, or within its frame or bars."""
+def looked_for(rgb: Bytes, say: Callable[[str], None]) -> Found:
+    """The object of an opaque picture, as ``mattes.Find``: on the whole picture, or within its frame or bars."""
     try:
         found = _stands_out(rgb)
     except NoObject:
@@ -101,7 +97,7 @@ def _looked_for(rgb: Bytes, say: Callable[[str], None]) -> _Found:
             return inner
         if min(rgb.shape[:2]) >= _MIN_SIDE and (faint := _faint(rgb)) is not None:
             say("The object hardly differs from its background: check its outline.")
-            return _Found(faint, _FAINTLY)
+            return Found(faint, _FAINTLY)
         raise
     box = cutout.framed(found.alpha > 0.5)
     if box is not None and (inner := _within(rgb, box)) is not None:
@@ -110,7 +106,7 @@ def _looked_for(rgb: Bytes, say: Callable[[str], None]) -> _Found:
     return found
 
 
-def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> _Found:
+def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> Found:
     """A picture's own alpha that cuts something out, as the object it means."""
     box = cutout.framed(alpha >= cutout.SOLID)
     if box is not None and (found := _within(picture.rgb, box)) is not None:
@@ -122,10 +118,10 @@ def _cut_out(picture: Picture, alpha: Bytes, say: Callable[[str], None]) -> _Fou
     if (bare := cutout.unshadowed(picture.rgb, alpha)) is not None:
         say("A soft shadow at the object's foot was left out.")
         alpha = bare
-    return _Found(np.asarray(alpha / np.float32(255), np.float32))
+    return Found(np.asarray(alpha / np.float32(255), np.float32))
 
 
-def _within(rgb: Bytes, box: cutout.Box) -> _Found | None:
+def _within(rgb: Bytes, box: cutout.Box) -> Found | None:
     """The matte of the picture in a box of another, or None if it shows no object before a ground."""
     left, top, right, bottom = box
     inset = max(2, round(0.01 * min(right - left, bottom - top)))
@@ -142,7 +138,7 @@ def _within(rgb: Bytes, box: cutout.Box) -> _Found | None:
         return None
     out = np.zeros(rgb.shape[:2], np.float32)
     out[place] = found.alpha
-    return _Found(out, found.overlap)
+    return Found(out, found.overlap)
 
 
 def _bars(rgb: Bytes) -> cutout.Box | None:
@@ -189,7 +185,7 @@ def _faint(rgb: Bytes) -> Floats | None:
     return None if _is_cropped(found) else found
 
 
-def _stands_out(rgb: Bytes) -> _Found:
+def _stands_out(rgb: Bytes) -> Found:
     height, width = rgb.shape[:2]
     if min(height, width) < _MIN_SIDE:
         raise NoObject(
@@ -205,11 +201,11 @@ def _stands_out(rgb: Bytes) -> _Found:
     return _expected(_differing(rgb, small, model) if found is None else found, likely)
 
 
-def _expected(found: Floats, likely: Floats) -> _Found:
+def _expected(found: Floats, likely: Floats) -> Found:
     """The overlap to be expected, if each place is object as likely as the network says."""
     inside = _at_network(found)
     shared = float(likely[inside].sum())
-    return _Found(found, shared / max(1.0, int(inside.sum()) + float(likely[~inside].sum())))
+    return Found(found, shared / max(1.0, int(inside.sum()) + float(likely[~inside].sum())))
 
 
 def _at_network(found: Floats) -> NDArray[np.bool_]:
@@ -253,7 +249,7 @@ def _linked(likely: Floats) -> NDArray[np.bool_]:
     return np.isin(labels, np.unique(labels[core > 0])) & (labels > 0)
 
 
-def _confirmed(rgb: Bytes, found: Floats) -> _Found:
+def _confirmed(rgb: Bytes, found: Floats) -> Found:
     """What differs from a calm background, or what the network sees instead.
 
     It is asked only where there is reason to doubt: several parts, or one at the picture's border, are as often a cloud
@@ -263,7 +259,7 @@ def _confirmed(rgb: Bytes, found: Floats) -> _Found:
     labels, _ = _parts(small.astype(np.uint8))
     parts = [labels == label for label in np.unique(labels[labels > 0])]
     if len(parts) < 2 and not any(side.any() for side in (small[0], small[-1], small[:, 0], small[:, -1])):
-        return _Found(found)
+        return Found(found)
     likely = outline.likely(rgb)
     seen = likely > _LIKELY
     overlap = float((small & seen).sum()) / max(1, int((small | seen).sum()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.onnx import Files, session
+from spherelinks.picture.mattes import Found
 
 SIDE = 320  # of the picture as the network sees it, whatever its aspect ratio
 OUTLINE = Files("u2netp.onnx", "u2netp.safetensors", ("x",), ("likely",))
@@ -32,6 +34,16 @@ def likely(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(SIDE, SIDE) float32 in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object."""
     (found,) = _network().run(list(OUTLINE.outputs), {OUTLINE.inputs[0]: channels(rgb)[None]})
     return np.asarray(found[0, 0], np.float32)
+
+
+def find(rgb: NDArray[np.uint8], say: Callable[[str], None]) -> Found:
+    """What the network alone says, as ``mattes.Find``; the overlap to be expected is what its likelihoods say."""
+    seen = likely(rgb)
+    inside = seen > 0.5
+    shared = float(seen[inside].sum())
+    overlap = shared / max(1.0, int(inside.sum()) + float(seen[~inside].sum()))
+    size = (rgb.shape[1], rgb.shape[0])
+    return Found(np.clip(cv2.resize(seen, size, interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32), overlap)
 
 
 @cache

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spherelinks.errors import InvalidRequest, NoObject
 from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.matte import matte
+from spherelinks.picture.mattes import Find
 
 SIDE = 1024
 """Longest side of a preview, px."""
@@ -23,17 +24,18 @@ _ROUNDS = 4
 _LEAST = 0.02  # of the picture's width and height
 
 
-def preview(data: bytes, box: Box | None = None) -> tuple[bytes, list[str]]:
+def preview(data: bytes, box: Box | None = None, find: Find | None = None) -> tuple[bytes, list[str]]:
     """The matte as a PNG of 8-bit grey, white where the object is, and what the user should know.
 
     data : a picture's file
     box : where the object is; None looks for it as a generation does
+    find : what looks for it, as ``matte`` takes it
 
     Raises PictureError, NoObject, and InvalidRequest for a box that encloses nothing or everything.
     """
     picture = decode(data)
     notes = list(picture.notes)
-    alpha = matte(picture, notes.append) if box is None else boxed(picture, box, notes.append)
+    alpha = matte(picture, notes.append, find=find) if box is None else boxed(picture, box, notes.append)
     height, width = alpha.shape
     scale = min(1.0, SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))

@@ -15,8 +15,10 @@ from flask.typing import ResponseReturnValue
 from spherelinks import errors
 from spherelinks.accounts.keys import Principal
 from spherelinks.jobs import naming, submission
+from spherelinks.jobs.decoding import SHOWN
 from spherelinks.jobs.status import JobStatus
 from spherelinks.options import DEFAULT_GENERATOR, Options
+from spherelinks.picture import mattes
 from spherelinks.picture.limits import MAX_BYTES
 from spherelinks.presets import PRESETS
 from spherelinks.shape import SIDES
@@ -54,7 +56,7 @@ def cutout() -> ResponseReturnValue:
     """What would be cut out of the picture, as JSON: a PNG that is white where the object is, and notes; no PNG
     where nothing is found. Costs nothing.
 
-    ``box``: four numbers from 0 to 1, left, top, right, bottom: where the object is.
+    ``box``: four numbers from 0 to 1, left, top, right, bottom: where the object is. ``matte``: what finds it.
     """
     account = gate.me().account_id
     wait = services().cutouts.take(account)
@@ -63,8 +65,11 @@ def cutout() -> ResponseReturnValue:
             "That was too many cut-outs within a minute.", retry_after=wait, hint="Wait a little, or make the model."
         )
     front = _pictures(request.form.get("from", "")).front
+    box, by = _box(request.form.get("box", "")), request.form.get("matte") or mattes.DEFAULT
+    if box is None and by not in SHOWN:
+        return jsonify(mask=None, notes=[f"What the matte {mattes.named(by).name} cuts out is not shown here."])
     try:
-        png, notes = services().cutters.cut(account, front, _box(request.form.get("box", "")))
+        png, notes = services().cutters.cut(account, front, box, by)
     except errors.NoObject as error:
         return jsonify(mask=None, notes=[error.message, error.hint])
     return jsonify(mask=f"data:image/png;base64,{base64.b64encode(png).decode()}", notes=notes)

@@ -170,6 +170,10 @@ def test_a_cut_out_is_shown_before_anything_is_spent(person: Person, monkeypatch
         assert mask.mode == "L"
         assert 0.1 < np.mean(np.asarray(mask) > 127) < 0.8
         assert ("in the box alone" in " ".join(found["notes"])) == bool(form)
+    mug = (samples / "mug.jpg").read_bytes()
+    usual, network, again = (ask(mug, **form).json for form in ({}, {"matte": "u2netp"}, {"matte": "auto"}))
+    assert usual == again != network
+    assert ask(mug, matte="u2netp", box="0.02,0.02,0.98,0.98").json == ask(mug, box="0.02,0.02,0.98,0.98").json
     noise = io.BytesIO()
     Image.fromarray(np.random.default_rng(1).integers(0, 255, (200, 200, 3)).astype(np.uint8)).save(noise, "PNG")
     nothing = ask(noise.getvalue()).json
@@ -179,6 +183,7 @@ def test_a_cut_out_is_shown_before_anything_is_spent(person: Person, monkeypatch
         (b"GIF89a", {}, 422),
         (robot[:3000], {}, 422),
         (robot, {"box": "0,1"}, 400),
+        (robot, {"matte": "no such"}, 400),
         (b"", {}, 400),
     ]:
         assert ask(data, **form).status_code == status

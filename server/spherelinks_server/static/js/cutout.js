@@ -156,6 +156,10 @@ export function editor(root, body) {
   root.querySelector("[data-afresh]").addEventListener("click", () => { past = []; find(); });
 
   return {
+    /** Looks again, by another matte, unless the cut-out was mended. */
+    afresh() {
+      if (picture && !edited && !held) find();
+    },
     /** Shows the picture, with what was mended of it before, else with the matte that it would get. */
     async show(file, kept) {
       const mine = ++turn;

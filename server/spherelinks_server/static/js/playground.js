@@ -155,6 +155,7 @@ for (const slot of slots) {
 // --- how they come
 
 file.addEventListener("change", () => take([...file.files]));
+form.elements.namedItem("matte").addEventListener("change", () => cutout.afresh());
 if (file.files.length) take([...file.files]); // chosen before this script came
 // a picture dropped or pasted anywhere on the page is taken
 let inside = 0;
