@@ -205,9 +205,11 @@ class _Scene:
         faces = _triangles(corners, mode)
         if len(faces) and faces.max() >= count:
             raise ValueError(f"a triangle has vertex {faces.max()} of {count}")
-        color = np.ones((count, 4)) * material.color
-        if "COLOR_0" in attributes:
+        plain = "COLOR_0" not in attributes
+        color = np.broadcast_to(np.array(material.color, np.float64), (count, 4))
+        if not plain:
             own = self.file.accessor(attributes["COLOR_0"])
+            color = color.copy()
             color[:, : own.shape[1]] *= own
         # normal, tangent, and the coordinates of each map
         traits = np.zeros((count, 7 + 2 * max(1, len(look.coordinates))), np.float32)
@@ -217,7 +219,7 @@ class _Scene:
             points = points @ place[:3, :3].T + place[:3, 3]
             mirrored = bool(np.linalg.det(place[:3, :3]) < 0)
             if not primitive.get("targets"):
-                traits[:, :7] = self._directions(attributes, place, mirrored, count)
+                self._direct(traits, attributes, place, mirrored)
         else:
             points, mirrored = self._skinned(points, attributes, joints), False
         if mirrored:
@@ -233,26 +235,23 @@ class _Scene:
         self.faces.append((faces + self.vertices).astype(np.int32))
         sheer = mode_of_alpha == "BLEND" or (mode_of_alpha == "MASK" and self.whole)
         opacity = color[:, 3].clip(0, 1) if sheer else np.ones(1)
-        self.colors.append(
-            np.column_stack([encoded(color[:, :3]), np.broadcast_to(opacity * 255 + 0.5, len(color)).astype(np.uint8)])
-        )
+        shown = np.empty((len(color), 4), np.uint8)
+        shown[:, :3] = encoded(np.array([material.color[:3]]) if plain else color[:, :3])
+        shown[:, 3] = opacity * 255 + 0.5
+        self.colors.append(shown)
         self.traits.append(traits)
         self.which.append(np.full(len(faces), base, np.int32))
         self.materials.append(np.full(len(faces), number, np.int32))
         self.vertices += len(points)
 
-    def _directions(self, attributes: dict[str, int], place: Matrix, mirrored: bool, count: int) -> NDArray[np.float64]:
-        """(count, 7): normals and tangents in the scene, zeros where there are none."""
-        rows = np.zeros((count, 7))
+    def _direct(self, traits: NDArray[np.float32], attributes: dict[str, int], place: Matrix, mirrored: bool) -> None:
+        """Into the first seven columns of zeros: normals and tangents in the scene, where there are any."""
         if "NORMAL" in attributes:
-            rows[:, :3] = self.file.accessor(attributes["NORMAL"]) @ np.linalg.pinv(place[:3, :3])
+            traits[:, :3] = _long_one(self.file.accessor(attributes["NORMAL"]) @ np.linalg.pinv(place[:3, :3]))
         if "TANGENT" in attributes:
             along = self.file.accessor(attributes["TANGENT"])
-            rows[:, 3:6] = along[:, :3] @ place[:3, :3].T
-            rows[:, 6] = along[:, 3] * (-1 if mirrored else 1)
-        for columns in (rows[:, :3], rows[:, 3:6]):
-            columns /= np.maximum(np.linalg.norm(columns, axis=1, keepdims=True), 1e-30)
-        return rows
+            traits[:, 3:6] = _long_one(along[:, :3] @ place[:3, :3].T)
+            traits[:, 6] = along[:, 3] * (-1 if mirrored else 1)
 
     def _posed(self, primitive: dict[str, Any], weights: Any) -> NDArray[np.float64]:
         """(V, 3) float64: the positions with the morph targets that the file's own weights add."""
@@ -415,6 +414,12 @@ def _uncut(material: Material) -> Material:
     if material.finish.alpha_mode != "MASK":
         return material
     return replace(material, opacity=None, finish=replace(material.finish, alpha_mode="OPAQUE"))
+
+
+def _long_one(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows of length 1, but for zeros."""
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return np.asarray(rows / np.maximum(length, 1e-30)[:, None])
 
 
 def _moved(uv: NDArray[Any], transform: dict[str, Any]) -> NDArray[Any]:

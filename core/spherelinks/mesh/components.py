@@ -67,28 +67,38 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
         start = ends[part - 1] if part else 0
         return np.asarray(faces[order[start : ends[part]]])
 
-    if touching and (outward & ~large).any():
-        big = tree(vertices, faces[(outward & large)[label]])
-        for part in np.flatnonzero(outward & ~large).tolist():
-            apart = nearest(vertices[np.unique(faces_of(part))], big).distance
-            large[part] = apart.min() < TOUCHING * size[main]
-    keep = outward & large
-    candidates = np.flatnonzero(keep)
-
     @cache
     def witnesses(part: int) -> NDArray[np.float64]:
         own = np.unique(faces_of(part))
         return vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
+
+    def inside(holder: int, among: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
+        """Of each of some parts, which witnesses lie inside one."""
+        points = [witnesses(part) for part in among.tolist()]
+        found = _inside(vertices, faces_of(holder), np.concatenate(points))
+        return np.split(found, np.cumsum([len(each) for each in points])[:-1])
+
+    small, sizable = np.flatnonzero(outward & ~large), outward & large
+    if touching and len(small):
+        for part in np.flatnonzero(sizable).tolist():
+            near = small[((low[small] <= high[part]) & (high[small] >= low[part])).all(axis=1) & ~large[small]]
+            if len(near):
+                large[near] = [each.any() and not each.all() for each in inside(part, near)]  # it runs through the part
+        apart = np.flatnonzero(outward & ~large)
+        big = tree(vertices, faces[sizable[label]]) if len(apart) else None
+        for part in apart.tolist():
+            assert big is not None
+            distance = nearest(vertices[np.unique(faces_of(part))], big).distance
+            large[part] = distance.min() < TOUCHING * size[main]
+    keep = outward & large
+    candidates = np.flatnonzero(keep)
 
     @cache
     def held(holder: int) -> NDArray[np.int64]:
         """The parts that lie inside one, of those whose boxes do."""
         among = candidates[((low[holder] <= low[candidates]) & (high[holder] >= high[candidates])).all(axis=1)]
         among = among[among != holder]
-        points = [witnesses(part) for part in among]
-        inside = _inside(vertices, faces_of(holder), np.concatenate(points))
-        starts = np.cumsum([0, *map(len, points)])
-        return np.asarray(among[np.logical_and.reduceat(inside, starts[:-1])])
+        return np.asarray(among[[bool(each.all()) for each in inside(holder, among)]])
 
     for part in candidates.tolist():
         holders = candidates[((low[candidates] <= low[part]) & (high[candidates] >= high[part])).all(axis=1)]

@@ -14,7 +14,7 @@ from spherelinks.mesh.distance import HALF, SAMPLES, signed
 from spherelinks.mesh.polygon import flat
 from spherelinks.mesh.repair import fresh, separate
 from spherelinks.mesh.surface import extract
-from spherelinks.mesh.topology import Faces, Vertices, compact, examine, half_edges, parts
+from spherelinks.mesh.topology import Faces, Vertices, compact, half_edges, is_manifold, parts
 from spherelinks.native import kernel
 
 #: More of either is refused: a mesh of this size needs some 2 GB.
@@ -211,7 +211,7 @@ def _bodies(
     bad[label[crossed | _torn(vertices, faces, partner)]] = True
     broken = bad[label]
     points, whole = separate(vertices, faces[~broken])
-    if not len(whole) or not examine(points, whole).manifold:
+    if not is_manifold(points, whole):
         return vertices, faces, np.ones(len(faces), np.bool_)
     label = parts(whole, len(points))
     volume, area, _, _ = part_measures(points, whole, label)

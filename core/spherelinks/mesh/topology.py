@@ -40,12 +40,7 @@ class Topology:
 
 def examine(vertices: Vertices, faces: Faces) -> Topology:
     """The topology of (V, 3) vertices and (F, 3) faces."""
-    opposite = twins(faces)
-    closed = len(faces) > 0 and bool((opposite >= 0).all())
-    used = np.zeros(len(vertices), np.bool_)
-    used[faces] = True
-    corners = int(np.count_nonzero(used))
-    manifold = closed and fans(opposite)[1] == corners
+    closed, manifold, corners = _sealed(vertices, faces)
     labels = parts(faces, len(vertices))
     count = int(labels.max()) + 1 if len(labels) else 0
     genus = (2 * count - (corners - 3 * len(faces) // 2 + len(faces))) // 2 if manifold else -1
@@ -53,6 +48,21 @@ def examine(vertices: Vertices, faces: Faces) -> Topology:
     volume = float(np.einsum("ij,ij->", a, np.cross(b, c))) / 6
     area = float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2
     return Topology(closed, manifold, count, genus, volume, area)
+
+
+def is_manifold(vertices: Vertices, faces: Faces) -> bool:
+    """Whether (V, 3) vertices and (F, 3) faces are closed and manifold, as :class:`Topology` has it."""
+    return _sealed(vertices, faces)[1]
+
+
+def _sealed(vertices: Vertices, faces: Faces) -> tuple[bool, bool, int]:
+    """Whether a mesh is closed, whether it is manifold, and how many vertices its faces use."""
+    opposite = twins(faces)
+    closed = len(faces) > 0 and bool((opposite >= 0).all())
+    used = np.zeros(len(vertices), np.bool_)
+    used[faces] = True
+    corners = int(np.count_nonzero(used))
+    return closed, closed and fans(opposite)[1] == corners, corners
 
 
 def half_edges(faces: Faces) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

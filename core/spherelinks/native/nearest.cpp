@@ -46,23 +46,28 @@ struct Waiting {
 
 // Where the middles of triangles lie along a Morton curve through a cube of 1 << bits cells a side.
 API void nearest_codes(const float (*vertices)[3], const Face* faces, i64 count, i64 bits, i64* code) {
-    float low[3], top = -float(INF);
+    float low[3] = {float(INF), float(INF), float(INF)}, high[3] = {-float(INF), -float(INF), -float(INF)};
     auto middle = [&](i64 f, int d) {
         return (vertices[faces[f][0]][d] + vertices[faces[f][1]][d] + vertices[faces[f][2]][d]) / 3.0f;
     };
-    for (int d = 0; d < 3; d++) {
-        low[d] = float(INF);
-        for (i64 f = 0; f < count; f++) low[d] = least(low[d], middle(f, d));
-    }
-    for (i64 f = 0; f < count; f++)
-        for (int d = 0; d < 3; d++) top = most(top, middle(f, d) - low[d]);
-    float scale = float(((i64(1) << bits) - 1) / most(double(top), 1e-30));
     for (i64 f = 0; f < count; f++) {
-        i64 cell[3], spread = 0;
-        for (int d = 0; d < 3; d++) cell[d] = i64((middle(f, d) - low[d]) * scale);
-        for (i64 bit = 0; bit < bits; bit++)
-            for (int d = 0; d < 3; d++) spread |= ((cell[d] >> bit) & 1) << (3 * bit + d);
-        code[f] = spread;
+        for (int d = 0; d < 3; d++) {
+            float at = middle(f, d);
+            low[d] = least(low[d], at);
+            high[d] = most(high[d], at);
+        }
+    }
+    float top = most(high[0] - low[0], high[1] - low[1], high[2] - low[2]);
+    float scale = float(((i64(1) << bits) - 1) / most(double(top), 1e-30));
+    Array<i64> spread(i64(1) << bits, 0);  // a number's bits, two zeros after each
+    for (i64 cell = 0; cell < spread.size; cell++)
+        for (i64 bit = 0; bit < bits; bit++) spread[cell] |= ((cell >> bit) & 1) << (3 * bit);
+    for (i64 f = 0; f < count; f++) {
+        code[f] = 0;
+        for (int d = 0; d < 3; d++) {
+            i64 cell = i64((middle(f, d) - low[d]) * scale);
+            code[f] |= spread[least(most<i64>(cell, 0), spread.size - 1)] << d;
+        }
     }
 }
 
