@@ -64,6 +64,16 @@ Places best(const Quadric* quadrics, const Vec3* points, const Pair& a, const Pa
     return {none > cost ? none : cost, found ? x : mx, found ? y : my, found ? z : mz};
 }
 
+// Whether one of a face's four costs is at most `bound`.
+bool any_below(const float* costs, float bound) {
+    float four __attribute__((vector_size(16)));
+    memcpy(&four, costs, sizeof four);
+    const auto found = four <= bound;
+    i64 halves[2];
+    memcpy(halves, &found, sizeof halves);
+    return halves[0] | halves[1];
+}
+
 // The next half-edge of a face, and the one before.
 i64 ahead(i64 h) { return (h & 3) == 2 ? h - 2 : h + 1; }
 i64 behind(i64 h) { return h & 3 ? h - 1 : h + 2; }
@@ -75,12 +85,17 @@ struct Ring {
 
     explicit Ring(i64 vertices) : half(vertices), to(vertices) {}
 
-    void walk(i64 h, const i32* start, const i32* twin) {
+    void walk(i64 h, const i32* start, const i32* twin, const Vec3* points, const Quadric* quadrics) {
         i64 e = h;
         count = 0;
         do {
             half[count] = i32(e);
-            to[count++] = start[ahead(e)];
+            to[count] = start[ahead(e)];
+            // what the collapse looks at next, and would wait for, from wherever in memory it is
+            __builtin_prefetch(points + to[count]);
+            __builtin_prefetch(quadrics + to[count]);
+            __builtin_prefetch(&quadrics[to[count]].constant);
+            count++;
             e = twin[behind(e)];
         } while (e != h);
     }
@@ -202,22 +217,22 @@ API void collapse_price(const i32* start, const i32* twin, i64 halves, const u8*
 API i64 collapse_sweep(i32* start, i32* twin, i64 halves, u8* gone, Vec3* points, i64 vertices, Quadric* quadrics,
                        const i8* side, i64 of, float* cost, i64 most_faces, double limit) {
     constexpr float NEVER = float(INF);
+    const float bound = nextafterf(float(limit), NEVER);  // no lower than the limit
     i64 removed = 0;
     Array<i32> mark(vertices, 0);
     Ring ring(vertices), other(vertices);
     i32 stamp = 0;
     for (i64 h = 0; h < halves; h += (h & 3) == 2 ? 2 : 1) {
         // most faces have no edge to try
-        while (h + 4 <= halves && !(h & 3) && !((cost[h] <= limit) | (cost[h + 1] <= limit) | (cost[h + 2] <= limit)))
-            h += 4;
+        while (h + 4 <= halves && !(h & 3) && !any_below(cost + h, bound)) h += 4;
         if (h >= halves) break;
         if (!(cost[h] <= limit && side[start[h]] == of)) continue;
         if (removed >= most_faces) break;
         cost[h] = NEVER;
         i64 t = twin[h], a = start[h], b = start[t];
         stamp++;
-        ring.walk(h, start, twin);
-        other.walk(t, start, twin);
+        ring.walk(h, start, twin, points, quadrics);
+        other.walk(t, start, twin, points, quadrics);
         if (!linked(ring, other, mark, stamp)) continue;
         const Places found = best(quadrics, points, {a, a}, {b, b});
         const Vec3 to = {found.x[0], found.y[0], found.z[0]};
