@@ -46,6 +46,12 @@ def unpack(glb: bytes) -> list[bytes]:
     return [base64.b64decode(view) for view in _node().ask(b"u", glb)]
 
 
+def packed(**what: Any) -> bytes:
+    """A stream as meshoptimizer writes it: `rows` (base64), or `colors` that are filtered with `bits`; `count`,
+    `stride`, `mode`, `version`."""
+    return base64.b64decode(_node().ask(b"p", json.dumps(what).encode()))
+
+
 class _Node:
     """A process that runs tests/gltf_validator.js; starting one takes longer than most of its answers."""
 

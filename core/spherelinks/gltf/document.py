@@ -183,6 +183,8 @@ def _unpacked(packed: dict[str, Any], data: memoryview) -> memoryview:
         raise ValueError(f"a compressed view has {count} rows of {stride} bytes")
     if packed["mode"] == "TRIANGLES":
         return memoryview(meshopt.decode_faces(data, count // 3).astype(f"<u{stride}").tobytes())
+    if packed["mode"] == "INDICES":
+        return memoryview(meshopt.decode_indices(data, count).astype(f"<u{stride}").tobytes())
     if packed["mode"] == "ATTRIBUTES":
         rows = meshopt.decode_rows(data, count, stride)
         return memoryview(meshopt.unfiltered(rows, packed.get("filter", "NONE")).tobytes())

@@ -1,6 +1,9 @@
 """The bitstreams of EXT_meshopt_compression: attributes (mode 0) and triangles (mode 1), both ways.
 
-Written after the extension's appendix A, https://github.com/KhronosGroup/glTF, Vendor/EXT_meshopt_compression.
+What is only read: indices (mode 2), and what KHR_meshopt_compression adds, its attributes and its filter for colours.
+
+Written after the extensions' appendix A, https://github.com/KhronosGroup/glTF, Vendor/EXT_meshopt_compression and
+Khronos/KHR_meshopt_compression.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ def decode_rows(data: bytes | memoryview, count: int, stride: int) -> NDArray[np
     """
     _check(count, stride)
     stream = np.frombuffer(data, np.uint8)
-    if stream[0] != 0xA0:
+    if stream[0] not in (0xA0, 0xA1):
         raise ValueError(f"an attribute stream begins with {stream[0]:#x}")
     return _unpack_rows(stream, count, stride)
 
@@ -54,6 +57,8 @@ def unfiltered(rows: NDArray[np.uint8], name: str) -> NDArray[np.generic]:
             return _from_octahedron(rows.view("<i1" if stride == 4 else "<i2"))
         case "QUATERNION" if stride == 8:
             return _from_three(rows.view("<i2"))
+        case "COLOR" if stride in (4, 8):
+            return _from_luma(rows.view("u1" if stride == 4 else "<u2"))
         case "EXPONENTIAL":
             values = rows.view("<i4")
             return np.asarray(np.ldexp((values << 8 >> 8).astype(np.float32), values >> 24), "<f4")
@@ -71,6 +76,22 @@ def _from_octahedron(values: NDArray[np.signedinteger]) -> NDArray[np.generic]:
     whole = np.iinfo(values.dtype).max
     out[:, :3] = np.rint(np.stack([x, y, z], axis=1) * (whole / np.sqrt(x * x + y * y + z * z))[:, None])
     return out
+
+
+def _from_luma(values: NDArray[np.unsignedinteger]) -> NDArray[np.generic]:
+    """RGBA from YCoCg and alpha, (N, 4), whose highest bit says how many bits each part has."""
+    whole = np.iinfo(values.dtype).max
+    alpha = values[:, 3].astype(np.int64)
+    most = alpha.copy()
+    for shift in (1, 2, 4, 8):
+        most |= most >> shift
+    luma = values[:, 0].astype(np.int64)
+    orange, green = (values[:, k].view(f"i{values.itemsize}").astype(np.int64) for k in (1, 2))
+    alpha = alpha << 1 & most | alpha & 1
+    parts = np.stack([luma + orange - green, luma + green, luma - orange - green, alpha], axis=1)
+    scale = np.float32(whole) / np.maximum(most, 1).astype(np.float32)
+    # to the nearest, as the decoder of the extension's author rounds
+    return np.trunc(parts.astype(np.float32) * scale[:, None] + np.float32(0.5)).astype(np.int64).astype(values.dtype)
 
 
 def _from_three(values: NDArray[np.int16]) -> NDArray[np.generic]:
@@ -114,6 +135,28 @@ def decode_faces(data: bytes | memoryview, count: int) -> NDArray[np.int32]:
     if stream[0] != 0xE1:
         raise ValueError(f"a triangle stream begins with {stream[0]:#x}")
     return _unpack_faces(stream, count)
+
+
+def decode_indices(data: bytes | memoryview, count: int) -> NDArray[np.int32]:
+    """The (count,) indices of an index stream, each a difference to the last of one of two runs.
+
+    Raises ValueError for another kind of stream, IndexError for a corrupt one.
+    """
+    stream = np.frombuffer(data, np.uint8)
+    if stream[0] != 0xD1:
+        raise ValueError(f"an index stream begins with {stream[0]:#x}")
+    body = stream[1:-4]
+    ends = np.flatnonzero(body < 128)[:count]
+    sizes = np.diff(ends, prepend=-1)
+    if len(ends) < count or sizes.max(initial=0) > 5:
+        raise IndexError(f"the index stream of {len(stream)} bytes is broken or too short for {count} indices")
+    place = np.arange(ends[-1] + 1) - np.repeat(ends - sizes + 1, sizes)
+    values = np.add.reduceat((body[: ends[-1] + 1].astype(np.int64) & 127) << 7 * place, ends - sizes + 1)
+    steps = values >> 2 ^ -(values >> 1 & 1)
+    found = np.empty(count, np.int64)
+    for run in (0, 1):
+        found[values & 1 == run] = np.cumsum(steps[values & 1 == run])
+    return found.astype(np.int32)
 
 
 # --- attributes -----------------------------------------------------------------------------------------------------

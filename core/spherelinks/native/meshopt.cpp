@@ -1,6 +1,8 @@
-// The bitstreams of EXT_meshopt_compression, both ways; see gltf/meshopt.py, which calls these.
+// The bitstreams of EXT_meshopt_compression, both ways, and KHR_meshopt_compression's attributes, which are read; see
+// gltf/meshopt.py, which calls these.
 //
-// Written after the extension's appendix A, https://github.com/KhronosGroup/glTF, Vendor/EXT_meshopt_compression.
+// Written after the extensions' appendix A, https://github.com/KhronosGroup/glTF, Vendor/EXT_meshopt_compression and
+// Khronos/KHR_meshopt_compression.
 #include "view.h"
 
 namespace {
@@ -115,6 +117,83 @@ struct Reader {
     }
 };
 
+// (count,) of one byte each from groups of 16, each in one of four modes, which `bits` gives; where they end.
+i64 unpack_bytes(Stream& stream, i64 at, const int* bits, i64 count, u8* out) {
+    i64 groups = (count + GROUP - 1) / GROUP, header = at;
+    at += (groups + 3) / 4;
+    for (i64 g = 0; g < groups && !stream.broken; g++) {
+        int wide = bits[stream[header + g / 4] >> (g % 4 * 2) & 3];
+        i64 literal = at + GROUP * wide / 8;
+        for (i64 n = 0; n < GROUP; n++) {
+            u8 value = 0;
+            if (wide == 8) {
+                value = stream[at + n];
+            } else if (wide) {
+                int each = 8 / wide, top = (1 << wide) - 1, place = int(n % each) * wide;
+                // single bits begin with the lowest, the others with the highest
+                value = stream[at + n / each] >> (wide == 1 ? place : 8 - wide - place) & top;
+                if (value == top) value = stream[literal++];
+            }
+            if (g * GROUP + n < count) out[g * GROUP + n] = value;
+        }
+        at = literal;
+    }
+    return at;
+}
+
+// Four bytes of each row, from differences of what they are: bytes, numbers of 16 bits, or bits of 32 that were turned.
+template <typename T>
+void undo_differences(const u8* parts, i64 count, i64 stride, int turn, bool bitwise, u8* last, u8* rows) {
+    for (i64 k = 0; k < 4; k += sizeof(T)) {
+        T value = 0;
+        for (i64 j = 0; j < i64(sizeof(T)); j++) value |= T(T(last[k + j]) << 8 * j);
+        for (i64 n = 0; n < count; n++) {
+            T read = 0;
+            for (i64 j = 0; j < i64(sizeof(T)); j++) read |= T(T(parts[(k + j) * count + n]) << 8 * j);
+            if (bitwise) {
+                value ^= T(turn ? read << turn | read >> (32 - turn) : read);
+            } else {
+                value = T(value + (T(read >> 1) ^ T(-T(read & 1))));
+            }
+            for (i64 j = 0; j < i64(sizeof(T)); j++) rows[n * stride + k + j] = u8(value >> 8 * j);
+        }
+        for (i64 j = 0; j < i64(sizeof(T)); j++) last[k + j] = u8(value >> 8 * j);
+    }
+}
+
+// Attributes as KHR_meshopt_compression has them; false for a broken stream.
+bool unpack_rows_1(Stream& stream, i64 count, i64 stride, u8* rows) {
+    static const int BITS[] = {0, 1, 2, 4, 8};
+    i64 block = block_size(stride), at = 1, channels = stride / 4, tail = stream.size - stride - channels;
+    u8 last[WIDEST], channel[WIDEST / 4], control[WIDEST / 4], parts[4 * 256];
+    for (i64 k = 0; k < stride; k++) last[k] = stream[tail + k];
+    for (i64 k = 0; k < channels; k++) channel[k] = stream[tail + stride + k];
+    for (i64 begin = 0; begin < count && !stream.broken; begin += block) {
+        i64 size = least(block, count - begin);
+        for (i64 k = 0; k < channels; k++) control[k] = stream[at++];
+        for (i64 k = 0; k < channels && !stream.broken; k++) {
+            for (i64 j = 0; j < 4; j++) {
+                int how = control[k] >> 2 * j & 3;
+                u8* part = parts + j * size;
+                if (how < 2) {
+                    at = unpack_bytes(stream, at, BITS + how, size, part);
+                } else {
+                    for (i64 n = 0; n < size; n++) part[n] = how == 3 ? stream[at + n] : 0;
+                    if (how == 3) at += size;
+                }
+            }
+            u8 *from = last + 4 * k, *to = rows + begin * stride + 4 * k;
+            switch (channel[k] & 3) {
+                case 0: undo_differences<u8>(parts, size, stride, 0, false, from, to); break;
+                case 1: undo_differences<u16>(parts, size, stride, 0, false, from, to); break;
+                case 2: undo_differences<u32>(parts, size, stride, (32 - (channel[k] >> 4)) & 31, true, from, to); break;
+                default: stream.broken = true;
+            }
+        }
+    }
+    return !stream.broken;
+}
+
 }  // namespace
 
 // The largest stream of so many rows.
@@ -170,6 +249,7 @@ API i64 meshopt_pack_rows(const u8* rows, i64 count, i64 stride, u8* out) {
 // The (count, stride) bytes of an attribute stream; false for a broken one.
 API i64 meshopt_unpack_rows(const u8* data, i64 length, i64 count, i64 stride, u8* rows) {
     Stream stream{data, length};
+    if (stream[0] == 0xA1) return unpack_rows_1(stream, count, stride, rows);
     i64 block = block_size(stride), at = 1;
     u8 last[WIDEST];
     for (i64 k = 0; k < stride; k++) last[k] = stream[length - stride + k];

@@ -1,16 +1,17 @@
+import base64
 import contextlib
 import json
 import struct
 
 import numpy as np
 import pytest
-from gltf_validator import unpack
+from gltf_validator import packed, unpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import ball, mesh_of, rotations, torus
 
 from spherelinks.gltf.document import Document
-from spherelinks.gltf.meshopt import decode_faces, decode_rows, encode_faces, encode_rows, unfiltered
+from spherelinks.gltf.meshopt import decode_faces, decode_indices, decode_rows, encode_faces, encode_rows, unfiltered
 from spherelinks.gltf.order import optimized
 from spherelinks.gltf.pack import Mesh, pack
 from spherelinks.gltf.read import GlbFile
@@ -99,8 +100,77 @@ def test_filters_are_undone_as_the_extensions_own_decoder_does(name, stride):
         else:
             off = np.frombuffer(found, kind).astype(int) - np.frombuffer(wanted, kind)
             assert np.abs(off).max() <= 1
-    with pytest.raises(ValueError, match="COLOR"):
-        unfiltered(rows, "COLOR")
+    with pytest.raises(ValueError, match="SHARP"):
+        unfiltered(rows, "SHARP")
+
+
+def view_of(stream, count, stride, **more):
+    """A GLB with nothing but a compressed view."""
+    view = {"buffer": 0, "byteOffset": 0, "byteLength": len(stream), "byteStride": stride, "count": count, **more}
+    document = {"bufferViews": [{"byteLength": count * stride, "extensions": {"KHR_meshopt_compression": view}}]}
+    document["buffers"] = [{"byteLength": len(stream)}]
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    stream += bytes(-len(stream) % 4)
+    glb = struct.pack("<4sII", b"glTF", 2, 28 + len(text) + len(stream))
+    return glb + struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(stream), b"BIN\0") + stream
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    count=st.integers(1, 700),
+    stride=st.sampled_from([4, 8, 12, 20, 64, 256]),
+    kind=st.sampled_from(["bytes", "shorts", "floats", "constant", "noise"]),
+    version=st.sampled_from([0, 1]),
+    seed=st.integers(0, 99),
+)
+def test_attributes_of_both_extensions_are_read_as_meshoptimizer_wrote_them(count, stride, kind, version, seed):
+    rng = np.random.default_rng(seed)
+    match kind:
+        case "bytes":
+            rows = np.cumsum(rng.integers(0, 5, (count, stride)), axis=0).astype(np.uint8)
+        case "shorts":
+            rows = np.cumsum(rng.integers(-900, 900, (count, stride // 2)), axis=0).astype("<i2").view(np.uint8)
+        case "floats":
+            rows = np.cumsum(rng.standard_normal((count, stride // 4)), axis=0).astype("<f4").view(np.uint8)
+        case "constant":
+            rows = np.full((count, stride), seed, np.uint8)
+        case _:
+            rows = rng.integers(0, 256, (count, stride)).astype(np.uint8)
+    what = {"rows": base64.b64encode(rows.tobytes()).decode(), "count": count, "stride": stride}
+    stream = packed(**what, mode="ATTRIBUTES", version=version)
+    assert stream[0] == 0xA0 + version
+    assert np.array_equal(decode_rows(stream, count, stride), rows)
+    for cut in (stream[: len(stream) // 2], stream[:1] + stream[len(stream) // 3 :]):
+        with contextlib.suppress(IndexError):
+            assert decode_rows(cut, count, stride).shape == rows.shape
+
+
+@pytest.mark.parametrize(("stride", "bits"), [(4, 8), (4, 5), (8, 16), (8, 11)])
+def test_colours_are_read_as_meshoptimizer_filtered_them(stride, bits):
+    colors = np.random.default_rng(bits).random((300, 4))
+    colors[:8] = np.vstack([np.eye(4), np.zeros((2, 4)), np.ones((2, 4))])
+    stream = packed(colors=colors.ravel().tolist(), count=300, stride=stride, bits=bits, mode="ATTRIBUTES", version=1)
+    glb = view_of(stream, 300, stride, mode="ATTRIBUTES", filter="COLOR")
+    [wanted] = unpack(glb)
+    kind = "u1" if stride == 4 else "<u2"
+    found = Document(glb, lambda name: None).view(0)
+    assert bytes(found) == wanted
+    values = np.frombuffer(found, kind).reshape(300, 4) / np.iinfo(kind).max
+    assert np.abs(values - colors).max() < 2.5 / (2**bits - 1)
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_indices_are_read_as_meshoptimizer_wrote_them(stride):
+    for indices in ([0], [5, 2, 9, 9, 0, 60_000, 3], np.random.default_rng(1).integers(0, 60_000, 900).tolist()):
+        rows = base64.b64encode(np.array(indices, f"<u{stride}").tobytes()).decode()
+        stream = packed(rows=rows, count=len(indices), stride=stride, mode="INDICES", version=1)
+        glb = view_of(stream, len(indices), stride, mode="INDICES")
+        found = Document(glb, lambda name: None).view(0)
+        assert np.frombuffer(found, f"<u{stride}").tolist() == indices
+        for cut in (stream[:4], stream[:1] + b"\xff" * 40):
+            with pytest.raises(IndexError):
+                decode_indices(cut, len(indices) + 40)
 
 
 def test_other_streams_are_refused():

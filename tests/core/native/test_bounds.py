@@ -78,6 +78,8 @@ def _changed(seed: int) -> bytes:
         whole = meshopt.encode_faces(rng.integers(0, 60, (rng.integers(1, 200), 3), np.int32))
     data = np.frombuffer(whole, np.uint8).copy()
     data[rng.integers(1, len(data), rng.integers(0, 4))] = rng.integers(0, 256)
+    if seed % 4 == 1:
+        data[0] = 0xA1  # the other version, which is then anything
     return data.tobytes()[: rng.integers(1, len(data) + 1)]
 
 
@@ -89,3 +91,5 @@ def test_any_stream(stream: bytes, count: int) -> None:
         assert meshopt.decode_rows(stream, count, 4 * (1 + count % 8)).shape == (count, 4 * (1 + count % 8))
     with suppress(ValueError, IndexError):
         assert meshopt.decode_faces(stream, count).shape == (count, 3)
+    with suppress(ValueError, IndexError):
+        assert meshopt.decode_indices(b"\xd1" + stream, count).shape == (count,)
