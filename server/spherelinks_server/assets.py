@@ -2,42 +2,46 @@
 
 from __future__ import annotations
 
+import json
 from http import HTTPStatus
 from urllib.parse import quote
 
 from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
+from spherelinks.jobs.files import File
 from spherelinks.storage import Storage
 
 MEDIA_TYPE = "model/gltf-binary"
 
 
-def send(storage: Storage, path: str, size: int, etag: str, name: str, media_type: str = MEDIA_TYPE) -> Response:
-    """The answer to GET or HEAD for the file at ``path``, of ``size`` bytes, to be saved as ``name``.
+def send(storage: Storage, file: File) -> Response:
+    """The answer to GET or HEAD for a job's file, with its notes in ``X-Warnings`` as a JSON array if there are any.
 
     Honours If-None-Match, If-Range and a single Range (RFC 9110); several ranges at once get the whole file. The
     bytes are read before the answer begins: a slow client holds some memory, but no thread.
 
     Raises StorageUnavailable, and werkzeug's RequestedRangeNotSatisfiable.
     """
-    response = Response(mimetype=media_type)
-    response.set_etag(etag)
+    response = Response(mimetype=file.media_type)
+    response.set_etag(file.etag)
     response.accept_ranges = "bytes"
-    response.headers["Content-Disposition"] = saved_as(name)
+    response.headers["Content-Disposition"] = saved_as(file.name)
+    if file.notes:
+        response.headers["X-Warnings"] = json.dumps(file.notes)
     response.cache_control.private = True
     response.cache_control.no_cache = True
     response.make_conditional(request)
     if response.status_code == HTTPStatus.NOT_MODIFIED:
         return response
     if request.method == "HEAD":
-        response.content_length = size
+        response.content_length = file.size
         return response
-    part = _wanted(size, etag)
+    part = _wanted(file.size, file.etag)
     if part is not None:
         response.status_code = HTTPStatus.PARTIAL_CONTENT
-        response.content_range.set(*part, size)
-    response.set_data(storage.read_range(path, *(part or (0, size))))
+        response.content_range.set(*part, file.size)
+    response.set_data(storage.read_range(file.path, *(part or (0, file.size))))
     return response
 
 

@@ -8,7 +8,7 @@ from spherelinks_server import context
 
 _EXPOSED = (
     "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Idempotent-Replayed, Location, "
-    "Preference-Applied, Retry-After, X-Job-Id, X-Request-Id"
+    "Preference-Applied, Retry-After, X-Job-Id, X-Request-Id, X-Warnings"
 )
 _ALLOWED = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, X-API-Key, X-Request-Id"
 _METHODS = "GET, HEAD, POST, DELETE, OPTIONS"

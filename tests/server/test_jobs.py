@@ -197,11 +197,20 @@ def test_every_kind_of_file(caller: Caller, storage: Storage, png: bytes) -> Non
             assert response.data == expected
         else:
             assert response.mimetype == writing.KINDS[kind].media_type
-            assert response.data == writing.convert(glb, kind)
+            notes: list[str] = []
+            assert response.data == writing.convert(glb, kind, notes.append)
+            told = [] if kind in ("png", "webp") else notes
+            for again in (response, caller.get(path), caller.get(path, Range="bytes=1-3")):
+                assert json.loads(again.headers.get("X-Warnings", "[]")) == told
         assert caller.get(path, If_None_Match=response.headers["ETag"]).status_code == 304
         assert caller.get(path, Range="bytes=1-3").data == response.data[1:4]
         assert 'attachment; filename="job_' in response.headers["Content-Disposition"]
     assert caller.get(shown["files"]["picture"]).mimetype == "image/png"
+    assert caller.get(shown["files"]["stl"]).headers["X-Warnings"]
+    assert "X-Warnings" not in caller.get(shown["files"]["glb"]).headers
+    [notes] = [head.path for head in storage.list(paths.RESULTS) if job in head.path and head.path.endswith("stl.json")]
+    storage.delete(notes)  # a file of a version that kept none
+    assert caller.get(shown["files"]["stl"]).headers["X-Warnings"]
 
 
 def test_what_a_client_sent_is_never_a_page(caller: Caller, storage: Storage, png: bytes) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,13 +37,17 @@ _changed = threading.Condition()
 
 @dataclass(frozen=True)
 class File:
-    """A file in the storage, of ``size`` bytes, to be saved as ``name``. ``etag`` changes when the bytes do."""
+    """A file in the storage, of ``size`` bytes, to be saved as ``name``. ``etag`` changes when the bytes do.
+
+    notes : sentences for what the asset shows and this kind of file has no place for
+    """
 
     path: str
     size: int
     etag: str
     media_type: str
     name: str
+    notes: tuple[str, ...] = ()
 
 
 def available(job: JobStatus) -> tuple[str, ...]:
@@ -80,13 +85,14 @@ def find(engine: Engine, storage: Storage, job: JobStatus, kind: str) -> File:
         return File(path, size, sha256, "model/gltf-binary", job.asset_name)
     described = writing.KINDS[kind]
     made = paths.beside(path, described.suffix[1:])
-    head = _head(storage, made)
-    if head is None:
+    head, notes = _head(storage, made), _notes(storage, kind, made)
+    if head is None or notes is None:
         with _place(job.account_id):
-            usage.made_beside(engine, path, _convert(storage, path, kind, made))
+            size, notes = _convert(storage, path, kind, made)
+        usage.made_beside(engine, path, size - (head.size if head else 0))
         head = storage.head(made)
     return File(
-        made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.file_name + described.suffix
+        made, head.size, f"{sha256}-{_plain(head.etag)}", described.media_type, job.file_name + described.suffix, notes
     )
 
 
@@ -133,12 +139,35 @@ def _place(account_id: str) -> Iterator[None]:
             _changed.notify_all()
 
 
-def _convert(storage: Storage, asset: str, kind: str, path: str) -> int:
-    """Make the file; how many bytes it has."""
-    data = writing.convert(storage.get(asset), kind)
+def _notes(storage: Storage, kind: str, path: str) -> tuple[str, ...] | None:
+    """What was noted when the file was made; None if it was not made, or by a version that kept no notes."""
+    if _is_picture(kind):
+        return ()
+    try:
+        return tuple(json.loads(storage.get(_noted(path))))
+    except StorageUnavailable:
+        return None
+
+
+def _noted(path: str) -> str:
+    return f"{path}.json"
+
+
+def _is_picture(kind: str) -> bool:
+    """Of the asset, from which nobody expects more than what it shows."""
+    return writing.KINDS[kind].media_type.startswith("image/")
+
+
+def _convert(storage: Storage, asset: str, kind: str, path: str) -> tuple[int, tuple[str, ...]]:
+    """Make the file; how many bytes it has, and its notes, which are stored beside it and before it."""
+    notes: list[str] = []
+    data = writing.convert(storage.get(asset), kind, notes.append)
     storage.check_space(len(data))
-    storage.put(path, data)
-    return len(data)
+    if _is_picture(kind):
+        storage.put(path, data)
+        return len(data), ()
+    storage.put_all({_noted(path): json.dumps(notes).encode(), path: data})
+    return len(data), tuple(notes)
 
 
 def _plain(etag: str) -> str:

@@ -139,7 +139,7 @@ def card(job_id: str) -> str:
 def file(job_id: str, kind: str) -> Response:
     """One of its files, made on demand. Browsers never take it for a page of this server, whatever it contains."""
     found = files.find(services().engine, services().storage, find(job_id), kind)
-    response = assets.send(services().storage, found.path, found.size, found.etag, found.name, found.media_type)
+    response = assets.send(services().storage, found)
     response.headers["Content-Security-Policy"] = headers.FILE_POLICY
     return response
 
@@ -171,9 +171,16 @@ def _bytes(model: JobStatus, kind: str) -> bytes:
     return services().storage.get(files.find(services().engine, services().storage, model, kind).path)
 
 
+def _described(kind: writing.Kind) -> str:
+    left_out = (
+        [] if kind.media_type.startswith("image/") else [trait for trait in writing.TRAITS if trait not in kind.keeps]
+    )
+    return f"{kind.description}; without {', '.join(left_out)}" if left_out else kind.description
+
+
 def shown(model: JobStatus) -> dict[str, Any]:
     """What a model's panel needs."""
-    kinds = [(kind, one.description) for kind, one in writing.KINDS.items() if kind in files.available(model)]
+    kinds = [(kind, _described(one)) for kind, one in writing.KINDS.items() if kind in files.available(model)]
     order = [*Options().model_dump(by_alias=True)]
     # the database stores them in its own order
     asked = sorted(model.options.items(), key=lambda one: order.index(one[0]) if one[0] in order else len(order))

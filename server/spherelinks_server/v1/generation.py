@@ -35,7 +35,7 @@ _JOINED = "An earlier job is making the same: this one waits for its asset."
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*(\d{1,6})(?:$|[,;\s])")
 _GLB = {assets.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}
 _TEXT = {"schema": {"type": "string"}}
-_FILE_HEADERS = {
+FILE_HEADERS = {
     "ETag": {"description": "Changes with the bytes.", **_TEXT},
     "Content-Disposition": {"description": "A suggested file name.", **_TEXT},
 }
@@ -80,7 +80,7 @@ FILE_ANSWERS: dict[Any, Any] = {
         HTTPStatus.OK: {
             "description": "With `Prefer: wait`: the GLB, if it was ready in time.",
             "content": _GLB,
-            "headers": {**_FILE_HEADERS, "X-Job-Id": {"description": "The job's id.", **_TEXT}},
+            "headers": {**FILE_HEADERS, "X-Job-Id": {"description": "The job's id.", **_TEXT}},
         },
         HTTPStatus.ACCEPTED: {
             **described("JobAccepted", "The job is stored; its price is held for it until it ends."),
@@ -278,7 +278,7 @@ def status(path: JobPath, query: StatusQuery) -> Response:
     summary="The asset",
     operation_id="download",
     responses={
-        HTTPStatus.OK: {"description": "The whole GLB.", "content": _GLB, "headers": _FILE_HEADERS},
+        HTTPStatus.OK: {"description": "The whole GLB.", "content": _GLB, "headers": FILE_HEADERS},
         **FILE_ANSWERS,
     },
 )
@@ -290,5 +290,4 @@ def download(path: JobPath) -> Response:
 def send(job: jobs.JobStatus, kind: str) -> Response:
     """The answer to GET for that kind of file."""
     storage = services().storage
-    file = files.find(services().engine, storage, job, kind)
-    return assets.send(storage, file.path, file.size, file.etag, file.name, file.media_type)
+    return assets.send(storage, files.find(services().engine, storage, job, kind))

@@ -19,7 +19,7 @@ from spherelinks_server.errors import answers
 from spherelinks_server.services import services
 from spherelinks_server.v1 import views
 from spherelinks_server.v1.blueprint import answer, api, described, encode
-from spherelinks_server.v1.generation import FILE_ANSWERS, send
+from spherelinks_server.v1.generation import FILE_ANSWERS, FILE_HEADERS, send
 from spherelinks_server.v1.models import FilePath, Job, JobPage, JobPath, JobsQuery
 
 TAG = Tag(name="Jobs", description="The request, its progress and its files.")
@@ -28,6 +28,13 @@ _ONE = (errors.InvalidKey, errors.MissingScope, errors.UnknownJob, errors.RateLi
 _MEDIA_TYPES = sorted(
     {assets.MEDIA_TYPE, "image/jpeg", "image/png", "image/webp"} | {kind.media_type for kind in writing.KINDS.values()}
 )
+_HEADERS = FILE_HEADERS | {
+    "X-Warnings": {
+        "description": "A JSON array of sentences: what the asset shows and this kind of file has no place for. Absent "
+        "where nothing was left out.",
+        "schema": {"type": "string"},
+    }
+}
 _ANY_FILE = {media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in _MEDIA_TYPES}
 
 
@@ -98,7 +105,7 @@ def delete_job(path: JobPath) -> Response:
     summary="One of the job's files",
     operation_id="file",
     responses={
-        HTTPStatus.OK: {"description": "The whole file.", "content": _ANY_FILE},
+        HTTPStatus.OK: {"description": "The whole file.", "content": _ANY_FILE, "headers": _HEADERS},
         **FILE_ANSWERS,
         **answers(errors.UnknownJob, errors.UnknownFile, errors.StorageFull),
         HTTPStatus.PARTIAL_CONTENT: {"description": "The requested range of bytes.", "content": _ANY_FILE},
@@ -106,7 +113,7 @@ def delete_job(path: JobPath) -> Response:
 )
 def file(path: FilePath) -> Response:
     """`glb` is the asset, `picture` and `mask` what was sent; the other kinds are made from the asset on first request.
-    All have an ETag and byte ranges.
+    All have an ETag and byte ranges. What a kind of file has no place for is told in `X-Warnings`.
     """
     return send(_read(path), path.kind)
 

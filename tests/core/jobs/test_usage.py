@@ -54,7 +54,7 @@ def test_what_is_kept_counts_once_and_what_is_not_does_not(desk, engine, storage
     again = submit(desk, bytes(100))
     assert again.hit
     assert stored(desk) == 200 + 1050, "its asset is the one that there is"
-    monkeypatch.setattr("spherelinks.formats.writing.convert", lambda glb, kind: bytes(300))
+    monkeypatch.setattr("spherelinks.formats.writing.convert", lambda glb, kind, note: bytes(300))
     job = status.find(engine, World(desk.client.account_id), again.job_id)
     for _ in range(2):
         assert files.find(engine, storage, job, "obj").size == 300
@@ -79,7 +79,7 @@ def test_what_is_kept_counts_once_and_what_is_not_does_not(desk, engine, storage
 def test_one_accounts_conversions_leave_room_for_anothers(desk, engine, storage, other_client, monkeypatch):
     under_way, opened = [], threading.Event()
 
-    def convert(glb, kind):
+    def convert(glb, kind, note):
         under_way.append(kind)
         assert opened.wait(30)
         return bytes(10)
