@@ -15,6 +15,7 @@ from mathutils import Matrix
 from .client import glb
 from .client.errors import Failure
 from .client.jobs import Job
+from .client.server import SIDES
 
 JOB = "spherelinks_job"
 """The custom property that marks our objects."""
@@ -121,12 +122,13 @@ def _name(fresh: list[bpy.types.Object], main: bpy.types.Object, name: str) -> N
 
 def _remember(main: bpy.types.Object, job: Job, extras: dict[str, Any]) -> None:
     """Where the object came from, as custom properties."""
-    made_by = [extras.get(part, {}) for part in ("generator", "engine")]
+    made_by, source = [extras.get(part, {}) for part in ("generator", "engine")], extras.get("source", {})
     properties = {
         JOB: job.job_id,
         "spherelinks_server": job.server,
         "spherelinks_picture": job.name,
-        "spherelinks_source": extras.get("source", {}).get("sha256", ""),
+        "spherelinks_source": source.get("sha256", ""),
+        **{f"spherelinks_source_{view}": source[f"{view}Sha256"] for view in SIDES if f"{view}Sha256" in source},
         "spherelinks_generator": f"{made_by[0].get('name', '')} {made_by[0].get('version', '')}".strip(),
         "spherelinks_engine": f"{made_by[1].get('name', '')} {made_by[1].get('version', '')}".strip(),
         "spherelinks_options": json.dumps(extras.get("options", job.options), sort_keys=True),

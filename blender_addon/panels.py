@@ -61,6 +61,34 @@ class Main(Sidebar):
         draw_credits(layout, context, now, width)
 
 
+class Sides(Sidebar):
+    bl_idname = "SPHERELINKS_PT_sides"
+    bl_parent_id = "SPHERELINKS_PT_main"
+    bl_label = "Other Sides"
+    bl_options = {"DEFAULT_CLOSED"}  # noqa: RUF012
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return bool(settings.options(context.scene).description.sides)
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """What is sent, when the panel is closed, too."""
+        count = len(settings.sides(context.scene))
+        if count:
+            self.layout.label(text=str(count), icon="IMAGE_DATA", translate=False)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, chosen = self.layout, settings.chosen(context.scene)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        for view in settings.options(context.scene).description.sides:
+            layout.prop(chosen, view)
+        previews = [thumbnails.icon(Path(bpy.path.abspath(path))) for path in settings.sides(context.scene).values()]
+        row = layout.row()
+        for preview in filter(None, previews):
+            row.template_icon(icon_value=preview, scale=4.0)
+
+
 class Options(Sidebar):
     bl_idname = "SPHERELINKS_PT_options"
     bl_parent_id = "SPHERELINKS_PT_main"
@@ -239,4 +267,4 @@ def state(job: Job) -> str:
     return f"{text}, {job.progress} %" + (f", {job.eta} s" if job.eta is not None else "")
 
 
-classes = (Main, JobList, Options, Placement, Batch, Past)
+classes = (Main, Sides, JobList, Options, Placement, Batch, Past)

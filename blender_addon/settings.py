@@ -61,6 +61,19 @@ def _preset_chosen(self: Settings, context: bpy.types.Context) -> None:
 class Settings(bpy.types.PropertyGroup):
     source: EnumProperty(name="Source", description="Where the picture comes from", items=SOURCES)
     filepath: StringProperty(name="Picture", description="JPEG, PNG or WebP file, 10 MB at most", subtype="FILE_PATH")
+    back: StringProperty(
+        name="Back", description="Picture of the same object from the back, if you have one", subtype="FILE_PATH"
+    )
+    left: StringProperty(
+        name="Left",
+        description="Picture of the same object from the left, as you face its front",
+        subtype="FILE_PATH",
+    )
+    right: StringProperty(
+        name="Right",
+        description="Picture of the same object from the right, as you face its front",
+        subtype="FILE_PATH",
+    )
     image: PointerProperty(type=bpy.types.Image, name="Image", description="An image that is open in Blender")
     preset: EnumProperty(
         name="Preset",
@@ -98,6 +111,11 @@ def chosen(scene: bpy.types.Scene) -> Settings:
     """The choices that belong to a scene."""
     found: Settings = scene.spherelinks  # type: ignore[attr-defined]  # ours, see `registration`
     return found
+
+
+def sides(scene: bpy.types.Scene) -> dict[str, str]:
+    """The paths of the other sides' pictures that are chosen, by side, as far as the generator uses them."""
+    return {view: path for view in options(scene).description.sides if (path := getattr(chosen(scene), view))}
 
 
 def options(scene: bpy.types.Scene) -> Any:

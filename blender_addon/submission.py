@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import types
+from collections.abc import Mapping
 from typing import Any
 
 import bpy
@@ -13,9 +15,19 @@ from .pictures import Picture
 
 
 def new_job(
-    context: bpy.types.Context, picture: Picture, options: dict[str, Any], placement: dict[str, Any], batch: str = ""
+    context: bpy.types.Context,
+    picture: Picture,
+    options: dict[str, Any],
+    placement: dict[str, Any],
+    batch: str = "",
+    sides: Mapping[str, bytes] = types.MappingProxyType({}),
 ) -> Job:
-    """A job on disk that nobody works on yet: named by its options, else after the picture. Raises Failure, OSError."""
+    """A job on disk that nobody works on yet: named by its options, else after the picture.
+
+    sides : pictures of the object's other sides
+
+    Raises Failure, OSError.
+    """
     name = str(options.get("name", "")) or picture.name
     if settings.options(context.scene).description.takes("name") and as_name(name):  # older servers refuse it
         options = {**options, "name": as_name(name)}
@@ -23,6 +35,7 @@ def new_job(
         preferences.get(context).address(),
         name,
         picture.data,
+        sides,
         options=options,
         placement=placement,
         document=bpy.data.filepath,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from .http import Connection
 @dataclass(frozen=True)
 class Info:
     """address : of the server; account, plan : names; credits : that may be spent, None without limit
-    generators : those that are ready by name, the default first: JSON Schema of ``options``, those it ``ignores``, and
-        its ``price`` in credits
+    generators : those that are ready by name, the default first: JSON Schema of ``options``, those it ``ignores``,
+        its ``price`` in credits, and the ``views`` of an object that it uses
     presets : key, name, purpose and options of each
     """
 
@@ -41,7 +41,9 @@ class Info:
             if "generator" in properties:
                 text = properties["generator"].get("description", "")
                 properties["generator"] = {"type": "string", "enum": names, "default": names[0], "description": text}
-            described.append((name, options.describe({**schema, "properties": properties}, about["ignores"])))
+            sides = tuple(view for view in server.SIDES if view in about.get("views", ()))
+            found = options.describe({**schema, "properties": properties}, about["ignores"])
+            described.append((name, replace(found, sides=sides)))
         presets = ((each["key"], each["name"], each["purpose"], each["options"]) for each in self.presets)
         return options.Form(tuple(described), tuple(presets))
 
@@ -62,6 +64,7 @@ def ask(connection: Connection) -> Info:
                     "options": dict(each["options"]),
                     "ignores": list(each.get("ignores", ())),
                     "price": int(each.get("price", 1)),
+                    "views": list(each.get("views", ("front",))),  # a server of before 0.3 has none
                 }
                 for each in ready
             },

@@ -10,8 +10,9 @@ import json
 import sys
 import threading
 import time
+import types
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,10 +29,11 @@ KEPT = 100
 
 @dataclass(frozen=True)
 class Job:
-    """One picture on its way to an object. Immutable: a change makes another.
+    """A picture, or several of one thing, on the way to an object. Immutable: a change makes another.
 
     id : ours, and the idempotency key; job_id : the server's, empty until it has answered
     server : its address; name : of the picture and the future object
+    sides : which of the object's other sides it has pictures of
     options : as sent to the server; placement : where and how to place the object, as read by the import
     document : path of the object's .blend, empty if never saved; batch : shared by jobs submitted together
     owner : the Blender working on it; eta : seconds left, if known
@@ -41,6 +43,7 @@ class Job:
     id: str
     server: str
     name: str
+    sides: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     placement: dict[str, Any] = field(default_factory=dict)
     document: str = ""
@@ -74,10 +77,19 @@ class Jobs:
         self._token, self._alive = _claim_life(folder)
         self._jobs = {job.id: job for job in self._read()}
 
-    def new(self, server: str, name: str, picture: bytes, **more: Any) -> Job:
-        """Create a job of ours, with its picture, on disk. Raises OSError if it cannot be written."""
-        job = Job(uuid.uuid4().hex, server, name, owner=self._token, **more)
+    def new(
+        self,
+        server: str,
+        name: str,
+        picture: bytes,
+        sides: Mapping[str, bytes] = types.MappingProxyType({}),
+        **more: Any,
+    ) -> Job:
+        """Create a job of ours, with its pictures, on disk. Raises OSError if it cannot be written."""
+        job = Job(uuid.uuid4().hex, server, name, [*sides], owner=self._token, **more)
         self.picture(job.id).write_bytes(picture)
+        for view, side in sides.items():
+            self.side(job.id, view).write_bytes(side)
         with self._lock:
             self._put(job)
         return job
@@ -99,6 +111,7 @@ class Jobs:
             job.server,
             job.name,
             self.picture(job.id).read_bytes(),
+            self.sides(job),
             options=job.options,
             placement=job.placement,
             document=job.document,
@@ -161,6 +174,13 @@ class Jobs:
 
     def picture(self, job_id: str) -> Path:
         return self.folder / f"{job_id}.picture"
+
+    def side(self, job_id: str, view: str) -> Path:
+        return self.folder / f"{job_id}.{view}"
+
+    def sides(self, job: Job) -> dict[str, bytes]:
+        """The pictures of the object's other sides. Raises OSError for one that is gone."""
+        return {view: self.side(job.id, view).read_bytes() for view in job.sides}
 
     def asset(self, job_id: str) -> Path:
         return self.folder / f"{job_id}.glb"

@@ -42,6 +42,8 @@ class Description:
     excluded: tuple[tuple[str, str], ...] = ()
     sizes: bool = False
     """Whether a real height can be requested."""
+    sides: tuple[str, ...] = ()
+    """Which sides' pictures the generator uses beside the front's."""
 
     def request(self, values: Mapping[str, Value]) -> dict[str, Any]:
         """The options to send for values by name: those that differ from the default. Raises ValueError."""

@@ -1,4 +1,4 @@
-"""Runs jobs on threads: sends the picture, follows the status, fetches the asset. Uses only files and Jobs."""
+"""Runs jobs on threads: sends the pictures, follows the status, fetches the asset. Uses only files and Jobs."""
 
 from __future__ import annotations
 
@@ -105,12 +105,12 @@ class Runner:
 
     def _send(self, job: Job, connection: Connection) -> str:
         """The server's id for the job; empty if it was cancelled meanwhile."""
-        picture = self._jobs.picture(job.id).read_bytes()
+        picture, sides = self._jobs.picture(job.id).read_bytes(), self._jobs.sides(job)
         if not self._jobs.advance(job.id, state="sending"):
             return ""
         for attempt in range(SEND_TRIES):
             try:
-                theirs = server.generate(connection, picture, job.options, job.id)
+                theirs = server.generate(connection, picture, job.options, job.id, sides)
                 break
             except Failure as failure:
                 if not failure.transient or attempt == SEND_TRIES - 1:

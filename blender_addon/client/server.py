@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import types
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -12,14 +14,33 @@ from .errors import Failure
 from .http import Connection
 
 MAX_PICTURE = 10 * 1024 * 1024
+SIDES = ("back", "left", "right")
+"""What further pictures of an object show; its front is the picture itself."""
 MAX_THUMBNAIL = 8 << 20
 
 
-def generate(connection: Connection, picture: bytes, options: dict[str, Any], idempotency_key: str) -> str:
-    """Submit a job and return its id; that of the existing one if the key was sent before. Raises Failure."""
-    if len(picture) > MAX_PICTURE:
-        raise Failure("picture_too_large", f"The picture has {len(picture) / (1 << 20):.1f} MB, more than 10.")
-    body = {"imageBase64": base64.b64encode(picture).decode(), "options": options}
+def generate(
+    connection: Connection,
+    picture: bytes,
+    options: dict[str, Any],
+    idempotency_key: str,
+    sides: Mapping[str, bytes] = types.MappingProxyType({}),
+) -> str:
+    """Submit a job and return its id; that of the existing one if the key was sent before.
+
+    sides : pictures of the object's other sides, by their names in SIDES
+
+    Raises Failure.
+    """
+    for each in (picture, *sides.values()):
+        if len(each) > MAX_PICTURE:
+            raise Failure("picture_too_large", f"The picture has {len(each) / (1 << 20):.1f} MB, more than 10.")
+    shown = {"imageBase64": _base64(picture)}
+    if sides:
+        images = [{"view": view, "imageBase64": _base64(side)} for view, side in sides.items()]
+        body: dict[str, Any] = {"images": [{"view": "front", **shown}, *images], "options": options}
+    else:  # as servers of before 0.3 take it, too
+        body = {**shown, "options": options}
     answer = connection.json("POST", "/v1/generate", body, {"Idempotency-Key": idempotency_key})
     return _text(connection, answer, "jobId")
 
@@ -47,9 +68,9 @@ def thumbnail(connection: Connection, job_id: str, target: Path) -> None:
     connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/png", target, MAX_THUMBNAIL)
 
 
-def picture(connection: Connection, job_id: str, target: Path) -> None:
-    """The picture that a job was made from. Raises Failure."""
-    connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/picture", target, MAX_PICTURE)
+def picture(connection: Connection, job_id: str, target: Path, kind: str = "picture") -> None:
+    """The picture that a job was made from, or of another side, by its name in SIDES. Raises Failure."""
+    connection.file(f"/v1/jobs/{quote(job_id, safe='')}/files/{kind}", target, MAX_PICTURE)
 
 
 def delete(connection: Connection, job_id: str) -> None:
@@ -75,6 +96,10 @@ def generators(connection: Connection) -> dict[str, Any]:
 def strange(connection: Connection, what: str) -> Failure:
     """The answer does not have the required form."""
     return Failure("bad_answer", f"{connection.address} answers, but not as a SphereLinks server does: {what}.")
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
 
 
 def _text(connection: Connection, answer: dict[str, Any], name: str) -> str:

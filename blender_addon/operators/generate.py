@@ -12,6 +12,7 @@ from bpy.props import StringProperty
 from .. import objects, pictures, settings, submission
 from ..client.errors import Failure
 from ..client.jobs import Job
+from ..client.server import SIDES
 from .outcome import Outcome, refuse
 
 if TYPE_CHECKING:
@@ -25,6 +26,19 @@ class Asking(_Mixin):
 
     filepath: StringProperty(
         name="Picture", description="Picture file; leave empty for the one in the panel", subtype="FILE_PATH"
+    )
+    back: StringProperty(
+        name="Back", description="Picture of the same object from the back, if you have one", subtype="FILE_PATH"
+    )
+    left: StringProperty(
+        name="Left",
+        description="Picture of the same object from the left, as you face its front",
+        subtype="FILE_PATH",
+    )
+    right: StringProperty(
+        name="Right",
+        description="Picture of the same object from the right, as you face its front",
+        subtype="FILE_PATH",
     )
     options: StringProperty(
         name="Options", description="API options as a JSON object; leave empty for those in the panel"
@@ -47,11 +61,14 @@ class Asking(_Mixin):
         return {"FINISHED"}
 
     def new_job(self, context: bpy.types.Context) -> Job:
+        given = {view: path for view in SIDES if (path := getattr(self, view))}
         if self.filepath:
             picture = pictures.from_file(Path(bpy.path.abspath(self.filepath)))
         else:
             picture = pictures.chosen(context)
-        return submission.new_job(context, picture, self.wanted(context), self.placement(context))
+            given = given or settings.sides(context.scene)
+        sides = {view: pictures.from_file(Path(bpy.path.abspath(path))).data for view, path in given.items()}
+        return submission.new_job(context, picture, self.wanted(context), self.placement(context), sides=sides)
 
     def placement(self, context: bpy.types.Context) -> dict[str, Any]:
         return settings.placement(context)

@@ -11,6 +11,7 @@ from bpy.props import StringProperty
 from .. import history, preferences, session, settings, submission, watch
 from ..client import background, server
 from ..client.errors import Failure
+from ..client.server import SIDES
 from ..pictures import Picture
 from .outcome import Outcome, refuse
 
@@ -121,9 +122,10 @@ class Again(_OnServer, bpy.types.Operator):
     bl_label = "Use Again"
 
     def execute(self, context: bpy.types.Context) -> Outcome:
-        job_id = self.job_id
-        wanted = history.listed(job_id).get("options", {})
-        path = session.current().folder / f"{job_id}.picture"
+        job_id, listed = self.job_id, history.listed(self.job_id)
+        wanted = listed.get("options", {})
+        sent = ["picture", *(view for view in SIDES if view in listed.get("files", {}))]
+        paths = {kind: session.current().folder / f"{job_id}.{kind}" for kind in sent}
         try:
             connection = preferences.get(context).connection()
         except Failure as failure:
@@ -132,14 +134,20 @@ class Again(_OnServer, bpy.types.Operator):
         def fetched(_: None) -> None:
             settings.fill(bpy.context.scene, wanted)
             chosen = settings.chosen(bpy.context.scene)
-            chosen.source, chosen.filepath = "FILE", str(path)
+            chosen.source, chosen.filepath = "FILE", str(paths["picture"])
+            for view in SIDES:
+                setattr(chosen, view, str(paths.get(view, "")))
             watch.redraw()
 
         def refused(failure: Failure) -> None:
             history.now.trouble = failure
             watch.redraw()
 
-        background.run(lambda: server.picture(connection, job_id, path), fetched, refused)
+        def fetch() -> None:
+            for kind, path in paths.items():
+                server.picture(connection, job_id, path, kind)
+
+        background.run(fetch, fetched, refused)
         return {"FINISHED"}
 
 

@@ -1,7 +1,8 @@
 """The sample pictures: five objects as signed distance fields, sphere-traced with NumPy.
 
-``python docs/samples/render.py`` writes them all next to this file; names as arguments choose some of them, and
-``--size 256 --samples 1`` gives a quick look. The same versions of NumPy and Pillow give the same files.
+``python docs/samples/render.py`` writes them all next to this file; names as arguments choose some of them, ``--view
+back`` shows them from behind, and ``--size 256 --samples 1`` gives a quick look. The same versions of NumPy and Pillow
+give the same files.
 
 Points are (3, N) float32 arrays: +Y up, the camera looks from +Z, y = 0 is the ground, one unit is about the height of
 an object. A shape maps points to signed distances, a paint maps points on a shape to linear RGB. Distance functions and
@@ -31,6 +32,8 @@ Shape = Callable[[Floats], Floats]
 Paint = Callable[[Floats], Floats]
 
 HERE = Path(__file__).parent
+VIEWS = {"front": 0, "back": 180, "left": -90, "right": 90}
+"""By how many degrees the camera has gone round the object; left and right are the viewer's, who faces the front."""
 REACH = 1.1  # radius about a scene's target that holds every part
 CHUNK = 1 << 15  # rays traced together: small enough to stay in the cache
 
@@ -661,12 +664,17 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="which pictures; all of them when none is named")
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--view", choices=VIEWS, default="front", help="another side is written into sides/")
     parser.add_argument("--out", type=Path, default=HERE)
     arguments = parser.parse_args()
     for scene in SCENES:
         if not arguments.names or scene.name in arguments.names:
-            write(render(scene, arguments.size, arguments.samples), arguments.out / scene.name)
-            print(scene.name, flush=True)
+            path = arguments.out / scene.name
+            if arguments.view != "front":
+                path = path.parent / "sides" / f"{path.stem}_{arguments.view}{path.suffix}"
+            seen = replace(scene, turn=scene.turn + VIEWS[arguments.view])
+            write(render(seen, arguments.size, arguments.samples), path)
+            print(path.name, flush=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,8 @@ from blender_addon.client.jobs import Jobs
 from blender_addon.client.runner import Runner
 
 LIMIT_S = 60
+SIDES = {"back": b"behind", "left": b"beside"}
+"""What every job has beside its picture."""
 HERE = Path(__file__).parent
 
 
@@ -57,7 +59,7 @@ class Player:
             self.runner.start(job.id, self.connection)
 
     def submit(self):
-        self.job_id = self.jobs.new(self.address, "mug", self.picture).id
+        self.job_id = self.jobs.new(self.address, "mug", self.picture, SIDES).id
         self.runner.start(self.job_id, self.connection)
 
     def submit_elsewhere(self):

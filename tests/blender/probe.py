@@ -42,6 +42,7 @@ def main(archive, server, key, stand_in, samples, out, *chosen):
         equipped,
         agreed,
         replaced,
+        sided,
         batch,
         from_pixels,
         without_waiting,
@@ -237,6 +238,53 @@ def replaced(ours, samples, out):
     }
 
 
+def sided(ours, samples, out):
+    """Several pictures of one thing, from the panel and from a script, and from the history."""
+    scene = bpy.context.scene
+    chosen = scene.spherelinks
+    chosen.source, chosen.filepath = "FILE", str(samples / "mug.jpg")
+    options = json.dumps({"textureSize": 512, "seed": int(time.time() * 1000) % 1_000_000})
+    views = {view: samples / "sides" / f"mug_{view}.jpg" for view in ("back", "left")}
+    for view, path in views.items():
+        setattr(chosen, view, str(path))
+    before = credits_left(ours)
+    bpy.ops.spherelinks.generate(options=options)
+    spent = before - credits_left(ours)
+    main = bpy.context.active_object
+    generate(samples / "mug.jpg", options=options, back=str(views["back"]), left=str(views["left"]))
+    scripted = bpy.context.active_object
+    generate(samples / "mug.jpg", options=options)
+    alone = bpy.context.active_object
+    chosen.back = chosen.left = ""
+    bpy.ops.spherelinks.history_refresh()
+    errands(ours)
+    bpy.ops.spherelinks.history_again(job_id=main["spherelinks_job"])
+    errands(ours)
+    found = {
+        "spent": spent,
+        "remembered": sorted(name for name in main.keys() if name.startswith("spherelinks_source_")),  # noqa: SIM118
+        "same": len(scripted.data.polygons) == len(main.data.polygons) and before - credits_left(ours) == 2,
+        "alone": [name for name in alone.keys() if name.startswith("spherelinks_source_")],  # noqa: SIM118
+        "again": {view: Path(getattr(chosen, view)).read_bytes() == path.read_bytes() for view, path in views.items()},
+        "right": chosen.right,
+        "offered": {},
+    }
+    for generator in ("inflate", "lift"):
+        scene.spherelinks_options.generator = generator
+        found["offered"][generator] = sorted(ours.settings.sides(scene))
+    return found
+
+
+def errands(ours):
+    """Wait until the threads have done what they were asked for; the jobs listed last."""
+    deadline = time.monotonic() + LIMIT_S
+    while ours.client.background.busy() and time.monotonic() < deadline:
+        ours.watch.tick()
+        time.sleep(0.02)
+    assert ours.history.now.trouble is None, ours.history.now.trouble
+    return ours.history.now.jobs
+
+
 def flat(matrix):
     return [value for row in matrix for value in row]
 
@@ -339,29 +387,21 @@ def picked_up(ours, samples, out):
 
 
 def history(ours, samples, out):
-    def errands():
-        deadline = time.monotonic() + LIMIT_S
-        while ours.client.background.busy() and time.monotonic() < deadline:
-            ours.watch.tick()
-            time.sleep(0.02)
-        assert ours.history.now.trouble is None, ours.history.now.trouble
-        return ours.history.now.jobs
-
     bpy.ops.spherelinks.history_refresh()
-    listed = errands()
+    listed = errands(ours)
     job_id = listed[0]["jobId"]
     bpy.ops.spherelinks.history_import(job_id=job_id)
     main = bpy.context.active_object
     again = {"name": main.name, "same": main["spherelinks_job"] == job_id}
     bpy.ops.spherelinks.history_again(job_id=job_id)
-    errands()
+    errands(ours)
     chosen = bpy.context.scene.spherelinks
     again["picture"] = Path(chosen.filepath).read_bytes() == (samples / "robot.png").read_bytes()
     again["seed"] = bpy.context.scene.spherelinks_options.seed == listed[0]["options"]["seed"]
     bpy.ops.spherelinks.history_download(job_id=job_id, filepath=str(out / "saved.glb"))
-    errands()
+    errands(ours)
     bpy.ops.spherelinks.history_delete(job_id=job_id)
-    left = errands()
+    left = errands(ours)
     thumbnails = len(list((ours.session.current().folder / "thumbnails").iterdir()))
     return again | {
         "saved": (out / "saved.glb").read_bytes()[:4].decode(),

@@ -165,6 +165,18 @@ def test_a_replacement_takes_the_place_of_the_old_object(used):
     }
 
 
+def test_pictures_of_other_sides_are_sent_and_used(used):
+    assert used["sided"] == {
+        "spent": 1,
+        "remembered": ["spherelinks_source_back", "spherelinks_source_left"],
+        "same": True,
+        "alone": [],
+        "again": {"back": True, "left": True},
+        "right": "",
+        "offered": {"inflate": [], "lift": ["back", "left"]},
+    }
+
+
 def test_a_folder_becomes_a_row_of_objects(used):
     assert {name: pytest.approx(at) for name, at in used["batch"].items()} == {
         "robot": [-0.75, 0, 0],

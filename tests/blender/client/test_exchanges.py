@@ -50,7 +50,8 @@ def asking(contract, connection, request, target):
         case "POST", ["generate"] if is_ours(request):
             picture = contract.path("files/picture.png").read_bytes()
             key = request["headers"].get("Idempotency-Key", "0")
-            return lambda: server.generate(connection, picture, body["options"], key)
+            sides = dict.fromkeys((each["view"] for each in body.get("images", ())[1:]), picture)
+            return lambda: server.generate(connection, picture, body["options"], key, sides)
         case "GET", ["status", _]:
             return lambda: server.status(connection, job)
         case "GET", ["download", _]:
@@ -70,9 +71,13 @@ def asking(contract, connection, request, target):
 
 
 def is_ours(request):
-    """Whether the client makes a request for a job like that: a picture's bytes, and options."""
+    """Whether the client makes a request for a job like that: the bytes of one picture or several, and options."""
     body = request["body"]
-    return isinstance(body, dict) and body.get("imageBase64") == "{picture}" and set(body) == {"imageBase64", "options"}
+    if not isinstance(body, dict):
+        return False
+    pictures = body.get("images", [{"view": "front", "imageBase64": body.get("imageBase64")}])
+    plain = all(each["imageBase64"] == "{picture}" for each in pictures)
+    return plain and pictures[0]["view"] == "front" and set(body) in ({"imageBase64", "options"}, {"images", "options"})
 
 
 def answered(contract, request, response):

@@ -1,5 +1,7 @@
 """A runner with several jobs, and its shutdown. (``test_scenarios`` has the faults of servers.)"""
 
+import base64
+import json
 import threading
 import time
 
@@ -65,21 +67,24 @@ def test_a_job_that_never_ends_is_given_up_and_can_be_taken_up_again(stand_in, j
 
 def test_a_job_that_the_server_has_failed_keeps_its_picture_for_another(stand_in, jobs):
     address = stand_in.address("status-no-object")
-    job = jobs.new(address, "mug", b"picture")
+    job = jobs.new(address, "mug", b"picture", {"left": b"beside"})
     with pytest.raises(Failure):
         Runner(jobs).run(job, Connection(address, KEY, False))
     again = jobs.again(jobs.get(job.id))
     assert (again.state, again.job_id, again.problem) == ("waiting", "", None)
     assert again.id != job.id
     assert jobs.picture(again.id).read_bytes() == b"picture"
+    assert jobs.sides(again) == {"left": b"beside"}
     assert jobs.all() == [again]
+    assert not jobs.side(job.id, "left").exists()
 
 
 def test_another_run_takes_a_job_up_where_the_first_left_it(stand_in, tmp_path):
     address = stand_in.address("resumed~several")
     before = len(stand_in.seen)
     first = Jobs(tmp_path)
-    unsent = first.new(address, "unsent", b"picture")
+    sides = {"back": b"behind", "right": b"beside"}
+    unsent = first.new(address, "unsent", b"picture", sides)
     sent = first.new(address, "sent", b"picture", job_id=JOB, state="working")
     done = first.new(address, "done", b"picture", state="placed")
     second = Jobs(tmp_path)
@@ -92,8 +97,11 @@ def test_another_run_takes_a_job_up_where_the_first_left_it(stand_in, tmp_path):
         runner.start(job.id, Connection(address, KEY, False))
     until(lambda: not runner.busy())
     assert {job.id: job.state for job in second.all()} == {unsent.id: "ready", sent.id: "ready", done.id: "placed"}
-    posted = [each.headers["Idempotency-Key"] for each in stand_in.seen[before:] if each.method == "POST"]
-    assert posted == [unsent.id]
+    [posted] = [each for each in stand_in.seen[before:] if each.method == "POST"]
+    assert posted.headers["Idempotency-Key"] == unsent.id
+    images = json.loads(posted.body)["images"]
+    sent = {each["view"]: base64.b64decode(each["imageBase64"]) for each in images}
+    assert sent == {"front": b"picture", **sides}, "all that the first had"
     second.close()
 
 

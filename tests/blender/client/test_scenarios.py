@@ -1,5 +1,7 @@
 """A job against every fault and in every scenario of the contract ends as it says, and the key goes nowhere else."""
 
+import json
+
 import pytest
 from player import Player, play
 
@@ -47,6 +49,11 @@ def test_a_job_ends_as_the_contract_says(contract, stand_in, tmp_path, monkeypat
     keys = {each.headers["Idempotency-Key"] for each in here if each.method == "POST"}
     assert len(keys) == outcome.get("keys", 1)
     assert {each.headers["X-Api-Key"] for each in here} == {KEY}
+    # whatever happens in between, it is the same request, all its pictures included
+    posted = {each.body for each in here if each.method == "POST"}
+    assert len(posted) == 1
+    if body := posted.pop():  # the longest are not remembered
+        assert [each["view"] for each in json.loads(body)["images"]] == ["front", "back", "left"]
     elsewhere = [each.headers for each in seen if each.folder == "elsewhere"]
     assert len(elsewhere) == outcome.get("elsewhere", 0)
     assert KEY not in str(elsewhere)
