@@ -55,9 +55,11 @@ def test_a_picture_becomes_an_asset_that_the_editor_imports(command, godot, proj
     assert facts["height"] == pytest.approx(1.8, abs=1e-3)
     assert facts["bodies"] == 1
     assert served.key not in "".join(path.read_text(errors="replace") for path in project.rglob("*.import"))
-    # the same name once more gets a folder of its own
-    command(SAMPLES / "robot.png", "--texture-size", "512", "--server", served.address, SPHERELINKS_KEY=served.key)
-    assert (project / "models" / "robot_2" / "robot_2.glb").exists()
+    # the same name once more gets a folder of its own; from two pictures it is another
+    address, key = ("--server", served.address), {"SPHERELINKS_KEY": served.key}
+    command(SAMPLES / "robot.png", "--texture-size", "512", "--back", SAMPLES / "robot.png", *address, **key)
+    assert b"backSha256" in (project / "models" / "robot_2" / "robot_2.glb").read_bytes()
+    command("a.png", "b.png", "--back", SAMPLES / "robot.png", *address, code=2, **key)
 
 
 @pytest.mark.parametrize(

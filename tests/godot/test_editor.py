@@ -1,5 +1,6 @@
 """The plugin in Godot's editor, against a server with the real pipeline: from the picture to the scene and back."""
 
+import hashlib
 import json
 import re
 import shutil
@@ -14,6 +15,7 @@ import spherelinks
 CONTRACT = Path(__file__).resolve().parents[2] / "contract"
 SAMPLES = Path(__file__).resolve().parents[2] / "docs" / "samples"
 PICTURES = [str(SAMPLES / "robot.png"), str(SAMPLES / "mug.jpg")]
+SIDES = {side: str(SAMPLES / "sides" / f"mug_{side}.jpg") for side in ("back", "left")}
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -26,7 +28,15 @@ def whole(program, served, tmp_path_factory):
     (project / "crate.glb").write_bytes(crate.glb)
     godot = Godot(program, tmp_path_factory.mktemp("home"))
     nowhere = str(tmp_path_factory.mktemp("nowhere") / "spherelinks")
-    told = godot.probe(project, "whole", address=served.address, key=served.key, pictures=PICTURES, nowhere=nowhere)
+    told = godot.probe(
+        project,
+        "whole",
+        address=served.address,
+        key=served.key,
+        pictures=PICTURES,
+        sides=SIDES,
+        nowhere=nowhere,
+    )
     return told, project, godot
 
 
@@ -89,6 +99,16 @@ def test_replacing_keeps_what_the_level_has_set(whole):
     assert told["jobs"] == ["placed", "placed"]
 
 
+def test_pictures_of_other_sides_are_sent_and_used(whole):
+    told = whole[0]
+    digests = {side: hashlib.sha256(Path(path).read_bytes()).hexdigest() for side, path in SIDES.items()}
+    source = told["replaced"]["children"][0]["origin"]["source"]
+    assert {side: source[f"{side}Sha256"] for side in SIDES} == digests
+    assert told["title"] == "Other Sides (2)"
+    assert told["of_inflate"] == [False, []]
+    assert told["again"] == digests
+
+
 def test_a_local_servers_program_that_is_missing_is_named(whole):
     missing = whole[0]["missing"]
     assert missing["code"] == "no_program"
@@ -127,7 +147,15 @@ def test_a_killed_editors_job_is_taken_over_and_charged_once(godot, project, ser
     before = account()["available"]
     asked = godot.home / "asked"
     asked.write_text(
-        json.dumps({"probe": "begin", "address": served.address, "key": served.key, "picture": PICTURES[1]})
+        json.dumps(
+            {
+                "probe": "begin",
+                "address": served.address,
+                "key": served.key,
+                "picture": PICTURES[1],
+                "sides": {"back": SIDES["back"]},
+            }
+        )
     )
     first = godot.start(
         "--headless", "--editor", "--path", project, PROBE_ASKED=str(asked), PROBE_TOLD=str(godot.home / "told")
@@ -137,6 +165,7 @@ def test_a_killed_editors_job_is_taken_over_and_charged_once(godot, project, ser
     told = godot.probe(project, "take_over")
     [mug] = told["level"]["children"]
     assert (mug["name"], mug["scene"]) == ("mug", "res://models/mug/mug.glb")
+    assert "backSha256" in mug["origin"]["source"]
     after = account()
     assert (before - after["available"], after["held"]) == (1, 0)
 

@@ -71,5 +71,5 @@ def is_ours(request):
     return (
         request["method"] == "POST"
         and "Idempotency-Key" in request["headers"]
-        and "{picture}" in request["body"].values()
+        and ("{picture}" in request["body"].values() or "images" in request["body"])
     )

@@ -123,6 +123,9 @@ def test_a_job_goes_as_the_contract_says(bad, editor, another, tmp_path, name):
     keys = {each.headers["Idempotency-Key"] for each in seen if each.method == "POST"}
     assert len(keys) == outcome.get("keys", 1)
     assert {each.headers["X-API-Key"] for each in seen} == {KEY}
+    # whatever happens in between, it is the same request, all its pictures included
+    [posted] = {each.body for each in seen if each.method == "POST"}
+    assert [each["view"] for each in json.loads(posted)["images"]] == ["front", "back", "left"]
 
 
 def until(player, wanted):

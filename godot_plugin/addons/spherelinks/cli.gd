@@ -14,6 +14,7 @@ const Keys := preload("client/keys.gd")
 const Options := preload("client/options.gd")
 const Pictures := preload("pictures.gd")
 const Runner := preload("client/runner.gd")
+const Server := preload("client/server.gd")
 const Settings := preload("settings.gd")
 const Text := preload("text.gd")
 
@@ -22,6 +23,8 @@ const USAGE := """godot --headless --path PROJECT --script addons/spherelinks/cl
   --server URL       the server; else SPHERELINKS_SERVER, or the one that is set in the editor
   --preset KEY       options of one of the server's presets
   --height METRES    real height
+  --back, --left, --right FILE
+                     pictures of the other sides of the one object
   --folder RES       where the assets go; else what the project's settings say
   --json             results and errors as JSON
   --resume           first go on with what an earlier run has left unfinished
@@ -97,6 +100,9 @@ func _work() -> Failure:
 		for job in _jobs.adopt(Settings.document()):
 			if job.server == connection.address:
 				wanted.append(job)
+	if _pictures.size() > 1 and _sides():
+		var asked := "--%s goes with one picture; %d are given." % [_sides().keys()[0], _pictures.size()]
+		return Failure.new("usage", asked, "Make one model at a time of several pictures.")
 	if _pictures:
 		var info: Variant = Info.ask(connection)
 		if info is Failure:
@@ -164,7 +170,7 @@ func _options(info: Info) -> Variant:
 		return Failure.new("usage", "There is no preset %s: there is %s." % [key, ", ".join(keys)])
 	var description := info.of(_given.get("generator", ""))
 	for name: String in _given:
-		if name in ["preset", "folder", "height"]:
+		if name in ["preset", "folder", "height"] or name in Server.SIDES:
 			continue
 		var field := description.field_of(name.replace("-", "_").to_camel_case())
 		if field == null:
@@ -191,9 +197,21 @@ func _asked_for(path: String, options: Dictionary, connection: Http, info: Info)
 	var picture: Variant = Pictures.read(Pictures.of_file(path))
 	if picture is Failure:
 		return picture
+	var bytes: Variant = Pictures.bytes_of(_sides())
+	if bytes is Failure:
+		return bytes
 	var named := Options.named(options, picture.name, info.of(_given.get("generator", "")))
 	var more := {"options": named, "document": Settings.document(), "placement": {"instance": false}}
-	return _jobs.create(connection.address, str(named.get("name", picture.name)), picture.bytes, more)
+	return _jobs.create(connection.address, str(named.get("name", picture.name)), picture.bytes, more, bytes)
+
+
+## The pictures of the other sides that are given.
+func _sides() -> Dictionary:
+	var found := {}
+	for side in Server.SIDES:
+		if _given.has(side):
+			found[side] = Pictures.of_file(_given[side])
+	return found
 
 
 ## Wait until every job has ended, and bring in what is ready.

@@ -71,6 +71,17 @@ static func read(picture: Picture) -> Variant:
 	return picture
 
 
+## The bytes of pictures, which are read, by their keys; or a Failure.
+static func bytes_of(pictures: Dictionary) -> Variant:
+	var found := {}
+	for key: String in pictures:
+		var ready: Variant = read(pictures[key])
+		if ready is Failure:
+			return ready
+		found[key] = pictures[key].bytes
+	return found
+
+
 ## A picture's format by its first bytes; empty where it is none that a server takes.
 static func kind(bytes: PackedByteArray) -> String:
 	var head := bytes.slice(0, 12)

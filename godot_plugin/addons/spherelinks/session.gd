@@ -179,12 +179,14 @@ func use_key(key: String) -> void:
 
 
 ## A job for a picture, which is read and written to disk on a thread, and then run. `then` gets the job or a Failure.
+## `sides` has pictures of the object's other sides by their names.
 func generate(
 	picture: Pictures.Picture,
 	options: Dictionary,
 	placement: Dictionary,
 	batch := "",
-	then := func(_job: Variant) -> void: pass
+	then := func(_job: Variant) -> void: pass,
+	sides := {}
 ) -> void:
 	var http: Variant = connection()
 	if http is Failure:
@@ -192,10 +194,11 @@ func generate(
 		return
 	var more := {"options": options, "placement": placement, "document": _document, "batch": batch}
 	var work := func() -> Variant:
-		var ready: Variant = Pictures.read(picture)
-		if ready is Failure:
-			return ready
-		return jobs.create(http.address, str(options.get("name", picture.name)), picture.bytes, more)
+		var bytes: Variant = Pictures.bytes_of(sides.merged({"front": picture}))
+		if bytes is Failure:
+			return bytes
+		bytes.erase("front")
+		return jobs.create(http.address, str(options.get("name", picture.name)), picture.bytes, more, bytes)
 	errands.run(
 		work,
 		func(job: Variant) -> void:
@@ -263,20 +266,24 @@ func fetch(job_id: String, its_name: String) -> void:
 		runner.start(job.id, http)
 
 
-## The picture of an earlier job, for `then`, which may get a Failure.
-func picture_of(job_id: String, its_name: String, then: Callable) -> void:
+## The pictures of an earlier job by their kinds, `picture` and those of `sides`, for `then`, which may get a Failure.
+func pictures_of(job_id: String, its_name: String, sides: Array, then: Callable) -> void:
 	var http: Variant = connection()
 	if http is Failure:
 		then.call(http)
 		return
-	var path := Settings.folder().path_join("thumbnails").path_join(job_id.validate_filename() + ".picture")
+	var stem := Settings.folder().path_join("thumbnails").path_join(job_id.validate_filename())
 	var work := func() -> Variant:
-		var failure: Variant = Server.picture(http, job_id, path)
-		if failure != null:
-			return failure
-		var picture := Pictures.of_file(path)
-		picture.name = its_name
-		return Pictures.read(picture)
+		var found := {}
+		for kind: String in ["picture"] + sides:
+			var path := "%s.%s" % [stem, kind]
+			var failure: Variant = Server.picture(http, job_id, path, kind)
+			if failure != null:
+				return failure
+			found[kind] = Pictures.of_file(path)
+			found[kind].name = its_name
+		var bytes: Variant = Pictures.bytes_of(found)
+		return bytes if bytes is Failure else found
 	errands.run(work, then)
 
 

@@ -29,6 +29,7 @@ func run(probe: EditorPlugin) -> void:
 	)
 	await _undo_and_redo(probe, root)
 	await _replace(probe, root, job)
+	await _use_again(probe)
 	told["jobs"] = probe.jobs().map(func(each: RefCounted) -> String: return each.state)
 	EditorInterface.save_scene()
 	told["saved"] = FileAccess.get_file_as_string(probe.LEVEL)
@@ -67,6 +68,16 @@ func _replace(probe: EditorPlugin, root: Node, first: RefCounted) -> void:
 	await probe.frames(2)
 	var dock: Control = probe.dock()
 	dock.picture_box.choose(Pictures.of_file(probe.asked.pictures[1]))
+	var sides := {}
+	for side: String in probe.asked.sides:
+		sides[side] = Pictures.of_file(probe.asked.sides[side])
+	dock.sides_box.choose(sides)
+	probe.told["title"] = dock.sides_box.find_child("Title", true, false).text
+	dock.options_box.fill({"generator": "inflate"})
+	await probe.frames(2)
+	probe.told["of_inflate"] = [dock.sides_box.visible, dock.sides_box.chosen().keys()]
+	dock.options_box.fill({"collider": "convex", "textureSize": 512})
+	await probe.frames(2)
 	dock.replace()
 	await probe.next_job([first.id], "placed")
 	probe.told["replaced"] = probe.facts(root)
@@ -83,6 +94,22 @@ func _replace(probe: EditorPlugin, root: Node, first: RefCounted) -> void:
 	probe.told["returned"] = probe.facts(root)
 	probe.history_of(root).redo()
 	await probe.frames(2)
+
+
+## The pictures of the history's newest job, once those of the dock are gone.
+func _use_again(probe: EditorPlugin) -> void:
+	var dock: Control = probe.dock()
+	dock.sides_box.choose({})
+	var history: Control = dock.find_child("HistoryBox", true, false)
+	history.refresh()
+	await probe.until(
+		"the history is there", func() -> bool: return history.find_child("UseAgain", true, false) != null
+	)
+	history.find_child("UseAgain", true, false).pressed.emit()
+	await probe.until("the pictures are back", func() -> bool: return not dock.sides_box.chosen().is_empty())
+	probe.told["again"] = {}
+	for side: String in dock.sides_box.chosen():
+		probe.told["again"][side] = FileAccess.get_sha256(dock.sides_box.chosen()[side].path)
 
 
 func _timer(root: Node, target: Node) -> Timer:

@@ -98,9 +98,11 @@ func _open_history() -> void:
 	await _probe.until("the history is listed", func() -> bool: return _part("Past") != null)
 
 
-## With the options and the settings open; what is entered at the end is in sight.
+## With the other sides, the options and the settings open; what is entered at the end is in sight.
 func _shoot_options(dock: Control) -> void:
-	var sections: Array = [_part("Options"), _part("Settings")]
+	var sections: Array = [_part("OtherSides"), _part("Options"), _part("Settings")]
+	dock.sides_box.choose({"back": Pictures.of_file(_probe.asked.picture)})
+	await _probe.until("the back is read", func() -> bool: return dock.sides_box.chosen().back.preview != null)
 	for section: Control in sections:
 		section.open()
 	await _probe.frames(4)
@@ -111,6 +113,7 @@ func _shoot_options(dock: Control) -> void:
 	scroll.scroll_vertical = 200
 	await _shoot("options")
 	scroll.scroll_vertical = 0
+	dock.sides_box.choose({})
 	for section: Control in sections:
 		section.find_child("Title", true, false).button_pressed = false
 

@@ -83,7 +83,10 @@ func _asked(connection: Http, each: Dictionary, picture: String, target: String)
 	match [each.method, parts[0]]:
 		["POST", "generate"] when each.ours:
 			var bytes := FileAccess.get_file_as_bytes(picture)
-			return Server.generate(connection, bytes, sent.options, each.headers["Idempotency-Key"])
+			var sides := {}
+			for image: Dictionary in sent.get("images", []).slice(1):
+				sides[image.view] = bytes
+			return Server.generate(connection, bytes, sent.options, each.headers["Idempotency-Key"], sides)
 		["GET", "status"]:
 			return Server.status(connection, job)
 		["GET", "download"]:

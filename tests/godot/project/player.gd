@@ -56,7 +56,8 @@ func do_start(asked: Dictionary) -> Variant:
 
 
 func do_submit(_asked: Dictionary) -> String:
-	var job: Jobs.Job = _jobs.create(_address, "mug", _picture)
+	var sides := {"back": "behind".to_ascii_buffer(), "left": "beside".to_ascii_buffer()}
+	var job: Jobs.Job = _jobs.create(_address, "mug", _picture, {}, sides)
 	_runner.start(job.id, _connection())
 	return job.id
 

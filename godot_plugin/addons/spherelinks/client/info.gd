@@ -97,5 +97,10 @@ func _describe(listed: Array) -> bool:
 	for each in ready:
 		var ignored: Variant = each.get("ignores")
 		var ignores: Array = ignored if ignored is Array else []
-		generators[str(each.name)] = Options.describe(each.options, ignores, names)
+		var description := Options.describe(each.options, ignores, names)
+		var views: Variant = each.get("views")  # a server of before 0.3 has none
+		for side in Server.SIDES:
+			if views is Array and side in views:
+				description.sides.append(side)
+		generators[str(each.name)] = description
 	return not generators.is_empty()

@@ -9,6 +9,7 @@ const Failure := preload("failure.gd")
 const Http := preload("http.gd")
 const JsonText := preload("json_text.gd")
 const Life := preload("life.gd")
+const Server := preload("server.gd")
 
 const AT_WORK: PackedStringArray = ["waiting", "sending", "working", "fetching"]
 const ENDED: PackedStringArray = ["placed", "failed", "cancelled"]
@@ -33,6 +34,8 @@ class Job:
 	var server := ""
 	## Of the picture and the asset to be.
 	var name := ""
+	## Which of the object's other sides it has pictures of, by their names in Server.SIDES.
+	var sides := []
 	## As sent to the server.
 	var options := {}
 	## Where and how the scene is to stand, as `objects` reads it.
@@ -98,8 +101,8 @@ func _init(its_folder: String) -> void:
 				_jobs[job.id] = job
 
 
-## A job of our own, with its picture, on disk; or a Failure.
-func create(server: String, name: String, picture_bytes: PackedByteArray, more := {}) -> Variant:
+## A job of our own, with its picture and the bytes of other sides' by their names, on disk; or a Failure.
+func create(server: String, name: String, picture_bytes: PackedByteArray, more := {}, its_sides := {}) -> Variant:
 	var job := Job.new()
 	job.fill(more)
 	job.id = Crypto.new().generate_random_bytes(16).hex_encode()
@@ -107,7 +110,10 @@ func create(server: String, name: String, picture_bytes: PackedByteArray, more :
 	job.name = name
 	job.created = Time.get_unix_time_from_system()
 	job.owner = _life.token
+	job.sides = its_sides.keys()
 	var failure: Variant = write(picture(job.id), picture_bytes)
+	for each: String in its_sides:
+		failure = failure if failure != null else write(side(job.id, each), its_sides[each])
 	if failure == null:
 		_mutex.lock()
 		failure = _put(job)
@@ -153,7 +159,7 @@ func again(job: Job) -> Variant:
 		"batch": job.batch,
 	}
 	var bytes := FileAccess.get_file_as_bytes(picture(job.id))
-	var renewed: Variant = create(job.server, job.name, bytes, more)
+	var renewed: Variant = create(job.server, job.name, bytes, more, sides(job))
 	if renewed is Job:
 		forget(job.id)
 	return renewed
@@ -185,7 +191,10 @@ func forget(job_id: String) -> void:
 	_jobs.erase(job_id)
 	version += 1
 	_mutex.unlock()
-	for path in [_file(job_id), picture(job_id), asset(job_id), thumbnail(job_id)]:
+	var paths := [_file(job_id), picture(job_id), asset(job_id), thumbnail(job_id)]
+	for each in Server.SIDES:
+		paths.append(side(job_id, each))
+	for path: String in paths:
 		if FileAccess.file_exists(path):
 			DirAccess.remove_absolute(path)
 
@@ -225,6 +234,18 @@ func close() -> void:
 
 func picture(job_id: String) -> String:
 	return folder.path_join(job_id + ".picture")
+
+
+func side(job_id: String, its_name: String) -> String:
+	return folder.path_join("%s.%s" % [job_id, its_name])
+
+
+## The bytes of the other sides' pictures by their names; empty where one cannot be read.
+func sides(job: Job) -> Dictionary:
+	var found := {}
+	for each: String in job.sides:
+		found[each] = FileAccess.get_file_as_bytes(side(job.id, each))
+	return found
 
 
 func asset(job_id: String) -> String:

@@ -87,6 +87,8 @@ class Description:
 	var excluded := {}
 	## Whether a real height can be asked for.
 	var sizes := false
+	## Which sides' pictures the generator uses beside the front's.
+	var sides: PackedStringArray = []
 
 	## The options to send for values by name: those that differ from the default. Or a Failure.
 	func request(values: Dictionary) -> Variant:

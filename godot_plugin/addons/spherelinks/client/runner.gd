@@ -91,11 +91,12 @@ static func cancel(connection: Http, theirs: String) -> void:
 ## The server's id for the job, empty where it was cancelled meanwhile; or a Failure.
 func _send(job: Jobs.Job, connection: Http) -> Variant:
 	var picture := FileAccess.get_file_as_bytes(_jobs.picture(job.id))
-	if picture.is_empty():
+	var sides := _jobs.sides(job)
+	if picture.is_empty() or PackedByteArray() in sides.values():
 		return Failure.new("file_error", "The job's picture cannot be read.")
 	if not _jobs.advance(job.id, {"state": "sending"}):
 		return ""
-	var theirs: Variant = _tried(Server.generate.bind(connection, picture, job.options, job.id))
+	var theirs: Variant = _tried(Server.generate.bind(connection, picture, job.options, job.id, sides))
 	if theirs is Failure:
 		return theirs
 	if _jobs.advance(job.id, {"state": "working", "job_id": theirs}):

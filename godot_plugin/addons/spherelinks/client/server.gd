@@ -8,20 +8,30 @@ const Http := preload("http.gd")
 const JsonText := preload("json_text.gd")
 
 const MAX_PICTURE := 10 << 20
+## What further pictures of an object show; its front is the picture itself.
+const SIDES: PackedStringArray = ["back", "left", "right"]
 const MAX_THUMBNAIL := 8 << 20
 
 
-## The id of a new job; of the one there is already, where the key was sent before.
+## The id of a new job; of the one there is already, where the key was sent before. `sides` has the bytes of the other
+## sides' pictures by their names in SIDES.
 static func generate(
-	connection: Http, picture: PackedByteArray, options: Dictionary, idempotency_key: String
+	connection: Http, picture: PackedByteArray, options: Dictionary, idempotency_key: String, sides := {}
 ) -> Variant:
-	if picture.size() > MAX_PICTURE:
-		var size := picture.size() / float(1 << 20)
-		return Failure.new("picture_too_large", "The picture has %.1f MB, more than 10." % size)
+	for each: PackedByteArray in [picture] + sides.values():
+		if each.size() > MAX_PICTURE:
+			var size := each.size() / float(1 << 20)
+			return Failure.new("picture_too_large", "The picture has %.1f MB, more than 10." % size)
 	# put together as bytes: JSON.stringify takes a second for a large picture
-	var body := '{"imageBase64": "'.to_ascii_buffer()
-	body.append_array(Marshalls.raw_to_base64(picture).to_ascii_buffer())
-	body.append_array(('", "options": %s}' % JsonText.write(options)).to_utf8_buffer())
+	var body := PackedByteArray()
+	if sides.is_empty():  # as servers of before 0.3 take it, too
+		_append_picture(body, "{", picture)
+	else:
+		_append_picture(body, '{"images": [{"view": "front", ', picture)
+		for side: String in sides:
+			_append_picture(body, '}, {"view": "%s", ' % side, sides[side])
+		body.append_array("}]".to_ascii_buffer())
+	body.append_array((', "options": %s}' % JsonText.write(options)).to_utf8_buffer())
 	var headers: PackedStringArray = ["Idempotency-Key: " + idempotency_key]
 	var answer: Variant = connection.json(HTTPClient.METHOD_POST, "/v1/generate", body, headers)
 	return _text(connection, answer, "jobId")
@@ -56,9 +66,9 @@ static func thumbnail(connection: Http, job_id: String, target: String) -> Varia
 	return connection.file("/v1/jobs/%s/files/png" % job_id.uri_encode(), target, MAX_THUMBNAIL)
 
 
-## The picture that a job was made from; null where it is there.
-static func picture(connection: Http, job_id: String, target: String) -> Variant:
-	return connection.file("/v1/jobs/%s/files/picture" % job_id.uri_encode(), target, MAX_PICTURE)
+## The picture that a job was made from, or that of another side by its name in SIDES; null where it is there.
+static func picture(connection: Http, job_id: String, target: String, kind := "picture") -> Variant:
+	return connection.file("/v1/jobs/%s/files/%s" % [job_id.uri_encode(), kind], target, MAX_PICTURE)
 
 
 ## Cancel a job that is at work, or delete one that has ended.
@@ -79,6 +89,12 @@ static func account(connection: Http) -> Variant:
 ## The generators of this server, with the JSON Schema of their options.
 static func generators(connection: Http) -> Variant:
 	return connection.json(HTTPClient.METHOD_GET, "/v1/generators")
+
+
+static func _append_picture(body: PackedByteArray, before: String, picture: PackedByteArray) -> void:
+	body.append_array((before + '"imageBase64": "').to_ascii_buffer())
+	body.append_array(Marshalls.raw_to_base64(picture).to_ascii_buffer())
+	body.append_array('"'.to_ascii_buffer())
 
 
 static func _text(connection: Http, answer: Variant, name: String) -> Variant:

@@ -12,6 +12,7 @@ const Pictures := preload("../pictures.gd")
 const Section := preload("section.gd")
 const Session := preload("../session.gd")
 const SettingsBox := preload("settings_box.gd")
+const SidesBox := preload("sides_box.gd")
 const Text := preload("../text.gd")
 const Tip := preload("tip.gd")
 const Ui := preload("ui.gd")
@@ -20,6 +21,7 @@ const WIDTH := 240
 const TALLEST_M := 1000.0
 
 var picture_box: PictureBox
+var sides_box: SidesBox
 var options_box := OptionsBox.new()
 var settings_box: SettingsBox
 
@@ -39,6 +41,7 @@ func _init(session: Session) -> void:
 	_session = session
 	custom_minimum_size.x = Ui.scaled(WIDTH)
 	picture_box = PictureBox.new(session.errands)
+	sides_box = SidesBox.new(session.errands)
 	settings_box = SettingsBox.new(session)
 	_jobs = JobList.new(session)
 	var history := HistoryBox.new(session)
@@ -46,7 +49,17 @@ func _init(session: Session) -> void:
 	var all := VBoxContainer.new()
 	all.size_flags_horizontal = Control.SIZE_EXPAND_FILL
 	for each: Control in [
-		picture_box, options_box, _placement(), _generate, _replace, _cost(), _tip, _jobs, history, settings_box
+		picture_box,
+		sides_box,
+		options_box,
+		_placement(),
+		_generate,
+		_replace,
+		_cost(),
+		_tip,
+		_jobs,
+		history,
+		settings_box,
 	]:
 		all.add_child(each)
 	var scroll := ScrollContainer.new()
@@ -60,6 +73,8 @@ func _init(session: Session) -> void:
 	_ask.pressed.connect(session.check)
 	picture_box.several_chosen.connect(generate_all)
 	picture_box.refused.connect(_tip.show_problem)
+	sides_box.refused.connect(_tip.show_problem)
+	options_box.built.connect(func() -> void: sides_box.offer(options_box.sides()))
 	session.changed.connect(update)
 	session.failed.connect(func(_name: String, _problem: Dictionary) -> void: update())
 	EditorInterface.get_selection().selection_changed.connect(_on_selection)
@@ -138,7 +153,7 @@ func _start(replaced: Node) -> void:
 		return
 	var picture := picture_box.picture
 	var how := Objects.placement(_instance.button_pressed or replaced != null, replaced)
-	_session.generate(picture, options_box.named(options, picture.name), how, "", _on_asked)
+	_session.generate(picture, options_box.named(options, picture.name), how, "", _on_asked, sides_box.chosen())
 
 
 func _options() -> Variant:
@@ -161,8 +176,9 @@ func _refuse(failure: Failure) -> void:
 		settings_box.open()
 
 
-func _on_use_again(picture: RefCounted, options: Dictionary) -> void:
-	picture_box.choose(picture)
+func _on_use_again(pictures: Dictionary, options: Dictionary) -> void:
+	picture_box.choose(pictures.picture)
+	sides_box.choose(pictures)
 	options_box.fill(options)
 	var size: Variant = options.get("dimensions")
 	_height.value = size.height if size is Dictionary and size.get("unit") == "m" and size.has("height") else 0.0

@@ -2,8 +2,8 @@
 @tool
 extends VBoxContainer
 
-## To be generated from again: the picture and the options of an earlier job.
-signal use_again(picture: RefCounted, options: Dictionary)
+## To be generated from again: the pictures of an earlier job, `picture` and those of its sides, and its options.
+signal use_again(pictures: Dictionary, options: Dictionary)
 
 const Failure := preload("../client/failure.gd")
 const Http := preload("../client/http.gd")
@@ -104,14 +104,18 @@ func _on_pressed(key: String, job: Dictionary) -> void:
 		"use_again":
 			var options: Variant = job.get("options")
 			var sent: Dictionary = JsonText.plain(options) if options is Dictionary else {}
-			_session.picture_of(job.jobId, _name(job), _on_picture.bind(sent))
+			var files: Variant = job.get("files")
+			var sides := Array(Server.SIDES).filter(
+				func(side: String) -> bool: return files is Dictionary and files.has(side)
+			)
+			_session.pictures_of(job.jobId, _name(job), sides, _on_pictures.bind(sent))
 		"open_dashboard":
 			OS.shell_open("%s/app/models/%s" % [_session.address(), job.jobId])
 		"delete_job":
 			_session.list(func(http: Http) -> Variant: return Server.delete(http, job.jobId))
 
 
-func _on_picture(found: Variant, options: Dictionary) -> void:
+func _on_pictures(found: Variant, options: Dictionary) -> void:
 	if found is Failure:
 		_tip.show_problem(found.problem())
 	else:

@@ -2,6 +2,9 @@
 @tool
 extends VBoxContainer
 
+## Other options are shown, perhaps another generator's.
+signal built
+
 const Failure := preload("../client/failure.gd")
 const Info := preload("../client/info.gd")
 const Options := preload("../client/options.gd")
@@ -78,6 +81,11 @@ func has_sizes() -> bool:
 	return _info != null and _description().sizes
 
 
+## Which sides' pictures the generator uses beside the front's.
+func sides() -> PackedStringArray:
+	return _description().sides if _info else PackedStringArray()
+
+
 func _description() -> Options.Description:
 	return _info.of(_generator)
 
@@ -102,6 +110,7 @@ func _build() -> void:
 		_rows.remove_child(row)
 		row.queue_free()
 	_fields.clear()
+	built.emit()
 	if _info == null:
 		return
 	for field in _description().fields:

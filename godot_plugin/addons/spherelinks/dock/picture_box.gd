@@ -7,6 +7,7 @@ signal several_chosen(pictures: Array)
 signal refused(problem: Dictionary)
 
 const Card := preload("card.gd")
+const Drops := preload("drops.gd")
 const Errands := preload("../client/errands.gd")
 const Failure := preload("../client/failure.gd")
 const Pictures := preload("../pictures.gd")
@@ -117,13 +118,7 @@ func _show() -> void:
 
 func _ask_for_files() -> void:
 	if _dialog == null:
-		_dialog = EditorFileDialog.new()
-		_dialog.access = EditorFileDialog.ACCESS_FILESYSTEM
-		_dialog.file_mode = EditorFileDialog.FILE_MODE_OPEN_FILES
-		_dialog.add_filter("*.png, *.jpg, *.jpeg, *.webp", Text.words("picture"))
-		_dialog.files_selected.connect(choose_files)
-		_dialog.file_selected.connect(func(path: String) -> void: choose_files([path]))
-		EditorInterface.get_base_control().add_child(_dialog)
+		_dialog = Drops.dialog(true, choose_files)
 	_dialog.popup_file_dialog()
 
 
@@ -144,16 +139,11 @@ func _take(found: Pictures.Picture, otherwise: String) -> void:
 
 
 func _can_drop(_at: Vector2, data: Variant) -> bool:
-	if not data is Dictionary or not data.get("type") in ["files", "resource"]:
-		return false
-	return data.has("files") or data.get("resource") is Texture2D
+	return not Drops.paths(data).is_empty()
 
 
 func _drop(_at: Vector2, data: Variant) -> void:
-	if data.type == "files":
-		choose_files(data.files)
-	elif data.resource.resource_path:
-		choose_files([data.resource.resource_path])
+	choose_files(Drops.paths(data))
 
 
 ## From the desktop: the editor copies them into the project, too, which a plugin cannot keep it from.

@@ -8,11 +8,16 @@ const Text := preload("../text.gd")
 const Ui := preload("ui.gd")
 
 var content := VBoxContainer.new()
+## How many there are of what it holds; told by its title, and 0 is not.
+var count := 0:
+	set = _set_count
 
+var _key: String
 var _title := Button.new()
 
 
 func _init(key: String, is_open := false) -> void:
+	_key = key
 	name = key.to_pascal_case()
 	_title.name = "Title"
 	_title.text = Text.words(key)
@@ -33,6 +38,11 @@ func is_open() -> bool:
 
 func open() -> void:
 	_title.button_pressed = true
+
+
+func _set_count(number: int) -> void:
+	count = number
+	_title.text = Text.words(_key) + (" (%d)" % count if count else "")
 
 
 func _on_toggled(is_pressed: bool) -> void:
