@@ -67,6 +67,12 @@ def test_each_generator_has_the_contracts_fields(answers, contract):
     assert answers["forms"] == contract.json("forms.json")["forms"]
 
 
+def test_each_generator_takes_the_sides_that_it_uses(answers, contract):
+    offered = {each["name"]: each["views"][1:] for each in contract.json("generators.json")["generators"]}
+    assert answers["sides"] == offered
+    assert set(map(len, offered.values())) == {0, 3}
+
+
 def test_what_is_entered_becomes_what_is_sent(answers, contract):
     for case, outcome in zip(contract.json("forms.json")["cases"], answers["cases"], strict=True):
         if "refused" in case:

@@ -1,5 +1,6 @@
 """Jobs of the C# client against the real server and pipeline, on both runtimes: they end, survive, and cost once."""
 
+import hashlib
 import itertools
 import json
 import signal
@@ -89,6 +90,23 @@ def test_a_killed_process_leaves_its_job_to_the_next_at_one_debit(runtime, serve
     assert [job["state"] for job in jobs] == ["ready"]
     assert len(made(served) - known) == 1
     assert spent(served) == before + 1
+
+
+def test_pictures_of_other_sides_outlive_a_kill_at_one_debit(runtime, served, asked):
+    sides = {side: SAMPLES / "sides" / f"mug_{side}.jpg" for side in ("back", "right")}
+    before = spent(served)
+    options = {"textureSize": 512, "targetFaces": next(_FACES)}
+    asked |= {"options": options, "sides": {side: str(path) for side, path in sides.items()}}
+    process = runtime.start({"command": "jobs", "jobs": [asked]})
+    follow(process, "sending")
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    [job] = runtime.ask("pick up", **asked)
+    assert (job["state"], job["sides"]) == ("ready", ["back", "right"])
+    assert spent(served) == before + 1
+    source = runtime.ask("glb", paths=[str(Path(asked["folder"], f"{job['id']}.glb"))])[0]["extras"]["source"]
+    for side, path in sides.items():
+        assert source[f"{side}Sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_a_job_that_the_next_process_finds_ready_is_not_asked_for_again(runtime, served, asked):

@@ -20,7 +20,7 @@ THEIRS = {"UnityEngine.TestRunner", "UnityEditor.TestRunner"}
 """Assemblies of the Unity Test Framework."""
 
 PAGES = {
-    "GenerateWindow.uxml": ["GenerateWindow.cs"],
+    "GenerateWindow.uxml": ["GenerateWindow.cs", "SideFields.cs"],
     "Preferences.uxml": ["SettingsPages.cs"],
     "ProjectSettings.uxml": ["SettingsPages.cs"],
 }

@@ -101,3 +101,6 @@ def test_a_job_ends_as_the_contract_says(contract, runtime, shared, stand_in, tm
     here = [each for each in stand_in.seen[before:] if each.folder == folder]
     assert len({each.headers["Idempotency-Key"] for each in here if each.method == "POST"}) == outcome.get("keys", 1)
     assert {each.headers["X-API-Key"] for each in here} == {KEY}
+    # whatever happens in between, it is the same request, all its pictures included
+    [posted] = {each.body for each in here if each.method == "POST"}
+    assert [each["view"] for each in json.loads(posted)["images"]] == ["front", "back", "left"]

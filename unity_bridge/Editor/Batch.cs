@@ -14,7 +14,8 @@ namespace SphereLinks.Editor
 {
     /// <summary>
     /// Without a window: Unity -batchmode -projectPath . -executeMethod SphereLinks.Editor.Batch.Generate -picture FILE -out
-    /// Assets/NAME.prefab, or -pictures FOLDER -out Assets/FOLDER; -options JSON, -height METRES. The same command goes on
+    /// Assets/NAME.prefab, or -pictures FOLDER -out Assets/FOLDER; -options JSON, -height METRES; with -picture also -back, -left
+    /// and -right FILE, pictures of the object's other sides. The same command goes on
     /// where an earlier one was ended. Exit codes are those of the command line.
     /// </summary>
     public static class Batch
@@ -72,11 +73,15 @@ namespace SphereLinks.Editor
             if (isFile && folder.Length > 0)
                 throw Usage("-out is one prefab, and -pictures are many: give a folder.");
             var options = Options(arguments);
+            var sides = Server.Sides.Where(side => Argument(arguments, "-" + side).Length > 0).ToList();
+            if (sides.Count > 0 && folder.Length > 0)
+                throw Usage($"-{sides[0]} goes with -picture: -pictures makes a model of each.");
+            var others = sides.ToDictionary(side => side, side => Pictures.FromFile(Argument(arguments, "-" + side)).Data);
             Directory.CreateDirectory(Session.Folder);
             var name = Jobs.Digest(Encoding.UTF8.GetBytes(folder + pictures[0] + target)).Substring(0, 16);
             var state = new BatchState(Path.Combine(Session.Folder, $"batch-{name}.json"));
             Session.Jobs.Adopt();
-            var rows = pictures.Select(path => Begin(state, path, options, target, isFile)).Where(row => row != null).ToList();
+            var rows = pictures.Select(path => Begin(state, path, others, options, target, isFile)).Where(row => row != null).ToList();
             while (rows.Count > 0)
             {
                 rows = rows.Where(row => !Ended(state, row!)).ToList();
@@ -87,13 +92,14 @@ namespace SphereLinks.Editor
         }
 
         /// <summary>A row at work; null where it is done, or could not begin.</summary>
-        private static BatchRow? Begin(BatchState state, string path, JObject options, string target, bool isFile)
+        private static BatchRow? Begin(
+            BatchState state, string path, IReadOnlyDictionary<string, byte[]> sides, JObject options, string target, bool isFile)
         {
             var row = new BatchRow(path);
             try
             {
                 var picture = Pictures.FromFile(path);
-                row = state.Row(path, picture.Data, options);
+                row = state.Row(path, picture.Data, options, sides);
                 if (row.Result.Length > 0 && File.Exists(row.Result))
                 {
                     Debug.Log($"SphereLinks: {path}: {row.Result} is there already.");
@@ -101,7 +107,7 @@ namespace SphereLinks.Editor
                 }
                 var job = Session.Jobs.Get(row.Job);
                 if (job == null || job.Ended && job.State != JobState.Failed)
-                    job = Submission.New(picture, options, Target(picture, target, isFile));
+                    job = Submission.New(picture, options, Target(picture, target, isFile), sides: sides);
                 else if (job.State == JobState.Failed)
                     job = Session.Jobs.Again(job);
                 row = row with { Job = job.Id, Problem = null };

@@ -19,12 +19,14 @@ namespace SphereLinks.Editor
         // what Unity keeps over a domain reload
         [SerializeField] private string _file = "";
         [SerializeField] private Texture2D? _texture;
+        [SerializeField] private Side[] _sidePictures = Server.Sides.Select(_ => new Side()).ToArray();
         [SerializeField] private string _replace = "";
         [SerializeField] private bool _place = true;
         [SerializeField] private double _height;
 
         private ServerInfo? _shown;
         private OptionFields? _options;
+        private SideFields? _sides;
         private HistoryList? _history;
         private Picture? _captured;
 
@@ -97,6 +99,8 @@ namespace SphereLinks.Editor
                     _options!.Apply(preset.Options);
             });
             _options = new OptionFields(rootVisualElement.Q<VisualElement>("options"));
+            _sides = new SideFields(rootVisualElement.Q<VisualElement>("sides"), _sidePictures, Refresh);
+            _options.Built += () => _sides.Offer(_options.Sides);
             _history = new HistoryList(rootVisualElement.Q<VisualElement>("history"), UseAgain, Try);
             Clicked("refresh", () => Try(_history.Refresh));
             Session.Changed += Refresh;
@@ -180,14 +184,15 @@ namespace SphereLinks.Editor
                 placement = placement with { Replace = _replace };
             else if (_place)
                 placement = placement.InScene();
-            Submission.Send(picture, options, placement);
+            Submission.Send(picture, options, placement, sides: _sides!.Read());
             _replace = "";
             Refresh();
         }
 
-        private void UseAgain(Picture picture, JObject options)
+        private void UseAgain(Picture picture, IReadOnlyDictionary<string, string> sides, JObject options)
         {
             Choose(null, "", picture);
+            _sides!.Choose(sides);
             _options!.Apply(options);
         }
 
@@ -196,8 +201,8 @@ namespace SphereLinks.Editor
             if (rootVisualElement.childCount == 0)
                 return; // not made yet
             var info = Session.Info;
-            rootVisualElement.Q<Label>("chosen").text =
-                _captured?.Name ?? (_texture != null ? "" : Path.GetFileName(_file));
+            var front = _captured?.Name ?? (_texture != null ? "" : Path.GetFileName(_file));
+            rootVisualElement.Q<Label>("chosen").text = string.Join(" + ", _sides!.Chosen.Select(name => Texts.Of(name)).Prepend(front));
             rootVisualElement.Q<Label>("replacing").text = Texts.Of("replacing", ("path", _replace));
             rootVisualElement.Q<Label>("cost").text = info == null ? ""
                 : info.Credits is { } credits ? Texts.Of("cost", ("credits", credits))

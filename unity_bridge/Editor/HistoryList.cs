@@ -1,5 +1,6 @@
 #nullable enable
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using Newtonsoft.Json.Linq;
@@ -14,11 +15,12 @@ namespace SphereLinks.Editor
     {
         private const int Shown = 30;
         private readonly VisualElement _parent;
-        private readonly Action<Picture, JObject> _useAgain;
+        private readonly Action<Picture, IReadOnlyDictionary<string, string>, JObject> _useAgain;
         private readonly Action<Action> _try;
 
-        /// <summary>useAgain: puts a picture and options into the window; attempt: says there what goes wrong.</summary>
-        public HistoryList(VisualElement parent, Action<Picture, JObject> useAgain, Action<Action> attempt)
+        /// <summary>useAgain: puts a picture, the files of other sides' and options into the window; attempt: says there what goes wrong.</summary>
+        public HistoryList(
+            VisualElement parent, Action<Picture, IReadOnlyDictionary<string, string>, JObject> useAgain, Action<Action> attempt)
         {
             _parent = parent;
             _useAgain = useAgain;
@@ -51,13 +53,11 @@ namespace SphereLinks.Editor
             var moment = Json.Text(told, "createdAt");
             row.Add(new Label(moment.Length >= 16 ? moment.Substring(0, 16).Replace('T', ' ') : moment));
             if (done && told.SelectToken("files.png") != null)
-                Fetch(connection, id, "png", Server.MaxThumbnail, path => image.image = Loaded(path));
+                Fetch(connection, id, new[] { "png" }, Server.MaxThumbnail, paths => image.image = Loaded(paths["png"]));
             if (done)
                 row.Add(Button("history_import", () => Import(connection, id, told)));
             if (told.SelectToken("files.picture") != null)
-                row.Add(Button("use_again", () => Fetch(
-                    connection, id, "picture", Server.MaxPicture,
-                    path => _useAgain(new Picture(id, "", File.ReadAllBytes(path)), told["options"] as JObject ?? new JObject()))));
+                row.Add(Button("use_again", () => UseAgain(connection, id, told)));
             row.Add(Button("open_dashboard", () => Application.OpenURL($"{connection.Address}/app/models/{Uri.EscapeDataString(id)}")));
             row.Add(Button("delete_job", () =>
             {
@@ -93,17 +93,28 @@ namespace SphereLinks.Editor
             Session.Start(job);
         }
 
-        private void Fetch(Connection connection, string id, string kind, long limit, Action<string> then)
+        private void UseAgain(Connection connection, string id, JObject told)
+        {
+            var sides = Server.Sides.Where(side => told.SelectToken("files." + side) != null).ToList();
+            Fetch(connection, id, sides.Prepend("picture"), Server.MaxPicture, paths => _useAgain(
+                new Picture(id, "", File.ReadAllBytes(paths["picture"])),
+                sides.ToDictionary(side => side, side => paths[side]),
+                told["options"] as JObject ?? new JObject()));
+        }
+
+        /// <summary>Has some of a job's files, for `then` by their kinds.</summary>
+        private void Fetch(
+            Connection connection, string id, IEnumerable<string> kinds, long limit, Action<IReadOnlyDictionary<string, string>> then)
         {
             var folder = Path.GetFullPath(Path.Combine(Session.Folder, "History"));
-            var path = Path.Combine(folder, Files.SafeName(id) + "." + kind);
+            var paths = kinds.ToDictionary(kind => kind, kind => Path.Combine(folder, Files.SafeName(id) + "." + kind));
             Background.Run(
                 async () =>
                 {
                     Directory.CreateDirectory(folder);
-                    if (!File.Exists(path))
-                        await Server.File(connection, id, kind, path, limit, default).ConfigureAwait(false);
-                    return path;
+                    foreach (var pair in paths.Where(pair => !File.Exists(pair.Value)))
+                        await Server.File(connection, id, pair.Key, pair.Value, limit, default).ConfigureAwait(false);
+                    return paths;
                 },
                 then,
                 Sorry);

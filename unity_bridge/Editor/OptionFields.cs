@@ -17,6 +17,9 @@ namespace SphereLinks.Editor
 
         public OptionFields(VisualElement parent) => _parent = parent;
 
+        /// <summary>Other options are shown, perhaps another generator's.</summary>
+        public event Action? Built;
+
         /// <summary>Shows what a server takes; null for one that was not asked yet.</summary>
         public void Show(ServerInfo? info)
         {
@@ -52,6 +55,9 @@ namespace SphereLinks.Editor
             }
         }
 
+        /// <summary>Which sides' pictures the generator uses beside the front's.</summary>
+        public IReadOnlyList<string> Sides => _info == null ? Array.Empty<string>() : Form.Sides;
+
         public bool HasSize => _info != null && Form.HasSize;
 
         private OptionForm Form => _info!.Form(_values.TryGetValue(Generator, out var name) ? (string)name : "");
@@ -60,12 +66,11 @@ namespace SphereLinks.Editor
         {
             _parent.Clear();
             if (_info == null)
-            {
                 _parent.Add(new HelpBox(Texts.Of("options_unknown"), HelpBoxMessageType.Info));
-                return;
-            }
-            foreach (var field in Form.Fields)
-                _parent.Add(Element(field));
+            else
+                foreach (var field in Form.Fields)
+                    _parent.Add(Element(field));
+            Built?.Invoke();
         }
 
         private VisualElement Element(Field field)

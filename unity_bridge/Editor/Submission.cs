@@ -1,5 +1,6 @@
 #nullable enable
 using System;
+using System.Collections.Generic;
 using System.IO;
 using Newtonsoft.Json.Linq;
 
@@ -9,15 +10,17 @@ namespace SphereLinks.Editor
     internal static class Submission
     {
         /// <summary>A job on disk that is being worked on. Throws <see cref="Failure"/>.</summary>
-        public static Job Send(Picture picture, JObject options, Placement placement, string batch = "")
+        public static Job Send(
+            Picture picture, JObject options, Placement placement, string batch = "", IReadOnlyDictionary<string, byte[]>? sides = null)
         {
-            var job = New(picture, options, placement, batch);
+            var job = New(picture, options, placement, batch, sides);
             Session.Start(job);
             return job;
         }
 
         /// <summary>A job on disk that nobody works on yet. Throws <see cref="Failure"/>.</summary>
-        public static Job New(Picture picture, JObject options, Placement placement, string batch = "")
+        public static Job New(
+            Picture picture, JObject options, Placement placement, string batch = "", IReadOnlyDictionary<string, byte[]>? sides = null)
         {
             if (!Gltfast.IsInstalled)
                 throw Gltfast.Missing();
@@ -40,7 +43,8 @@ namespace SphereLinks.Editor
                         Placement = placement.ToJson(),
                         Batch = batch,
                     },
-                    picture.Data);
+                    picture.Data,
+                    sides);
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {

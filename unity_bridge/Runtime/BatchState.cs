@@ -11,7 +11,7 @@ namespace SphereLinks
     /// <summary>One picture of a batch and what has become of it.</summary>
     public sealed record BatchRow(string Picture)
     {
-        /// <summary>SHA-256 of the picture and the options: another picture under the same name is another row's.</summary>
+        /// <summary>SHA-256 of the pictures and the options: another picture under the same name is another row's.</summary>
         public string Digest { get; init; } = "";
 
         /// <summary>Our job's id; empty where there is none yet.</summary>
@@ -51,9 +51,10 @@ namespace SphereLinks
         public IReadOnlyList<BatchRow> Rows => _rows;
 
         /// <summary>The row of a picture as it is now; a new one where the picture or the options have changed.</summary>
-        public BatchRow Row(string picture, byte[] data, JObject options)
+        public BatchRow Row(string picture, byte[] data, JObject options, IReadOnlyDictionary<string, byte[]>? sides = null)
         {
-            var digest = Jobs.Digest(Encoding.UTF8.GetBytes(Jobs.Digest(data) + Json.Text(options)));
+            var others = sides == null ? "" : string.Concat(sides.Select(side => side.Key + Jobs.Digest(side.Value)));
+            var digest = Jobs.Digest(Encoding.UTF8.GetBytes(Jobs.Digest(data) + Json.Text(options) + others));
             return _rows.FirstOrDefault(row => row.Picture == picture && row.Digest == digest)
                 ?? new BatchRow(picture) { Digest = digest };
         }

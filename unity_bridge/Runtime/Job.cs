@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using Newtonsoft.Json.Linq;
 
 namespace SphereLinks
@@ -23,7 +24,7 @@ namespace SphereLinks
     /// <summary>What went wrong with a job.</summary>
     public sealed record Problem(string Code, string Message, string Hint);
 
-    /// <summary>One picture on its way to an asset. A change makes another; no secret is in it.</summary>
+    /// <summary>A picture, or several of one thing, on the way to an asset. A change makes another; no secret is in it.</summary>
     public sealed record Job
     {
         /// <summary>Ours, and the idempotency key.</summary>
@@ -37,6 +38,10 @@ namespace SphereLinks
 
         /// <summary>Of the picture, and of the asset to be.</summary>
         public string Name { get; init; } = "";
+
+        /// <summary>Which of the object's other sides it has pictures of, by their names in <see cref="SphereLinks.Server.Sides"/>.
+        /// </summary>
+        public IReadOnlyList<string> Sides { get; init; } = Array.Empty<string>();
 
         /// <summary>As sent to the server.</summary>
         public JObject Options { get; init; } = new JObject();
@@ -82,6 +87,7 @@ namespace SphereLinks
             ["job_id"] = ServerId,
             ["server"] = Server,
             ["name"] = Name,
+            ["sides"] = new JArray(Sides),
             ["options"] = Options,
             ["placement"] = Placement,
             ["digest"] = Digest,
@@ -113,6 +119,7 @@ namespace SphereLinks
                 ServerId = Json.Text(from, "job_id"),
                 Server = Json.Text(from, "server"),
                 Name = Json.Text(from, "name"),
+                Sides = (from["sides"] as JArray ?? new JArray()).Select(side => (string)side!).ToList(),
                 Options = from["options"] as JObject ?? new JObject(),
                 Placement = from["placement"] as JObject ?? new JObject(),
                 Digest = Json.Text(from, "digest"),

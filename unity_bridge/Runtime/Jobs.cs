@@ -51,12 +51,18 @@ namespace SphereLinks
         /// <summary>A job was made or changed. Called at once, on whatever thread did it, and before others may.</summary>
         public event Action<Job>? Changed;
 
-        /// <summary>A job of our own, with its picture, on disk: the id, owner and digest are set here.
-        /// Throws IOException, UnauthorizedAccessException where that cannot be written.</summary>
-        public Job New(Job wanted, byte[] picture)
+        /// <summary>A job of our own, with its picture and those of other sides, on disk: the id, owner, digest and sides are
+        /// set here. Throws IOException, UnauthorizedAccessException where that cannot be written.</summary>
+        public Job New(Job wanted, byte[] picture, IReadOnlyDictionary<string, byte[]>? sides = null)
         {
-            var job = wanted with { Id = Guid.NewGuid().ToString("N"), Owner = _life.Token, Digest = Digest(picture) };
+            sides ??= new Dictionary<string, byte[]>();
+            var job = wanted with
+            {
+                Id = Guid.NewGuid().ToString("N"), Owner = _life.Token, Digest = Digest(picture), Sides = sides.Keys.ToList(),
+            };
             Files.Write(Picture(job.Id), picture);
+            foreach (var side in sides)
+                Files.Write(Side(job.Id, side.Key), side.Value);
             lock (_lock)
                 Put(job);
             return job;
@@ -97,7 +103,8 @@ namespace SphereLinks
                     Placement = job.Placement,
                     Batch = job.Batch,
                 },
-                File.ReadAllBytes(Picture(job.Id)));
+                File.ReadAllBytes(Picture(job.Id)),
+                Sides(job));
             Forget(job.Id);
             return anew;
         }
@@ -165,6 +172,12 @@ namespace SphereLinks
         public void Dispose() => _life.Dispose();
 
         public string Picture(string id) => Path.Combine(Folder, id + ".picture");
+
+        public string Side(string id, string side) => Path.Combine(Folder, $"{id}.{side}");
+
+        /// <summary>The pictures of the object's other sides. Throws IOException for one that is gone.</summary>
+        public IReadOnlyDictionary<string, byte[]> Sides(Job job) =>
+            job.Sides.ToDictionary(side => side, side => File.ReadAllBytes(Side(job.Id, side)));
 
         public string Asset(string id) => Path.Combine(Folder, id + ".glb");
 

@@ -92,6 +92,9 @@ namespace SphereLinks
 
         public IReadOnlyList<Field> Fields { get; }
 
+        /// <summary>Which sides' pictures the generator uses beside the front's.</summary>
+        public IReadOnlyList<string> Sides { get; }
+
         /// <summary>Whether a real height can be asked for.</summary>
         public bool HasSize { get; }
 
@@ -110,8 +113,9 @@ namespace SphereLinks
 
         /// <summary>What can be shown of a JSON Schema of options, without those that the generator ignores; forms that are
         /// not known here are left out.</summary>
-        public OptionForm(JObject schema, IEnumerable<string> ignored)
+        public OptionForm(JObject schema, IEnumerable<string> ignored, IEnumerable<string>? views = null)
         {
+            Sides = Server.Sides.Intersect(views ?? Array.Empty<string>()).ToList();
             var definitions = schema["$defs"] as JObject ?? new JObject();
             var properties = schema["properties"] as JObject ?? new JObject();
             var left = new HashSet<string>(Unused.Concat(ignored));

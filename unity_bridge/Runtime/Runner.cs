@@ -167,9 +167,10 @@ namespace SphereLinks
         private async Task<string> Send(Job job, Connection connection)
         {
             var picture = File.ReadAllBytes(_jobs.Picture(job.Id));
+            var sides = _jobs.Sides(job);
             if (!_jobs.Advance(job.Id, old => old with { State = JobState.Sending }))
                 return "";
-            var theirs = await Tried(() => Server.Generate(connection, picture, job.Options, job.Id, _stop.Token))
+            var theirs = await Tried(() => Server.Generate(connection, picture, job.Options, job.Id, _stop.Token, sides))
                 .ConfigureAwait(false);
             if (_jobs.Advance(job.Id, old => old with { State = JobState.Working, ServerId = theirs }))
                 return theirs;

@@ -2,6 +2,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Linq;
 using System.Text;
 using System.Threading;
 using System.Threading.Tasks;
@@ -13,21 +14,42 @@ namespace SphereLinks
     /// OperationCanceledException.</summary>
     public static class Server
     {
+        /// <summary>What further pictures of an object show; its front is the picture itself.</summary>
+        public static readonly IReadOnlyList<string> Sides = new[] { "back", "left", "right" };
+
         public const int MaxPicture = 10 << 20;
         public const int MaxThumbnail = 8 << 20;
 
-        /// <summary>The id of a new job; of the one there is already, where the key was sent before.</summary>
+        /// <summary>The id of a new job; of the one there is already, where the key was sent before. The pictures of the
+        /// object's other sides go by their names in <see cref="Sides"/>.</summary>
         public static async Task<string> Generate(
-            Connection connection, byte[] picture, JObject options, string idempotencyKey, CancellationToken cancel)
+            Connection connection,
+            byte[] picture,
+            JObject options,
+            string idempotencyKey,
+            CancellationToken cancel,
+            IReadOnlyDictionary<string, byte[]>? sides = null)
         {
-            if (picture.Length > MaxPicture)
+            sides ??= new Dictionary<string, byte[]>();
+            foreach (var each in sides.Values.Prepend(picture))
+                if (each.Length > MaxPicture)
+                {
+                    var size = (each.Length / (double)(1 << 20)).ToString("0.0", CultureInfo.InvariantCulture);
+                    throw new Failure("picture_too_large", $"The picture has {size} MB, more than 10.");
+                }
+            // by hand: a JSON writer would hold each picture once more
+            var text = new StringBuilder("{");
+            if (sides.Count == 0) // as servers of before 0.3 take it, too
+                Append(text, picture);
+            else
             {
-                var size = (picture.Length / (double)(1 << 20)).ToString("0.0", CultureInfo.InvariantCulture);
-                throw new Failure("picture_too_large", $"The picture has {size} MB, more than 10.");
+                Append(text.Append("\"images\":[{\"view\":\"front\","), picture);
+                // in one order: another would be another request
+                foreach (var side in Sides.Where(sides.ContainsKey))
+                    Append(text.Append("},{\"view\":\"").Append(side).Append("\","), sides[side]);
+                text.Append("}]");
             }
-            // by hand: a JSON writer would hold the picture once more
-            var body = Encoding.ASCII.GetBytes(
-                "{\"imageBase64\":\"" + Convert.ToBase64String(picture) + "\",\"options\":" + Ascii(Json.Text(options)) + "}");
+            var body = Encoding.ASCII.GetBytes(text.Append(",\"options\":").Append(Ascii(Json.Text(options))).Append('}').ToString());
             var headers = new Dictionary<string, string> { ["Idempotency-Key"] = idempotencyKey };
             var answer = await connection.Object("POST", "/v1/generate", body, headers, cancel).ConfigureAwait(false);
             return Needed(connection, answer, "jobId");
@@ -85,6 +107,9 @@ namespace SphereLinks
             var value = Json.Text(answer, name);
             return value.Length > 0 ? value : throw connection.Strange("no " + name);
         }
+
+        private static void Append(StringBuilder text, byte[] picture) =>
+            text.Append("\"imageBase64\":\"").Append(Convert.ToBase64String(picture)).Append('"');
 
         private static string Ascii(string json)
         {

@@ -70,7 +70,9 @@ namespace SphereLinks
                             ["description"] = Json.Text(choice, "description"),
                         };
                     var ignored = (each["ignores"] as JArray ?? new JArray()).Select(name => (string)name!);
-                    _forms[(string)each["name"]!] = new OptionForm(schema, ignored);
+                    // a server of before 0.3 has no views
+                    var views = (each["views"] as JArray ?? new JArray()).Select(view => (string)view!);
+                    _forms[(string)each["name"]!] = new OptionForm(schema, ignored, views);
                 }
             }
             catch (Exception error) when (

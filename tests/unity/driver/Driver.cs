@@ -85,7 +85,11 @@ public static class Driver
             runner.Limit = TimeSpan.FromSeconds((double)asked["limit"]);
         var connection = Connect(asked);
         var wanted = new Job { Server = connection.Address, Name = "mug", Options = (JObject)asked["options"] ?? new JObject() };
-        var job = jobs.New(wanted, File.ReadAllBytes((string)asked["picture"]));
+        var sides = (JObject)asked["sides"] ?? new JObject();
+        var job = jobs.New(
+            wanted,
+            File.ReadAllBytes((string)asked["picture"]),
+            sides.Properties().ToDictionary(each => each.Name, each => File.ReadAllBytes((string)each.Value)));
         var progress = new JArray();
         jobs.Changed += changed =>
         {
@@ -192,6 +196,7 @@ public static class Driver
         return new JObject
         {
             ["forms"] = forms,
+            ["sides"] = new JObject(info.Generators.Select(name => new JProperty(name, new JArray(info.Form(name).Sides)))),
             ["cases"] = new JArray(asked["cases"].Select(each => Entered(info, (JObject)each))),
             ["presets"] = new JArray(info.Presets.Select(preset =>
                 info.Form("").Request(info.Form("").Preset(preset.Options)))),

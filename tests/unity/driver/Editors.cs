@@ -63,7 +63,8 @@ internal static class Editors
             switch (step)
             {
                 case "submit":
-                    _job = _jobs.New(new Job { Server = _connection.Address, Name = "mug" }, File.ReadAllBytes(_picture)).Id;
+                    var sides = new Dictionary<string, byte[]> { ["back"] = new byte[] { 1 }, ["left"] = new byte[] { 2 } };
+                    _job = _jobs.New(new Job { Server = _connection.Address, Name = "mug" }, File.ReadAllBytes(_picture), sides).Id;
                     _runner.Start(_job, _connection);
                     break;
                 case "cancel":

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using Newtonsoft.Json.Linq;
@@ -27,7 +28,7 @@ namespace SphereLinks.Tests
             string written;
             using (var jobs = new Jobs(_folder))
             {
-                var job = jobs.New(Wanted, new byte[] { 1, 2 });
+                var job = jobs.New(Wanted, new byte[] { 1, 2 }, new Dictionary<string, byte[]> { ["back"] = new byte[] { 3 } });
                 job = jobs.Update(job.Id, old => old with
                 {
                     State = JobState.Failed, Problem = new Problem("a", "b", "c"), Eta = 3, Progress = 40, Stage = "matte", Over = true,
