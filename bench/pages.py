@@ -154,6 +154,7 @@ class Stay:
     def sent(self, key: str, name: str, picture: bytes, options: dict[str, Any]) -> str:
         boundary = "5phere"
         fields = {"image": (f'; filename="{name}"', picture), "options": ("", json.dumps(options).encode())}
+        fields |= {view: (f'; filename="{path.name}"', path.read_bytes()) for view, path in sides(name).items()}
         body = b"".join(
             f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"{more}\r\n\r\n'.encode() + data + b"\r\n"
             for field, (more, data) in fields.items()
@@ -200,6 +201,7 @@ class Stay:
             "reference": (None, at("/v1/docs", settled)),
             "playground_empty": (fresh, at("/app/playground")),
             "playground_cutout": (known, at("/app/playground", chosen("robot.png"), opened("Mend the cut-out"))),
+            "playground_sides": (known, at("/app/playground", chosen("mug.jpg"), sided)),
             "playground_queue": (known, at("/app/playground", chosen("mug.jpg", "duck.webp", "toadstool.jpg"))),
             "playground_error": (known, at("/app/playground", refused)),
             "playground_options": (known, at("/app/playground", opened("Advanced options"))),
@@ -211,6 +213,7 @@ class Stay:
             "models_selected": (known, at("/app/models", settled, selected)),
             "models_not_found": (known, at("/app/models?q=teapot")),
             "model": (known, at(f"/app/models/{chair}", drawn)),
+            "model_sides": (known, at(f"/app/models/{self.jobs['mug']}", drawn)),
             "model_collider": (known, at(f"/app/models/{chair}", drawn, viewed("collider"))),
             "model_failed": (known, at(f"/app/models/{failed}", settled)),
             "keys_empty": (fresh, at("/app/keys")),
@@ -265,6 +268,18 @@ def chosen(*names: str) -> State:
         waited(page, lambda: "is dimmed is left out" in page.inner_text("[data-cutout-said]"))
 
     return choose
+
+
+def sides(name: str) -> dict[str, Path]:
+    """The pictures of other sides that there are of a sample, by side."""
+    found = (SAMPLES / "sides").glob(f"{Path(name).stem}_*")
+    return {path.stem.rpartition("_")[2]: path for path in sorted(found)}
+
+
+def sided(page: Any) -> None:
+    for view, path in list(sides("mug.jpg").items())[:2]:
+        page.set_input_files(f"input[name={view}]", path)
+    page.wait_for_timeout(300)
 
 
 def opened(summary: str) -> State:

@@ -335,6 +335,7 @@ def test_pictures_of_other_sides_are_kept_shown_and_used_again(person: Person, p
     job = answer.json["jobId"]
     assert files(job) == {"picture": png, "back": jpeg, "right": png}
     page = person.get(f"/app/models/{job}").text
+    assert "Made from 3 pictures" in page
     captions = re.findall(r"files/(\w+)\" alt=\"[^\"]*\"><figcaption>(\w+)", page)
     assert captions == [("picture", "Front"), ("back", "Back"), ("right", "Right")]
     again = f"/app/playground?from={job}"
