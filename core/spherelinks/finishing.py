@@ -21,11 +21,12 @@ from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.components import Removed, clean
 from spherelinks.mesh.deviation import deviation
 from spherelinks.mesh.distance import signed
-from spherelinks.mesh.nearest import Tree, nearest
+from spherelinks.mesh.nearest import Tree, nearest, tree
 from spherelinks.mesh.normals import fan_normals, vertex_normals
 from spherelinks.mesh.pose import Pose, stand
 from spherelinks.mesh.repair import apart
 from spherelinks.mesh.simplify import SMALLEST, TOLERANCE, simplify
+from spherelinks.mesh.solid import check as check_mesh
 from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine, twins
@@ -126,10 +127,14 @@ def finish(
         done = _DONE[label]
         progress(done)
 
+    known: Tree | None = None
     with stage("surface") as within:
         if isinstance(shape, Surface):
-            body = solid(shape.vertices, shape.faces, progress=within)
-            vertices, faces = body.vertices, body.faces
+            check_mesh(shape.vertices, shape.faces)
+            with ThreadPoolExecutor(1) as aside:  # closing keeps only one core busy
+                grown = aside.submit(tree, shape.vertices, shape.faces)
+                body = solid(shape.vertices, shape.faces, progress=within)
+            known, vertices, faces = grown.result(), body.vertices, body.faces
             warnings += body.notes
         else:
             vertices, faces, cut = extract(shape.field, shape.origin, shape.spacing)
@@ -164,7 +169,7 @@ def finish(
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
         # on the other core: growing and packing charts keep only one busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
-        looked = aside.submit(look, vertices, whole, faces, shape, frame)
+        looked = aside.submit(look, vertices, whole, faces, shape, frame, known)
         examined = aside.submit(examine, vertices, faces)
         atlas = unwrap(vertices, faces, fans)
         away, sight, topology = strayed.result(), looked.result(), examined.result()

@@ -24,8 +24,11 @@ _seek = kernel(
 )  # fmt: skip
 _seek_quickly = kernel(
     "nearest_sought", "points: f4[P,3]", "P", "boxes: f4[Q,6,4]", "Q", "order: i4[F]", "corners: f4[F,3,3]", "F",
-    "leaf: int", "distance: f4[P]*", "face: i4[P]*", "weights: f4[P,3]*",
+    "distance: f4[P]*", "face: i4[P]*", "weights: f4[P,3]*",
 )  # fmt: skip
+_box_fours = kernel(
+    "nearest_fours", "low: f4[N,3]", "high: f4[N,3]", "N", "corners: f4[F,3,3]", "F", "boxes: f4[Q,6,4]*", "Q"
+)
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,11 @@ def nearest(points: NDArray[np.float32], over: Tree) -> Nearest:
 
 
 def fours(over: Tree) -> NDArray[np.float32]:
-    """(Q, 6, 4) float32: the boxes of each four nodes of a tree together, low x, y, z, high x, y, z."""
-    sides = np.concatenate([over.low, over.high], axis=1)
-    if len(sides) % 4:  # two nodes: the root and nothing
-        sides = np.concatenate([sides, sides[1:], np.array([[np.inf] * 3 + [-np.inf] * 3], np.float32)])
-    return np.ascontiguousarray(sides.reshape(-1, 4, 6).transpose(0, 2, 1))
+    """(Q, 6, 4) float32: the boxes of a tree's nodes and of its leaves' triangles, four at a time: low x, y, z, high x,
+    y, z."""
+    boxes = np.empty((3 * max(1, len(over.low) // 4), 6, 4), np.float32)
+    _box_fours(over.low, over.high, over.corners, boxes)
+    return boxes
 
 
 def sought(points: NDArray[np.float32], over: Tree, boxes: NDArray[np.float32]) -> Nearest:
@@ -84,7 +87,7 @@ def sought(points: NDArray[np.float32], over: Tree, boxes: NDArray[np.float32]) 
     points = np.ascontiguousarray(points, np.float32)
     distance, face = np.empty(len(points), np.float32), np.empty(len(points), np.int32)
     weights = np.empty((len(points), 3), np.float32)
-    _seek_quickly(points, boxes, over.order, over.corners, LEAF, distance, face, weights)
+    _seek_quickly(points, boxes, over.order, over.corners, distance, face, weights)
     return Nearest(distance, face, weights)
 
 

@@ -62,7 +62,7 @@ def solid(
     :mod:`spherelinks.mesh.distance`; `progress` is called with the share of that. Raises GeneratorFailed if it is not a
     mesh, has no triangle with an area, is larger than MOST, or has coordinates that are not finite.
     """
-    _check(vertices, faces)
+    check(vertices, faces)
     vertices, faces = _welded(vertices, faces)
     if not len(faces):
         raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
@@ -105,7 +105,8 @@ def solid(
 _HINT = "Open it in a modelling program and export it again; if a generator made it, please report it."
 
 
-def _check(vertices: Vertices, faces: Faces) -> None:
+def check(vertices: Vertices, faces: Faces) -> None:
+    """Raise GeneratorFailed for what :func:`solid` refuses unseen: all but triangles without an area."""
     if vertices.ndim != 2 or vertices.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
         raise GeneratorFailed(
             f"Arrays of shape {vertices.shape} and {faces.shape} are not vertices and faces.", hint=_HINT

@@ -150,11 +150,39 @@ API void nearest_nearest(const float (*points)[3], i64 count, const float (*low)
     }
 }
 
-// As nearest_nearest, but where several faces are equally near it may find another one of them, and it takes half the time:
-// from a node it goes on to its four grandchildren, from the root to its two children, where that leaves whole steps.
+// A tree's boxes in fours: those of all nodes, then those of each leaf's four triangles.
+API void nearest_fours(const float (*low)[3], const float (*high)[3], i64 nodes, const Corners* corners, i64 faces,
+                       Boxes* boxes, i64 fours) {
+    const i64 inner = fours / 3, leaves = 2 * inner;
+    for (i64 at = 0; at < 4 * fours; at++) {
+        Boxes& four = boxes[at >> 2];
+        // a tree of one leaf has two nodes, and is taken for one whose second leaf is empty
+        const i64 node = nodes < 4 ? at / 2 * (at % 2 == 0) : at, face = at - 2 * leaves;
+        for (int d = 0; d < 3; d++) {
+            float &from = four.side[d][at & 3], &to = four.side[3 + d][at & 3];
+            from = float(INF);
+            to = -float(INF);
+            if (at < 2 * leaves && node < nodes && node > 0) {
+                from = low[node][d];
+                to = high[node][d];
+            } else if (face >= 0 && face < faces) {
+                const Corners& c = corners[face];
+                from = least(c[0][d], c[1][d], c[2][d]);
+                to = most(c[0][d], c[1][d], c[2][d]);
+            }
+        }
+    }
+}
+
+// As nearest_nearest, but where several faces are equally near it may find another one of them, and it takes less than half
+// the time: from a node it goes on to its four grandchildren, from the root to its two children, where that leaves whole
+// steps, and from a leaf to those of its four triangles whose own boxes are near enough.
+//
+// boxes: see nearest_fours; of a tree of four triangles a leaf
 API void nearest_sought(const float (*points)[3], i64 count, const Boxes* boxes, i64 fours, const i32* order,
-                        const Corners* corners, i64 faces, i64 leaf, float* distance, i32* face, float (*weights)[3]) {
-    i64 leaves = 2 * fours, last = 0;
+                        const Corners* corners, i64 faces, float* distance, i32* face, float (*weights)[3]) {
+    const i64 inner = fours / 3, leaves = 2 * inner;
+    i64 last = 0;
     int levels = 0;
     while (i64(1) << levels < leaves) levels++;
     Waiting waiting[128];
@@ -162,10 +190,10 @@ API void nearest_sought(const float (*points)[3], i64 count, const Boxes* boxes,
         const float* point = points[i];
         i64 found = last;
         OnTriangle best = to_triangle(point[0], point[1], point[2], corners[last]);
+        float limit = float(best.square * (1 + ROUNDED));
         int depth = 0;
         // the nearest on top
         auto wait = [&](i64 first, int from, const Four& away) {
-            const float limit = float(best.square * (1 + ROUNDED));
             int bottom = depth;
             for (int lane = from; lane < 4; lane++) {
                 if (!(away[lane] < limit)) continue;
@@ -180,17 +208,20 @@ API void nearest_sought(const float (*points)[3], i64 count, const Boxes* boxes,
             wait(4, 0, boxes[1].away(point));
         while (depth) {
             const Waiting next = waiting[--depth];
-            if (next.away >= best.square * (1 + ROUNDED)) continue;
+            if (!(next.away < limit)) continue;
             if (next.node < leaves) {
                 wait(4 * next.node, 0, boxes[next.node].away(point));
                 continue;
             }
-            i64 start = leaf * (next.node - leaves);
-            for (i64 f = start; f < least(start + leaf, faces); f++) {
+            const i64 start = 4 * (next.node - leaves);
+            const Four away = boxes[inner + next.node - leaves].away(point);
+            for (i64 f = start; f < least(start + 4, faces); f++) {
+                if (!(away[f - start] < limit)) continue;
                 OnTriangle at = to_triangle(point[0], point[1], point[2], corners[f]);
                 if (at.square < best.square) {
                     best = at;
                     found = f;
+                    limit = float(best.square * (1 + ROUNDED));
                 }
             }
         }

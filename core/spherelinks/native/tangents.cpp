@@ -17,16 +17,20 @@ void flatten(Vec3& vector, const float* normal) {
 
 }  // namespace
 
-// Unit tangents along u, at right angles to the normals, and the sign of the bitangent, always 1.
+// Unit tangents along u, at right angles to the normals, and the sign of the bitangent, always 1; of the vertices from
+// `begin` to before `end`, so that two threads may share the work.
 //
 // Faces' tangents, projected on the vertex's plane and weighted by the angle there (M. Mikkelsen, "Simulation of
 // Wrinkled Surfaces Revisited", 2008, and mikktspace.c). A vertex without any gets an arbitrary one.
 API void tangents(const float (*points)[3], const float (*normals)[3], const float (*uv)[2], i64 count, const Face* faces,
-                  i64 face_count, float (*out)[4]) {
-    Array<double> room(3 * count, 0.0);
-    Vec3* total = reinterpret_cast<Vec3*>(room.data);
+                  i64 face_count, i64 begin, i64 end, float (*out)[4]) {
+    begin = most<i64>(begin, 0);
+    end = most(begin, least(end, count));
+    Array<double> room(3 * (end - begin), 0.0);
+    Vec3* totals = reinterpret_cast<Vec3*>(room.data);
     for (i64 f = 0; f < face_count; f++) {
         i64 i = faces[f][0], j = faces[f][1], k = faces[f][2];
+        if (most(i, j, k) < begin || least(i, j, k) >= end) continue;
         float u1 = uv[j][0] - uv[i][0], v1 = uv[j][1] - uv[i][1];
         float u2 = uv[k][0] - uv[i][0], v2 = uv[k][1] - uv[i][1];
         float doubled = u1 * v2 - u2 * v1;
@@ -37,6 +41,7 @@ API void tangents(const float (*points)[3], const float (*normals)[3], const flo
             along[d] = sign * ((points[j][d] - points[i][d]) * v2 - (points[k][d] - points[i][d]) * v1);
         for (int corner = 0; corner < 3; corner++) {
             i64 v = faces[f][corner];
+            if (v < begin || v >= end) continue;
             Vec3 edge[2];
             for (int side = 0; side < 2; side++) {
                 i64 other = faces[f][(corner + 1 + side) % 3];
@@ -47,20 +52,21 @@ API void tangents(const float (*points)[3], const float (*normals)[3], const flo
             double angle = acos(least(most(cosine, -1.0), 1.0));
             Vec3 flat = {along[0], along[1], along[2]};
             flatten(flat, normals[v]);
-            for (int d = 0; d < 3; d++) total[v][d] += angle * flat[d];
+            for (int d = 0; d < 3; d++) totals[v - begin][d] += angle * flat[d];
         }
     }
-    for (i64 v = 0; v < count; v++) {
+    for (i64 v = begin; v < end; v++) {
+        Vec3& total = totals[v - begin];
         const float* normal = normals[v];
-        flatten(total[v], normal);
-        if (total[v][0] == 0 && total[v][1] == 0 && total[v][2] == 0) {
+        flatten(total, normal);
+        if (total[0] == 0 && total[1] == 0 && total[2] == 0) {
             int steepest = 0;
             for (int d = 1; d < 3; d++)
                 if (fabsf(normal[d]) < fabsf(normal[steepest])) steepest = d;
-            total[v][steepest] = 1;
-            flatten(total[v], normal);
+            total[steepest] = 1;
+            flatten(total, normal);
         }
-        for (int d = 0; d < 3; d++) out[v][d] = float(total[v][d]);
+        for (int d = 0; d < 3; d++) out[v][d] = float(total[d]);
         out[v][3] = 1;
     }
 }

@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.native import kernel
 
+#: Vertices that are worth a thread.
+SHARE = 1 << 17
+
 _tangents = kernel(
-    "tangents", "points: f4[W,3]", "normals: f4[W,3]", "uv: f4[W,2]", "W", "faces: i4[F,3] < W", "F", "out: f4[W,4]*"
+    "tangents", "points: f4[W,3]", "normals: f4[W,3]", "uv: f4[W,2]", "W", "faces: i4[F,3] < W", "F", "begin: int",
+    "end: int", "out: f4[W,4]*",
 )  # fmt: skip
 
 
@@ -25,7 +30,10 @@ def tangents(
     Wrinkled Surfaces Revisited", 2008, and mikktspace.c). A vertex without any gets an arbitrary one.
     """
     out = np.empty((len(points), 4), np.float32)
-    _tangents(points, normals, uv, faces, out)
+    share = max(SHARE, -(-len(points) // threads.count()))
+    threads.each(
+        lambda begin: _tangents(points, normals, uv, faces, begin, begin + share, out), range(0, len(points), share)
+    )
     return out
 
 
