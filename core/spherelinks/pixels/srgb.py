@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +30,8 @@ _LIGHT = LIGHT.astype(np.float32)
 
 def linear(srgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Light, float32 in 0..1, of sRGB bytes; any shape."""
-    return _LIGHT[srgb]
+    rows = np.ascontiguousarray(srgb).reshape(1, -1)
+    return np.asarray(cv2.LUT(rows, _LIGHT), np.float32).reshape(srgb.shape) if srgb.size else _LIGHT[srgb]
 
 
 def encoded(light: NDArray[np.floating]) -> NDArray[np.uint8]:

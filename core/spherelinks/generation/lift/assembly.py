@@ -22,6 +22,7 @@ from spherelinks.native import kernel
 from spherelinks.shape import Camera, Colors, Frame, Volume
 
 Floats = NDArray[np.float32]
+Maps = tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]
 
 #: Samples of the grid, spent on the box that the shape fills, and the most along a side.
 SAMPLES, MOST = 128**3, 224
@@ -99,7 +100,7 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
     outline = outlined(frame.matte)
-    inside, coarse, front, thickness, profile, back = filled(guess, frame.matte)
+    known = inside, coarse, front, thickness, profile, back = filled(guess, frame.matte)
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
     s, c = float(np.sin(turn)), float(np.cos(turn))
@@ -111,7 +112,7 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
     view, profile, band = (low, spacing, s, c, tangent), np.ascontiguousarray(profile), BAND * spacing
     field = np.empty(shape, np.float32)
     with ThreadPoolExecutor(1) as aside:
-        mixed = None if gate is None else aside.submit(_mixed, guess, frame, gate)
+        mixed = None if gate is None else aside.submit(_mixed, guess, frame.matte, known, picture, gate)
         _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
         field = _cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
         if mixed is None:
@@ -133,15 +134,21 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
 _HINT = "Use a picture in which the object is larger and its outline clean, or the generator 'inflate'."
 
 
-def _mixed(guess: Guess, frame: Frame, gate: Gate) -> Floats:
-    """The far side's colours, (OUTLINE, OUTLINE, 3), which the field does not wait for."""
-    return farside.mixed(sources(guess, frame, OUTLINE), gate)
+def _mixed(guess: Guess, matte: Floats, maps: Maps, picture: Floats, gate: Gate) -> Floats:
+    """The far side's colours, as large as the picture, which the field does not wait for."""
+    return farside.mixed(_sources(guess, maps, resized(matte, len(picture)), picture), gate)
 
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
     """What the far side may look like, in maps of `side` px."""
-    _, coarse, front, thickness, _, back = filled(guess, frame.matte)
-    matte, picture = resized(frame.matte, side), resized(frame.rgb.astype(np.float32), side)
+    picture = resized(frame.rgb.astype(np.float32), side)
+    return _sources(guess, filled(guess, frame.matte), resized(frame.matte, side), picture)
+
+
+def _sources(guess: Guess, maps: Maps, matte: Floats, picture: Floats) -> farside.Sources:
+    """The same, in maps as large as matte and picture; `maps` is what :func:`filled` returns."""
+    _, coarse, front, thickness, _, back = maps
+    side = len(matte)
     back = _vivid(back * 255, coarse, picture[matte > 0.5])
     front, thickness, back = (
         np.asarray(cv2.resize(m, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
@@ -151,7 +158,7 @@ def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
     return farside.sources(picture, matte, front, thickness, back, turn, guess.tangent)
 
 
-def filled(guess: Guess, matte: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]:
+def filled(guess: Guess, matte: Floats) -> Maps:
     """Where the object is in fine and in coarse maps, and front, thickness, profile and back, continued beyond it.
 
     Raises GeneratorFailed if it is nowhere.
