@@ -26,12 +26,16 @@ _KNOWN = (
     Known(".3dm", "Rhino's", f"{_EXPORT} or OBJ."),
     Known(".3mf", "3MF", "Name it so."),
     Known(".abc", "Alembic", "Open it in Blender, and export it as GLB."),
+    Known(".amf", "AMF", "Open it in a slicer, such as PrusaSlicer, and export it as 3MF."),
     Known(".blend", "Blender's own", "Open it in Blender, and export it with File > Export > glTF 2.0."),
+    Known(".brep", _CAD, "Export it as STL or OBJ from the CAD program, such as FreeCAD."),
+    Known(".brp", _CAD, "Export it as STL or OBJ from the CAD program, such as FreeCAD."),
     Known(".c4d", "Cinema 4D's own", f"{_EXPORT}."),
     Known(".dae", "COLLADA", "Name it so."),
     Known(".dxf", "AutoCAD's exchange format", "Export its meshes as OBJ or STL."),
     Known(".e57", _CLOUD, "Make a mesh of it first, for example in MeshLab or CloudCompare."),
-    Known(".fbx", "Autodesk's FBX", "Open it in Blender, and export it as GLB."),
+    Known(".fbx", "Autodesk's FBX", "Open it in Blender, and export it as GLB; docs/formats.md has a command for it."),
+    Known(".fcstd", "FreeCAD's own", "Export it from FreeCAD as GLB, OBJ or STL."),
     Known(".gcode", "a printer's program", "Give the STL or 3MF that it was sliced from."),
     Known(".iges", _CAD, "Export it as STL or OBJ from the CAD program, such as FreeCAD."),
     Known(".igs", _CAD, "Export it as STL or OBJ from the CAD program, such as FreeCAD."),
@@ -101,7 +105,9 @@ def what(start: bytes) -> Known | None:
 
 def unsupported(name: str, suffix: str, start: bytes, supported: Sequence[str]) -> MeshUnreadable:
     """Why a file with another suffix than the supported ones is not read: what it is, and what to do."""
-    known = what(start) or _BY_SUFFIX.get(suffix)
+    known = what(start)
+    if known is None or known.suffix == ".zip":  # many formats are ZIPs inside
+        known = _BY_SUFFIX.get(suffix, known)
     return MeshUnreadable(
         f"{name} is not in a supported format" + (f": it is {_called(known)}." if known else "."),
         hint=(f"{known.remedy} " if known else "") + f"Give one of {', '.join(supported)}.",

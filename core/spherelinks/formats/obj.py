@@ -96,9 +96,7 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     textures, which, said_of_textures = _textures(materials, beside)
     notes += [*said, *said_of_textures]
     faces, at = rings[loops].astype(np.int32), owners[owner]
-    if color is not None or not materials:
-        if textures and color is not None:
-            notes.append("It has colours at its vertices and textures: the textures were not read.")
+    if not materials or (color is not None and not textures):
         return Surface(single(points), faces, color, notes=tuple(notes))
     # each face its material's colour, and each corner its own place in the texture
     tints = np.array([(1.0, 1.0, 1.0) if each.picture else each.color for each in materials] + [_WHITE])
@@ -108,6 +106,10 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     if len(place) and place.max() >= len(uvs):
         raise ValueError(f"a face has texture coordinate {place.max() + 1} of {len(uvs)}")
     pictured = np.where((place >= 0).all(axis=1), np.array([*which, -1])[at], -1).astype(np.int32)
+    if color is not None:  # of scans, for viewers that have no textures: a photograph shows more
+        painted = np.repeat(pictured < 0, 3)
+        shown[painted] = color[faces.ravel()[painted]]
+        notes.append("It has textures, and colours at its vertices, which were read where there is no texture.")
     uv = (coordinates[place].reshape(-1, 2) * (1, -1) + (0, 1)).astype(np.float32)
     vertices = single(points)[faces.ravel()]
     spread = np.arange(len(vertices), dtype=np.int32).reshape(-1, 3)

@@ -54,7 +54,8 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     """The faces, or triangle strips, of an ASCII or binary PLY, with whatever other properties and elements.
 
     Colours are read at the vertices or the faces, as bytes, 16 bits or fractions; texture coordinates at the vertices
-    or at the faces' corners, with the first image that a comment "TextureFile NAME" names and `beside` finds. Raises
+    or at the faces' corners, with the first image that a comment "TextureFile NAME" names and `beside` finds: then
+    colours are left. Raises
     ValueError, KeyError, IndexError or struct.error for what is no such file, and ValueError past 3 * MOST rows.
     """
     found = re.search(rb"\nend_header[ \t]*(?:\r\n|\r|\n)", data)
@@ -80,6 +81,9 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     color, by_face = _colors(vertex, kinds["vertex"]), _colors(face, kinds.get("face", {}))
     uv, wedges = _uv(vertex), face.get("texcoord")
     textures, notes = _textures(lines, beside, wanted=uv is not None or isinstance(wedges, _Lists))
+    if textures and (color is not None or by_face is not None):  # of scans, for viewers that have no textures
+        color = by_face = None
+        notes += ("It has a texture, and colours, which were not read.",)
     if by_face is None and not (textures and isinstance(wedges, _Lists)):
         return Surface(
             single(points), corners[loops].astype(np.int32), color, uv if textures else None, textures, notes=notes

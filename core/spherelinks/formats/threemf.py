@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +17,7 @@ from spherelinks.shape import Material, Surface
 
 #: Metres of each of the format's units, in the order of lib3mf's ModelUnit.
 _UNITS = (1e-6, 1e-3, 1e-2, 0.0254, 0.3048, 1.0)
+_PAINTED = re.compile(rb"[\s:](?:paint_color|mmu_segmentation)=[\"'][0-9A-Fa-f]")
 _UPRIGHT = np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64)
 
 
@@ -40,7 +44,23 @@ def read(data: bytes) -> Surface:
         raise ValueError(str(error)) from error
     upright = np.eye(4)
     upright[:3, :3] = _UPRIGHT * _UNITS[int(model.GetUnit())]
+    if _painted(data):
+        source.notes.append("The colours that were painted on it in a slicer were not read.")
     return joined([_moved(piece, upright) for piece in pieces], source.notes)
+
+
+def _painted(data: bytes) -> bool:
+    """Whether PrusaSlicer, Bambu Studio or OrcaSlicer has painted triangles, in attributes of their own."""
+    with zipfile.ZipFile(io.BytesIO(data)) as package:
+        for name in package.namelist():
+            if name.lower().endswith(".model"):
+                with package.open(name) as model:
+                    before = b""
+                    while chunk := model.read(1 << 20):
+                        if _PAINTED.search(before + chunk):
+                            return True
+                        before = chunk[-32:]
+    return False
 
 
 def _matrix(transform: Any) -> NDArray[np.float64]:

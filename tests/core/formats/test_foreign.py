@@ -265,6 +265,39 @@ def test_ply_with_faces_of_different_sizes_and_wedge_coordinates(tmp_path):
     shows(read(written(tmp_path, "text.ply", text)))
 
 
+def test_a_scans_texture_is_not_darkened_by_its_colours(tmp_path):
+    """Metashape, RealityCapture and MeshLab write both, the colours for viewers that have no textures."""
+    written(tmp_path, "strip.png", png(STRIP))
+    text = "ply\nformat ascii 1.0\ncomment TextureFile strip.png\nelement vertex 24\n" + XYZ
+    text += "property uchar red\nproperty uchar green\nproperty uchar blue\n"
+    text += "property float s\nproperty float t\nelement face 6\n" + LIST + "end_header\n"
+    rows = zip(POINTS, UV, strict=True)
+    text += "".join(f"{x} {y} {z} 60 60 60 {u} {1 - v}\n" for (x, y, z), (u, v) in rows)
+    text += "".join("4 {} {} {} {}\n".format(*quad) for quad in QUADS)
+    surface = read(written(tmp_path, "scan.ply", text))
+    shows(surface)
+    assert surface.notes == ("It has a texture, and colours, which were not read.",)
+    gone = read(written(tmp_path, "alone.ply", text.replace("strip.png", "gone.png")))
+    assert gone.color is not None
+    assert (gone.color == 60).all()
+    assert gone.notes == ("Its texture gone.png is not beside it, and was not read.",)
+
+    written(tmp_path, "scan.mtl", "newmtl photo\nmap_Kd strip.png\nnewmtl bare\nKd 1 0 0\n")
+    lines = ["mtllib scan.mtl", *("v {} {} {} 0.2 0.2 0.2".format(*point) for point in POINTS)]
+    lines += [f"vt {u} {1 - v}" for u, v in UV]
+    for number, quad in enumerate(QUADS):
+        lines += ["usemtl photo" if number < 5 else "usemtl bare", "f " + " ".join(f"{k + 1}/{k + 1}" for k in quad)]
+    surface = read(written(tmp_path, "scan.obj", "\n".join([*lines, ""])))
+    assert surface.color is not None
+    photographed = surface.texture_of[: len(surface.faces)] >= 0
+    assert photographed.sum() == 10
+    assert (surface.color[surface.faces[photographed]] == 255).all()
+    assert (surface.color[surface.faces[~photographed]] == 51).all()
+    assert surface.notes == (
+        "It has textures, and colours at its vertices, which were read where there is no texture.",
+    )
+
+
 def test_ply_of_strips_and_of_points(tmp_path):
     text = "ply\nformat ascii 1.0\nelement vertex 5\n" + XYZ + "element tristrips 1\n"
     text += (
@@ -694,6 +727,10 @@ def test_a_mesh_comes_out_of_a_zip_with_its_files(tmp_path):
     [
         ("crate.blend", b"BLENDER-v405", "Blender's own", "glTF 2.0"),
         ("crate.STEP", b"ISO-10303-21;", "a CAD model", "STL"),
+        ("crate.FCStd", b"PK\x03\x04", "FreeCAD's own", "from FreeCAD"),
+        ("crate.amf", b"<?xml", "AMF", "3MF"),
+        ("crate.brep", b"DBRep_DrawableShape", "a CAD model", "STL"),
+        ("crate.fbx", b"Kaydara FBX Binary", "Autodesk's FBX", "Blender"),
         ("crate.splat", bytes(64), "Gaussian splats", "no surface"),
         ("crate.las", b"LASF", "a cloud of points", "MeshLab"),
         ("crate.xyz", b"1 2 3\n", "not in a supported format", ".glb"),

@@ -2,6 +2,7 @@
 
 import locale
 import sys
+import zipfile
 from pathlib import Path
 
 import DracoPy
@@ -134,6 +135,51 @@ def test_3mf_has_its_units_components_and_colours(tmp_path):
     corners = both.vertices[both.faces].astype(float)
     volume = np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
     assert volume == pytest.approx(2 * SIZE.prod(), rel=1e-3)
+
+
+SLICED = """<?xml version="1.0" encoding="UTF-8"?>
+<model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
+  xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06" requiredextensions="p">
+ <resources><object id="2" p:UUID="00000001-61cb-4c03-9d28-80fed5dfa1dc" type="model"><components>
+  <component p:path="/3D/Objects/object_1.model" objectid="1" p:UUID="00010000-b206-40ff-9872-83e8017abed1"/>
+  <component p:path="/3D/Objects/object_1.model" objectid="1" p:UUID="00010001-b206-40ff-9872-83e8017abed1"
+   transform="1 0 0 0 1 0 0 0 1 50 0 0"/></components></object></resources>
+ <build p:UUID="2c7c17d8-22b5-4d84-8835-1976022ea369"><item objectid="2"
+  p:UUID="00000002-b1ec-4553-aec9-835e5b724bb4" transform="1 0 0 0 1 0 0 0 1 128 128 0" printable="1"/></build>
+</model>"""
+PART = """<?xml version="1.0" encoding="UTF-8"?>
+<model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
+  xmlns:p="http://schemas.microsoft.com/3dmanufacturing/production/2015/06" requiredextensions="p"
+  xmlns:slic3rpe="http://schemas.slic3r.org/3mf/2017/06">
+ <resources><object id="1" p:UUID="00010000-81cb-4c03-9d28-80fed5dfa1dc" type="model"><mesh>
+  <vertices><vertex x="0" y="0" z="0"/><vertex x="10" y="0" z="0"/><vertex x="0" y="20" z="0"/>
+   <vertex x="0" y="0" z="30"/></vertices>
+  <triangles><triangle v1="0" v2="2" v3="1"{0}/><triangle v1="0" v2="1" v3="3"/><triangle v1="0" v2="3" v3="2"/>
+   <triangle v1="1" v2="2" v3="3"/></triangles></mesh></object></resources><build/></model>"""
+TYPES = """<?xml version="1.0" encoding="UTF-8"?>
+<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">
+ <Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+ <Default Extension="model" ContentType="application/vnd.ms-package.3dmanufacturing-3dmodel+xml"/></Types>"""
+RELATION = """<?xml version="1.0" encoding="UTF-8"?>
+<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Target="{}" Id="r1"
+ Type="http://schemas.microsoft.com/3dmanufacturing/2013/01/3dmodel"/></Relationships>"""
+
+
+@pytest.mark.parametrize("painted", ["", ' paint_color="4"', ' slic3rpe:mmu_segmentation="4"'])
+def test_3mf_as_slicers_write_it_has_its_parts_in_place_and_names_what_was_painted(tmp_path, painted):
+    path = tmp_path / "plate.3mf"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("[Content_Types].xml", TYPES)
+        package.writestr("_rels/.rels", RELATION.format("/3D/3dmodel.model"))
+        package.writestr("3D/3dmodel.model", SLICED)
+        package.writestr("3D/_rels/3dmodel.model.rels", RELATION.format("/3D/Objects/object_1.model"))
+        package.writestr("3D/Objects/object_1.model", PART.format(painted))
+        package.writestr("Metadata/project_settings.config", "{}")
+    surface = read(path)
+    assert len(surface.faces) == 8
+    assert np.ptp(surface.vertices, axis=0) == pytest.approx([0.06, 0.03, 0.02])
+    said = ("The colours that were painted on it in a slicer were not read.",) if painted else ()
+    assert surface.notes == said
 
 
 def transform(shift, scale):
