@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from meshes import box, joined
 from shapes import axes, ball, mesh_of
 
 from spherelinks.mesh.components import FLOATER, Removed, clean
@@ -64,6 +65,16 @@ def test_a_small_part_that_touches_stays_if_asked() -> None:
     assert removed.floaters == 1
     assert vertices[:, 0].max() == pytest.approx(1.02, abs=0.01)
     assert clean(*_scene((0, 1.0), eye, far))[2].floaters == 2
+
+
+def test_a_small_part_that_runs_through_a_large_one_touches_it() -> None:
+    """Though its corners are far from the other's surface, for its size."""
+    body, middle = box((-1, -1, -1), (2, 2, 2)), 0.085
+    small = [box((0, at - middle / 2, 0), (middle,) * 3) for at in (1.0, 1.2)]
+    vertices, faces, removed = clean(*joined(body, *small), touching=True)
+    assert (removed.floaters, removed.hidden) == (1, 0)
+    assert len(faces) == 24
+    assert vertices[:, 1].max() == pytest.approx(1 + middle / 2)
 
 
 def test_a_part_that_reaches_out_of_another_stays() -> None:
