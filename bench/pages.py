@@ -45,6 +45,7 @@ DOCS = ROOT / "docs/images"
 SCREENS = {
     "landing": "landing_light_1440",
     "playground": "playground_light_1440",
+    "sides": "playground_sides_light_1440",
     "models": "models_light_1440",
     "model": "model_collider_dark_1440",
     "keys": "keys_light_1440",
