@@ -72,7 +72,7 @@ class Task:
     facing: float = 180.0  # largest azimuth of a view, degrees to either side of the front, +Z
 
     def surface(self, rng: np.random.Generator) -> Surface:
-        if not self.path.endswith(".glb"):
+        if not self.path.endswith((".glb", ".npz")):
             # every third object, since each has three rows
             return (packages if self.first % 9 == 0 else shapes).surface(rng)
         surface = load(Path(self.path))
@@ -87,7 +87,8 @@ def plan(glbs: list[Path], manifests: list[Path]) -> tuple[list[Task], list[dict
     for manifest in manifests:
         with manifest.open() as file:
             about |= {row["id"]: row for row in csv.DictReader(file)}
-    paths = sorted((p for folder in glbs for p in folder.glob("*.glb")), key=lambda p: zlib.crc32(p.stem.encode()))
+    found = (p for folder in glbs for p in folder.iterdir() if p.suffix in (".glb", ".npz"))
+    paths = sorted(found, key=lambda p: zlib.crc32(p.stem.encode()))
     shares = [SHARE[about[path.stem]["kind"]] for path in paths]
     turns = [(v / count, i, v) for i, (count, _) in enumerate(shares) for v in range(count)]
     tasks, rows = [], []
@@ -165,7 +166,7 @@ def run(folder: Path, tasks: list[Task], processes: int) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--glbs", type=Path, nargs="+", help="folders of GLBs, +Y up")
+    parser.add_argument("--glbs", type=Path, nargs="+", help="folders of GLBs, +Y up, or of training.carried")
     parser.add_argument(
         "--manifest", type=Path, nargs="+", help="CSV files with the id, source, kind and name of each GLB"
     )

@@ -120,7 +120,7 @@ def exported(path: Path) -> dict[str, Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", choices=list(NETWORKS), default="lift")
+    parser.add_argument("task", nargs="?", choices=["lite", *NETWORKS], default="lift")
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument(
         "--side",
@@ -131,7 +131,12 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, help="folder to write to; default: the package")
     a = parser.parse_args()
-    make, files, folder = NETWORKS[a.task]
+    if a.task == "lite":
+        from training.networks.pretrained import Pretrained
+
+        make, files, folder = Pretrained, LIFT, FOLDER
+    else:
+        make, files, folder = NETWORKS[a.task]
     network, out = make(), a.out or folder
     network.load_state_dict(torch.load(a.checkpoint, map_location="cpu", weights_only=True)["mean"])
     export(network, files, out, a.side)

@@ -5,6 +5,7 @@ Axes are glTF's: +Y up, right-handed. Colours are sRGB in 0..1. Lengths are rela
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import trimesh
 from embreex.mesh_construction import TriangleMesh
 from embreex.rtcore_scene import EmbreeScene
 from numpy.typing import NDArray
+from PIL import Image
 
 from spherelinks.pixels import srgb
 
@@ -84,7 +86,9 @@ def parts(scene: trimesh.Scene) -> list[trimesh.Trimesh]:
 
 
 def load(path: Path) -> Surface:
-    """A GLB as one normalised surface. Raises ValueError if it has no triangles."""
+    """A GLB, or an NPZ of `training.carried`, as one normalised surface. Raises ValueError if it has no triangles."""
+    if path.suffix == ".npz":
+        return _unpacked(path)
     scene = trimesh.load_scene(path, process=False)
     meshes = parts(scene)
     if not meshes:
@@ -112,6 +116,24 @@ def load(path: Path) -> Surface:
         np.concatenate(tints).astype(np.float32),
         np.concatenate(ids),
         textures,
+    ).normalized()
+
+
+def _unpacked(path: Path) -> Surface:
+    with np.load(path) as file:
+        position, uv, tint, faces, texture, images, lengths = (
+            file[name] for name in ("position", "uv", "tint", "faces", "texture", "images", "lengths")
+        )
+    if not len(faces):
+        raise ValueError(f"{path}: no triangles")
+    ends = np.cumsum(lengths)
+    files = [images[end - length : end].tobytes() for end, length in zip(ends, lengths, strict=True)]
+    return Surface(
+        position[faces].astype(np.float32) / 65535 - 0.5,
+        uv[faces].astype(np.float32),
+        tint[faces].astype(np.float32) / 255,
+        texture.astype(np.int32),
+        [np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), np.float32) / 255 for each in files],
     ).normalized()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,7 @@ class Task:
     losses : one for each of `weights`; figures : further metrics for the curves
     views : what batches are drawn from
     resident : whether a GPU can hold the views and make the batches itself
+    strict : whether weights to start from must be those of the whole network
     """
 
     make: Callable[[], nn.Module]
@@ -42,6 +43,7 @@ class Task:
     figures: Callable[[dict[str, Tensor], Batch], Parts]
     views: type[Views] = Views
     resident: bool = True
+    strict: bool = True
 
 
 def lift(device: torch.device) -> Task:
@@ -52,6 +54,13 @@ def lift(device: torch.device) -> Task:
         return predicted
 
     return Task(Network, Network.ends, predict, losses.losses, losses.WEIGHTS, losses.camera_errors)
+
+
+def lite(device: torch.device) -> Task:
+    """The same with an encoder that was trained on photographs."""
+    from training.networks.pretrained import Pretrained
+
+    return replace(lift(device), make=lambda: Pretrained(pretrained=True), ends=Pretrained.ends, strict=False)
 
 
 def flow(device: torch.device) -> Task:
@@ -137,4 +146,4 @@ def gate(device: torch.device) -> Task:
     return Task(Gate, Gate.ends, predict, errors, {"far": 1.0, "soft": 1.0, "steps": 1.5}, figures, FarSides, False)
 
 
-TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "flow": flow, "gate": gate}
+TASKS: dict[str, Callable[[torch.device], Task]] = {"lift": lift, "lite": lite, "flow": flow, "gate": gate}

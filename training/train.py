@@ -3,6 +3,7 @@
     python -m training.train --data data --out run --minutes 60
     python -m training.train flow --data data --out flow --minutes 20
     python -m training.train gate --data data --out gate --minutes 14
+    python -m training.train lite --data data --out lite --minutes 60 --from-weights FILE
 
 A run stops after the given minutes; run again, it continues from the last checkpoint, even with data of another size.
 The learning rate decays over the last part of that time, so ask for as long as the run is to last and let it finish.
@@ -169,7 +170,7 @@ def main() -> None:
         views.refresh()
     network = task.make().to(device, memory_format=torch.channels_last)
     if a.from_weights:
-        network.load_state_dict(exported(a.from_weights))
+        network.load_state_dict(exported(a.from_weights), strict=task.strict)
     mean = task.make().to(device, memory_format=torch.channels_last)
     mean.load_state_dict(network.state_dict())
     both = optimisers(network, task.ends)

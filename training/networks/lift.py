@@ -10,6 +10,7 @@ Only training and export import this module: it needs torch, which the installed
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -114,19 +115,26 @@ class Camera(nn.Module):
 
 
 def walked(
-    y: Tensor, down: nn.ModuleList, shrink: nn.ModuleList, grow: nn.ModuleList, up: nn.ModuleList
+    y: Tensor,
+    down: nn.ModuleList,
+    shrink: nn.ModuleList,
+    grow: nn.ModuleList,
+    up: nn.ModuleList,
+    seen: Sequence[Tensor] = (),
 ) -> tuple[Tensor, Tensor]:
     """(B, C, H, W) down a U-Net and up again (Ronneberger et al. 2015). Returns the map of that size, and the coarsest.
 
     down : the blocks at each size, one more than of the others; shrink : from each size to the next
     grow : merges the enlarged coarser map with the one from the way down; up : the blocks after that
+    seen : what is added to the map of each size on the way down, before the blocks
     """
     skips = []
-    for blocks, smaller in zip(down, shrink, strict=False):
-        y = blocks(y)
-        skips.append(y)
-        y = smaller(y)
-    y = coarsest = down[-1](y)
+    for level, blocks in enumerate(down):
+        y = blocks(y + seen[level] if seen else y)
+        if level < len(shrink):
+            skips.append(y)
+            y = shrink[level](y)
+    coarsest = y
     for larger, blocks in zip(grow, up, strict=True):
         y = functional.interpolate(y, scale_factor=2.0, mode="nearest")
         y = blocks(larger(torch.cat([y, skips.pop()], 1)))
@@ -165,6 +173,10 @@ class Network(nn.Module):
         self.gains = nn.Parameter(torch.ones(2))
         nn.init.zeros_(self.fine[-1].weight)
 
+    def seen(self, x: Tensor) -> Sequence[Tensor]:
+        """Further maps of the picture, as `walked` takes them; none."""
+        return ()
+
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """
         front, thickness : (B, S, S)
@@ -174,7 +186,7 @@ class Network(nn.Module):
         camera : (B, ELEVATIONS[2] + TANGENTS[2]), scores of the bins
         """
         y = self.stem(functional.pixel_unshuffle(x, 2))
-        y, coarsest = walked(y, self.down, self.shrink, self.grow, self.up)
+        y, coarsest = walked(y, self.down, self.shrink, self.grow, self.up, self.seen(x))
         camera = self.camera(coarsest)
         y = functional.silu(self.norm(y))
         depths, profile, back, normal = self.coarse(y).float().split([2, BINS, 3, 3], 1)
