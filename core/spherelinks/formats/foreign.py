@@ -32,7 +32,7 @@ _KNOWN = (
     Known(".brp", _CAD, "Export it as STL or OBJ from the CAD program, such as FreeCAD."),
     Known(".c4d", "Cinema 4D's own", f"{_EXPORT}."),
     Known(".dae", "COLLADA", "Name it so."),
-    Known(".dxf", "AutoCAD's exchange format", "Export its meshes as OBJ or STL."),
+    Known(".dxf", "AutoCAD's DXF", "Export its meshes as OBJ or STL."),
     Known(".e57", _CLOUD, "Make a mesh of it first, for example in MeshLab or CloudCompare."),
     Known(".fbx", "Autodesk's FBX", "Open it in Blender, and export it as GLB; docs/formats.md has a command for it."),
     Known(".fcstd", "FreeCAD's own", "Export it from FreeCAD as GLB, OBJ or STL."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 from dataclasses import dataclass
 
@@ -95,7 +96,7 @@ def _decode(data: bytes) -> Picture:
     said = png.chunks(data) if data.startswith(png.SIGNATURE) else None
     data = data if said is None else said.pixels
     notes = [] if said is None else said.notes
-    if data.startswith(_JPEG) and not data.rstrip(b"\0").endswith(_END):
+    if data.startswith(_JPEG) and not _has_end(data):
         data, ended = _ended(data)
         notes += ended
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -152,8 +153,27 @@ def _clear(image: Image.Image, said: png.Chunks) -> int | tuple[int, ...]:
 
 
 _END = b"\xff\xd9"
+#: The next marker; what a scan holds has no other 0xFF than those before 0 and restarts.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_BARE = (0x01, 0xD8)  # markers without a length
+_MOST_MARKERS = 10_000
 #: What cannot belong to a picture: bytes that decode to something wherever rows are missing, between restart markers.
 _ODD = b"".join(bytes((0x5A, 0xA5, 0x3C)) * 400 + bytes((0xFF, 0xD0 + number % 8)) for number in range(64))
+
+
+def _has_end(data: bytes) -> bool:
+    """Whether a JPEG's first picture is there up to its end, whatever follows: phones append previews, depth, films."""
+    at = 2
+    for _ in range(_MOST_MARKERS):
+        found = _MARKER.search(data, at)
+        if found is None:
+            return False
+        marker, at = found[0][1], found.end()
+        if marker == 0xD9:
+            return True
+        if marker not in _BARE:
+            at += int.from_bytes(data[at : at + 2], "big")
+    return False
 
 
 def _ended(data: bytes) -> tuple[bytes, list[str]]:

@@ -526,6 +526,22 @@ def test_a_jpeg_that_lacks_but_its_end_is_whole(options: dict[str, Any]) -> None
     assert (whole.notes, len(bare.notes)) == ((), 1)
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 2}], ids=str)
+def test_what_phones_append_to_a_jpeg_changes_and_says_nothing(options: dict[str, Any]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    data = encoded(Image.fromarray(noise), "JPEG", **options)
+    small = encoded(Image.fromarray(noise[:8, :8]), "JPEG")
+    preview = data[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(small)) + small + data[2:]
+    for added in (b"\0\0\x01\x0aImage_UTC_Data" + bytes(90) + b"SEFT", small[:-9], b"\0\0\0\x18ftypmp42" + bytes(999)):
+        for whole in (data, preview):
+            picture = decode(whole + added)
+            assert (picture.rgb == decode(data).rgb).all()
+            assert picture.notes == ()
+    cut = decode(preview[:-2])
+    assert len(cut.notes) == 1, "the end of the preview within it is not its own"
+    assert decode(data[:-2] + b"\xff" * 1_000_000 + b"\xff\xd9").rgb.shape == noise.shape
+
+
 @pytest.mark.parametrize("options", [{}, {"restart_marker_blocks": 12}], ids=str)
 def test_a_jpeg_that_lacks_rows_is_refused_with_how_many_there_are(options: dict[str, Any]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (128, 96, 3), np.uint8)
