@@ -13,7 +13,8 @@ distance by 4 %, the lamps going along.
 
 Colours are compared in flat views of 64 px from the right, the left and the back, as delivered: mean errors in 0..1
 over what both the asset and the object cover, as they are and blurred, and the variation, which is the mean step
-between neighbouring pixels, over the object's.
+between neighbouring pixels, over the object's. The objects' colours are unlit and the pictures are not, so the error is
+also given after one factor for each view, in linear light, has made the asset as bright as the object.
 """
 
 from __future__ import annotations
@@ -30,16 +31,20 @@ import numpy as np
 import scorer
 from scipy.ndimage import gaussian_filter
 
+from spherelinks.pixels.srgb import to_linear, to_srgb
+
 COLUMNS = (
     "aligned F@1", "aligned F@2", "aligned F@5", "aligned CD%", "delivered F@2", "delivered CD%",
     "IoU front", "IoU sides and back", "PSNR front", "PSNR sides and back",
     "colour error sides", "colour error back", "blurred colour error sides", "blurred colour error back",
+    "evened colour error sides", "evened colour error back",
     "variation sides", "variation back", "seconds",
 )  # fmt: skip
 VIEWS = {"back": 180, "right": 90, "left": -90}  # degrees to the right of the front
 SIDES = {"back": (180,), "sides": (90, 270)}  # degrees to the right of the front
 SIDE, BLUR = 64, 3.0  # of the views whose colours are compared, px; standard deviation of the blur, px
 COVERED = 0.95  # share of a pixel from which it counts as covered
+DARK = 0.01  # light that is added before brightness is compared
 LEAST = 30  # pixels that must be covered by both for a view to count
 
 
@@ -120,8 +125,8 @@ def colors(made: Any, truth: Any) -> dict[str, float]:
     out = {}
     for side, turns in SIDES.items():
         rows = [_compared(*(_flat(renderer, yaw) for renderer in renderers)) for yaw in turns]
-        means = np.nanmean(np.array([row for row in rows if row] or [[np.nan] * 4]), 0).tolist()
-        names = ("colour error", "blurred colour error", "variation", "true variation")
+        means = np.nanmean(np.array([row for row in rows if row] or [[np.nan] * 5]), 0).tolist()
+        names = ("colour error", "blurred colour error", "evened colour error", "variation", "true variation")
         out |= {f"{name} {side}": mean for name, mean in zip(names, means, strict=True)}
     return out
 
@@ -135,11 +140,12 @@ def _flat(renderer: Any, yaw: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _compared(one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]) -> list[float] | None:
-    """Colour error, blurred colour error, and the variation of each; None where too little is covered by both."""
+    """Colour error, blurred, evened, and the variation of each; None where too little is covered by both."""
     both = one[1] & other[1]
     if both.sum() < LEAST:
         return None
-    errors = [float(np.abs(a - b)[both].mean()) for a, b in ((one[0], other[0]), (_blurred(*one), _blurred(*other)))]
+    pairs = ((one[0], other[0]), (_blurred(*one), _blurred(*other)), (_evened(one[0], other[0], both), other[0]))
+    errors = [float(np.abs(a - b)[both].mean()) for a, b in pairs]
     return [*errors, _variation(*one), _variation(*other)]
 
 
@@ -150,6 +156,14 @@ def _blurred(rgb: np.ndarray, known: np.ndarray) -> np.ndarray:
     share: np.ndarray = soft(known[..., None].astype(float))
     blurred: np.ndarray = soft(rgb * known[..., None]) / np.maximum(share, 1e-3)
     return blurred
+
+
+def _evened(rgb: np.ndarray, wanted: np.ndarray, both: np.ndarray) -> np.ndarray:
+    """The colours in another exposure: as bright as those that are wanted where both are known, in the median."""
+    light, goal = (to_linear(np.clip(values, 0, 1)) for values in (rgb, wanted))
+    lightness = [np.log(values[both].mean(-1) + DARK) for values in (light, goal)]
+    even: np.ndarray = to_srgb(np.clip(light * np.exp(np.median(lightness[1] - lightness[0])), 0, 1))
+    return even
 
 
 def _variation(rgb: np.ndarray, known: np.ndarray) -> float:

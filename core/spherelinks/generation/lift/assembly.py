@@ -23,6 +23,7 @@ from spherelinks.shape import Camera, Colors, Frame, Volume
 
 Floats = NDArray[np.float32]
 Maps = tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]
+Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 #: Samples of the grid, spent on the box that the shape fills, and the most along a side.
 SAMPLES, MOST = 128**3, 224
@@ -91,8 +92,10 @@ class Guess:
     disagreement: float = 0.0
 
 
-def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
+def assemble(guess: Guess, frame: Frame, gate: Gate | None = None, box: Box | None = None) -> Volume:
     """The shape, upright; the gate chooses what of the picture the far side shows, None keeps to the guess.
+
+    box : lowest and highest corner of what the grid covers; None for what the guess fills
 
     Raises GeneratorFailed if the guess or the matte contains no shape.
     """
@@ -104,7 +107,7 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None) -> Volume:
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
     s, c = float(np.sin(turn)), float(np.cos(turn))
-    low, high = _bounds(front, thickness, inside, s, c, tangent)
+    low, high = box or _bounds(front, thickness, inside, s, c, tangent)
     spacing = float(max((np.prod(high - low) / SAMPLES) ** (1 / 3), (high - low).max() / (MOST - 2 * MARGIN)))
     low = low - MARGIN * spacing
     shape = tuple(int(n) for n in np.ceil((high - low) / spacing) + MARGIN + 1)
@@ -213,11 +216,11 @@ def _cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
 
     slender : of the field's shape, in 0..1, where the picture itself shows what is fine
     """
-    coarse = _blurred(field, BLURS[0])
+    coarse = blurred(field, BLURS[0])
     planes = np.flatnonzero(slender.any(axis=(1, 2)))
     if len(planes):
         some = slice(int(planes[0]), int(planes[-1]) + 1)
-        fine = _blurred(field, BLURS[1], some)
+        fine = blurred(field, BLURS[1], some)
         fine -= coarse[some]
         fine *= slender[some]
         coarse[some] += fine
@@ -225,7 +228,7 @@ def _cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
     return coarse
 
 
-def _blurred(field: Floats, sigma: float, planes: slice = slice(None)) -> Floats:
+def blurred(field: Floats, sigma: float, planes: slice = slice(None)) -> Floats:
     """Those planes of (X, Y, Z), by a Gaussian of `sigma` samples; in threads."""
     reach = round(3 * sigma)
     first, end, _ = planes.indices(len(field))
@@ -237,11 +240,11 @@ def _blurred(field: Floats, sigma: float, planes: slice = slice(None)) -> Floats
             cv2.GaussianBlur(field[low + k], (2 * reach + 1,) * 2, sigma, dst=across[k])
 
     threads.each(blur, range(0, len(across), SLAB))
-    rows, blurred = across.reshape(len(across), -1), out.reshape(len(out), -1)
+    rows, along = across.reshape(len(across), -1), out.reshape(len(out), -1)
 
     def blur_along(begin: int) -> None:
         columns = slice(begin, begin + COLUMNS)
-        blurred[:, columns] = cv2.GaussianBlur(rows[:, columns], (1, 2 * reach + 1), sigma)
+        along[:, columns] = cv2.GaussianBlur(rows[:, columns], (1, 2 * reach + 1), sigma)
 
     threads.each(blur_along, range(0, rows.shape[1], COLUMNS))
     return out[first - low : end - low]

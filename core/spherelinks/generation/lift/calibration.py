@@ -1,14 +1,16 @@
-"""Where further pictures of an object were taken from, and how the front's depths must change to agree with them.
+"""Where an object's pictures were taken from, and how the depths that are guessed from each must change to agree.
 
 One picture tells the camera's elevation within a few degrees, but depth only up to a factor and a slope (the bas-relief
-ambiguity: Belhumeur, Kriegman & Yuille 1999). Other pictures' outlines decide both: seen from there, the body must fill
-them. The *world* is the upright frame of the front view, in the unit of `layout`.
+ambiguity: Belhumeur, Kriegman & Yuille 1999). Pictures from the sides decide both: what one sees must keep within the
+others' outlines, reach as far as they do, and lie where they see it. All of it is solved together, by Levenberg's and
+Marquardt's method. The *world* is the upright frame of the front view, in the unit of `layout`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import cv2
 import numpy as np
@@ -21,25 +23,29 @@ Doubles = NDArray[np.float64]
 
 #: Degrees by which each view's camera stands to the right of the front's, as its viewer sees it.
 AZIMUTHS: dict[View, float] = {"front": 0.0, "right": 90.0, "back": 180.0, "left": -90.0}
+OPPOSITE: dict[View, View] = {"front": "back", "back": "front", "right": "left", "left": "right"}
 
-#: Unknowns of the body: logarithms of the gains of its depths and its thickness, slopes of its depths along y and x,
-#: and the front camera's elevation (radians) and logarithm of its tangent. How far each may be from its first guess, if
-#: sides are shown, and if not.
-_BODY = ("gain", "thicker", "slope", "skew", "elevation", "tangent")
-_BODY_PRIOR = np.array([0.25, 0.15, 0.12, 0.03, 0.03, 0.1])
-_KNOWN = np.full(len(_BODY), 1e-5)
-#: Unknowns of each further view: turn about +Y, elevation, logarithms of its tangent and of its unit in the world, and
-#: where its axis passes the body's middle, in its own unit.
-_VIEW = ("turn", "elevation", "tangent", "unit", "x", "y")
-_VIEW_PRIOR = np.array([0.06, 0.05, 0.15, 0.5, 0.5, 0.5])
+#: Unknowns of each view: logarithm of its depths' gain, their slopes along y and x, elevation, logarithm of its
+#: tangent, turn about +Y, logarithm of its unit in the world, and the move of its origin along its own axes. Then how
+#: far each may be from its first guess, 0 if it is known: in a further view, in the front, and in a view from behind if
+#: no side tells the depths.
+_VIEW = ("gain", "slope", "skew", "elevation", "tangent", "turn", "unit", "x", "y", "depth")
+_PRIOR = np.array([0.25, 0.12, 0.1, 0.03, 0.15, 0.06, 0.5, 0.5, 0.5, 0.4])
+_FRONT = np.array([0.25, 0.12, 0.1, 0.01, 0.15, 0.0, 0.0, 0.0, 0.0, 0.0])
+_RIGID = np.array([0.0, 0.0, 0.0, 0.05, 0.15, 0.06, 0.5, 0.5, 0.5, 0.4])
+#: Pictures are taken from about the same height: by how much each one's own elevation counts against the median of all,
+#: and how far from that it is believed, in radians.
+_OWN, _BELIEVED = 0.35, 0.25
+#: What is measured, how well it is known in half widths of a frame, from how many times that on it is taken for an
+#: error, and how much it weighs: points outside an outline, how far an outline reaches, points that two views see,
+#: points in front of what another sees, and how thick the body is.
+_OUT, _REACH, _SEEN, _BEFORE, _THICK = (0.02, 3, 5.0), (0.02, 3, 0.7), (0.06, 2, 6.0), (0.05, 2, 4.0), (0.15, 2, 2.0)
+#: Cosine from which a view's surface counts as seen by another, and how far before that one's it may lie.
+_FACING, _SPARE = 0.15, 0.03
 _STEP = 1e-3
-#: How well outlines are known, and how well the body's points must keep within them, in half widths of a frame.
-_REACH, _WITHIN = 0.015, 0.04
 _DIRECTIONS = 32
-_POINTS = 700
-_ROUNDS = 25
-#: The sides change the body if it is as far as the first from their outlines, and then nearer than the second.
-LOOSE, TIGHT = 0.04, 0.022
+_POINTS = 160
+_ROUNDS = 20
 #: Pixels of the maps across which outlines count as next to each other.
 _BESIDE = 7
 
@@ -51,6 +57,7 @@ class Seen:
     outline : (O, O), distance to its contour in half widths of the frame, negative inside
     inside : (N, N), where the object is
     front, thickness : (N, N), depth of the visible surface and from there to the last exit, continued everywhere
+    profile : (M, M, B), log odds that stretches behind the visible surface are solid, continued everywhere
     elevation : radians; tangent : of half the field of view
     """
 
@@ -58,28 +65,19 @@ class Seen:
     inside: NDArray[np.bool_]
     front: Floats
     thickness: Floats
-    elevation: float
-    tangent: float
-
-
-@dataclass(frozen=True)
-class Body:
-    """What becomes of the front view: depths d = gain * front + slope * y + skew * x, and how much thicker it is."""
-
-    gain: float
-    thicker: float
-    slope: float
-    skew: float
+    profile: Floats
     elevation: float
     tangent: float
 
 
 @dataclass(frozen=True)
 class Pose:
-    """A view's camera: a point of the world is turned by -turn about +Y, moved by -offset and divided by unit, which
-    makes it one of the view's own upright frame. Angles in radians.
+    """A view's camera, and what its depths must become: gain * depth + slope * y + skew * x.
 
-    fit : the lesser share of its outline and of the body's, as it sees it, that lies within or next to the other
+    A point of the world, less the offset, turned by -turn about +Y and divided by unit is one of the view's own upright
+    frame. Angles in radians.
+
+    fit : the lesser share of its outline and of the front's body, as it sees it, that lies within or next to the other
     """
 
     turn: float
@@ -87,6 +85,9 @@ class Pose:
     tangent: float
     unit: float
     offset: Doubles
+    gain: float = 1.0
+    slope: float = 0.0
+    skew: float = 0.0
     fit: float = 1.0
 
     @property
@@ -95,150 +96,181 @@ class Pose:
         c, s = np.cos(self.turn), np.sin(self.turn)
         out = np.eye(4)
         out[:3, :3] = np.array([[c, 0, -s], [0, 1, 0], [s, 0, c]]) / self.unit
-        out[:3, 3] = -self.offset / self.unit
+        out[:3, 3] = -out[:3, :3] @ self.offset
         return out
+
+    @property
+    def axes(self) -> Doubles:
+        """(3, 3): rows are the directions of x, y and depth in the world."""
+        c, s = np.cos(self.elevation), np.sin(self.elevation)
+        turned = np.array([[1, 0, 0], [0, c, -s], [0, -s, -c]]) @ self.upright[:3, :3] * self.unit
+        return np.asarray(turned, np.float64)
 
     def project(self, points: Doubles) -> tuple[Doubles, Doubles, Doubles]:
         """x and y in the frame, both in -1..1 over it, and depth, of (..., 3) points of the world."""
-        matrix = self.upright
-        own = points @ matrix[:3, :3].T + matrix[:3, 3]
-        c, s = np.cos(self.elevation), np.sin(self.elevation)
-        y, d = own[..., 1] * c - own[..., 2] * s, -(own[..., 1] * s + own[..., 2] * c)
-        scale = np.maximum(1 + d * self.tangent, 0.05)
-        return own[..., 0] / scale, y / scale, d
+        own = (points - self.offset) @ (self.axes.T / self.unit)
+        scale = np.maximum(1 + own[..., 2] * self.tangent, 0.05)
+        return own[..., 0] / scale, own[..., 1] / scale, own[..., 2]
+
+    def place(self, x: Doubles, y: Doubles, depth: Doubles) -> Doubles:
+        """(N, 3) points of the world that are seen at x and y at a depth, (N,) each."""
+        scale = 1 + depth * self.tangent
+        placed: Doubles = np.stack([x * scale, y * scale, depth], -1) @ self.axes * self.unit + self.offset
+        return placed
+
+    def relief(self, x: Doubles, y: Doubles, depth: Doubles) -> Doubles:
+        """What becomes of depths at x and y."""
+        return self.gain * depth + self.slope * y + self.skew * x
 
 
-def calibrated(seen: Mapping[View, Seen]) -> tuple[Body | None, dict[View, Pose]]:
-    """The body, and the poses of all views but the front; `seen` has the front first.
+def from_sides(views: Mapping[View, object]) -> bool:
+    """Whether pictures from the left or the right tell how deep the body is: a back's outline is the front's."""
+    return "left" in views or "right" in views
 
-    The body is None if it is best left as the front shows it: where the sides agree with it well enough, or where no
-    change makes them agree, changing it makes it worse more often than better.
-    """
-    told = np.zeros(len(_BODY))
-    poses: dict[View, Pose] = {}
-    changed = False
-    # from behind, the outline is the front's and says little of the depth: only the sides shape the body
-    sides: dict[View, Seen] = {view: each for view, each in seen.items() if view != "back"}
-    if len(sides) > 1:
-        problem = _Problem(sides, told, _KNOWN)
-        unknowns = _fitted(problem)
-        before = problem.apart(unknowns)
-        if before > LOOSE:
-            freed = _Problem(sides, told, _BODY_PRIOR)
-            tried = _fitted(freed)
-            if changed := freed.apart(tried) < min(TIGHT, before / 2):
-                problem, unknowns = freed, tried
-        told = unknowns[: len(_BODY)]
-        poses |= problem.poses(unknowns)
-    if "back" in seen:
-        problem = _Problem({view: each for view, each in seen.items() if view in ("front", "back")}, told, _KNOWN)
-        poses |= problem.poses(_fitted(problem))
-    return problem.body(told) if changed else None, {view: poses[view] for view in seen if view != "front"}
+
+def calibrated(seen: Mapping[View, Seen]) -> dict[View, Pose]:
+    """The poses of all views; `seen` has the front first."""
+    problem = _Problem(seen)
+    return problem.told(_fitted(problem))
+
+
+class _Looked:
+    """Points of a view, along its rim and within, with what is known of each: (n,) arrays, and (n, 3) normals."""
+
+    def __init__(self, seen: Seen) -> None:
+        side = len(seen.front)
+        rim = seen.inside & (cv2.erode(seen.inside.astype(np.uint8), _SQUARE, borderValue=0) == 0)
+        along, within = np.flatnonzero(rim), np.flatnonzero(seen.inside & ~rim)
+        most = _POINTS // 2
+        chosen = np.concatenate([some[:: max(1, -(-len(some) // most))] for some in (along, within)])
+        at = (np.arange(side) + 0.5) / side * 2 - 1
+        rows, columns = np.divmod(chosen, side)
+        self.x, self.y = at[columns], -at[rows]
+        self.depth, self.thickness = (m.astype(np.float64).ravel()[chosen] for m in (seen.front, seen.thickness))
+        down, across = np.gradient(cv2.GaussianBlur(seen.front, (0, 0), 1.0).astype(np.float64), 2 / side)
+        normal = np.stack([across, -down, -np.ones_like(down)], -1).reshape(-1, 3)[chosen]
+        self.normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
+        self.known = ~rim.ravel()[chosen]  # a rim's depth and normal are nobody's
+        self.contour = _contour(seen.outline)
+        self.middle = float(seen.thickness[seen.inside].mean()) / 2  # of the body, behind what the view sees
 
 
 class _Problem:
-    """What is minimised: the residuals of a vector of unknowns, the body's first."""
+    """What is minimised: the residuals of a vector of unknowns, those of each view in turn."""
 
-    def __init__(self, seen: Mapping[View, Seen], told: Doubles, prior_of_body: Doubles) -> None:
-        """told : first guess of the body's unknowns, and prior_of_body how far they may be from it."""
-        self.seen = seen
-        self.front = next(iter(seen.values()))
-        self.others: list[View] = [view for view in seen if view != "front"]
-        side = len(self.front.outline)
-        self.front_depth, self.front_thickness = (
-            np.asarray(cv2.resize(m, (side, side), interpolation=cv2.INTER_LINEAR), np.float64).ravel()
-            for m in (self.front.front, self.front.thickness)
-        )
-        self.chosen = _spots(self.front.outline < 0)
+    def __init__(self, seen: Mapping[View, Seen]) -> None:
+        self.seen, self.views = seen, list(seen)
+        self.looked = {view: _Looked(each) for view, each in seen.items()}
         angles = np.arange(_DIRECTIONS) * (2 * np.pi / _DIRECTIONS)
         self.directions = np.stack([np.cos(angles), np.sin(angles)])
-        self.supports = {view: (_contour(seen[view].outline) @ self.directions).max(0) for view in self.others}
-        #: the body's middle lies half its thickness behind what a view sees
-        self.middles = {view: float(each.thickness[each.inside].mean()) / 2 for view, each in seen.items()}
-        self.first = np.zeros(len(_BODY) + len(_VIEW) * len(self.others))
-        self.first[: len(_BODY)] = told
-        prior = [prior_of_body]
-        points = self.points(self.body(self.first), self.chosen)
-        for n, view in enumerate(self.others):
-            # of the same height, where the outlines' boxes lie on each other
-            row = self._row(self.first, n)
-            x, y, _ = self.pose(view, row, points).project(points)
-            box = _contour(seen[view].outline)
-            size = np.ptp(y) / np.ptp(box[:, 1])
-            row[3] = np.log(size)
-            row[4] = (box[:, 0].max() + box[:, 0].min()) / 2 - (x.max() + x.min()) / 2 / size
-            row[5] = (box[:, 1].max() + box[:, 1].min()) / 2 - (y.max() + y.min()) / 2 / size
-            prior.append(_VIEW_PRIOR)
-        self.prior = np.concatenate(prior)
+        # points are at the middles of pixels, half a one within what they stand for
+        self.supports = {
+            view: (each.contour @ self.directions).max(0) + 1 / len(seen[view].outline) - 1 / len(seen[view].inside)
+            for view, each in self.looked.items()
+        }
+        self.sides = from_sides(seen)
+        self.first = self._first()
+        further = _PRIOR if self.sides else _RIGID
+        front = _FRONT if self.sides else np.zeros(len(_VIEW))
+        prior = np.concatenate([front if view == "front" else further for view in self.views])
+        self.free = np.flatnonzero(prior)
+        self.prior = prior[self.free]
+        self.facing: dict[tuple[View, View], Doubles] = {}
 
-    def _row(self, unknowns: Doubles, n: int) -> Doubles:
-        start = len(_BODY) + len(_VIEW) * n
-        return unknowns[start : start + len(_VIEW)]
-
-    def body(self, unknowns: Doubles) -> Body:
-        gain, thicker, slope, skew, elevation, tangent = unknowns[: len(_BODY)].tolist()
-        return Body(
-            float(np.exp(gain)), float(np.exp(thicker)), slope, skew, self.front.elevation + elevation,
-            float(self.front.tangent * np.exp(tangent)),
-        )  # fmt: skip
-
-    def points(self, body: Body, chosen: NDArray[np.intp]) -> Doubles:
-        """(2 n, 3): places of the world on the body's near and far side."""
-        side = len(self.front.outline)
-        rows, columns = np.divmod(chosen, side)
-        x, y = (columns + 0.5) / side * 2 - 1, 1 - (rows + 0.5) / side * 2
-        near = body.gain * self.front_depth[chosen] + body.slope * y + body.skew * x
-        far = near + body.thicker * self.front_thickness[chosen]
-        x, y, d = np.tile(x, 2), np.tile(y, 2), np.concatenate([near, far])
-        scale = 1 + d * body.tangent
-        s, c = np.sin(body.elevation), np.cos(body.elevation)
-        return np.stack([x * scale, y * scale * c - d * s, -(y * scale * s + d * c)], 1)
-
-    def pose(self, view: View, row: Doubles, points: Doubles) -> Pose:
-        """The camera whose axis passes the middle of the points at (x, y), as far away as the view says."""
-        each = self.seen[view]
-        turn, elevation, tangent, unit, x, y = row.tolist()
-        turn, elevation, unit = np.radians(AZIMUTHS[view]) + turn, each.elevation + elevation, float(np.exp(unit))
-        middle = (points.min(0) + points.max(0)) / 2
-        c, s = np.cos(turn), np.sin(turn)
-        middle = np.array([middle[0] * c - middle[2] * s, middle[1], middle[0] * s + middle[2] * c])
-        d = self.middles[view]
-        c, s = np.cos(elevation), np.sin(elevation)
-        own = np.array([x, y * c - d * s, -(y * s + d * c)])
-        return Pose(turn, elevation, float(each.tangent * np.exp(tangent)), unit, middle - unit * own)
+    def _first(self) -> dict[View, Pose]:
+        """The front's as it says, the others round its body's middle, of the same height."""
+        elevation = {view: each.elevation for view, each in self.seen.items()}
+        if self.sides:
+            middle = float(np.median([*elevation.values()]))
+            elevation = {
+                view: _OWN * float(np.clip(own, middle - _BELIEVED, middle + _BELIEVED)) + (1 - _OWN) * middle
+                for view, own in elevation.items()
+            }
+        poses: dict[View, Pose] = {"front": Pose(0.0, elevation["front"], self.seen["front"].tangent, 1.0, np.zeros(3))}
+        points = np.concatenate(self.points(poses["front"], "front"))
+        middle_of_body = (points.min(0) + points.max(0)) / 2
+        for view in self.views[1:]:
+            box = self.looked[view].contour
+            pose = Pose(np.radians(AZIMUTHS[view]), elevation[view], self.seen[view].tangent, 1.0, np.zeros(3))
+            for _ in range(2):
+                pose = replace(pose, offset=middle_of_body - self.looked[view].middle * pose.axes[2] * pose.unit)
+                y = pose.project(points)[1]
+                pose = replace(pose, unit=pose.unit * float(np.ptp(y) / np.ptp(box[:, 1])))
+                pose = replace(pose, offset=middle_of_body - self.looked[view].middle * pose.axes[2] * pose.unit)
+                x, y, _ = pose.project(points)
+                move = np.array([np.ptp(v) / 2 + v.min() for v in (x, y)]) - (box.max(0) + box.min(0)) / 2
+                pose = replace(pose, offset=pose.offset + move @ pose.axes[:2] * pose.unit)
+            poses[view] = pose
+        return poses
 
     def poses(self, unknowns: Doubles) -> dict[View, Pose]:
-        body = self.body(unknowns)
-        points = self.points(body, self.chosen)
-        poses = {view: self.pose(view, self._row(unknowns, n), points) for n, view in enumerate(self.others)}
-        return {view: replace(pose, fit=self.fit(body, view, pose)) for view, pose in poses.items()}
+        """unknowns : those that are not known, as steps from the first guess."""
+        steps = np.zeros(len(self.views) * len(_VIEW))
+        steps[self.free] = unknowns
+        poses: dict[View, Pose] = {}
+        for view, row in zip(self.views, steps.reshape(-1, len(_VIEW)), strict=True):
+            gain, slope, skew, elevation, tangent, turn, unit = row[:7].tolist()
+            first = self.first[view]
+            poses[view] = Pose(
+                first.turn + turn, first.elevation + elevation, first.tangent * float(np.exp(tangent)),
+                first.unit * float(np.exp(unit)), first.offset + row[7:] @ first.axes * first.unit,
+                float(np.exp(gain)), slope, skew,
+            )  # fmt: skip
+        return poses
 
-    def apart(self, unknowns: Doubles) -> float:
-        """How far the body's outlines are from the views', half widths of a frame, in the root mean square."""
-        points = self.points(self.body(unknowns), self.chosen)
-        reach = [
-            (np.stack(self.pose(view, self._row(unknowns, n), points).project(points)[:2], 1) @ self.directions).max(0)
-            - self.supports[view]
-            for n, view in enumerate(self.others)
-        ]
-        return float(np.sqrt(np.mean(np.square(reach))))
+    def told(self, unknowns: Doubles) -> dict[View, Pose]:
+        poses = self.poses(unknowns)
+        return {view: replace(pose, fit=self.fit(poses["front"], view, pose)) for view, pose in poses.items()}
+
+    def points(self, pose: Pose, view: View) -> tuple[Doubles, Doubles]:
+        """(n, 3) each: points of the world on the body's near and far side."""
+        each = self.looked[view]
+        depth = pose.relief(each.x, each.y, each.depth)
+        return pose.place(each.x, each.y, depth), pose.place(each.x, each.y, depth + each.thickness)
+
+    def look(self, unknowns: Doubles) -> None:
+        """Work out anew how far each view's points face the others."""
+        poses = self.poses(unknowns)
+        for one, other in permutations(self.views, 2):
+            cosine = -(self.looked[one].normal @ poses[one].axes @ poses[other].axes[2])
+            self.facing[one, other] = np.where(self.looked[one].known, np.clip(cosine - _FACING, 0, 0.5) * 2, 0)
 
     def residuals(self, unknowns: Doubles) -> Doubles:
-        points = self.points(self.body(unknowns), self.chosen)
-        parts = [(unknowns - self.first) / self.prior]
-        for n, view in enumerate(self.others):
-            x, y, _ = self.pose(view, self._row(unknowns, n), points).project(points)
-            reach = (np.stack([x, y], 1) @ self.directions).max(0) - self.supports[view]
-            parts.append(_robust(reach / _REACH, 4) / 2)
-            out = np.maximum(_distance(self.seen[view].outline, x, y), 0)
-            parts.append(_robust(out / _WITHIN, 3) * (4 / np.sqrt(len(out))))
+        poses = self.poses(unknowns)
+        placed = {view: self.points(pose, view) for view, pose in poses.items()}
+        parts = [unknowns / self.prior]
+        for view, pose in poses.items():
+            each, reach = self.seen[view], []
+            for other in self.views:
+                if other == view:
+                    continue
+                near, far = placed[other]
+                share = 1 / np.sqrt(len(near))
+                x, y, depth = pose.project(near)
+                reach.append((np.stack([x, y], 1) @ self.directions).max(0))
+                parts.append(_robust(_distance(each.outline, x, y), _OUT) * share)
+                behind = depth - pose.relief(x, y, sampled(each.front, x, y))
+                facing = self.facing[other, view]
+                parts.append(_robust(behind, _SEEN) * (facing * share))
+                parts.append(_robust(np.minimum(behind + _SPARE, 0), _BEFORE) * ((1 - facing) * share))
+                if OPPOSITE[other] == view:
+                    parts.append(_robust(behind - sampled(each.thickness, x, y), _THICK) * share)
+                elif OPPOSITE[other] not in self.seen:
+                    x, y, _ = pose.project(far)
+                    reach.append((np.stack([x, y], 1) @ self.directions).max(0))
+                    parts.append(_robust(_distance(each.outline, x, y) / 2, _OUT) * (share / 2))
+            parts.append(_robust(np.max(reach, 0) - self.supports[view], _REACH))
         return np.concatenate(parts)
 
-    def fit(self, body: Body, view: View, pose: Pose) -> float:
-        """The lesser share of a view's outline and of the body's that lies within or next to the other's."""
-        inside = self.seen[view].inside
+    def fit(self, front: Pose, view: View, pose: Pose) -> float:
+        """The lesser share of a view's outline and of the front's body that lies within or next to the other's."""
+        inside, first = self.seen[view].inside, self.seen["front"]
         side = len(inside)
-        x, y, _ = pose.project(self.points(body, np.flatnonzero(self.front.outline < 0)))
+        at = (np.arange(len(first.front)) + 0.5) / len(first.front) * 2 - 1
+        rows, columns = np.nonzero(first.inside)
+        near = front.relief(at[columns], -at[rows], first.front[first.inside].astype(np.float64))
+        far = near + first.thickness[first.inside]
+        x, y, _ = pose.project(np.concatenate([front.place(at[columns], -at[rows], d) for d in (near, far)]))
         columns, rows = np.floor((x + 1) / 2 * side).astype(int), np.floor((1 - y) / 2 * side).astype(int)
         known = (columns >= 0) & (columns < side) & (rows >= 0) & (rows < side)
         drawn = np.zeros((side, side), bool)
@@ -254,10 +286,12 @@ class _Problem:
 
 def _fitted(problem: _Problem) -> Doubles:
     """Levenberg's and Marquardt's method, with differences for derivatives."""
-    unknowns = problem.first.copy()
-    said = problem.residuals(unknowns)
-    cost, damping = float(said @ said), 1e-2
+    unknowns = np.zeros(len(problem.free))
+    damping = 1e-2
     for _ in range(_ROUNDS):
+        problem.look(unknowns)
+        said = problem.residuals(unknowns)
+        cost = float(said @ said)
         slopes = np.empty((len(said), len(unknowns)))
         for k in range(len(unknowns)):
             moved = unknowns.copy()
@@ -265,12 +299,12 @@ def _fitted(problem: _Problem) -> Doubles:
             slopes[:, k] = (problem.residuals(moved) - said) / _STEP
         normal, towards = slopes.T @ slopes, slopes.T @ said
         gained = 0.0
-        for _ in range(6):
+        for _ in range(5):
             tried = unknowns - np.linalg.solve(normal + damping * np.diag(np.diag(normal)), towards)
             then = problem.residuals(tried)
             gained = cost - float(then @ then)
             if gained > 0:
-                unknowns, said, cost, damping = tried, then, cost - gained, max(damping / 5, 1e-6)
+                unknowns, damping = tried, max(damping / 5, 1e-6)
                 break
             damping *= 5
         if gained <= 1e-3 * cost:
@@ -278,33 +312,29 @@ def _fitted(problem: _Problem) -> Doubles:
     return unknowns
 
 
-def _robust(x: Doubles, reach: float) -> Doubles:
-    """x where it is small, growing like its root beyond `reach`."""
-    out: Doubles = x / np.sqrt(np.sqrt(1 + np.square(x / reach)))
+_SQUARE = np.ones((3, 3), np.uint8)
+
+
+def _robust(x: Doubles, how: tuple[float, float, float]) -> Doubles:
+    """x over how well it is known, growing like its root beyond so many times that, times its weight."""
+    known, reach, weight = how
+    out: Doubles = x * (weight / known) / np.sqrt(np.sqrt(1 + np.square(x / (known * reach))))
     return out
 
 
 def _contour(outline: Floats) -> Doubles:
     """(n, 2): x and y of the pixels along the outline."""
     inside = (outline < 0).astype(np.uint8)
-    rim = np.argwhere((inside > 0) & (cv2.erode(inside, np.ones((3, 3), np.uint8), borderValue=0) == 0))
+    rim = np.argwhere((inside > 0) & (cv2.erode(inside, _SQUARE, borderValue=0) == 0))
     side = len(outline)
     return np.stack([(rim[:, 1] + 0.5) / side * 2 - 1, 1 - (rim[:, 0] + 0.5) / side * 2], 1)
 
 
-def _spots(inside: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Pixels of the object, all along its rim and some within."""
-    rim = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) == 0)
-    within = np.flatnonzero(inside & ~rim)
-    most = _POINTS // 2
-    along = np.flatnonzero(rim)
-    return np.concatenate([along[:: max(1, len(along) // most)], within[:: max(1, -(-len(within) // most))]])
-
-
 def _distance(outline: Floats, x: Doubles, y: Doubles) -> Doubles:
-    """Distance outside an outline, in half widths of its frame, at places of which some may be out of it."""
-    beyond: Doubles = np.hypot(np.maximum(np.abs(x) - 1, 0), np.maximum(np.abs(y) - 1, 0))
-    return np.add(sampled(outline, x, y), beyond)
+    """How far places are outside an outline, in half widths of its frame; some may be out of that."""
+    beyond = np.hypot(np.maximum(np.abs(x) - 1, 0), np.maximum(np.abs(y) - 1, 0))
+    out: Doubles = np.maximum(sampled(outline, x, y) + beyond, 0)
+    return out
 
 
 def sampled(image: Floats, x: Doubles, y: Doubles) -> Doubles:

@@ -1,7 +1,7 @@
 """From the network's outputs for several pictures of one object to one upright shape.
 
-The front's guess is the body. Where the sides' outlines contradict it and agree among themselves, they say how deep it
-is and cut away what they do not show. Each picture colours what it sees.
+With a picture from the left or the right, every view says of each place how likely it is solid, and none may see the
+body outside its outline; with the back alone the body stays as the front has it. Each picture colours what it sees.
 """
 
 from __future__ import annotations
@@ -13,24 +13,38 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.errors import InvalidRequest
 from spherelinks.generation.lift.assembly import (
     BAND,
     OUTLINE,
+    SKIN,
+    SLAB,
     Floats,
     Guess,
     assemble,
+    blurred,
     camera,
     filled,
     outlined,
     resized,
 )
-from spherelinks.generation.lift.calibration import Body, Pose, Seen, calibrated, sampled
+from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibrated, from_sides, sampled
 from spherelinks.generation.lift.farside import Gate
+from spherelinks.generation.lift.layout import BIN
 from spherelinks.shape import Camera, Frame, View, Volume
 
-#: By how much the body may stand out of another picture's outline, half widths of its frame.
-SLACK = 0.02
+#: By how much the body may stand out of an outline, half widths of its frame.
+SLACK = 0.005
+#: How well a view knows its depths, in the world's unit; how many times that counts against a place before what it
+#: sees; how much for one behind, and against where its profile is empty.
+KNOWN, AGAINST, FOR, EMPTY = 0.03, 3.0, 0.5, 0.5
+#: Pixels across the frame whose rays must each meet the body, and by how much the likeliest place there is then solid.
+RAYS, MET = 64, 0.3
+#: The evidence is blurred by a Gaussian of so many samples.
+BLUR = 1.0
+#: Room left round the points that the views see.
+ROOM = 0.05
 #: How well a picture's outline must fit the body to be taken for one of the same object, and to be so without a word.
 REFUSED, DOUBTED = 0.6, 0.85
 #: How much the front's colours, seen and guessed, count where another picture may show the surface.
@@ -43,16 +57,18 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gat
     guesses, frames : of two to four views, the front first; gate : as of :func:`assemble`
     """
     seen = {view: _seen(guess, frames[view]) for view, guess in guesses.items()}
-    body, poses = calibrated(seen)
-    guess = guesses["front"]
-    volume = assemble(guess if body is None else _deformed(guess, body), frames["front"], gate)
-    field = volume.field.copy()
-    if body is not None:
-        for view, pose in poses.items():
-            np.maximum(field, _cut(seen[view].outline, pose, volume), out=field)
-    color = _colored(volume, field, frames, poses)
-    cameras = {view: _camera(pose) for view, pose in poses.items()}
-    return replace(volume, field=field, color=color, others=cameras, notes=(*volume.notes, *_doubts(poses)))
+    poses = calibrated(seen)
+    front = poses["front"]
+    others: dict[View, Pose] = {view: pose for view, pose in poses.items() if view != "front"}
+    notes = _doubts(others)
+    if from_sides(poses):
+        volume = assemble(_deformed(guesses["front"], front), frames["front"], gate, _box(seen, poses))
+        volume = replace(volume, field=_body(volume, seen, poses))
+    else:
+        volume = assemble(guesses["front"], frames["front"], gate)
+    color = _colored(volume, frames, others)
+    cameras: dict[View, Camera] = {view: _camera(pose) for view, pose in others.items()}
+    return replace(volume, color=color, others=cameras, notes=(*volume.notes, *notes))
 
 
 def _doubts(poses: Mapping[View, Pose]) -> list[str]:
@@ -73,14 +89,130 @@ def _doubts(poses: Mapping[View, Pose]) -> list[str]:
     return notes
 
 
-def _colored(
-    volume: Volume, field: Floats, frames: Mapping[View, Frame], poses: Mapping[View, Pose]
-) -> NDArray[np.uint8]:
+def _seen(guess: Guess, frame: Frame) -> Seen:
+    inside, _, front, thickness, profile, _ = filled(guess, frame.matte)
+    elevation = float(np.radians(guess.elevation))
+    return Seen(outlined(frame.matte), inside, front, thickness, profile, elevation, guess.tangent)
+
+
+def _deformed(guess: Guess, pose: Pose) -> Guess:
+    """The front's guess as the other pictures want it."""
+    at = (np.arange(len(guess.front)) + 0.5) / len(guess.front) * 2 - 1
+    front = pose.relief(at[None], -at[:, None], guess.front.astype(np.float64)).astype(np.float32)
+    return replace(guess, front=front, elevation=float(np.degrees(pose.elevation)), tangent=pose.tangent)
+
+
+def _box(seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> tuple[Doubles, Doubles]:
+    """Lowest and highest corner of the box round all that the views see."""
+    points = []
+    for view, each in seen.items():
+        side = len(each.front)
+        rows, columns = np.nonzero(each.inside)
+        x, y = (columns + 0.5) / side * 2 - 1, 1 - (rows + 0.5) / side * 2
+        near = poses[view].relief(x, y, each.front[each.inside].astype(np.float64))
+        points += [poses[view].place(x, y, depth) for depth in (near, near + each.thickness[each.inside])]
+    both = np.concatenate(points)
+    # single pixels at a rim may be anywhere
+    low, high = np.quantile(both, (0.002, 0.998), axis=0)
+    return low - ROOM, high + ROOM
+
+
+def _body(volume: Volume, seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> Floats:
+    """The field of the grid: the likeliest body within all outlines that every ray within one of them meets."""
+    axes = [low + volume.spacing * np.arange(n) for low, n in zip(volume.origin, volume.field.shape, strict=True)]
+    coarse = [axis[::2] for axis in axes]
+    outside, solid = _evidence(coarse, seen, poses)
+    lacking = {view: _lacking(coarse, outside, solid, seen[view], pose) for view, pose in poses.items()}
+    evidence, hull = np.empty_like(volume.field), np.empty_like(volume.field)
+
+    def fill(first: int) -> None:
+        part = slice(first, first + SLAB)
+        planes = [axes[0][part], *axes[1:]]
+        hull[part], solid = _evidence(planes, seen, poses)
+        wanted = np.zeros_like(solid)
+        for view, pose in poses.items():
+            x, y, _ = _projected(planes, pose)
+            np.maximum(wanted, _at(lacking[view], x, y), out=wanted)
+        evidence[part] = solid + wanted
+
+    threads.each(fill, range(0, len(hull), SLAB))
+    field = np.maximum(hull, blurred(evidence * np.float32(-KNOWN / 2), BLUR))
+    for axis in range(3):
+        ends = np.moveaxis(field, axis, 0)[:: len(axes[axis]) - 1]
+        np.maximum(ends, np.float32(volume.spacing), out=ends)
+    return field
+
+
+def _projected(axes: list[Doubles], pose: Pose) -> tuple[Floats, Floats, Floats]:
+    """x, y and depth, (X, Y, Z) each, of the grid's points in a view."""
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), -1)
+    x, y, depth = pose.project(points)
+    return x.astype(np.float32), y.astype(np.float32), depth.astype(np.float32)
+
+
+def _evidence(axes: list[Doubles], seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> tuple[Floats, Floats]:
+    """(X, Y, Z) each, of a grid's points: how far they are outside the outlines, in the world's unit, and the sum of
+    what the views say for a solid there."""
+    shape = tuple(map(len, axes))
+    outside, solid = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
+    for view, pose in poses.items():
+        each = seen[view]
+        x, y, depth = _projected(axes, pose)
+        out = (_at(each.outline, x, y) - np.float32(SLACK)) * (1 + depth * np.float32(pose.tangent))
+        np.maximum(outside, out * np.float32(pose.unit), out=outside)
+        behind = depth - (
+            _at(each.front, x, y) * np.float32(pose.gain) + y * np.float32(pose.slope) + x * np.float32(pose.skew)
+        )
+        says = np.clip(behind * np.float32(pose.unit / KNOWN), -AGAINST, FOR)
+        empty = np.clip(_in_profile(each.profile, x, y, behind), -EMPTY, FOR)
+        solid += np.where(behind > SKIN, np.minimum(says, empty), says)
+    return outside, solid
+
+
+def _lacking(axes: list[Doubles], outside: Floats, solid: Floats, seen: Seen, pose: Pose) -> Floats:
+    """(RAYS, RAYS): how much evidence the likeliest place on each ray of a view lacks, if the body must be there."""
+    x, y, _ = _projected(axes, pose)
+    columns, rows = ((v * (RAYS / 2)).astype(int).clip(0, RAYS - 1) for v in (x + 1, 1 - y))
+    best = np.full((RAYS, RAYS), -np.inf, np.float32)
+    within = outside < 0
+    np.maximum.at(best, (rows[within], columns[within]), solid[within])
+    inside = resized((seen.outline < -SLACK).astype(np.float32), RAYS) > 0.6
+    return np.where(inside & (best < 0) & np.isfinite(best), np.float32(MET) - best, 0).astype(np.float32)
+
+
+def _at(image: Floats, x: Floats, y: Floats) -> Floats:
+    """An (S, S) image of a frame at (X, Y, Z) places in -1..1, bilinear, clamped."""
+    side = len(image)
+    return _mapped(image, (x + 1) * (side / 2) - np.float32(0.5), (1 - y) * (side / 2) - np.float32(0.5))
+
+
+def _in_profile(profile: Floats, x: Floats, y: Floats, behind: Floats) -> Floats:
+    """The profile, (M, M, B), at places of the frame and so far behind the visible surface, trilinear, clamped."""
+    side, _, bins = profile.shape
+    tall = np.ascontiguousarray(profile.transpose(2, 0, 1)).reshape(bins * side, side)
+    u = (x + 1) * (side / 2) - np.float32(0.5)
+    v = np.clip((1 - y) * (side / 2) - np.float32(0.5), 0, side - 1)
+    place = np.clip(behind / np.float32(BIN) - np.float32(0.5), 0, bins - 1)
+    first = np.minimum(np.floor(place), bins - 2)
+    near, far = (_mapped(tall, u, (first + k) * side + v) for k in (0, 1))
+    between: Floats = near + (far - near) * (place - first)
+    return between
+
+
+def _mapped(image: Floats, u: Floats, v: Floats) -> Floats:
+    """An image at (X, Y, Z) pixels."""
+    planes = [
+        cv2.remap(image, a, b, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for a, b in zip(u, v, strict=True)
+    ]
+    return np.asarray(np.stack(planes), np.float32)
+
+
+def _colored(volume: Volume, frames: Mapping[View, Frame], poses: Mapping[View, Pose]) -> NDArray[np.uint8]:
     """The volume's colours, towards each further picture those that it shows."""
-    slopes = np.stack([np.gradient(field, axis=axis) for axis in range(3)], -1)
-    near = np.abs(field) < BAND * volume.spacing
+    slopes = np.stack([np.gradient(volume.field, axis=axis) for axis in range(3)], -1)
+    near = np.abs(volume.field) < BAND * volume.spacing
     normal = slopes[near] / np.maximum(np.linalg.norm(slopes[near], axis=1, keepdims=True), 1e-12)
-    points = _places(volume)[near]
+    points = volume.origin + volume.spacing * np.argwhere(near)
     assert volume.camera is not None
     facing = np.maximum(normal @ _towards(volume.camera), 0) ** 2 + OWN
     own = np.asarray(volume.color)
@@ -99,47 +231,6 @@ def _towards(eye: Camera) -> NDArray[np.float64]:
     """The direction in which a camera stands, seen from the world's middle."""
     way = eye.eye[:3]
     return way / np.linalg.norm(way)
-
-
-def _seen(guess: Guess, frame: Frame) -> Seen:
-    inside, _, front, thickness, _, _ = filled(guess, frame.matte)
-    return Seen(outlined(frame.matte), inside, front, thickness, float(np.radians(guess.elevation)), guess.tangent)
-
-
-def _deformed(guess: Guess, body: Body) -> Guess:
-    """The front's guess as the other pictures want it."""
-    at = (np.arange(len(guess.front)) + 0.5) / len(guess.front) * 2 - 1
-    front = body.gain * guess.front + body.slope * -at[:, None] + body.skew * at
-    bins = guess.profile.shape[2]
-    places = (np.arange(bins) + 0.5) / body.thicker - 0.5
-    first = np.clip(np.floor(places), 0, bins - 2).astype(int)
-    share = np.clip(places - first, 0, 1).astype(np.float32)
-    profile = guess.profile[..., first] * (1 - share) + guess.profile[..., first + 1] * share
-    return replace(
-        guess,
-        front=front.astype(np.float32),
-        thickness=(guess.thickness * body.thicker).astype(np.float32),
-        profile=np.ascontiguousarray(profile, np.float32),
-        elevation=float(np.degrees(body.elevation)),
-        tangent=body.tangent,
-    )
-
-
-def _places(volume: Volume) -> NDArray[np.float64]:
-    """(X, Y, Z, 3): where the samples are."""
-    axes = [low + volume.spacing * np.arange(n) for low, n in zip(volume.origin, volume.field.shape, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), -1)
-
-
-def _cut(outline: Floats, pose: Pose, volume: Volume) -> Floats:
-    """How far each sample is outside a view's outline, in the world's unit."""
-    x, y, d = pose.project(_places(volume))
-    side = len(outline)
-    u, v = ((x + 1) * (side / 2) - 0.5).astype(np.float32), ((1 - y) * (side / 2) - 0.5).astype(np.float32)
-    out = np.stack(
-        [cv2.remap(outline, a, b, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for a, b in zip(u, v, strict=True)]
-    )
-    return np.asarray((out - SLACK) * (1 + d * pose.tangent) * pose.unit, np.float32)
 
 
 def _camera(pose: Pose) -> Camera:
