@@ -255,7 +255,7 @@ class _Problem:
                 parts.append(_robust(np.minimum(behind + _SPARE, 0), _BEFORE) * ((1 - facing) * share))
                 if OPPOSITE[other] == view:
                     parts.append(_robust(behind - sampled(each.thickness, x, y), _THICK) * share)
-                elif OPPOSITE[other] not in self.seen:
+                if OPPOSITE[other] not in self.seen or not self.sides:
                     x, y, _ = pose.project(far)
                     reach.append((np.stack([x, y], 1) @ self.directions).max(0))
                     parts.append(_robust(_distance(each.outline, x, y) / 2, _OUT) * (share / 2))

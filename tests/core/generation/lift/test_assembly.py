@@ -3,7 +3,7 @@ import pytest
 from guesses import TANGENT, box_seen
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generation.lift.assembly import MARGIN, Guess, _blurred, _cleaned, assemble, camera
+from spherelinks.generation.lift.assembly import MARGIN, Guess, _cleaned, assemble, blurred, camera
 from spherelinks.generation.lift.layout import BINS
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.surface import extract
@@ -132,6 +132,6 @@ def test_refuses_what_holds_no_shape() -> None:
 def test_some_planes_are_blurred_as_among_all() -> None:
     field = np.random.default_rng(0).normal(0, 1, (21, 47, 53)).astype(np.float32)
     for sigma in (1.5, 0.8):
-        whole = _blurred(field, sigma)
+        whole = blurred(field, sigma)
         for first, end in ((0, 21), (0, 1), (3, 9), (10, 11), (20, 21)):
-            assert np.array_equal(_blurred(field, sigma, slice(first, end)), whole[first:end])
+            assert np.array_equal(blurred(field, sigma, slice(first, end)), whole[first:end])
