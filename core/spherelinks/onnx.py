@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
+
+THREADS = 2
+"""Of a session, however many cores there are: with another number ONNX Runtime may add in another order."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def session(files: Files, folder: Path) -> Any:
         list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
     )
     options.log_severity_level = 3  # it warns of constants that it cannot fold, which nobody can change
-    options.intra_op_num_threads = threads.count()
+    options.intra_op_num_threads = THREADS
     # waiting in a loop for the next operation would take a third more of the processor, and from other jobs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import spherelinks
 from spherelinks import confinement, threads
+from spherelinks.generation.lift.files import FOLDER, LIFT
+from spherelinks.onnx import session
 
 MUG = Path(__file__).parents[2] / "docs/samples/mug.jpg"
 
@@ -25,3 +28,13 @@ def test_the_bytes_do_not_depend_on_how_many_there_are(monkeypatch):
         made.append(spherelinks.generate(MUG, texture_size=512, target_faces=3000))
     assert made[0].glb == made[1].glb
     assert made[0].thumbnail == made[1].thumbnail
+
+
+def test_a_network_says_the_same_on_any_number_of_cores(monkeypatch):
+    x = np.random.default_rng(0).standard_normal((2, 20, 64, 64)).astype(np.float32)
+    said = []
+    for count in (1, 4):
+        monkeypatch.setattr(threads, "count", lambda count=count: count)
+        said.append(session(LIFT, FOLDER).run(list(LIFT.outputs), {"x": x}))
+    for name, one, other in zip(LIFT.outputs, *said, strict=True):
+        assert np.array_equal(one, other), name

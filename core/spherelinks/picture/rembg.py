@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import threads
 from spherelinks.errors import InvalidOption
+from spherelinks.onnx import THREADS
 from spherelinks.picture.mattes import Found
 
 MODEL = "u2net"
@@ -43,5 +43,5 @@ def _session() -> Any:
     # as rembg makes it, but for looking whether there is something to download
     local = type(made.__name__, (made,), {"download_models": classmethod(lambda *_, **__: str(weights))})
     options = import_module("onnxruntime").SessionOptions()
-    options.intra_op_num_threads = threads.count()
+    options.intra_op_num_threads = THREADS
     return local(MODEL, options)
