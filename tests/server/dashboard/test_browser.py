@@ -469,7 +469,7 @@ def test_pictures_of_other_sides_make_one_model(chromium: Any, site: Running, fi
     before = credits(page)
     page.click("text=Make the model")
     visit.until(lambda: page.query_selector("[data-output] model-viewer"), "a model")
-    assert credits(page) == before - 1
+    visit.until(lambda: credits(page) == before - 1, "one credit spent")
     job = page.get_attribute("[data-output] [data-job]", "data-job")
     kinds = json.loads(site.ask("GET", f"/v1/jobs/{job}", first_visit["new_key"])[2])["files"]
     assert {"picture", "back"} <= kinds.keys()
