@@ -17,7 +17,8 @@ from spherelinks.native import kernel
 FLOATER = 0.05
 #: Nearer than this share of the main part's diagonal, a small part touches a larger one.
 TOUCHING = 0.01
-#: So many of a part's vertices, spread over it, must all lie inside another for the part to count as inside.
+#: So many of a part's vertices, and as many points of its faces, spread over it, must all lie inside another for the
+#: part to count as inside. The corners alone say too little: those of a window's pane lie in its frame.
 WITNESSES = 64
 
 
@@ -70,7 +71,8 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     @cache
     def witnesses(part: int) -> NDArray[np.float64]:
         own = np.unique(faces_of(part))
-        return vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
+        corners = vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
+        return np.concatenate([corners, _spread(vertices[faces_of(part)].astype(np.float64))])
 
     def inside(holder: int, among: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
         """Of each of some parts, which witnesses lie inside one."""
@@ -109,6 +111,18 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     outside = area[keep | floaters].sum() or 1.0  # parts without an area have no share of it
     removed = Removed(int(floaters.sum()), int((~keep & ~floaters).sum()), float(area[floaters].sum() / outside))
     return *compact(vertices, faces[keep[label]]), removed
+
+
+def _spread(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(WITNESSES, 3) points of (F, 3, 3) triangles, evenly spread over their area; the same ones every time."""
+    a, b, c = corners.swapaxes(0, 1)
+    upto = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
+    number = np.arange(WITNESSES)
+    of = np.searchsorted(upto, (number + 0.5) / WITNESSES * upto[-1])
+    # R2, Roberts' sequence of low discrepancy, folded into the triangle
+    u, v = np.mod(number[:, None] * (0.7548776662466927, 0.5698402909980532) + 0.5, 1).T
+    u, v = np.where(u + v > 1, (1 - u, 1 - v), (u, v))
+    return np.asarray(a[of] + u[:, None] * (b - a)[of] + v[:, None] * (c - a)[of])
 
 
 def _measure(

@@ -90,3 +90,21 @@ def test_a_thousand_floaters() -> None:
     assert removed.floaters > 800
     assert removed.share > 0.001
     assert examine(vertices, faces).parts == 1
+
+
+def test_a_part_all_of_whose_corners_lie_in_another_stays_if_it_shows_between_them() -> None:
+    vertices, faces = mesh_of(_frame())
+    pane = box((-0.55, -0.55, -0.05), (1.1, 1.1, 0.1))
+    for turned in ([0, 1, 2], [1, 2, 0], [2, 0, 1]):
+        points, whole = joined((vertices, faces), pane)
+        points = np.ascontiguousarray(points[:, turned])
+        assert len(clean(points, whole)[1]) == len(whole)
+    buried = joined((vertices, faces), box((-0.6, -0.6, -0.05), (0.1, 1.2, 0.1)))  # in one of its bars
+    assert clean(*buried)[2] == Removed(hidden=1)
+
+
+def _frame() -> np.ndarray:
+    """The field of four bars round a square opening."""
+    x, y, z = axes(48)
+    across = np.maximum(abs(x), abs(y))
+    return np.maximum(abs(across - 0.55) - 0.15, abs(z) - 0.15)
