@@ -5,7 +5,7 @@
 #
 # The first argument is the minutes for all of it; the others go to every training.train. training/README.md says how
 # KIT (default: kit) is packed. Views are built in WORK (default: work) while it trains; what is to be kept comes into
-# OUT (default: $WORK/out), in pieces of at most 15 MB: weights.NAME.part-*, curve.NAME.csv, and compared.txt.
+# OUT (default: $WORK/out), in six files of at most 15 MiB: compared.txt, curves.tar, weights.NAME.part-* of the two new ones.
 set -euo pipefail
 minutes=$1
 shift
@@ -32,7 +32,6 @@ build() { # SIDE, PROCESSES: in the background, behind the training, until there
 train() { # NAME, TASK, SIDE, SHARE of the minutes, and more options
     python3 -m training.train "$2" --data "$work/$3" --hold-out "${held[@]}" --out "$work/$1" --minutes "$(part "$4")" \
         "${@:5}"
-    cp "$work/$1/curve.csv" "$out/curve.$1.csv"
     {
         echo "$1: $*"
         tail -n 1 "$work/$1/curve.csv"
@@ -64,10 +63,10 @@ train today lift 64 0.01 --from-weights "$weights" --rate 0 "$@"
 train lite lite 64 0.32 --from-weights "$weights" --rate 0.3 "$@"
 keep lite lite 64
 train on lift 64 0.16 --from-weights "$weights" --rate 0.15 "$@"
-keep on lift 64
 enough 128
 train today-128 lift 128 0.01 --from-weights "$weights" --rate 0 "$@"
 train on-128 lift 128 0.32 --from-weights "$weights" --rate 0.3 "$@"
 keep on-128 lift 128
+(cd "$work" && tar -cf - -- */curve.csv) >"$out/curves.tar"
 head -n 1 "$work/today/curve.csv"
 cat "$out/compared.txt"
