@@ -133,7 +133,7 @@ def generate(
     Raises
     ------
     InvalidRequest : the picture has an unsupported type; the mask has other proportions, shows no object or no
-        background, or is not black and white; a further picture cannot be of the same object
+        background, or is not black and white; the back's outline cannot be the same object's
     InvalidOption : an option is unknown, of the wrong type or out of range, or there is no such generator
     PictureError : a picture, or the mask, cannot be read
     NoObject : no object could be separated from a picture's background

@@ -42,6 +42,9 @@ _OWN, _BELIEVED = 0.35, 0.25
 _OUT, _REACH, _SEEN, _BEFORE, _THICK = (0.02, 3, 5.0), (0.02, 3, 0.7), (0.06, 2, 6.0), (0.05, 2, 4.0), (0.15, 2, 2.0)
 #: Cosine from which a view's surface counts as seen by another, and how far before that one's it may lie.
 _FACING, _SPARE = 0.15, 0.03
+#: Radians by which a camera may be turned from where its view's name says: with more, a flat body seen from its edge fits
+#: pictures of other things.
+_TURNED = 0.35
 _STEP = 1e-3
 _DIRECTIONS = 32
 _POINTS = 160
@@ -210,6 +213,7 @@ class _Problem:
         poses: dict[View, Pose] = {}
         for view, row in zip(self.views, steps.reshape(-1, len(_VIEW)), strict=True):
             gain, slope, skew, elevation, tangent, turn, unit = row[:7].tolist()
+            elevation, turn = (_TURNED * float(np.tanh(angle / _TURNED)) for angle in (elevation, turn))
             first = self.first[view]
             poses[view] = Pose(
                 first.turn + turn, first.elevation + elevation, first.tangent * float(np.exp(tangent)),

@@ -45,7 +45,8 @@ RAYS, MET = 64, 0.3
 BLUR = 1.0
 #: Room left round the points that the views see.
 ROOM = 0.05
-#: How well a picture's outline must fit the body to be taken for one of the same object, and to be so without a word.
+#: How well a picture's outline must fit the body to be taken for one of the same object from behind, where it is the
+#: front's mirrored, and to be so without a word. From the sides it depends on depths that one picture only suggests.
 REFUSED, DOUBTED = 0.6, 0.85
 #: How much the front's colours, seen and guessed, count where another picture may show the surface.
 OWN = 0.02
@@ -72,10 +73,10 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gat
 
 
 def _doubts(poses: Mapping[View, Pose]) -> list[str]:
-    """Of pictures that fit badly; raises InvalidRequest for one that cannot be of the same object."""
+    """Of pictures that fit badly; raises InvalidRequest for a back that cannot be of the same object."""
     notes = []
     for view, pose in poses.items():
-        if pose.fit < REFUSED:
+        if view == "back" and pose.fit < REFUSED:
             raise InvalidRequest(
                 f"{view} is a picture that does not fit the front's: only {pose.fit:.0%} of the outlines agree.",
                 hint="Give pictures of one object, upright, from its front, back, left and right.",

@@ -101,3 +101,14 @@ def test_a_picture_of_something_else_is_named_or_refused() -> None:
     with pytest.raises(InvalidRequest, match="back") as refused:
         _fused("front", back=_seen("back", half=(0.1, 0.6, 0.1)))
     assert refused.value.field == "back"
+    with pytest.raises(InvalidRequest, match="back"):  # which a camera that looks along the plate would explain
+        _fused(front=_seen("front", half=(0.5, 0.5, 0.05)), back=_seen("back", half=(0.06, 0.5, 0.06)))
+
+
+def test_a_picture_from_the_side_is_used_whatever_depths_the_front_suggests() -> None:
+    guess, frame = _seen("front")
+    flat = replace(guess, front=guess.front * 0.1, thickness=guess.thickness * 0.1), frame
+    told = _fused(front=flat, right=_seen("right"), back=flat)
+    assert any("right" in note for note in told.notes)
+    vertices, _ = _mesh(told)
+    np.testing.assert_allclose(np.ptp(vertices, axis=0)[2], 2 * HALF[2], rtol=0.2)
