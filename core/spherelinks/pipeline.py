@@ -152,6 +152,7 @@ def generate(
         notes, overlaps, doubts = [*decoded.notes], [1.0], list[Reason]()
         sides: dict[View, PictureInput | None] = {"back": back, "left": left, "right": right}
         further = {view: _decoded(view, side) for view, side in sides.items() if side is not None}
+        notes += _repeated({"front": decoded, **further})
     with clock.stage("matte"):
         looking = _Looking(mattes.named(wanted.matte))
         if given is None:
@@ -267,6 +268,16 @@ def _framed(view: View, picture: Picture, notes: list[str], doubts: list[Reason]
         alpha = matte(picture, lambda note: notes.append(f"{view}: {note}"), overlaps.append, find)
         doubts += confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps), view=view)
         return frame(picture, alpha)
+
+
+def _repeated(pictures: Mapping[View, Picture]) -> Iterator[str]:
+    """What is to be said of one file given for several sides."""
+    views = list(pictures)
+    for number, view in enumerate(views):
+        for other in views[:number]:
+            if pictures[view].sha256 == pictures[other].sha256:
+                yield f"{view}: It is the same picture as {other}."
+                break
 
 
 @contextmanager

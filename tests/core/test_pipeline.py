@@ -107,6 +107,8 @@ def test_further_pictures_colour_the_sides_that_they_show(array, asset):
 def test_a_further_picture_is_spoken_of_by_its_name(array):
     made = generate(array, SMALL, generator="inflate", back=array, left=array)
     assert "inflate uses one picture: back and left had no effect." in made.report["warnings"]
+    for view in ("back", "left"):
+        assert f"{view}: It is the same picture as front." in made.report["warnings"]
     assert made.thumbnail == generate(array, SMALL, generator="inflate").thumbnail
     with pytest.raises(PictureUnreadable, match="left") as refused:
         generate(array, SMALL, left=b"no picture")

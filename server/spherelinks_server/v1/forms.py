@@ -107,6 +107,11 @@ def _unknown(name: str, kind: str) -> InvalidRequest:
     return InvalidRequest(f"{name} is not a known {kind}.", hint=_HINT, field=name)
 
 
+def _hint(name: str) -> str:
+    """How the file of that name is sent."""
+    return _HINT if name == "image" else f"Send the file as {name}; with curl: -F {name}=@{name}.png"
+
+
 def _check(fields: dict[str, str], files: dict[str, FileStorage]) -> None:
     """Raises InvalidRequest unless there is one picture, at most one mask, and at most one of each other side."""
     if "images" in fields:
@@ -115,7 +120,7 @@ def _check(fields: dict[str, str], files: dict[str, FileStorage]) -> None:
         raise _unknown(other, "file")
     for name in FILES:
         if name in fields:
-            raise InvalidRequest(f"{name} is a text, not a file.", hint=_HINT, field=name)
+            raise InvalidRequest(f"{name} is a text, not a file.", hint=_hint(name), field=name)
         others = [f"{name}{form}" for form in ("Url", "Base64") if f"{name}{form}" in fields]
         if name in files and others:
             raise InvalidRequest(f"{name} and {others[0]} are both given.", hint="Give one of the two.", field=name)
@@ -126,7 +131,7 @@ def _check(fields: dict[str, str], files: dict[str, FileStorage]) -> None:
 def _content(name: str, file: FileStorage) -> bytes:
     data = file.stream.read()
     if not data:
-        raise InvalidRequest(f"{name} is empty.", hint=_HINT, field=name)
+        raise InvalidRequest(f"{name} is empty.", hint=_hint(name), field=name)
     return data
 
 

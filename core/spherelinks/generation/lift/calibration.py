@@ -42,8 +42,8 @@ _OWN, _BELIEVED = 0.35, 0.25
 _OUT, _REACH, _SEEN, _BEFORE, _THICK = (0.02, 3, 5.0), (0.02, 3, 0.7), (0.06, 2, 6.0), (0.05, 2, 4.0), (0.15, 2, 2.0)
 #: Cosine from which a view's surface counts as seen by another, and how far before that one's it may lie.
 _FACING, _SPARE = 0.15, 0.03
-#: Radians by which a camera may be turned from where its view's name says: with more, a flat body seen from its edge fits
-#: pictures of other things.
+#: Radians by which a camera may be turned from where its view's name says: with more, a flat body seen from its edge
+#: fits pictures of other things.
 _TURNED = 0.35
 _STEP = 1e-3
 _DIRECTIONS = 32

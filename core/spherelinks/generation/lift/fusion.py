@@ -32,6 +32,7 @@ from spherelinks.generation.lift.assembly import (
 from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibrated, from_sides, sampled
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN
+from spherelinks.report import Reason
 from spherelinks.shape import Camera, Frame, View, Volume
 
 #: By how much the body may stand out of an outline, half widths of its frame.
@@ -61,7 +62,7 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gat
     poses = calibrated(seen)
     front = poses["front"]
     others: dict[View, Pose] = {view: pose for view, pose in poses.items() if view != "front"}
-    notes = _doubts(others)
+    doubts = _doubts(others)
     if from_sides(poses):
         volume = assemble(_deformed(guesses["front"], front), frames["front"], gate, _box(seen, poses))
         volume = replace(volume, field=_body(volume, seen, poses))
@@ -69,12 +70,12 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gat
         volume = assemble(guesses["front"], frames["front"], gate)
     color = _colored(volume, frames, others)
     cameras: dict[View, Camera] = {view: _camera(pose) for view, pose in others.items()}
-    return replace(volume, color=color, others=cameras, notes=(*volume.notes, *notes))
+    return replace(volume, color=color, others=cameras, doubts=(*volume.doubts, *doubts))
 
 
-def _doubts(poses: Mapping[View, Pose]) -> list[str]:
+def _doubts(poses: Mapping[View, Pose]) -> list[Reason]:
     """Of pictures that fit badly; raises InvalidRequest for a back that cannot be of the same object."""
-    notes = []
+    doubts = []
     for view, pose in poses.items():
         if view == "back" and pose.fit < REFUSED:
             raise InvalidRequest(
@@ -83,11 +84,15 @@ def _doubts(poses: Mapping[View, Pose]) -> list[str]:
                 field=view,
             )
         if pose.fit < DOUBTED:
-            notes.append(
-                f"The picture {view} fits the front's badly: {pose.fit:.0%} of the outlines agree. Check that it shows "
-                "the same object, from that side."
+            doubts.append(
+                Reason(
+                    code="view_unsure",
+                    level="medium",
+                    message=f"{view}: The picture fits the front's badly: {pose.fit:.0%} of the outlines agree.",
+                    hint="Check that it shows the same object, from that side.",
+                )
             )
-    return notes
+    return doubts
 
 
 def _seen(guess: Guess, frame: Frame) -> Seen:

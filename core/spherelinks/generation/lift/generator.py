@@ -61,7 +61,7 @@ class Lift:
         else:
             volume = assemble(guess, frame, gate)
         progress(1.0)
-        return replace(volume, doubts=_doubts(guess.disagreement))
+        return replace(volume, doubts=(*volume.doubts, *_doubts(guess.disagreement)))
 
     def guess(self, frame: Frame, options: Options, progress: Progress) -> Guess:
         """The network's output for the frame."""
