@@ -49,6 +49,7 @@ HEADERS = ("Allow", "Content-Type", "Content-Disposition", "Idempotent-Replayed"
 """Headers of an answer that clients may rely on."""
 REPORT = Report(
     generator=Maker(name="lift", version="1"),
+    matte=Maker(name="auto", version="1"),
     faces=48,
     faces_extracted=48,
     deviation=0.0,

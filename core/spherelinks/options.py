@@ -112,6 +112,11 @@ def _one_aim(schema: dict[str, Any]) -> None:
     }
 
 
+def _of_ready_mattes(schema: dict[str, Any]) -> None:
+    """The values that this machine takes."""
+    schema["enum"] = mattes.ready()
+
+
 class Options(Model):
     """The options of one generation, immutable.
 
@@ -165,6 +170,7 @@ class Options(Model):
         max_length=64,
         description="What finds the object in a picture without transparency: auto (image processing, and a network "
         "where the background is busy), u2netp (the network alone), rembg if it is installed, or a plug-in.",
+        json_schema_extra=_of_ready_mattes,
     )
     dimensions: Dimensions | None = Field(
         default=None,

@@ -16,8 +16,6 @@ from blender_addon.client.jobs import Jobs
 from blender_addon.client.runner import Runner
 
 LIMIT_S = 60
-SIDES = {"back": b"behind", "left": b"beside"}
-"""What every job has beside its picture."""
 HERE = Path(__file__).parent
 
 
@@ -59,7 +57,9 @@ class Player:
             self.runner.start(job.id, self.connection)
 
     def submit(self):
-        self.job_id = self.jobs.new(self.address, "mug", self.picture, SIDES).id
+        # a picture may be followed by anything
+        sides = {"back": self.picture + b"behind", "left": self.picture + b"beside"}
+        self.job_id = self.jobs.new(self.address, "mug", self.picture, sides).id
         self.runner.start(self.job_id, self.connection)
 
     def submit_elsewhere(self):

@@ -12,12 +12,13 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from spherelinks.errors import GeneratorFailed, InvalidOption, NoObject, SphereLinksError, shortened
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 GROUP = "spherelinks.mattes"
 DEFAULT = "auto"
@@ -32,7 +33,7 @@ class Found(NamedTuple):
     overlap: float = 1.0
 
 
-Find = Callable[[NDArray[np.uint8], Callable[[str], None]], Found]
+Find: TypeAlias = "Callable[[NDArray[np.uint8], Callable[[str], None]], Found]"
 """Of a picture, (H, W, 3) uint8 sRGB, and what is called with sentences that the user should know: the object.
 
 Raises NoObject, or any other SphereLinksError.
@@ -67,6 +68,8 @@ class Matte:
 
         Raises what its finder raises, NoObject if that finds nothing or all, GeneratorFailed if it breaks.
         """
+        import numpy as np
+
         try:
             found = Found(*_loaded(self.finder)(rgb, say))
             alpha = np.asarray(found.alpha, np.float32)

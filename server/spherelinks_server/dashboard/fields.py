@@ -11,7 +11,6 @@ from spherelinks.errors import InvalidOption
 from spherelinks.generation.base import GENERATORS_OWN
 from spherelinks.generation.card import Card
 from spherelinks.options import Options
-from spherelinks.picture import mattes
 from spherelinks.presets import PRESETS
 from spherelinks_server.dashboard.words import words
 
@@ -56,8 +55,6 @@ def fields(cards: Sequence[Card], chosen: Mapping[str, Any]) -> list[Field]:
         if name == "generator":
             inner = inner | {"enum": [card.name for card in cards]}
             outer = outer | {"description": f"{outer['description']} {_prices(cards)}".rstrip()}
-        if name == "matte":
-            inner = inner | {"enum": mattes.ready()}
         field = _field(name, outer, inner, chosen.get(name))
         if name in GENERATORS_OWN:
             field = replace(field, heeded_by=tuple(card.name for card in cards if name in card.heeds))
