@@ -42,6 +42,13 @@ struct Waiting {
     float away;
 };
 
+void tell(const OnTriangle& found, float& distance, float (&weights)[3]) {
+    distance = float(sqrt(found.square));
+    weights[0] = float(1 - found.s - found.t);
+    weights[1] = float(found.s);
+    weights[2] = float(found.t);
+}
+
 }  // namespace
 
 // Where the middles of triangles lie along a Morton curve through a cube of 1 << bits cells a side.
@@ -142,11 +149,8 @@ API void nearest_nearest(const float (*points)[3], i64 count, const float (*low)
             }
         }
         last = found;
-        distance[i] = float(sqrt(best.square));
         face[i] = order[found];
-        weights[i][0] = float(1 - best.s - best.t);
-        weights[i][1] = float(best.s);
-        weights[i][2] = float(best.t);
+        tell(best, distance[i], weights[i]);
     }
 }
 
@@ -226,10 +230,7 @@ API void nearest_sought(const float (*points)[3], i64 count, const Boxes* boxes,
             }
         }
         last = found;
-        distance[i] = float(sqrt(best.square));
         face[i] = order[found];
-        weights[i][0] = float(1 - best.s - best.t);
-        weights[i][1] = float(best.s);
-        weights[i][2] = float(best.t);
+        tell(best, distance[i], weights[i]);
     }
 }
