@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from unittest import mock
 
+import beside
 import loops
 from procrastinate import PsycopgConnector
 from psycopg.conninfo import make_conninfo
@@ -49,14 +50,8 @@ def delivering(database: Engine, storage: Storage, guard: Guard) -> Iterator[Non
     connector = engine.Connector(stop)
     app = courier.application(connector, database, storage, guard)
     workers = [engine.worker(app, [queue.DELIVERIES], courier.PLACES)]
-    thread = threading.Thread(target=engine.run, args=(dsn(database), connector, workers, stop))
-    thread.start()
-    try:
+    with beside.running(stop, engine.run, dsn(database), connector, workers, stop):
         yield
-    finally:
-        stop.set()
-        thread.join(60)
-        assert not thread.is_alive()
 
 
 def dsn(database: Engine) -> str:

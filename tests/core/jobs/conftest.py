@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import beside
 import psycopg
 import pytest
 
@@ -77,14 +78,8 @@ class Desk:
         concurrency, guard, runner = (changes.pop(*each) for each in (("concurrency", 1), ("guard", None), _RUNNER))
         settings = replace(self.settings, **changes)
         arguments = (settings, settings.database_url, concurrency, stop, runner, guard)
-        thread = threading.Thread(target=run_worker, args=arguments)
-        thread.start()
-        try:
+        with beside.running(stop, run_worker, *arguments):
             yield
-        finally:
-            stop.set()
-            thread.join(60)
-            assert not thread.is_alive()
 
 
 @pytest.fixture
