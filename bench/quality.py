@@ -9,12 +9,13 @@ OUT is not made again. Writes OUT/GENERATOR.json and prints a table. A generator
 
 With --views, some of 1, 2, 3, 4, each generator gets so many pictures of the object: of the front, back, right and
 left, as somebody takes them who walks round it: turned and raised by 3 degrees more or less (standard deviation), the
-distance by 4 %, the lamps going along.
+distance by 4 %, the lamps going along. With --light flat the pictures show the objects' colours without any light.
 
 Colours are compared in flat views of 64 px from the right, the left and the back, as delivered: mean errors in 0..1
 over what both the asset and the object cover, as they are and blurred, and the variation, which is the mean step
-between neighbouring pixels, over the object's. The objects' colours are unlit and the pictures are not, so the error is
-also given after one factor for each view, in linear light, has made the asset as bright as the object.
+between neighbouring pixels, over the object's. The objects' colours are unlit and the pictures, but for --light flat,
+are not, so the error is also given after one factor for each view, in linear light, has made the asset as bright as the
+object.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import json
 import sys
 import time
 import zlib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +42,8 @@ COLUMNS = (
     "evened colour error sides", "evened colour error back",
     "variation sides", "variation back", "seconds",
 )  # fmt: skip
-VIEWS = {"back": 180, "right": 90, "left": -90}  # degrees to the right of the front
+VIEWS = {"front": 0, "back": 180, "right": 90, "left": -90}  # degrees to the right of the front
+LIGHTS = ("studio", "flat")
 SIDES = {"back": (180,), "sides": (90, 270)}  # degrees to the right of the front
 SIDE, BLUR = 64, 3.0  # of the views whose colours are compared, px; standard deviation of the blur, px
 COVERED = 0.95  # share of a pixel from which it counts as covered
@@ -48,8 +51,9 @@ DARK = 0.01  # light that is added before brightness is compared
 LEAST = 30  # pixels that must be covered by both for a view to count
 
 
-def labelled(generator: str, views: int) -> str:
-    return generator if views == 1 else f"{generator}, {views} views"
+def labelled(generator: str, views: int, light: str) -> str:
+    several = f", {views} views" if views > 1 else ""
+    return generator + several + (f", {light}" if light != LIGHTS[0] else "")
 
 
 def chosen(generator: str) -> dict[str, Any]:
@@ -58,55 +62,58 @@ def chosen(generator: str) -> dict[str, Any]:
     return {"generator": name} | dict(pair.split("=") for pair in own.split(",") if pair)
 
 
-def further(truth: Any, name: str, view: str) -> Any:
-    """The picture of another side, as that of the front but for an unsteady hand."""
+def pictured(truth: Any, name: str, view: str, light: str) -> tuple[Any, float]:
+    """The picture of a side, as the shared bench takes that of the front but for an unsteady hand, and the front's
+    azimuth."""
     import run
     from PIL import Image
     from render import Renderer
 
+    if (view, light) == ("front", "studio"):
+        return run.picture_of(truth, name, 512, None)
     drawn = np.random.default_rng(zlib.crc32(name.encode()))  # as run.picture_of
     azimuth, elevation, distance = drawn.uniform(0, 360), drawn.uniform(5, 35), drawn.uniform(1.8, 3.2)
-    shake = np.random.default_rng(zlib.crc32(f"{name} {view}".encode())).normal(0, (3, 3, 0.04))
+    shake = np.random.default_rng(zlib.crc32(f"{name} {view}".encode())).normal(0, (3, 3, 0.04)) * (view != "front")
     at = azimuth + VIEWS[view] + shake[0], elevation + shake[1], distance * (1 + shake[2])
     camera, fov = run.framed(truth, *at)
-    lights = [
-        (
-            camera[:3, :3] @ np.array([drawn.normal(0, 0.7), drawn.uniform(0.3, 1.2), drawn.uniform(0.4, 1)]),
-            drawn.uniform(0.4, 0.9),
-        )
-        for _ in range(drawn.integers(1, 3))
-    ]
-    rgb, cover = Renderer(truth).view(camera, 512, fov, 2, lights, drawn.uniform(0.3, 0.55), 0.0)
+    lit: tuple[Any, ...] = ()
+    if light == "studio":
+        lamps = [
+            (
+                camera[:3, :3] @ np.array([drawn.normal(0, 0.7), drawn.uniform(0.3, 1.2), drawn.uniform(0.4, 1)]),
+                drawn.uniform(0.4, 0.9),
+            )
+            for _ in range(drawn.integers(1, 3))
+        ]
+        lit = lamps, drawn.uniform(0.3, 0.55)
+    rgb, cover = Renderer(truth).view(camera, 512, fov, 2, *lit, background=0.0)
     rgba = np.concatenate([rgb / np.maximum(cover, 1e-6)[..., None], cover[..., None]], -1)
-    return Image.fromarray((np.clip(rgba, 0, 1) * 255).round().astype(np.uint8), "RGBA")
+    return Image.fromarray((np.clip(rgba, 0, 1) * 255).round().astype(np.uint8), "RGBA"), azimuth
 
 
-def scored(name: str, models: Path, out: Path, generator: str, views: int = 1) -> dict[str, float]:
+def scored(name: str, models: Path, out: Path, generator: str, views: int, light: str) -> dict[str, float]:
     """The figures of one object; the seconds are of the whole path, with everything warm."""
-    import run
     import scene
     import score
 
     from spherelinks import generate
 
     truth = scene.normalized(scene.load(str(models / f"{name}.glb")))
-    picture = out / "pictures" / f"{name}.png"
     azimuth = float(np.random.default_rng(zlib.crc32(name.encode())).uniform(0, 360))
-    if not picture.exists():
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        image, drawn = run.picture_of(truth, name, 512, None)
-        if drawn != azimuth:
-            raise RuntimeError("the shared bench places its cameras differently from what this file assumes")
-        image.save(picture)
-    others = {}
-    for view in [*VIEWS][: views - 1]:
-        others[view] = out / "pictures" / f"{name} {view}.png"
-        if not others[view].exists():
-            further(truth, name, view).save(others[view])
-    glb = out / labelled(generator, views) / f"{name}.glb"
+    pictures = {}
+    for view in [*VIEWS][:views]:
+        words = [name, *[view] * (view != "front"), *[light] * (light != LIGHTS[0])]
+        pictures[view] = out / "pictures" / f"{' '.join(words)}.png"
+        if not pictures[view].exists():
+            pictures[view].parent.mkdir(parents=True, exist_ok=True)
+            image, drawn = pictured(truth, name, view, light)
+            if drawn != azimuth:
+                raise RuntimeError("the shared bench places its cameras differently from what this file assumes")
+            image.save(pictures[view])
+    glb = out / labelled(generator, views, light) / f"{name}.glb"
     glb.parent.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    generate(picture, chosen(generator), **others).save(glb)
+    generate(pictures.pop("front"), chosen(generator), **pictures).save(glb)
     seconds = time.perf_counter() - start
     made = scene.load(str(glb))
     figures = score.geometry(made, truth, azimuth) | score.views(made, truth, azimuth) | {"seconds": seconds}
@@ -183,12 +190,13 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--limit", type=int)
     parser.add_argument("--views", type=int, nargs="+", choices=(1, 2, 3, 4), default=[1], help="pictures an object")
+    parser.add_argument("--light", nargs="+", choices=LIGHTS, default=LIGHTS[:1], help="of the pictures")
     a = parser.parse_args()
     if not scorer.available():
         return 0
     names = sorted((f.stem for f in a.models.glob("*.glb")), key=lambda n: zlib.crc32(n.encode()))[: a.limit]
     known: dict[str, dict[str, Any]] = {}
-    cases = {labelled(generator, views): (generator, views) for generator in a.generators for views in a.views}
+    cases = {labelled(*case): case for case in product(a.generators, a.views, a.light)}
     for generator in cases:
         kept = a.out / f"{generator}.json"
         known[generator] = json.loads(kept.read_text()) if kept.exists() else {}
