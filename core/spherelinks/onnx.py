@@ -11,7 +11,10 @@ import numpy as np
 from spherelinks.errors import GeneratorFailed
 
 THREADS = 2
-"""Of a session, however many cores there are: with another number ONNX Runtime may add in another order."""
+"""Of a session, however many cores there are: a mean over a middle axis depends on it.
+
+See findings/onnxruntime-reduce-threads.sh.
+"""
 
 
 @dataclass(frozen=True)

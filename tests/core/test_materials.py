@@ -5,6 +5,7 @@ import json
 import struct
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -239,6 +240,17 @@ def test_kept_materials_and_images_are_the_files_own(tmp_path):
     again = spherelinks.finish(written(tmp_path, "again.glb", asset.glb), keep_uv=True, name="two").glb
     assert parts(again)[0]["materials"] == after["materials"]
     assert np.array_equal(read_bytes(again).uv, surface.uv)
+
+
+@pytest.mark.parametrize(("gamma", "stays"), [(45455, True), (100000, False)])
+def test_a_kept_png_keeps_its_pixels_but_no_gamma_that_godot_would_apply(tmp_path, gamma, stays):
+    body = b"gAMA" + struct.pack(">I", gamma)
+    picture = strip([c for _, c in SIDES])
+    tagged = picture[:33] + struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body)) + picture[33:]
+    document, blob = scene({"POSITION": POINTS, "TEXCOORD_0": UV}, TRIANGLES, tagged)
+    asset = spherelinks.finish(written(tmp_path, "tagged.glb", glb(document, blob)), keep_uv=True)
+    image = bytes(Document(asset.glb, lambda name: None).image(0))
+    assert image == (tagged if stays else picture)
 
 
 def test_kept_meshes_stay_open_and_refuse_what_needs_another(tmp_path):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spherelinks.gltf.image import encoded
 from spherelinks.gltf.pack import Collider, File, add_colliders, remembered
 from spherelinks.options import Compression
+from spherelinks.picture.png import SIGNATURE, SRGB_GAMMA, chunks
 from spherelinks.pixels.srgb import encoded as to_bytes
 from spherelinks.pixels.srgb import linear
 from spherelinks.shape import Map, Material, Sampler, Surface
@@ -34,8 +35,9 @@ def carry(
     surface : in metres, with normals of length 1 where it has any
     name, software, extras, colliders, compression : as :func:`spherelinks.gltf.pack.pack` takes them
 
-    Images are the files that the surface's materials come from, byte for byte (PNG for those without a file of their
-    own), and texture coordinates stay what they are in single precision, whatever the compression.
+    Images are the files that the surface's materials come from, byte for byte, but for a PNG's gamma other than sRGB's
+    (PNG for those without a file of their own), and texture coordinates stay what they are in single precision,
+    whatever the compression.
     """
     file = File(name, software, extras, compression)
     writer = _Writer(file, surface)
@@ -132,7 +134,7 @@ class _Writer:
 
     def _texture(self, each: Map) -> int:
         document = self.file.document
-        data = each.file
+        data = _without_gamma(each.file)
         kind = next((kind for start, kind in _KINDS if data and data.startswith(start)), None)
         if kind is None or data is None:
             data, kind = encoded(each.image, "png"), "png"
@@ -165,6 +167,17 @@ class _Writer:
                 texture = gl.Texture(sampler=sampler, source=source)
             document.textures.append(texture)
         return self._textures[key]
+
+
+def _without_gamma(data: bytes | None) -> bytes | None:
+    """The file; of a PNG that names another gamma than sRGB's, what decides its pixels alone.
+
+    glTF ignores it, but Godot 4.6 brightens colours and normals by it (findings/godot-png-gamma.sh).
+    """
+    if data is None or not data.startswith(SIGNATURE) or b"gAMA" not in data:
+        return data
+    found = chunks(data)
+    return data if found is None or found.gamma in (None, SRGB_GAMMA) else found.pixels
 
 
 def _maps(material: Material) -> dict[str, Map]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-from spherelinks.picture.png import Chunks
+from spherelinks.picture.png import SRGB_GAMMA, Chunks
 from spherelinks.pixels.srgb import encoded, to_linear
 
 Floats = NDArray[np.float64]
@@ -87,7 +87,7 @@ def by_chunks(image: Image.Image, said: Chunks) -> tuple[Image.Image, list[str]]
     if said.srgb:
         return image.convert("RGB"), []
     gamma, places = said.gamma, said.chromaticities
-    plain = gamma is None or abs(gamma - 0.45455) < _GAMMA
+    plain = gamma is None or abs(gamma - SRGB_GAMMA) < _GAMMA
     same = places is None or float(np.abs(np.subtract(places, _SRGB)).max()) < _PLACE
     if (plain and same) or (places is not None and not _sound(places)):
         return image.convert("RGB"), []

@@ -12,6 +12,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 #: A profile or a text that unpacks to more bytes is there to fill a memory.
 MAX_UNPACKED = 8 << 20
+#: What gAMA says of sRGB samples.
+SRGB_GAMMA = 0.45455
 #: Chunks that decide pixels, or tell an animation.
 _KEPT = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT"}
 
