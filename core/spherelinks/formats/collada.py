@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -74,7 +75,25 @@ def _pieces(primitive: Any, turn: NDArray[np.float64], materials: _Materials) ->
         rows = np.asarray(primitive.texcoordset[0], np.float64)
         uv = rows[np.asarray(primitive.texcoord_indexset[0]).ravel()][:, :2]
     material = materials.material(primitive.material)
-    yield Piece(points, lengths.astype(np.int64), material, normals, uv, flipped=bool(np.linalg.det(place) < 0))
+    tint = _tint(primitive)
+    if tint is not None and material.base is None:
+        material = replace(material, color=(1.0, 1.0, 1.0, material.color[3]))
+    elif tint is not None:
+        materials.notes.append("It has textures, and colours at its vertices, which were not read.")
+        tint = None
+    yield Piece(points, lengths.astype(np.int64), material, normals, uv, tint, flipped=bool(np.linalg.det(place) < 0))
+
+
+def _tint(primitive: Any) -> NDArray[np.float64] | None:
+    """(N, 3) linear colours of the corners; None where there are none."""
+    original = getattr(primitive, "original", primitive)
+    inputs = original.sources.get("COLOR")
+    if not inputs:
+        return None
+    offset, source = inputs[0][0], inputs[0][4]
+    rows = np.asarray(source.data, np.float64).reshape(-1, len(source.components))[:, :3]
+    at = np.asarray(original.index).reshape(-1, original.nindices)[:, offset]
+    return np.asarray(to_linear(rows.clip(0, 1))[at], np.float64)
 
 
 class _Materials:
@@ -122,7 +141,10 @@ class _Materials:
     def _opacity(self, effect: Any) -> float:
         """By the two ways that COLLADA has: where the alpha of a colour counts, or its brightness against it."""
         amount, color = effect.transparency, effect.transparent
-        if amount is None or isinstance(color, type(None)) or not isinstance(color, tuple | list | np.ndarray):
+        if color is not None and not isinstance(color, tuple | list | np.ndarray):
+            self.notes.append("Its transparency maps were not read.")
+            return 1.0
+        if amount is None or color is None:
             return 1.0
         if not isinstance(amount, int | float):
             return 1.0

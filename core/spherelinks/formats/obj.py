@@ -5,43 +5,66 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks.formats.asset import factored
-from spherelinks.formats.image import rgba
+from spherelinks.formats.pieces import picture, reflection, without_maps
 from spherelinks.gltf.read import ImageFile, Model
 from spherelinks.mesh.polygon import triangulate
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.mesh.weld import weld
-from spherelinks.shape import Surface
+from spherelinks.pixels.srgb import to_linear
+from spherelinks.shape import METALLIC, ROUGHNESS, Map, Material, Sampler, Surface, Wrap
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 _WHITE = (1.0, 1.0, 1.0)
 _CURVES = frozenset(("curv", "curv2", "surf"))
+_LINES = frozenset(("l", "p"))
+_NUMBER = re.compile(r"[-+.\deE]+")
+
+
+class _Picture(NamedTuple):
+    """A map's file, "" for none; what its coordinates are multiplied by and moved by, v upwards; and whether it ends at
+    its border; strength : of its relief.
+    """
+
+    file: str = ""
+    scale: tuple[float, ...] = (1.0, 1.0)
+    shift: tuple[float, ...] = (0.0, 0.0)
+    clamped: bool = False
+    strength: float = 1.0
+
+
+_NO_PICTURE = _Picture()
 
 
 @dataclass
 class _Material:
-    """color : Kd, as sRGB; picture : the file of map_Kd, "" for none; rest : the other maps that it has"""
+    """color : Kd, as sRGB; picture : of map_Kd; maps : the others that are read, by statement
+    values : Pr, Pm and Ke, where they are given; rest : what it says that is not read
+    """
 
     color: tuple[float, ...] = _WHITE
-    picture: str = ""
+    picture: _Picture = _NO_PICTURE
+    maps: dict[str, _Picture] = field(default_factory=dict)
+    values: dict[str, tuple[float, ...]] = field(default_factory=dict)
     rest: frozenset[str] = frozenset()
 
 
 def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     """The faces of an OBJ with their colours: at the vertices, else of the materials and textures that `beside` finds.
 
-    A vertex without a colour among others that have one is white; colours are fractions or bytes. Raises ValueError
-    for what is no such file, and past 3 * MOST vertices or triangles.
+    A vertex without a colour among others that have one has its material's, or is white; colours are fractions or
+    bytes. Raises ValueError for what is no such file, and past 3 * MOST vertices or triangles.
     """
     places: list[tuple[float, ...]] = []
     paints: list[tuple[float, ...] | None] = []
@@ -53,7 +76,7 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     names: list[str] = []
     libraries: list[str] = []
     polypaint: list[tuple[float, ...]] = []
-    material, curved = -1, False
+    material, curved, lined = -1, False, False
     for words in _lines(data):
         match words[0]:
             case "v":
@@ -83,6 +106,8 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
                 polypaint += [tuple(bytes.fromhex(digits[i + 2 : i + 8])) for i in range(0, len(digits) // 8 * 8, 8)]
             case word if word in _CURVES:
                 curved = True
+            case word if word in _LINES:
+                lined = True
     _check(max(len(places), len(corners)))
     if any(len(place) < 3 for place in places):
         raise ValueError("a vertex has fewer than three numbers")
@@ -91,36 +116,78 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     loops, owner = triangulate(points, rings, np.array(sizes, np.int64))
     _check(len(loops))
     notes = ["Its curves and free-form surfaces were not read."] if curved else []
-    color = _painted(polypaint if len(polypaint) == len(places) else paints)
-    materials, said = _materials(libraries, names, beside)
-    textures, which, said_of_textures = _textures(materials, beside)
-    notes += [*said, *said_of_textures]
+    notes += ["Its points and lines were left out."] if lined else []
+    known = polypaint if len(polypaint) == len(places) else paints
+    color = _painted(known)
+    materials, said = _materials(libraries, names, beside, painted=color is not None)
+    notes += said
+    missing: list[str] = []
+    files: dict[tuple[str, Sampler], Map] = {}
+    made = [_made(each, beside, files, missing) for each in materials]
+    rich = any(map(_is_rich, made))
+    if rest := ", ".join(sorted(set().union(*(each.rest for each in materials)))):
+        notes.append(
+            f"Not read of its materials: {rest}."
+            if rich
+            else f"Only the base colours of its materials were read: not {rest}."
+        )
+    notes += dict.fromkeys(missing)
     faces, at = rings[loops].astype(np.int32), owners[owner]
-    if not materials or (color is not None and not textures):
+    bare = np.array([paint is None for paint in known], np.bool_)
+    textured = any(each.base is not None for each in made)
+    if not materials or (color is not None and not textured and not bare.any() and not rich):
         return Surface(single(points), faces, color, notes=tuple(notes))
     # each face its material's colour, and each corner its own place in the texture
-    tints = np.array([(1.0, 1.0, 1.0) if each.picture else each.color for each in materials] + [_WHITE])
-    shown = (np.repeat(tints[at], 3, axis=0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
     place = np.array(seen, np.int64)[loops]
-    coordinates = np.array([*uvs, (0.0, 0.0)])
     if len(place) and place.max() >= len(uvs):
         raise ValueError(f"a face has texture coordinate {place.max() + 1} of {len(uvs)}")
-    pictured = np.where((place >= 0).all(axis=1), np.array([*which, -1])[at], -1).astype(np.int32)
-    if color is not None:  # of scans, for viewers that have no textures: a photograph shows more
-        painted = np.repeat(pictured < 0, 3)
+    placed = (place >= 0).all(axis=1)
+    has_map = np.array([*(each.base is not None for each in made), False])
+    if (has_map[at] & ~placed).any():
+        notes.append("Faces without texture coordinates have the plain colours of their materials.")
+    images = {(id(each.base.image), each.base.sampler): each.base for each in made if each.base is not None}
+    which = [-1 if each.base is None else list(images).index((id(each.base.image), each.base.sampler)) for each in made]
+    pictured = np.where(placed, np.array([*which, -1])[at], -1).astype(np.int32)
+    tints = np.array([*(each.color for each in materials), _WHITE])
+    shown = np.where((pictured < 0)[:, None], tints[at], 1.0)
+    shown = (np.repeat(shown, 3, axis=0) * 255 + 0.5).clip(0, 255).astype(np.uint8)
+    if color is not None:
+        painted = np.repeat(pictured < 0, 3) & ~bare[faces.ravel()]
         shown[painted] = color[faces.ravel()[painted]]
-        notes.append("It has textures, and colours at its vertices, which were read where there is no texture.")
-    uv = (coordinates[place].reshape(-1, 2) * (1, -1) + (0, 1)).astype(np.float32)
+        if textured:  # of scans, for viewers that have no textures: a photograph shows more
+            notes.append("It has textures, and colours at its vertices, which were read where there is no texture.")
+    scale = np.array([*(each.picture.scale for each in materials), (1.0, 1.0)])[at]
+    shift = np.array([*(each.picture.shift for each in materials), (0.0, 0.0)])[at]
+    coordinates = np.array([*uvs, (0.0, 0.0)])[place] * scale[:, None] + shift[:, None]
+    uv = (coordinates.reshape(-1, 2) * (1, -1) + (0, 1)).astype(np.float32)
     vertices = single(points)[faces.ravel()]
     spread = np.arange(len(vertices), dtype=np.int32).reshape(-1, 3)
+    samplers = tuple(each.sampler for each in images.values())
     return Surface(
-        vertices, spread, shown, uv if textures else None, textures, pictured if textures else None, notes=tuple(notes)
+        vertices,
+        spread,
+        shown,
+        uv if images or rich else None,
+        tuple(each.image for each in images.values()),
+        pictured if images else None,
+        notes=tuple(notes),
+        samplers=samplers if any(sampler != Sampler() for sampler in samplers) else (),
+        materials=(*made, *map(without_maps, made), Material()) if rich else (),
+        # faces without a material have the last, those without coordinates have theirs without its maps
+        material_of=np.where(at < 0, 2 * len(made), at + len(made) * ~placed).astype(np.int32) if rich else None,
     )
+
+
+def _is_rich(material: Material) -> bool:
+    """Whether it says more than a base colour."""
+    plain = replace(material, name="", color=(1.0, 1.0, 1.0, 1.0), base=None)
+    return plain != Material()
 
 
 def _lines(data: bytes) -> Iterator[list[str]]:
     """The words of each line: a backslash at its end goes on in the next, and a comment is none."""
-    text = data.decode("utf-8-sig", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    form = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    text = data.decode(form, "replace").replace("\r\n", "\n").replace("\r", "\n")
     for line in re.sub(r"\\[ \t]*\n", " ", text).split("\n"):
         words = (line if line.startswith("#MRGB") else line.partition("#")[0]).split()
         if words:
@@ -138,7 +205,7 @@ def _check(count: int) -> None:
         raise ValueError(f"it has more than {3 * MOST} vertices or triangles")
 
 
-def _painted(paints: list[tuple[float, ...]] | list[tuple[float, ...] | None]) -> NDArray[np.uint8] | None:
+def _painted(paints: Sequence[tuple[float, ...] | None]) -> NDArray[np.uint8] | None:
     """(V, 3) uint8, or None if no vertex has a colour."""
     known = [paint for paint in paints if paint is not None]
     if not known:
@@ -150,7 +217,7 @@ def _painted(paints: list[tuple[float, ...]] | list[tuple[float, ...] | None]) -
 
 
 def _materials(
-    libraries: list[str], names: list[str], beside: Callable[[str], bytes | None]
+    libraries: list[str], names: list[str], beside: Callable[[str], bytes | None], *, painted: bool
 ) -> tuple[list[_Material], list[str]]:
     """The materials that the faces use, in the order of their names, and what is to be said about them."""
     known: dict[str, _Material] = {}
@@ -164,14 +231,21 @@ def _materials(
                 notes.append(f"Its materials' file {file} is not beside it, and was not read.")
             else:
                 known |= _library(data)
+    if names and not libraries and not painted:
+        notes.append(f"It uses materials, such as {names[0] or 'one without a name'}, but names no file that has them.")
     if not known or not names:
         return [], notes
     if missing := [name for name in names if name and name not in known]:
         notes.append(f"Its material {missing[0]} is in none of its files: it was left white.")
     chosen = [known.get(name, _Material()) for name in names]
-    if rest := sorted(set().union(*(each.rest for each in chosen))):
-        notes.append(f"Only the base colours of its materials were read: not {', '.join(rest)}.")
     return chosen, notes
+
+
+#: Statements of maps that are read, in small letters, and of those that are not.
+_READ = {"map_kd": "base", "map_pr": "roughness", "map_pm": "metallic", "map_ke": "emissive", "norm": "normal"}
+_UNREAD = frozenset(
+    ("map_bump", "bump", "map_d", "disp", "map_ks", "map_ns", "map_ps", "refl", "map_refl", "decal", "aniso")
+)
 
 
 def _library(data: bytes) -> dict[str, _Material]:
@@ -181,47 +255,100 @@ def _library(data: bytes) -> dict[str, _Material]:
         match words[0].lower():
             case "newmtl":
                 current = found[" ".join(words[1:])] = _Material()
-            case "kd" if len(words) > 3:
-                current.color = tuple(map(float, words[1:4]))
+            case "kd" | "ke" | "pr" | "pm" as word if len(words) > 1 and words[1].lower() in ("spectral", "xyz"):
+                current.rest |= {f"{word.capitalize()} {words[1]}"}
+            case "kd" if len(words) > 1:
+                current.color = _color(words)
             case "map_kd":
-                current.picture = _file(words[1:])
+                current.picture = _picture(words[1:])
+            case "map_ka" if len(words) > 1 and not current.picture.file:
+                current.rest |= {words[0]}
+            case "ke" if len(words) > 1 and any(_color(words)):
+                current.values["ke"] = _color(words)
+            case "pr" | "pm" as word if len(words) > 1:
+                current.values[word] = (float(words[1]),)
+            case word if word in _READ:
+                current.maps[word] = _picture(words[1:])
             case "d" if len(words) > 1 and float(words[-1]) < 1:
                 current.rest |= {"transparency"}
-            case word if word in ("map_bump", "bump", "norm", "map_pr", "map_pm", "map_ke", "map_d", "disp"):
+            case "tr" if len(words) > 1 and float(words[-1]) > 0:
+                current.rest |= {"transparency"}
+            case word if word in _UNREAD:
                 current.rest |= {words[0]}
+    for each in found.values():
+        if each.picture.file:
+            each.rest -= {"map_Ka", "map_ka"}
     return found
 
 
-def _file(words: list[str]) -> str:
-    """The file's name behind the options of a map, which may have spaces."""
+def _color(words: Sequence[str]) -> tuple[float, ...]:
+    """One number stands for all three."""
+    numbers = tuple(map(float, words[1:4]))
+    return numbers if len(numbers) == 3 else (numbers[0],) * 3
+
+
+def _picture(words: list[str]) -> _Picture:
+    """A map's file behind its options; its name may have spaces."""
     counts = {"-o": 3, "-s": 3, "-t": 3, "-mm": 2}
+    options: dict[str, list[str]] = {}
     at = 0
     while at < len(words) and words[at].startswith("-"):
-        most = counts.get(words[at], 1)
+        name = words[at].lower()
+        most = counts.get(name, 1)
+        values = options[name] = []
         at += 1
-        while most and at < len(words) - 1 and (most == 1 or re.fullmatch(r"[-+.\deE]+", words[at])):
-            at, most = at + 1, most - 1
-    return " ".join(words[at:])
+        while len(values) < most and at < len(words) - 1 and (most == 1 or _NUMBER.fullmatch(words[at])):
+            values.append(words[at])
+            at += 1
+
+    def pair(name: str, otherwise: float) -> tuple[float, ...]:
+        return tuple([*map(float, options.get(name, ())), otherwise, otherwise][:2])
+
+    clamped = options.get("-clamp") == ["on"]
+    strength = float(next(iter(options.get("-bm", ())), 1.0))
+    return _Picture(" ".join(words[at:]), pair("-s", 1.0), pair("-o", 0.0), clamped, strength)
 
 
-def _textures(
-    materials: list[_Material], beside: Callable[[str], bytes | None]
-) -> tuple[tuple[NDArray[np.uint8], ...], list[int], list[str]]:
-    """The pictures, each material's number among them or -1, and what is to be said."""
-    files: dict[str, int] = {}
-    pictures: list[NDArray[np.uint8]] = []
-    notes: list[str] = []
-    for each in materials:
-        if not each.picture or each.picture in files:
-            continue
-        data = beside(each.picture)
+def _made(
+    material: _Material,
+    beside: Callable[[str], bytes | None],
+    known: dict[tuple[str, Sampler], Map],
+    notes: list[str],
+) -> Material:
+    """A material with the maps that are there; `known` are those that other materials have read."""
+    files: dict[str, Map] = {}
+    for word, each in {"map_kd": material.picture, **material.maps}.items():
+        role, data = _READ[word], beside(each.file) if each.file else None
         if data is None:
-            notes.append(f"Its texture {each.picture} is not beside it, and was not read.")
-            each.picture = ""
+            if role == "base" and each.file:
+                notes.append(f"Its texture {each.file} is not beside it, and was not read.")
+            elif each.file:
+                material.rest |= {word}
             continue
-        files[each.picture] = len(pictures)
-        pictures.append(rgba(data, each.picture)[..., :3])
-    return tuple(pictures), [files.get(each.picture, -1) for each in materials], notes
+        wrap: Wrap = "clamp" if each.clamped else "repeat"
+        key = each.file, Sampler(wrap, wrap)
+        if key not in known:
+            known[key] = picture(data, *key)
+        files[role] = known[key]
+        if role != "base" and (each.scale, each.shift) != (material.picture.scale, material.picture.shift):
+            notes.append(f"Its texture {each.file} was placed like its base colour.")
+    rough, metal = files.get("roughness"), files.get("metallic")
+    values = {word: numbers[0] for word, numbers in material.values.items()}
+    red, green, blue = material.values.get("ke", (0.0,) * 3)
+    if "emissive" in files and not (red or green or blue):
+        red = green = blue = 1.0
+    kd = tuple(float(part) for part in to_linear(np.array(material.color).clip(0, 1)))
+    return Material(
+        color=(1.0, 1.0, 1.0, 1.0) if "base" in files else (*kd, 1.0),  # type: ignore[arg-type]
+        base=files.get("base"),
+        metallic=values.get("pm", METALLIC) if metal is None else 1.0,
+        roughness=values.get("pr", ROUGHNESS) if rough is None else 1.0,
+        metallic_roughness=reflection(rough, metal),
+        normal=files.get("normal"),
+        normal_scale=material.maps["norm"].strength if "normal" in files else 1.0,
+        emission=(red, green, blue),
+        emissive=files.get("emissive"),
+    )
 
 
 def write(model: Model) -> bytes:

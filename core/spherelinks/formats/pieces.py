@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,7 +58,7 @@ def joined(pieces: Sequence[Piece], notes: Iterable[str]) -> Surface:
     for number, piece in enumerate(pieces):
         here = slice(start, start + len(piece.points))
         start = here.stop
-        material = piece.material if piece.uv is not None else _without_maps(piece.material)
+        material = piece.material if piece.uv is not None else without_maps(piece.material)
         color[here] = np.array(material.color[:3]) * (1.0 if piece.tint is None else piece.tint)
         opacity[here] = material.color[3]
         if piece.uv is not None:
@@ -87,10 +88,24 @@ def joined(pieces: Sequence[Piece], notes: Iterable[str]) -> Surface:
     )
 
 
-def _without_maps(material: Material) -> Material:
+def without_maps(material: Material) -> Material:
+    """A material as faces without texture coordinates show it."""
     return replace(
         material, base=None, opacity=None, metallic_roughness=None, normal=None, occlusion=None, emissive=None
     )
+
+
+def reflection(roughness: Map | None, metalness: Map | None) -> Map | None:
+    """Maps of roughness and metalness, each in all three channels, as one: roughness in green, metalness in blue."""
+    known = roughness or metalness
+    if known is None:
+        return None
+    height, width = np.max([each.image.shape[:2] for each in (roughness, metalness) if each is not None], axis=0)
+    image = np.full((height, width, 3), 255, np.uint8)
+    for channel, each in ((1, roughness), (2, metalness)):
+        if each is not None:
+            image[..., channel] = cv2.resize(each.image[..., 0], (int(width), int(height)))
+    return known._replace(image=image, file=None)
 
 
 def picture(data: bytes, name: str, sampler: Sampler = Sampler()) -> Map:  # noqa: B008 - a tuple of constants

@@ -54,8 +54,8 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     """The faces, or triangle strips, of an ASCII or binary PLY, with whatever other properties and elements.
 
     Colours are read at the vertices or the faces, as bytes, 16 bits or fractions; texture coordinates at the vertices
-    or at the faces' corners, with the first image that a comment "TextureFile NAME" names and `beside` finds: then
-    colours are left. Raises
+    or at the faces' corners, with the images that comments "TextureFile NAME" name and `beside` finds, the first for
+    all faces that have no "texnumber": then colours are left. Raises
     ValueError, KeyError, IndexError or struct.error for what is no such file, and ValueError past 3 * MOST rows.
     """
     found = re.search(rb"\nend_header[ \t]*(?:\r\n|\r|\n)", data)
@@ -80,13 +80,35 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     _check(len(loops))
     color, by_face = _colors(vertex, kinds["vertex"]), _colors(face, kinds.get("face", {}))
     uv, wedges = _uv(vertex), face.get("texcoord")
-    textures, notes = _textures(lines, beside, wanted=uv is not None or isinstance(wedges, _Lists))
+    numbers = face.get("texnumber")
+    numbers = None if isinstance(numbers, _Lists) else numbers
+    wanted = uv is not None or isinstance(wedges, _Lists)
+    textures, which, notes = _textures(lines, beside, numbers, wanted=wanted)
+    texture_of = None if which is None or not textures else which[owner].astype(np.int32)
     if textures and (color is not None or by_face is not None):  # of scans, for viewers that have no textures
         color = by_face = None
         notes += ("It has a texture, and colours, which were not read.",)
+    if color is not None and by_face is not None:  # MeshLab writes both, and white for those that nobody painted
+        if np.ptp(by_face, axis=0).any():
+            notes += ("It has colours of vertices and of faces: those of faces were read.",) * bool(
+                np.ptp(color, 0).any()
+            )
+        else:
+            by_face = None
+    notes += tuple(
+        "The transparency of its colours was not read."
+        for columns_of, kind in ((vertex, kinds["vertex"]), (face, kinds.get("face", {})))
+        if _is_sheer(columns_of, kind)
+    )[:1]
     if by_face is None and not (textures and isinstance(wedges, _Lists)):
         return Surface(
-            single(points), corners[loops].astype(np.int32), color, uv if textures else None, textures, notes=notes
+            single(points),
+            corners[loops].astype(np.int32),
+            color,
+            uv if textures else None,
+            textures,
+            texture_of,
+            notes=notes,
         )
     at = corners[loops].ravel()
     if by_face is not None:
@@ -100,7 +122,7 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     elif uv is not None:
         uv = uv[at]
     faces = np.arange(len(at), dtype=np.int32).reshape(-1, 3)
-    return Surface(single(points)[at], faces, color, uv if textures else None, textures, notes=notes)
+    return Surface(single(points)[at], faces, color, uv if textures else None, textures, texture_of, notes=notes)
 
 
 def _header(lines: Sequence[str]) -> tuple[str, list[tuple[str, int, list[_Property]]]]:
@@ -115,12 +137,18 @@ def _header(lines: Sequence[str]) -> tuple[str, list[tuple[str, int, list[_Prope
                 elements.append((name, int(count), []))
                 _check(int(count))
             case ["property", "list", length, kind, name]:
-                elements[-1][2].append(_Property(name, _TYPES[kind], _TYPES[length]))
+                elements[-1][2].append(_Property(name, _type(kind), _type(length)))
             case ["property", kind, name]:
-                elements[-1][2].append(_Property(name, _TYPES[kind]))
+                elements[-1][2].append(_Property(name, _type(kind)))
     if form not in ("ascii", "binary_little_endian", "binary_big_endian"):
         raise ValueError(f"its format is {form!r}")
     return form, elements
+
+
+def _type(name: str) -> str:
+    if name not in _TYPES:
+        raise ValueError(f"a property is of type {name}, which the format does not have")
+    return _TYPES[name]
 
 
 def _check(count: int) -> None:
@@ -258,6 +286,15 @@ def _colors(columns: _Columns, kinds: dict[str, str]) -> NDArray[np.uint8] | Non
     return (shown + 0.5 * (kind != "u1")).clip(0, 255).astype(np.uint8)
 
 
+def _is_sheer(columns: _Columns, kinds: dict[str, str]) -> bool:
+    """Whether alpha lets anything through; scanners write 0 everywhere, and mean nothing by it."""
+    alpha = columns.get("alpha", columns.get("a"))
+    if alpha is None or isinstance(alpha, _Lists) or not alpha.any():
+        return False
+    kind = kinds["alpha" if "alpha" in columns else "a"]
+    return bool(alpha.min() < {"u1": 255, "u2": 65535}.get(kind, 1))
+
+
 def _uv(vertex: _Columns) -> NDArray[np.float32] | None:
     names = next((names for names in _UV if set(names) <= vertex.keys()), None)
     return None if names is None else _down(np.stack([_scalars(vertex, name) for name in names], axis=1))
@@ -269,19 +306,37 @@ def _down(uv: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 def _textures(
-    lines: Sequence[str], beside: Callable[[str], bytes | None], *, wanted: bool
-) -> tuple[tuple[NDArray[np.uint8], ...], tuple[str, ...]]:
-    """The image that the header names, and what is to be said about it."""
+    lines: Sequence[str],
+    beside: Callable[[str], bytes | None],
+    numbers: NDArray[np.float64] | None,
+    *,
+    wanted: bool,
+) -> tuple[tuple[NDArray[np.uint8], ...], NDArray[np.int64] | None, tuple[str, ...]]:
+    """The images that the header names, each face's among them if it has several, and what is to be said about it.
+
+    numbers : (F,) each face's among the names, or None
+    """
     names = [line.partition("TextureFile")[2].strip() for line in lines if line.startswith("comment TextureFile")]
     if not names:
-        return (), ("It has texture coordinates, but names no texture: none was read.",) if wanted else ()
+        return (), None, ("It has texture coordinates, but names no texture: none was read.",) if wanted else ()
     if not wanted:
-        return (), ()
-    data = beside(names[0])
-    if data is None:
-        return (), (f"Its texture {names[0]} is not beside it, and was not read.",)
-    others = (f"Of its {len(names)} textures only {names[0]} was read.",) if len(names) > 1 else ()
-    return (rgba(data, names[0])[..., :3],), others
+        return (), None, ()
+    chosen = names if numbers is not None else names[:1]
+    notes = [] if len(chosen) == len(names) else [f"Of its {len(names)} textures only {names[0]} was read."]
+    pictures: list[NDArray[np.uint8]] = []
+    place = np.full(len(chosen) + 1, -1, np.int64)  # the last is for numbers that are none of them
+    for number, name in enumerate(chosen):
+        data = beside(name)
+        if data is None:
+            notes.append(f"Its texture {name} is not beside it, and was not read.")
+        else:
+            place[number] = len(pictures)
+            pictures.append(rgba(data, name)[..., :3])
+    if numbers is None:
+        return tuple(pictures), None, tuple(notes)
+    which = numbers.astype(np.int64)
+    which = np.where((which >= 0) & (which < len(names)), which, len(names))
+    return tuple(pictures), place[which], tuple(notes)
 
 
 def write(model: Model) -> bytes:

@@ -6,7 +6,7 @@ import io
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -102,7 +102,7 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
         if other is not None:
             raise foreign.mistaken(name, suffix, other) from error
         raise MeshUnreadable(
-            f"{name} cannot be read as {suffix[1:].upper()}: {error}.",
+            f"{name} cannot be read as {suffix[1:].upper()}: {_reason(error)}.",
             hint="Open it in a modelling program and export it again.",
             field="mesh",
         ) from error
@@ -111,6 +111,10 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
     said = next((axis for axis in ("y", "z") if f"+{axis.upper()} up".encode() in data[:512]), None)
     up: Up = "z" if said == "z" else "y" if said else _UP.get(suffix, "y")
     return MeshFile(surface, suffix, "mm" if suffix == ".stl" else "m", up, said is not None or suffix in _SAID)
+
+
+def _reason(error: Exception) -> str:
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 #: Which way is up where neither the format nor the file says so: printers and CAD have +Z for an STL.
@@ -167,7 +171,7 @@ def beside(folder: Path) -> Beside:
 
     def found(name: str) -> bytes | None:
         parts = name.replace("\\", "/")
-        for path in (folder / parts, folder / parts.rpartition("/")[2]):
+        for path in (folder / parts, folder / parts.rpartition("/")[2], *_alike(folder, parts)):
             try:
                 inside = path.resolve().is_relative_to(folder.resolve())
                 if inside and path.is_file() and path.stat().st_size <= MAX_BYTES:
@@ -177,6 +181,15 @@ def beside(folder: Path) -> Beside:
         return None
 
     return found
+
+
+def _alike(folder: Path, name: str) -> Iterator[Path]:
+    """Files in a folder that programs on Windows take for one of that name: capitals make no difference there."""
+    wanted = name.rpartition("/")[2].casefold()
+    try:
+        yield from (path for path in sorted(folder.iterdir()) if path.name.casefold() == wanted)
+    except OSError:
+        return
 
 
 def _bytes(path: Path) -> bytes:
@@ -225,9 +238,13 @@ def _mesh_in(name: str, archive: zipfile.ZipFile) -> PurePosixPath:
 def _beside_in(archive: zipfile.ZipFile, folder: PurePosixPath) -> Beside:
     """Finds files in a ZIP by the names that a file in a folder of it calls them."""
 
+    alike = {name.casefold(): name for name in archive.namelist()}
+
     def found(name: str) -> bytes | None:
         parts = name.replace("\\", "/")
-        return _member(archive, str(folder / parts)) or _member(archive, str(folder / parts.rpartition("/")[2]))
+        places = [str(folder / parts), str(folder / parts.rpartition("/")[2])]
+        places += [alike.get(place.casefold(), place) for place in places]
+        return next((data for place in places if (data := _member(archive, place))), None)
 
     return found
 

@@ -23,6 +23,8 @@ from spherelinks.texture.carry import look_up
 MOST_TEXELS = 192_000_000
 _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
+#: Light that a surface scatters, below which it is a metal by its specular colour.
+_BLACK = 0.04
 
 
 def read_scene(data: bytes, beside: Callable[[str], bytes | None], *, whole: bool = False) -> Surface:
@@ -58,7 +60,8 @@ class _Scene:
             raise ValueError(f"it requires the extension {name}, which is not supported")
         used = self.document.get("extensionsUsed", ())
         self.notes: dict[str, None] = dict.fromkeys(unknown(used))
-        self.dropped: dict[str, None] = dict.fromkeys(lost(used))
+        materials = {name for each in self.document.get("materials", ()) for name in each.get("extensions", ())}
+        self.dropped: dict[str, None] = dict.fromkeys(lost([*used, *sorted(materials)]))
         self.pictures: dict[int, tuple[NDArray[np.uint8], NDArray[np.uint8] | None]] = {}
         self.images: dict[tuple[int, Sampler], NDArray[np.uint8]] = {}
         self.looks: dict[tuple[int, frozenset[str]], _Look] = {}
@@ -87,6 +90,10 @@ class _Scene:
             for each in [place] if joints is not None else self._instances(node, place):
                 for primitive in mesh["primitives"]:
                     self._add(primitive, each, weights, joints)
+        scenes = self.document.get("scenes", [])
+        roots = {number for each in scenes for number in each.get("nodes", ())}
+        if roots - {*(scenes[self.document.get("scene", 0)].get("nodes", ()) if scenes else ())}:
+            self.notes["Of its scenes the first was read, or the one that it opens with."] = None
         if self.document.get("animations"):
             self.notes["Its animations are not kept: it is as the file poses it."] = None
         if self.dropped:
@@ -297,6 +304,7 @@ class _Scene:
             moved = dict(info.get("extensions", {}).get("KHR_texture_transform", {}))
             at = f"TEXCOORD_{moved.pop('texCoord', info.get('texCoord', 0))}", moved
             if at[0] not in there:
+                self.notes[f"A texture is read at {at[0]}, which the mesh does not have: it was left out."] = None
                 return None
             if at not in coordinates:
                 coordinates.append(at)
@@ -321,6 +329,8 @@ class _Scene:
             metallic, roughness, rest = 0.0, 1.0 - glossy.get("glossinessFactor", 1.0), {}
             if "specularGlossinessTexture" in glossy:
                 self.dropped["specular and glossiness map"] = None
+            elif info is None and max(color[:3]) < _BLACK <= max(glossy.get("specularFactor", (0, 0, 0))):
+                color, metallic = (*glossy["specularFactor"], *color[3:]), 1.0  # only metals scatter nothing
         base = read(info)
         opacity = None
         if base is not None and finish.alpha_mode != "OPAQUE":

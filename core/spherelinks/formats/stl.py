@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import numpy as np
@@ -28,6 +29,8 @@ def read(data: bytes) -> Surface:
     whole = count >= 0 and len(data) >= 84 + 50 * count
     if _is_text(data) and not (whole and len(data) == 84 + 50 * count):
         words = [line.split()[1:4] for line in data.lower().splitlines() if line.strip()[:6] == b"vertex"]
+        if 3 * data.lower().count(b"facet normal") > len(words):  # several statements in one line
+            words = [each.split()[:3] for each in re.split(rb"\bvertex\b", data.lower())[1:]]
         corners = np.array(words or np.zeros((0, 3)), np.float64)
         if len(corners) % 3:
             raise ValueError(f"its {len(corners)} vertices are no triangles")

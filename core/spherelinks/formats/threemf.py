@@ -7,6 +7,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,9 @@ from spherelinks.shape import Material, Surface
 
 #: Metres of each of the format's units, in the order of lib3mf's ModelUnit.
 _UNITS = (1e-6, 1e-3, 1e-2, 0.0254, 0.3048, 1.0)
+_HELPERS = "Parts that cut, modify or support others in a slicer were left out."
+#: Bytes of a slicer's settings of parts.
+_MOST_SETTINGS = 16 << 20
 _PAINTED = re.compile(rb"[\s:](?:paint_color|mmu_segmentation)=[\"'][0-9A-Fa-f]")
 _UPRIGHT = np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64)
 
@@ -33,7 +37,7 @@ def read(data: bytes) -> Surface:
     reader.SetStrictModeActive(False)
     try:
         reader.ReadFromBuffer(data)
-        source = _Source(lib3mf, model)
+        source = _Source(lib3mf, model, _Slicer(data))
         items = model.GetBuildItems()
         pieces: list[Piece] = []
         while items.MoveNext():
@@ -44,6 +48,8 @@ def read(data: bytes) -> Surface:
         raise ValueError(str(error)) from error
     upright = np.eye(4)
     upright[:3, :3] = _UPRIGHT * _UNITS[int(model.GetUnit())]
+    if source.slicer.filaments > 1:
+        source.notes.append("The colours of its parts' filaments were not read.")
     if _painted(data):
         source.notes.append("The colours that were painted on it in a slicer were not read.")
     return joined([_moved(piece, upright) for piece in pieces], source.notes)
@@ -63,6 +69,47 @@ def _painted(data: bytes) -> bool:
     return False
 
 
+#: What PrusaSlicer and its kin call parts that are of the object itself.
+_SOLID = ("ModelPart", "normal_part")
+
+
+class _Slicer:
+    """What slicers keep beside the meshes: which parts only cut, modify or support others, and the filaments.
+
+    triangles : of an object's mesh, those that are no part of it, first and last, by the object's number in the file
+    parts : components that are none, by their group's and their own number
+    filaments : how many the parts have
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.triangles: dict[int, list[tuple[int, int]]] = {}
+        self.parts: set[tuple[int, int]] = set()
+        used: set[str] = set()
+        with zipfile.ZipFile(io.BytesIO(data)) as package:
+            for name in ("Metadata/Slic3r_PE_model.config", "Metadata/model_settings.config"):
+                if name not in package.namelist() or package.getinfo(name).file_size > _MOST_SETTINGS:
+                    continue
+                for thing in ElementTree.fromstring(package.read(name)).iter("object"):
+                    own = int(thing.get("id", 0))
+                    default = _said(thing).get("extruder", "1")
+                    for part in thing.iter("volume"):
+                        said = _said(part)
+                        used.add(said.get("extruder", default))
+                        if said.get("volume_type", "ModelPart") not in _SOLID or said.get("modifier") == "1":
+                            ends = int(part.get("firstid", 0)), int(part.get("lastid", -1))
+                            self.triangles.setdefault(own, []).append(ends)
+                    for part in thing.iter("part"):
+                        used.add(_said(part).get("extruder", default))
+                        if part.get("subtype", "normal_part") not in _SOLID:
+                            self.parts.add((own, int(part.get("id", 0))))
+        self.filaments = len({"1" if number == "0" else number for number in used})
+
+
+def _said(thing: ElementTree.Element) -> dict[str, str]:
+    """The metadata of an object or part by key."""
+    return {each.get("key", ""): each.get("value", "") for each in thing.findall("metadata")}
+
+
 def _matrix(transform: Any) -> NDArray[np.float64]:
     place = np.eye(4)
     place[:3] = np.array([[transform.Fields[row][k] for k in range(3)] for row in range(4)]).T
@@ -76,8 +123,8 @@ def _moved(piece: Piece, place: NDArray[np.float64]) -> Piece:
 
 
 class _Source:
-    def __init__(self, lib3mf: Any, model: Any) -> None:
-        self._lib, self._model = lib3mf, model
+    def __init__(self, lib3mf: Any, model: Any, slicer: _Slicer) -> None:
+        self._lib, self._model, self.slicer = lib3mf, model, slicer
         self.notes: list[str] = []
         self._groups: dict[int, dict[int, tuple[float, ...]] | None] = {}
 
@@ -89,10 +136,15 @@ class _Source:
             group = self._model.GetComponentsObjectByID(thing.GetUniqueResourceID())
             for number in range(group.GetComponentCount()):
                 part = group.GetComponent(number)
+                if (thing.GetModelResourceID(), part.GetObjectResource().GetModelResourceID()) in self.slicer.parts:
+                    self.notes.append(_HELPERS)
+                    continue
                 inner = _matrix(part.GetTransform()) if part.HasTransform() else np.eye(4)
                 yield from self.pieces(part.GetObjectResource(), place @ inner, depth + 1)
         elif thing.IsMeshObject():
             mesh = self._model.GetMeshObjectByID(thing.GetUniqueResourceID())
+            if mesh.BeamLattice().GetBeamCount():
+                self.notes.append("Its beam lattices were left out.")
             if mesh.GetTriangleCount():
                 yield _moved(self._mesh(mesh), place)
         else:
@@ -102,6 +154,13 @@ class _Source:
         points = np.array([vertex.Coordinates[:] for vertex in mesh.GetVertices()], np.float64).reshape(-1, 3)
         corners = np.array([triangle.Indices[:] for triangle in mesh.GetTriangleIndices()], np.int64).reshape(-1, 3)
         tint = self._tint(mesh, len(corners))
+        if helpers := self.slicer.triangles.get(mesh.GetModelResourceID()):
+            self.notes.append(_HELPERS)
+            kept = np.ones(len(corners), np.bool_)
+            for first, last in helpers:
+                kept[max(first, 0) : last + 1] = False
+            corners = corners[kept]
+            tint = None if tint is None else tint[np.repeat(kept, 3)]
         return Piece(points[corners.ravel()], np.full(len(corners), 3), Material(), tint=tint)
 
     def _tint(self, mesh: Any, count: int) -> NDArray[np.float64] | None:

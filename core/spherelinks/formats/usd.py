@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.formats.pieces import Piece, joined, picture
+from spherelinks.formats.pieces import Piece, joined, picture, reflection
+from spherelinks.mesh.solid import MOST
 from spherelinks.shape import Finish, Map, Material, Sampler, Surface, Wrap
 
 _WRAPS: dict[str, Wrap] = {"repeat": "repeat", "mirror": "mirror", "clamp": "clamp", "black": "clamp"}
@@ -20,11 +20,11 @@ _UPRIGHT = {"Y": np.eye(3), "Z": np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np
 
 
 def read(data: bytes, suffix: str) -> Surface:
-    """The meshes of a USD stage at its default time, instances in place, hidden and guide objects left out.
+    """The meshes of a USD stage as it begins, skins posed, instances in place, hidden and guide objects left out.
 
     Textures come out of the package alone. Raises ValueError for what is no such file.
     """
-    from pxr import Tf, Usd, UsdGeom
+    from pxr import Gf, Tf, Usd, UsdGeom, UsdSkel
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"scene{suffix}"
@@ -36,38 +36,85 @@ def read(data: bytes, suffix: str) -> Surface:
         if not stage:
             raise ValueError("OpenUSD cannot open it")
         notes: list[str] = []
-        source = _Source(path if suffix == ".usdz" else None, notes)
+        if stage.GetCompositionErrors():
+            notes.append("What it refers to in other files was not read.")
+        first = stage.GetStartTimeCode()
+        start = Usd.TimeCode(first) if stage.HasAuthoredTimeCodeRange() else Usd.TimeCode.EarliestTime()
+        stage.SetEditTarget(stage.GetSessionLayer())
+        for prim in stage.Traverse():
+            if prim.IsA(UsdSkel.Root):
+                UsdSkel.BakeSkinning(UsdSkel.Root(prim), Gf.Interval(first, first))
+        source = _Source(path if suffix == ".usdz" else None, start, notes)
         upright = np.eye(4)
         upright[:3, :3] = _UPRIGHT[str(UsdGeom.GetStageUpAxis(stage))] * UsdGeom.GetStageMetersPerUnit(stage)
-        places = UsdGeom.XformCache(Usd.TimeCode.EarliestTime())
+        places = UsdGeom.XformCache(start)
         pieces: list[Piece] = []
-        for prim in Usd.PrimRange.Stage(stage, Usd.TraverseInstanceProxies()):
-            if prim.IsA(UsdGeom.Gprim) and not prim.IsA(UsdGeom.Mesh):
-                notes.append("Its shapes other than meshes were left out.")
-            if not prim.IsA(UsdGeom.Mesh):
-                continue
-            shape = UsdGeom.Mesh(prim)
-            if shape.ComputeVisibility() == "invisible" or shape.ComputePurpose() in ("guide", "proxy"):
-                notes.append("Objects that the file hides were left out.")
-                continue
-            place = upright @ np.array(places.GetLocalToWorldTransform(prim)).T
-            pieces += source.pieces(shape, place)
+        corners = 0
+        for prim, place in _meshes(stage.GetPseudoRoot(), places, start, notes):
+            some = [*source.pieces(UsdGeom.Mesh(prim), upright @ place.T)]
+            corners += sum(len(piece.points) for piece in some)
+            if corners > 3 * MOST:
+                raise ValueError(f"it has more than {MOST} triangles")
+            pieces += some
         return joined(pieces, notes)
 
 
+def _meshes(root: Any, places: Any, time: Any, notes: list[str]) -> Iterator[tuple[Any, NDArray[np.float64]]]:
+    """The meshes below a prim that are shown, each with the matrix, of rows as USD has them, from it to the world."""
+    from pxr import Usd, UsdGeom
+
+    walk = iter(Usd.PrimRange(root, Usd.TraverseInstanceProxies()))
+    for prim in walk:
+        if prim.IsA(UsdGeom.Imageable):
+            shown = UsdGeom.Imageable(prim)
+            if shown.ComputeVisibility(time) == "invisible" or shown.ComputePurpose() in ("guide", "proxy"):
+                if prim.IsA(UsdGeom.Gprim) or prim.IsA(UsdGeom.PointInstancer):
+                    notes.append("Objects that the file hides were left out.")
+                    walk.PruneChildren()
+                continue
+        if prim.IsA(UsdGeom.PointInstancer):
+            walk.PruneChildren()
+            yield from _instances(UsdGeom.PointInstancer(prim), places, time, notes)
+        elif prim.IsA(UsdGeom.Mesh):
+            yield prim, np.array(places.GetLocalToWorldTransform(prim))
+        elif prim.IsA(UsdGeom.Gprim):
+            notes.append("Its shapes other than meshes were left out.")
+
+
+def _instances(group: Any, places: Any, time: Any, notes: list[str]) -> Iterator[tuple[Any, NDArray[np.float64]]]:
+    """The same of a point instancer's."""
+    from pxr import UsdGeom
+
+    stage, world = group.GetPrim().GetStage(), np.array(places.GetLocalToWorldTransform(group.GetPrim()))
+    which = group.GetProtoIndicesAttr().Get(time) or []
+    moved = group.ComputeInstanceTransformsAtTime(
+        time, time, UsdGeom.PointInstancer.IncludeProtoXform, UsdGeom.PointInstancer.IgnoreMask
+    )
+    mask = list(group.ComputeMaskAtTime(time)) or [True] * len(which)
+    paths = group.GetPrototypesRel().GetForwardedTargets()
+    models = []
+    for path in paths:
+        model = stage.GetPrimAtPath(path)
+        back = np.linalg.pinv(np.array(places.GetLocalToWorldTransform(model)))
+        models.append([(prim, place @ back) for prim, place in _meshes(model, places, time, notes)])
+    for number, place, there in zip(which, moved or [], mask, strict=False):
+        if there and 0 <= number < len(models):
+            yield from ((prim, inner @ np.array(place) @ world) for prim, inner in models[number])
+
+
 class _Source:
-    def __init__(self, package: Path | None, notes: list[str]) -> None:
-        self._package, self._notes = package, notes
+    def __init__(self, package: Path | None, time: Any, notes: list[str]) -> None:
+        self._package, self._time, self._notes = package, time, notes
         self._materials: dict[str, tuple[Material, str | None]] = {}
 
     def pieces(self, shape: Any, place: NDArray[np.float64]) -> Iterator[Piece]:
         """One piece for each material of a mesh."""
         from pxr import UsdGeom, UsdShade
 
-        earliest = shape.GetPointsAttr()
-        points = np.array(earliest.Get() if earliest.Get() is not None else [], np.float64).reshape(-1, 3)
-        sizes = np.array(shape.GetFaceVertexCountsAttr().Get() or [], np.int64)
-        corners = np.array(shape.GetFaceVertexIndicesAttr().Get() or [], np.int64)
+        there = shape.GetPointsAttr().Get(self._time)
+        points = np.array([] if there is None else there, np.float64).reshape(-1, 3)
+        sizes = np.array(shape.GetFaceVertexCountsAttr().Get(self._time) or [], np.int64)
+        corners = np.array(shape.GetFaceVertexIndicesAttr().Get(self._time) or [], np.int64)
         if not len(sizes) or sizes.sum() != len(corners):
             return
         if len(corners) and (corners.min() < 0 or corners.max() >= len(points)):
@@ -79,7 +126,7 @@ class _Source:
         spread = points[corners] @ place[:3, :3].T + place[:3, 3]
         mirrored = bool(np.linalg.det(place[:3, :3]) < 0)
         flipped = mirrored != (shape.GetOrientationAttr().Get() == "leftHanded")
-        normals = _spread(shape.GetNormalsAttr().Get(), shape.GetNormalsInterpolation(), corners, sizes, 3)
+        normals = _spread(shape.GetNormalsAttr().Get(self._time), shape.GetNormalsInterpolation(), corners, sizes, 3)
         if normals is not None:
             normals = normals @ np.linalg.pinv(place[:3, :3])
         variables = UsdGeom.PrimvarsAPI(shape)
@@ -114,7 +161,7 @@ class _Source:
     ) -> NDArray[np.float64] | None:
         if not variable or not variable.HasValue():
             return None
-        return _spread(variable.ComputeFlattened(), variable.GetInterpolation(), corners, sizes, columns)
+        return _spread(variable.ComputeFlattened(self._time), variable.GetInterpolation(), corners, sizes, columns)
 
     def _material(self, material: Any, double: bool) -> tuple[Material, str | None]:
         """A material, and the primvar that its maps are read at."""
@@ -145,7 +192,7 @@ class _Source:
             through,
             reads.number("metallic", 0.0) if metalness is None else 1.0,
             reads.number("roughness", 0.5) if roughness is None else 1.0,
-            _reflection(roughness, metalness),
+            reflection(roughness, metalness),
             normal,
             1.0,
             occlusion,
@@ -253,19 +300,6 @@ def _one(found: Map, data: bytes, channel: int, scale: NDArray[np.float64], bias
     values = rgba(data, "texture")[..., channel].astype(np.float64) / 255 * scale[channel] + bias[channel]
     image = (values.clip(0, 1) * 255 + 0.5).astype(np.uint8)
     return found._replace(image=np.repeat(image[..., None], 3, axis=2), file=None)
-
-
-def _reflection(roughness: Map | None, metalness: Map | None) -> Map | None:
-    """Maps of roughness and metalness as one: roughness in green, metalness in blue."""
-    known = roughness or metalness
-    if known is None:
-        return None
-    height, width = np.max([each.image.shape[:2] for each in (roughness, metalness) if each is not None], axis=0)
-    image = np.full((height, width, 3), 255, np.uint8)
-    for channel, each in ((1, roughness), (2, metalness)):
-        if each is not None:
-            image[..., channel] = cv2.resize(each.image[..., 0], (int(width), int(height)))
-    return known._replace(image=image, file=None)
 
 
 def _spread(

@@ -37,9 +37,11 @@ class Document:
         self._blob: memoryview | None = None
         text: bytes | memoryview = data
         if data[:4] == b"glTF":
-            version = struct.unpack_from("<4sII", data)[1]
+            _, version, length = struct.unpack_from("<4sII", data)
             if version != 2:
                 raise ValueError(f"it is glTF {version}, not 2")
+            if length > len(data):
+                raise ValueError(f"it is cut short: its header says {length} bytes, and {len(data)} are there")
             size = struct.unpack_from("<I", data, 12)[0]
             text, self._blob = data[20 : 20 + size], memoryview(data)[28 + size :]
         elif not data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
@@ -53,6 +55,10 @@ class Document:
     def accessor(self, index: int) -> NDArray[Any]:
         """(count,) or (count, columns) values; normalised integers as float32."""
         accessor = self.json["accessors"][index]
+        if accessor["componentType"] not in _TYPES or accessor["type"] not in _COLUMNS:
+            raise ValueError(
+                f"accessor {index} is of component type {accessor['componentType']}, {accessor['type']}: not supported"
+            )
         kind, columns = np.dtype(_TYPES[accessor["componentType"]]), _COLUMNS[accessor["type"]]
         count = accessor["count"]
         if index in self._draco:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +22,11 @@ _PRIMARIES: dict[int, tuple[float, ...]] = {
     4: (0.310, 0.316, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
     5: (*_D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
     6: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    7: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
     9: (*_D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
     11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
 _SRGB = _PRIMARIES[1]
 _BRADFORD = np.array(((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296)))
@@ -81,7 +84,8 @@ def by_chunks(image: Image.Image, said: Chunks) -> tuple[Image.Image, list[str]]
                 image = _converted(image, light, _PRIMARIES[primaries], narrow=said.cicp[3] == 0)
             return image.convert("RGB"), notes
         text = f"The picture's colour space (cICP {', '.join(map(str, said.cicp))}) is not known, and was left out."
-        return image.convert("RGB"), [text]
+        image, notes = by_chunks(image, replace(said, cicp=None))
+        return image, [text, *notes]
     if said.icc is not None:
         return by_profile(image, said.icc) or image.convert("RGB"), []
     if said.srgb:

@@ -117,10 +117,8 @@ def _decode(data: bytes) -> Picture:
             image.draft(None, (MAX_SIDE, MAX_SIDE))  # a huge JPEG is decoded at a half, a quarter, an eighth
         profile = image.info.get("icc_profile")
         image.load()
-        if said is not None and said.transparent is not None and said.kind in (0, 2):
-            image.info["transparency"] = _clear(image, said)
         turn = _TURNS.get(_orientation(image))
-        pixels = _bounded(_plain(image))
+        pixels = _bounded(_plain(image if said is None else png.keyed(image, said)))
     alpha = None
     if pixels.mode in ("LA", "RGBA"):
         alpha = pixels.getchannel("A")
@@ -141,15 +139,6 @@ def _decode(data: bytes) -> Picture:
         sha256=sha256,
         notes=tuple(notes),
     )
-
-
-def _clear(image: Image.Image, said: png.Chunks) -> int | tuple[int, ...]:
-    """The transparent samples of a grey or RGB PNG, scaled as Pillow has the picture's own."""
-    assert said.transparent is not None
-    if image.mode.startswith("I"):
-        return said.transparent[0]
-    scaled = [value >> 8 if said.depth == 16 else value * 255 // ((1 << said.depth) - 1) for value in said.transparent]
-    return scaled[0] if len(scaled) == 1 else tuple(scaled)
 
 
 _END = b"\xff\xd9"

@@ -6,6 +6,10 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
+import cv2
+import numpy as np
+from PIL import Image
+
 from spherelinks.errors import PictureUnreadable
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -63,6 +67,26 @@ def chunks(data: bytes) -> Chunks | None:
             break
     found.pixels = b"".join(kept)
     return found
+
+
+def keyed(image: Image.Image, said: Chunks) -> Image.Image:
+    """The loaded image of a PNG, with its transparent samples as Pillow compares them: in full, and scaled like it."""
+    key = said.transparent
+    if key is None or said.kind not in (0, 2):
+        return image
+    if said.kind == 2 and said.depth == 16:  # of which Pillow keeps the higher bytes alone
+        full = cv2.imdecode(np.frombuffer(said.pixels, np.uint8), cv2.IMREAD_UNCHANGED)
+        if full is None:
+            raise ValueError("its samples cannot be decoded")
+        image = image.convert("RGB")
+        image.putalpha(Image.fromarray(np.where((full[..., 2::-1] == key).all(axis=2), 0, 255).astype(np.uint8)))
+        image.info.pop("transparency", None)
+    elif image.mode.startswith("I"):
+        image.info["transparency"] = key[0]
+    else:
+        scaled = [value * 255 // ((1 << said.depth) - 1) for value in key]
+        image.info["transparency"] = scaled[0] if len(scaled) == 1 else tuple(scaled)
+    return image
 
 
 def _note(found: Chunks, name: bytes, body: bytes) -> None:

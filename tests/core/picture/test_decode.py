@@ -504,6 +504,26 @@ def test_a_colour_is_transparent_at_every_depth(size: type[np.uint8]) -> None:
     assert np.argwhere(picture.alpha == 0).tolist() == [[3, 5]]
 
 
+def test_a_colour_of_16_bits_is_compared_in_full() -> None:
+    pixels = np.full((8, 8, 3), 0x1234, np.uint16)
+    pixels[:, 4:] += 1  # the same in 8 bits
+    picture = decode(png_of(pixels, png_chunk(b"tRNS", struct.pack(">3H", 0x1234, 0x1234, 0x1234))))
+    assert picture.alpha is not None
+    assert (picture.alpha == np.repeat([[0, 255]], 4, axis=1)).all()
+    assert (picture.rgb == 0x12).all()
+
+
+def test_an_unknown_colour_space_leaves_what_else_the_file_says() -> None:
+    light = encoded_as(1.0)
+    picture = decode(png_of(light, png_chunk(b"cICP", bytes((1, 99, 0, 1))), gamma(1.0)))
+    expected = decode(png_of(light, gamma(1.0)))
+    assert (picture.rgb == expected.rgb).all()
+    assert picture.notes == ("The picture's colour space (cICP 1, 99, 0, 1) is not known, and was left out.",)
+    old, new = (decode(png_of(chart(), png_chunk(b"cICP", bytes((kind, 13, 0, 1))))) for kind in (6, 7))
+    assert (old.rgb == new.rgb).all()
+    assert new.notes == ()
+
+
 def test_large_profiles_and_texts_are_no_reason_to_refuse_a_picture() -> None:
     noise = np.random.default_rng(0).integers(0, 256, 1_500_000, np.uint8).tobytes()
     for chunk in (
