@@ -90,7 +90,7 @@ def fit(lab: Floats) -> Ground:
     as with a table in front of a wall, the whole ring is background, with the wider scatter that this implies.
     """
     height, width = lab.shape[:2]
-    depth = max(2, round(_RING * max(height, width)))
+    depth = ring_depth(height, width)
     inner = np.zeros((height, width), bool)
     inner[depth:-depth, depth:-depth] = True
     sides = np.zeros((5, height, width), bool)
@@ -125,6 +125,11 @@ def _regressed(
     covariance = np.cov(residual[kept].T) + _FLOOR
     squared = np.einsum("ni,ij,nj->n", residual, np.linalg.inv(covariance), residual)
     return Ground(coefficients.astype(np.float64), covariance.astype(np.float64)), np.sqrt(squared)
+
+
+def ring_depth(height: int, width: int) -> int:
+    """Width, px, of the border of a picture of that size that is taken for background."""
+    return max(2, round(_RING * max(height, width)))
 
 
 def _terms(height: int, width: int, box: Box) -> NDArray[np.float64]:

@@ -23,7 +23,8 @@ Image = TypeVar("Image", Bytes, Floats)
 _MIN_TRANSPARENT = 0.01  # share of the picture; rounded corners alone are no cut-out
 _MIN_OPAQUE = 0.0005  # shares of the picture below which there is only a speck
 _MIN_FOUND = 0.005
-_MAX_OUTLINE = 0.35  # share of the border that an object may cover; nor may it touch all four sides
+_MAX_OUTLINE, _MAX_CERTAIN = 0.35, 0.5  # shares of the border that an object, and one beyond doubt, may cover, and not
+# on all four sides
 _MIN_SIDE = 16
 _FAINTEST = 24  # greatest alpha of a picture that still shows something
 _INNER = 0.05  # least share of a picture within a frame that its object covers
@@ -36,7 +37,8 @@ _BUSY = 4.0  # scatter of the background above which no model of it is trusted
 _LIKELY, _LINKED = 0.5, 0.25  # of the network: a pixel's likelihood to be object, or to hang on one
 _CONFIDENT, _CERTAIN, _ABSENT = 0.75, 0.94, 0.1  # mean likelihood of an object, of one beyond doubt, of none
 _AGREE, _DIFFER = 0.8, 0.5  # overlaps of what differs from the ground with what the network sees
-_MOST = 0.7  # share of the picture above which the network's object is not plausible
+_MOST, _MOST_SEEN = 0.7, 0.85  # shares of the picture above which an object, one that the network sees, is unlikely
+_STRANGE = 0.05  # share of one side of a calm picture that is not background, from which an object may reach it
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
 _FAINTLY = 0.8  # what is expected of an object that hardly differs from its ground
@@ -60,7 +62,8 @@ def matte(
     (``background``), what differs is refined by two rounds of GrabCut (Rother, Kolmogorov, Blake 2004) at low
     resolution and then by a guided filter at full resolution. If the background is too busy for a model, a network
     (``outline``) finds the object, if it is confident; it is also asked where what differs from a calm background is in
-    parts or touches the border, and overrules it if it is sure. Deterministic.
+    parts or touches the border, or where the border is not all background, and overrules it if it is sure.
+    Deterministic.
 
     Raises NoObject if there is nothing to find: a uniform, noisy or textured picture, an object that fills the picture,
     specks, a picture of a few pixels.
@@ -194,18 +197,16 @@ def _stands_out(rgb: Bytes) -> Found:
         )
     small = _lab(_shrunk(rgb, _WORK))
     model = background.fit(small)
+    distance, shadow = model.compare(small)
     if model.scatter <= _BUSY:
-        return _confirmed(rgb, _differing(rgb, small, model))
+        return _confirmed(rgb, _differing(rgb, distance, shadow, model), _interrupted(distance))
     likely = outline.likely(rgb)
     found = _recognised(rgb, likely, _CONFIDENT)
-    return _expected(_differing(rgb, small, model) if found is None else found, likely)
+    return _expected(_differing(rgb, distance, shadow, model) if found is None else found, likely)
 
 
 def _expected(found: Floats, likely: Floats) -> Found:
-    """The overlap to be expected, if each place is object as likely as the network says."""
-    inside = _at_network(found)
-    shared = float(likely[inside].sum())
-    return Found(found, shared / max(1.0, int(inside.sum()) + float(likely[~inside].sum())))
+    return Found(found, outline.overlap(_at_network(found), likely))
 
 
 def _at_network(found: Floats) -> NDArray[np.bool_]:
@@ -214,10 +215,17 @@ def _at_network(found: Floats) -> NDArray[np.bool_]:
     return np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.float32) > 0.5
 
 
-def _differing(rgb: Bytes, small: Floats, model: background.Ground) -> Floats:
-    """What differs from the background; `small` is the picture in Lab, at the size that the model was fitted at."""
+def _interrupted(distance: Floats) -> bool:
+    """Whether one side of the picture is not all background: an object of about its colour may reach it."""
+    ring = background.ring_depth(*distance.shape)
+    sides = (distance[:ring], distance[-ring:], distance[:, :ring], distance[:, -ring:])
+    return max(float((side > _FAR).mean()) for side in sides) > _STRANGE
+
+
+def _differing(rgb: Bytes, distance: Floats, shadow: background.Mask, model: background.Ground) -> Floats:
+    """What differs from the background; `distance` and `shadow` are the model's for the whole picture, small."""
     height, width = rgb.shape[:2]
-    left, top, right, bottom = _surroundings(*model.compare(small), width, height)
+    left, top, right, bottom = _surroundings(distance, shadow, width, height)
     crop = rgb[top:bottom, left:right]
     work = _shrunk(crop, _WORK)
     box = (left / width, top / height, right / width, bottom / height)
@@ -236,10 +244,13 @@ def _differing(rgb: Bytes, small: Floats, model: background.Ground) -> Floats:
 def _recognised(rgb: Bytes, likely: Floats, confident: float) -> Floats | None:
     """The object that the network sees, its border moved onto the picture's edges; None if it is not so confident."""
     object_ = _linked(likely)
-    if not _MIN_FOUND < object_.mean() < _MOST or likely[object_ & (likely > _LIKELY)].mean() < confident:
+    if not _MIN_FOUND < object_.mean() < _MOST_SEEN:
+        return None
+    confidence = float(likely[object_ & (likely > _LIKELY)].mean())
+    if confidence < confident:
         return None
     found = _refined(rgb, np.where(object_, likely, 0).astype(np.float32))
-    return None if _is_cropped(found) else found
+    return None if _is_cropped(found, _MAX_OUTLINE if confidence < _CERTAIN else _MAX_CERTAIN) else found
 
 
 def _linked(likely: Floats) -> NDArray[np.bool_]:
@@ -249,16 +260,17 @@ def _linked(likely: Floats) -> NDArray[np.bool_]:
     return np.isin(labels, np.unique(labels[core > 0])) & (labels > 0)
 
 
-def _confirmed(rgb: Bytes, found: Floats) -> Found:
+def _confirmed(rgb: Bytes, found: Floats, interrupted: bool) -> Found:
     """What differs from a calm background, or what the network sees instead.
 
     It is asked only where there is reason to doubt: several parts, or one at the picture's border, are as often a cloud
-    or a wave as an object.
+    or a wave as an object; and a border that is not all background may be an object's, as a pale shirt before a wall.
     """
     small = _at_network(found)
     labels, _ = _parts(small.astype(np.uint8))
     parts = [labels == label for label in np.unique(labels[labels > 0])]
-    if len(parts) < 2 and not any(side.any() for side in (small[0], small[-1], small[:, 0], small[:, -1])):
+    reaching = any(side.any() for side in (small[0], small[-1], small[:, 0], small[:, -1]))
+    if len(parts) < 2 and not reaching and not interrupted:
         return Found(found)
     likely = outline.likely(rgb)
     seen = likely > _LIKELY
@@ -276,10 +288,10 @@ def _confirmed(rgb: Bytes, found: Floats) -> Found:
     return _expected(kept.astype(np.float32), likely)
 
 
-def _is_cropped(found: Floats) -> bool:
-    """Whether the picture shows no background around what was found."""
+def _is_cropped(found: Floats, most: float = _MAX_OUTLINE) -> bool:
+    """Whether the picture shows no background around what was found, which covers more than `most` of its border."""
     sides = [float((side > 0.5).mean()) for side in (found[0], found[-1], found[:, 0], found[:, -1])]
-    return float(np.mean(sides)) > _MAX_OUTLINE or min(sides) > 0
+    return float(np.mean(sides)) > most or min(sides) > 0
 
 
 def _surroundings(distance: Floats, shadow: background.Mask, width: int, height: int) -> tuple[int, int, int, int]:

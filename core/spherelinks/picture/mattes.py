@@ -95,7 +95,7 @@ class Matte:
 
 
 AUTO = Matte(DEFAULT, "1", "spherelinks.picture.matte:looked_for")
-U2NETP = Matte("u2netp", "1", "spherelinks.picture.outline:find")
+U2NETP = Matte("u2netp", "2", "spherelinks.picture.outline:find")
 REMBG = Matte(
     "rembg",
     "1",

@@ -21,6 +21,7 @@ FOLDER = Path(__file__).parent
 # Mean and deviation of colours, 0..1, that the network was trained with: ImageNet's.
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
+_DOUBT = 0.9  # expected overlap below which the network looks again
 
 
 def channels(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -31,19 +32,35 @@ def channels(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def likely(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(SIDE, SIDE) float32 in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object."""
-    (found,) = _network().run(list(OUTLINE.outputs), {OUTLINE.inputs[0]: channels(rgb)[None]})
-    return np.asarray(found[0, 0], np.float32)
+    """(SIDE, SIDE) float32 in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object.
+
+    Where that leaves doubt, the network looks at the mirrored picture, too, and the mean counts.
+    """
+    picture = channels(rgb)
+    seen = _seen(picture)
+    if overlap(seen > 0.5, seen) >= _DOUBT:
+        return seen
+    mirrored = _seen(np.ascontiguousarray(picture[:, :, ::-1]))[:, ::-1]
+    return np.asarray((seen + mirrored) / 2, np.float32)
+
+
+def overlap(inside: NDArray[np.bool_], likely: NDArray[np.float32]) -> float:
+    """The overlap (IoU) to be expected of an object, (H, W), with the true one, if each place is as likely, (H, W)."""
+    shared = float(likely[inside].sum())
+    return shared / max(1.0, int(inside.sum()) + float(likely[~inside].sum()))
 
 
 def find(rgb: NDArray[np.uint8], say: Callable[[str], None]) -> Found:
     """What the network alone says, as ``mattes.Find``; the overlap to be expected is what its likelihoods say."""
     seen = likely(rgb)
-    inside = seen > 0.5
-    shared = float(seen[inside].sum())
-    overlap = shared / max(1.0, int(inside.sum()) + float(seen[~inside].sum()))
     size = (rgb.shape[1], rgb.shape[0])
-    return Found(np.clip(cv2.resize(seen, size, interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32), overlap)
+    alpha = np.clip(cv2.resize(seen, size, interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
+    return Found(alpha, overlap(seen > 0.5, seen))
+
+
+def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    (found,) = _network().run(list(OUTLINE.outputs), {OUTLINE.inputs[0]: picture[None]})
+    return np.asarray(found[0, 0], np.float32)
 
 
 @cache

@@ -13,8 +13,8 @@ from PIL import Image
 
 from spherelinks.picture import background
 from spherelinks.picture.decode import Picture
-from spherelinks.picture.matte import _recognised, matte
-from spherelinks.picture.outline import SIDE, channels, likely
+from spherelinks.picture.matte import _interrupted, _recognised, matte
+from spherelinks.picture.outline import SIDE, channels, likely, overlap
 
 ROBOT = Path(__file__).parents[3] / "docs" / "samples" / "robot.png"
 
@@ -50,9 +50,9 @@ def test_an_object_among_things_is_told_from_them(seed: int) -> None:
     expected: list[float] = []
     found = matte(picture, expect=expected.append)
     assert found.shape == truth.shape
-    overlap = ((found > 0.5) & truth).sum() / ((found > 0.5) | truth).sum()
-    assert overlap > 0.65
-    assert expected == [pytest.approx(overlap, abs=0.2)]
+    shared = ((found > 0.5) & truth).sum() / ((found > 0.5) | truth).sum()
+    assert shared > 0.65
+    assert expected == [pytest.approx(shared, abs=0.2)]
     assert (matte(picture) == found).all()
 
 
@@ -95,3 +95,41 @@ def test_what_the_network_finds_is_fine_where_the_picture_is() -> None:
     assert _recognised(rgb, seen * 0.9, 0.9) is None
     seen[:, :8] = seen[:, -8:] = seen[:8] = seen[-8:] = 0.98
     assert _recognised(rgb, seen, 0.9) is None  # it is all around
+
+
+def test_an_object_beyond_doubt_may_reach_three_sides() -> None:
+    """Head and shoulders fill most of a portrait, and are cut by its lower edge and by both sides."""
+    seen = np.zeros((SIDE, SIDE), np.float32)
+    seen[30:180, 60:260] = seen[180:] = 0.99
+    rgb = np.where(seen > 0, 90, 220).astype(np.uint8)[..., None].repeat(3, axis=2)
+    found = _recognised(rgb, seen, 0.9)
+    assert found is not None
+    assert found[-1].min() > 0.9
+    assert ((found > 0.5) == (seen > 0.5)).mean() > 0.98
+    assert _recognised(rgb, seen * 0.92, 0.9) is None  # less sure, it is as likely a landscape
+    seen[20:] = 0.99
+    assert _recognised(rgb, seen, 0.9) is None  # it leaves no background
+
+
+def test_a_border_that_is_not_all_background_is_told() -> None:
+    lab = np.full((200, 256, 3), (80, 0, 0), np.float32)
+    lab[60:140, 90:180] = (40, 20, 20)
+    assert not _interrupted(background.fit(lab).compare(lab)[0])
+    lab[170:, 100:160] = (70, 3, -3)  # a sleeve in about the wall's colour
+    assert _interrupted(background.fit(lab).compare(lab)[0])
+
+
+def test_where_there_is_doubt_the_mirrored_picture_is_looked_at_too() -> None:
+    rng = np.random.default_rng(0)
+    doubtful = cv2.resize(rng.integers(0, 256, (8, 8, 3), np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    found = likely(doubtful)
+    assert overlap(found > 0.5, found) < 0.9
+    assert (likely(np.ascontiguousarray(doubtful[:, ::-1]))[:, ::-1] == found).all()
+
+
+def test_the_overlap_to_be_expected_is_the_likelihoods() -> None:
+    inside = np.zeros((10, 10), np.bool_)
+    inside[2:6, 2:6] = True
+    assert overlap(inside, inside.astype(np.float32)) == 1
+    assert overlap(inside, np.full((10, 10), 0.5, np.float32)) == pytest.approx(8 / (16 + 42))
+    assert overlap(~inside & False, inside.astype(np.float32)) == 0
