@@ -253,6 +253,23 @@ def test_a_kept_png_keeps_its_pixels_but_no_gamma_that_godot_would_apply(tmp_pat
     assert image == (tagged if stays else picture)
 
 
+def test_a_file_of_colours_and_of_numbers_becomes_two_images(tmp_path):
+    document, blob = scene({"POSITION": POINTS, "TEXCOORD_0": UV}, TRIANGLES, strip([c for _, c in SIDES]))
+    shared = {"index": 0}
+    document["materials"][0] |= {"emissiveTexture": shared, "emissiveFactor": [1, 1, 1], "occlusionTexture": shared}
+    document["materials"][0]["pbrMetallicRoughness"]["metallicRoughnessTexture"] = shared
+    asset = spherelinks.finish(written(tmp_path, "shared.glb", glb(document, blob)), keep_uv=True)
+    assert_spotless(asset.glb, but=frozenset({"IMAGE_NPOT_DIMENSIONS"}))
+    made = parts(asset.glb)[0]
+    material = made["materials"][0]
+    base = material["pbrMetallicRoughness"]
+    colors = {base["baseColorTexture"]["index"], material["emissiveTexture"]["index"]}
+    numbers = {base["metallicRoughnessTexture"]["index"], material["occlusionTexture"]["index"]}
+    assert [len(colors), len(numbers), len(colors | numbers)] == [1, 1, 2]
+    assert len({texture["source"] for texture in made["textures"]}) == 2
+    assert len({image["bufferView"] for image in made["images"]}) == 1
+
+
 def test_kept_meshes_stay_open_and_refuse_what_needs_another(tmp_path):
     document, blob = block()
     half = TRIANGLES[:3]

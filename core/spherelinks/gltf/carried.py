@@ -64,7 +64,8 @@ def carry(
 class _Writer:
     def __init__(self, file: File, surface: Surface) -> None:
         self.file, self.surface = file, surface
-        self._images: dict[bytes, int] = {}
+        self._views: dict[bytes, int] = {}
+        self._images: dict[tuple[int, bool], int] = {}
         self._textures: dict[tuple[int, Sampler], int] = {}
 
     def attributes(self, material: Material, used: NDArray[np.int64]) -> dict[str, Any]:
@@ -84,7 +85,10 @@ class _Writer:
 
     def material(self, material: Material, used: NDArray[np.int64], name: str) -> gl.Material:
         finish, maps = material.finish, _maps(material)
-        info = {role: {"index": self._texture(each), "texCoord": each.uv} for role, each in maps.items()}
+        info = {
+            role: {"index": self._texture(each, role in ("base", "emissive")), "texCoord": each.uv}
+            for role, each in maps.items()
+        }
         made = gl.Material(
             name=material.name or name,
             pbrMetallicRoughness=gl.PbrMetallicRoughness(
@@ -132,22 +136,24 @@ class _Writer:
         opacity = 255 if material.finish.alpha_mode == "OPAQUE" else int(material.color[3] * 255 + 0.5)
         return bool(surface.opacity is not None and (surface.opacity[used] != opacity).any())
 
-    def _texture(self, each: Map) -> int:
+    def _texture(self, each: Map, colors: bool) -> int:
+        """The texture of a map, of its own for colours and for numbers even where the files are equal.
+
+        Blender and three.js give an image one colour space, whatever refers to it (findings/gltf-shared-texture.sh).
+        """
         document = self.file.document
         data = _without_gamma(each.file)
         kind = next((kind for start, kind in _KINDS if data and data.startswith(start)), None)
         if kind is None or data is None:
             data, kind = encoded(each.image, "png"), "png"
-        if data not in self._images:
-            self._images[data] = len(document.images)
-            document.images.append(
-                gl.Image(
-                    name=f"image_{len(document.images) + 1:02d}",
-                    bufferView=self.file.view(data),
-                    mimeType=f"image/{kind}",
-                )
-            )
-        source = self._images[data]
+        if data not in self._views:
+            self._views[data] = self.file.view(data)
+        view = self._views[data]
+        if (view, colors) not in self._images:
+            self._images[view, colors] = len(document.images)
+            name = f"image_{len(document.images) + 1:02d}"
+            document.images.append(gl.Image(name=name, bufferView=view, mimeType=f"image/{kind}"))
+        source = self._images[view, colors]
         key = source, each.sampler
         if key not in self._textures:
             self._textures[key] = len(document.textures)
