@@ -213,8 +213,7 @@ def _bent(
     """Normals as the normal map has them."""
     normal = _unit(over(surface.normals))
     if surface.tangents is None:
-        along, mirrored = tangents_of_sides(surface.vertices, surface.normals, surface.uv, surface.faces)
-        corners = surface.faces + mirrored[:, None] * np.int32(len(surface.vertices))
+        along, corners = tangents_of_sides(surface.vertices, surface.normals, surface.uv, surface.faces)
         tangent = blended(along, np.ascontiguousarray(corners), face, weights)
     else:
         tangent = over(surface.tangents)

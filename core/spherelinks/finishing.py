@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -31,7 +31,7 @@ from spherelinks.mesh.solid import solid
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Faces, Vertices, examine, twins
 from spherelinks.options import Collider as ColliderKind
-from spherelinks.options import Measure, Options
+from spherelinks.options import Options
 from spherelinks.pixels.padding import fill
 from spherelinks.render.images import portrait
 from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
@@ -40,7 +40,7 @@ from spherelinks.texture.bake import Sight, bake, look
 from spherelinks.texture.carry import seek
 from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
-from spherelinks.texture.maps import fitted, skin
+from spherelinks.texture.maps import Tangents, fitted, skin, tangents_ahead
 from spherelinks.texture.tangents import tangents
 from spherelinks.texture.unwrap import Atlas, unwrap
 
@@ -97,7 +97,7 @@ def finish(
     generator: Maker,
     progress: Progress,
     most_faces: int | None = None,
-    longest: float | None = None,
+    scale: float | None = None,
 ) -> Finished:
     """Surface, clean-up, simplification, unwrapping, baking and packing of a volume or a raw mesh.
 
@@ -105,7 +105,8 @@ def finish(
     source : JSON values about the picture, such as its sha256, stored in asset.extras
     name : as :func:`spherelinks.gltf.pack.pack` takes it
     most_faces : faces to keep if options give neither simplify_ratio nor target_faces
-    longest : the asset's longest side, m, if options give no dimensions; 1 if None
+    scale : the shape's unit in metres, used if options give no dimensions; None for a shape without a size of its own,
+        whose longest side becomes 1 m
     progress : called after each stage, and within long ones, with the share done; an exception it raises, such as
         Cancelled, ends the work
 
@@ -127,14 +128,15 @@ def finish(
         done = _DONE[label]
         progress(done)
 
-    known: Tree | None = None
+    ahead: Future[_Ground] | None = None
     with stage("surface") as within:
         if isinstance(shape, Surface):
             check_mesh(shape.vertices, shape.faces)
-            with ThreadPoolExecutor(1) as aside:  # closing keeps only one core busy
-                grown = aside.submit(tree, shape.vertices, shape.faces)
-                body = solid(shape.vertices, shape.faces, progress=within)
-            known, vertices, faces = grown.result(), body.vertices, body.faces
+            waiting = ThreadPoolExecutor(1)  # until baking: what comes before keeps hardly more than one core busy
+            ahead = waiting.submit(_ground, shape)
+            waiting.shutdown(wait=False)
+            body = solid(shape.vertices, shape.faces, progress=within)
+            vertices, faces = body.vertices, body.faces
             warnings += body.notes
         else:
             vertices, faces, cut = extract(shape.field, shape.origin, shape.spacing)
@@ -150,7 +152,7 @@ def finish(
         wanted = options.target_faces or round(extracted * (1 - options.simplify_ratio))
         if most_faces and not options.model_fields_set & {"simplify_ratio", "target_faces"}:
             wanted = min(extracted, most_faces)
-        vertices, faces = simplify(vertices, faces, wanted, within)
+        vertices, faces = simplify(vertices, faces, wanted, within, keep_box=isinstance(shape, Surface))
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
         whole = vertex_normals(vertices, faces)
@@ -169,14 +171,15 @@ def finish(
     with stage("unwrap"), ThreadPoolExecutor(1) as aside:
         # on the other core: growing and packing charts keep only one busy
         strayed = aside.submit(deviation, full[0], vertices, faces)
-        looked = aside.submit(look, vertices, whole, faces, shape, frame, known)
+        ground = ahead.result() if ahead else None
+        looked = aside.submit(look, vertices, whole, faces, shape, frame, ground.tree if ground else None)
         examined = aside.submit(examine, vertices, faces)
         atlas = unwrap(vertices, faces, fans)
         away, sight, topology = strayed.result(), looked.result(), examined.result()
         if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
             warnings.append(_strayed(away.share))
     with stage("bake"):
-        made = _skinned(vertices, faces, normals, atlas, options.texture_size, shape, frame, sight)
+        made = _skinned(vertices, faces, normals, atlas, options.texture_size, shape, frame, sight, ground)
     along, relief, shade = made.tangents, made.normal_map, made.occlusion
     if options.normal_map and relief is None:
         with stage("normalMap"):
@@ -185,13 +188,13 @@ def finish(
     if options.occlusion:
         with stage("occlusion"):
             shade = occlusion(vertices, normals, faces, atlas, options.texture_size // 2)
-    pose = stand(vertices, *size_of(options, longest or 1.0), pivot=options.pivot)
+    pose = posed(vertices, options, scale)
     lods = []
     if options.lods:
         with stage("lods") as within:
             for level, ratio in enumerate(options.lods, 1):
                 fewer = round(len(faces) * ratio)
-                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose, sight.tree)
+                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose, ground)
                 if abs(len(lod.faces) - fewer) > TOLERANCE * fewer:
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
@@ -247,6 +250,20 @@ def finish(
     return Finished(glb, thumbnail, report)
 
 
+@dataclass(frozen=True)
+class _Ground:
+    """Of a surface that is made anew, what its points are found and its normals are read by."""
+
+    tree: Tree
+    tangents: Tangents | None
+
+
+def _ground(surface: Surface) -> _Ground:
+    known = tree(surface.vertices, surface.faces)
+    assert len(known.fours)  # which are made when first asked for
+    return _Ground(known, tangents_ahead(surface))
+
+
 def _others(frame: Frame, shape: Shape) -> dict[View, tuple[Frame, Camera]]:
     """The further pictures that are projected, and their cameras."""
     cameras = shape.others if isinstance(shape, Volume) else {}
@@ -266,6 +283,7 @@ def _skinned(
     shape: Shape,
     frame: Frame | None,
     sight: Sight,
+    ground: _Ground | None,
 ) -> Mesh:
     """The mesh in the shape's unit with all its textures: base colour, and what the shape's materials have."""
     if not isinstance(shape, Surface):
@@ -276,7 +294,9 @@ def _skinned(
     source = nearest(vertices[faces].mean(axis=1), sight.tree).face if shape.materials else np.zeros(0, np.int32)
     shape = fitted(shape, len(found.texel))
     texture, covered = bake(vertices, normals, atlas, size, shape, frame, sight, found)
-    return skin(vertices, normals, atlas, fill(texture, covered), shape, found, source)
+    return skin(
+        vertices, normals, atlas, fill(texture, covered), shape, found, source, ground.tangents if ground else None
+    )
 
 
 def provenance(options: Options, source: dict[str, Any], generator: Maker) -> dict[str, Any]:
@@ -314,9 +334,11 @@ def collider_report(kind: ColliderKind, colliders: Sequence[Collider]) -> Collid
     )
 
 
-def size_of(options: Options, longest: float) -> tuple[Measure, float]:
-    """The side of the asset's box that is given, and its length in metres."""
-    return options.dimensions.measure if options.dimensions else ("longest", longest)
+def posed(vertices: Vertices, options: Options, scale: float | None) -> Pose:
+    """Where and how large the asset of (V, 3) vertices is; scale as of :func:`finish`."""
+    if options.dimensions:
+        return stand(vertices, *options.dimensions.measure, pivot=options.pivot)
+    return stand(vertices, scale=scale, pivot=options.pivot)
 
 
 def _level(
@@ -327,7 +349,7 @@ def _level(
     shape: Shape,
     frame: Frame | None,
     pose: Pose,
-    known: Tree | None,
+    ground: _Ground | None,
 ) -> Mesh:
     """A coarser version of a closed manifold, with `target` faces and its own texture.
 
@@ -335,11 +357,11 @@ def _level(
     atlas. Its own texture has half the side and a quarter of the memory of the level above, and is sharp enough for the
     size at which the level is seen.
     """
-    vertices, faces = simplify(vertices, faces, target)
+    vertices, faces = simplify(vertices, faces, target, keep_box=isinstance(shape, Surface))
     fans, normals = fan_normals(vertices, faces, twins(faces))
     atlas = unwrap(vertices, faces, fans)
-    sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, known)
-    made = _skinned(vertices, faces, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight)
+    sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, ground.tree if ground else None)
+    made = _skinned(vertices, faces, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight, ground)
     positions, _ = apart(pose.place(vertices), faces)
     return replace(made, positions=positions[atlas.source])
 

@@ -13,12 +13,12 @@ import numpy as np
 from PIL import Image
 
 from spherelinks.errors import InvalidOption
-from spherelinks.finishing import SOFTWARE, Finished, assert_valid, collider_report, extent, provenance, size_of
+from spherelinks.finishing import SOFTWARE, Finished, assert_valid, collider_report, extent, posed, provenance
 from spherelinks.gltf.carried import carry
 from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.nearest import Nearest
-from spherelinks.mesh.pose import Pose, stand
+from spherelinks.mesh.pose import Pose
 from spherelinks.mesh.topology import Vertices, examine
 from spherelinks.options import Options
 from spherelinks.pixels.visible import visible
@@ -50,7 +50,7 @@ def keep(
     name: str,
     generator: Maker,
     progress: Progress,
-    longest: float | None = None,
+    scale: float | None = None,
 ) -> Finished:
     """The surface's own triangles, in the common frame, as an asset.
 
@@ -79,7 +79,7 @@ def keep(
     with stage("clean", 0.1):
         welded = weld_surface(surface)
         topology = examine(welded.vertices, welded.faces)
-        pose = stand(welded.vertices, *size_of(options, longest or 1.0), pivot=options.pivot)
+        pose = posed(welded.vertices, options, scale)
         placed = pose.place(welded.vertices)
         if options.collider == "decomposed" and not topology.manifold:
             raise InvalidOption(

@@ -235,7 +235,8 @@ def finish(
     try:
         with clock.stage("read"):
             surface, own = _surface(mesh, up, whole=keep_mesh or keep_uv)
-            wanted = _sized(wanted, surface, unit)
+            if unit is not None:
+                _check_unit(unit, wanted, surface)
         with clock.stage("finishing"):
             made = wanted.model_copy(update={"generator": _MESH.name})
             known: _Known = {
@@ -243,7 +244,7 @@ def finish(
                 "name": name,
                 "generator": _MESH,
                 "progress": clock.within,
-                "longest": _longest(surface, unit or own),
+                "scale": METRES[unit or own],
             }
             if keep_mesh or keep_uv:
                 finished = keeping.keep(surface, made, uv=keep_uv, **known)
@@ -309,7 +310,7 @@ class _Known(TypedDict):
     name: str
     generator: Maker
     progress: Callable[[float], None]
-    longest: float | None
+    scale: float
 
 
 def _name(options: Options, source: object) -> str:
@@ -337,15 +338,6 @@ def _asset(
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
 
-def _longest(surface: Surface, unit: Unit) -> float | None:
-    """The longest side, m, of what the faces of a mesh span; None for a mesh that finishing will refuse."""
-    try:
-        side = float(np.ptp(surface.vertices[surface.faces.ravel()], axis=0).max()) * METRES[unit]
-    except (IndexError, ValueError):
-        return None
-    return side if np.isfinite(side) and side > 0 else None
-
-
 def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> tuple[Surface, Unit]:
     """The mesh with +Y up, and the unit that its coordinates have."""
     if up not in (None, "y", "z"):
@@ -363,26 +355,25 @@ def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> tuple[Su
     )
 
 
-def _sized(options: Options, surface: Surface, unit: Unit | None) -> Options:
-    """The options with the real size of a mesh whose coordinates are in a unit."""
-    if unit is None or not len(surface.vertices):
-        return options
+def _check_unit(unit: Unit, options: Options, surface: Surface) -> None:
+    """Raise InvalidOption for a unit that is unknown, given with dimensions, or makes an asset out of range."""
     if unit not in METRES:
         raise InvalidOption(f"unit is {unit!r}.", hint=f"Give one of {', '.join(METRES)}.", field="unit")
     if options.dimensions is not None:
         raise InvalidOption(
             f"unit is {unit!r} and dimensions are given: both set the size.", hint="Give one of the two.", field="unit"
         )
+    if not len(surface.vertices):
+        return
     longest = float(np.ptp(surface.vertices, axis=0).max())
     try:
-        dimensions = Dimensions(longest=longest, unit=unit)
+        Dimensions(longest=longest, unit=unit)
     except InvalidOption as error:
         raise InvalidOption(
             f"The mesh is {longest:g} {unit} long: sizes range from 1 mm to 1000 m.",
             hint="Give another unit, or dimensions.",
             field="unit",
         ) from error
-    return options.model_copy(update={"dimensions": dimensions})
 
 
 def _shape(card: Card, framed: Frame, options: Options, progress: Callable[[float], None]) -> tuple[Card, Shape]:

@@ -332,6 +332,13 @@ def test_finish_keeps_the_size_of_a_mesh_unless_asked(tmp_path):
     assert max(asked.report.dimensions.width, asked.report.dimensions.depth) == pytest.approx(0.4, abs=1e-5)
 
 
+def test_finish_keeps_the_size_of_what_is_left():
+    """A speck far off, which is removed, had made the mesh's box four times as long."""
+    report = spherelinks.finish(joined(box(size=(2, 1, 1)), box((8, 0, 0), (0.01,) * 3)), texture_size=512).report
+    assert report.parts_removed == 1
+    assert (report.dimensions.width, report.dimensions.height) == pytest.approx((2, 1), rel=1e-4)
+
+
 def test_finish_brings_a_mesh_to_twenty_thousand_faces_unless_told():
     mesh = mesh_of(torus(110))
     assert len(mesh[1]) > 25_000

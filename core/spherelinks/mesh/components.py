@@ -29,6 +29,10 @@ _measure_parts = kernel(
 _wind_round = kernel(
     "components_inside", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "points: f8[N,3]", "N", "inside: b1[N]*"
 )  # fmt: skip
+_come_near = kernel(
+    "components_near", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "low: f8[B,3]", "high: f8[B,3]", "B",
+    "near: b1[F]*",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,13 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
             if len(near):
                 large[near] = [each.any() and not each.all() for each in inside(part, near)]  # it runs through the part
         apart = np.flatnonzero(outward & ~large)
-        big = tree(vertices, faces[sizable[label]]) if len(apart) else None
-        for part in apart.tolist():
-            assert big is not None
-            distance = nearest(vertices[np.unique(faces_of(part))], big).distance
-            large[part] = distance.min() < TOUCHING * size[main]
+        reach = TOUCHING * size[main]
+        big = faces[sizable[label]]
+        big = big[_near(vertices, big, low[apart] - 1.01 * reach, high[apart] + 1.01 * reach)]
+        if len(big):
+            there = tree(vertices, big)
+            for part in apart.tolist():
+                large[part] = nearest(vertices[np.unique(faces_of(part))], there).distance.min() < reach
     keep = outward & large
     candidates = np.flatnonzero(keep)
 
@@ -149,3 +155,11 @@ def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> ND
     inside = np.empty(len(points), np.bool_)
     _wind_round(vertices, faces, points, inside)
     return inside
+
+
+def _near(vertices: Vertices, faces: Faces, low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(F,) whether a face's box meets one of the boxes between (B, 3) corners; some that nearly do, too."""
+    near = np.zeros(len(faces), np.bool_)
+    if len(low):
+        _come_near(vertices, faces, np.ascontiguousarray(low), np.ascontiguousarray(high), near)
+    return near

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,14 @@ class Tree:
     order: NDArray[np.int32]
     corners: NDArray[np.float32]
 
+    @cached_property
+    def fours(self) -> NDArray[np.float32]:
+        """(Q, 6, 4) float32: the boxes of its nodes and of its leaves' triangles, four at a time: low x, y, z, high x,
+        y, z."""
+        boxes = np.empty((3 * max(1, len(self.low) // 4), 6, 4), np.float32)
+        _box_fours(self.low, self.high, self.corners, boxes)
+        return boxes
+
 
 @dataclass(frozen=True)
 class Nearest:
@@ -73,21 +82,12 @@ def nearest(points: NDArray[np.float32], over: Tree) -> Nearest:
     return Nearest(*_nearest(np.ascontiguousarray(points, np.float32), over.low, over.high, over.order, over.corners))
 
 
-def fours(over: Tree) -> NDArray[np.float32]:
-    """(Q, 6, 4) float32: the boxes of a tree's nodes and of its leaves' triangles, four at a time: low x, y, z, high x,
-    y, z."""
-    boxes = np.empty((3 * max(1, len(over.low) // 4), 6, 4), np.float32)
-    _box_fours(over.low, over.high, over.corners, boxes)
-    return boxes
-
-
-def sought(points: NDArray[np.float32], over: Tree, boxes: NDArray[np.float32]) -> Nearest:
-    """As :func:`nearest`, with the tree's :func:`fours`, and in less time; where several faces are equally near, it may
-    find another one of them."""
+def sought(points: NDArray[np.float32], over: Tree) -> Nearest:
+    """As :func:`nearest` and in less time; where several faces are equally near, it may find another one of them."""
     points = np.ascontiguousarray(points, np.float32)
     distance, face = np.empty(len(points), np.float32), np.empty(len(points), np.int32)
     weights = np.empty((len(points), 3), np.float32)
-    _seek_quickly(points, boxes, over.order, over.corners, distance, face, weights)
+    _seek_quickly(points, over.fours, over.order, over.corners, distance, face, weights)
     return Nearest(distance, face, weights)
 
 

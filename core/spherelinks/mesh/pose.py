@@ -40,12 +40,19 @@ class Pose:
         return placed
 
 
-def stand(vertices: Vertices, measure: Measure = "longest", length: float = 1.0, *, pivot: Pivot = "base") -> Pose:
+def stand(
+    vertices: Vertices,
+    measure: Measure = "longest",
+    length: float = 1.0,
+    *,
+    scale: float | None = None,
+    pivot: Pivot = "base",
+) -> Pose:
     """The pose of a shape whose box measures `length` metres and is centred on the origin, or stands on it.
 
-    vertices (V, 3) float32 in any unit, of a body with volume; measure says which side of the box has that length. With
-    the pivot "base" the box has its base on y = 0 and is centred in x and z, with "center" it is centred in y as well.
-    The shape keeps its orientation and proportions.
+    vertices (V, 3) float32 in any unit, of a body with volume; measure says which side of the box has that length, or
+    else all lengths are multiplied by `scale`. With the pivot "base" the box has its base on y = 0 and is centred in x
+    and z, with "center" it is centred in y as well. The shape keeps its orientation and proportions.
     """
     low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
     origin = (low + high) / 2
@@ -53,4 +60,4 @@ def stand(vertices: Vertices, measure: Measure = "longest", length: float = 1.0,
         origin[1] = low[1]
     width, height, depth = side = high - low
     now = {"width": width, "height": height, "depth": depth, "longest": side.max()}[measure]
-    return Pose(origin, float(length / now))
+    return Pose(origin, float(length / now) if scale is None else scale)

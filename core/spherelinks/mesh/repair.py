@@ -15,7 +15,9 @@ APART, FURTHEST = 0.05, 0.002
 _find_fresh = kernel("repair_fresh", "faces: i4[F,3] < count", "F", "count: int", "fresh: b1[F]*")
 
 
-def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
+def separate(
+    vertices: Vertices, faces: Faces, opposite: NDArray[np.int64] | None = None
+) -> tuple[Vertices, Faces, bool]:
     """Split edges and vertices where sheets touch, so that each sheet becomes a closed 2-manifold.
 
     The mesh must be balanced: along each edge as many faces run one way as the other (the boundary of a solid, also
@@ -24,16 +26,21 @@ def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     move slightly into their own fan, so that programs that merge vertices by position keep them apart. Back-to-back
     faces, and faces that use a vertex twice, enclose nothing and are dropped.
 
-    Returns (V', 3) float32 and (F', 3) int32; empty if there were only such faces.
+    opposite : (3F,) the faces' twins, where they are known; they may be written to
+
+    Returns (V', 3) float32 and (F', 3) int32, empty if there were only such faces; and whether it had nothing to split:
+    the mesh was closed and 2-manifold.
     """
+    given = len(faces)
     vertices, faces = compact(vertices, _drop_flat(faces))
-    opposite = twins(faces)
+    if opposite is None or len(faces) < given:
+        opposite = twins(faces)
     pinched = bool((opposite < 0).any())
     if pinched:
         _match_wedges(vertices, faces, opposite)
     label, count = fans(opposite)
     if not pinched and count == len(vertices):
-        return vertices, faces
+        return vertices, faces, len(faces) > 0
     start, end = half_edges(faces)
     home = np.empty(count, np.int64)  # the vertex each fan stands on
     home[label] = start
@@ -44,7 +51,7 @@ def separate(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     shift = APART * (centre - position)[split]
     most = FURTHEST * np.ptp(vertices, axis=0).max(initial=0)
     position[split] += shift * np.minimum(1, most / np.maximum(np.linalg.norm(shift, axis=1, keepdims=True), 1e-30))
-    return _split_double_edges(position.astype(np.float32), label.reshape(-1, 3), opposite)
+    return *_split_double_edges(position.astype(np.float32), label.reshape(-1, 3), opposite), False
 
 
 def apart(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
@@ -77,6 +84,13 @@ def again(vertices: Vertices) -> NDArray[np.bool_]:
     return same
 
 
+def with_three_corners(faces: Faces) -> Faces:
+    """Without faces that use a vertex twice; the same array if there are none."""
+    a, b, c = faces.T
+    whole = (a != b) & (b != c) & (c != a)
+    return faces if whole.all() else faces[whole]
+
+
 def fresh(faces: Faces, n_vertices: int) -> NDArray[np.bool_]:
     """(F,) whether a face is the first to have its three vertices, in whatever order."""
     first = np.empty(len(faces), np.bool_)
@@ -86,7 +100,7 @@ def fresh(faces: Faces, n_vertices: int) -> NDArray[np.bool_]:
 
 def _drop_flat(faces: Faces) -> Faces:
     """Without faces that use a vertex twice and without back-to-back pairs of faces."""
-    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
+    faces = with_three_corners(faces)
     if fresh(faces, int(faces.max(initial=-1)) + 1).all():
         return faces
     turned = np.sort(faces, axis=1)

@@ -21,16 +21,25 @@ _AT_ONCE = 0.15
 #: multiple of the target is left: beyond that, the faces between the halves, which stay, would matter.
 _HALVED, _UNTIL, _ABOVE = 20_000, 0.2, 1.3
 
+#: Weight of a side of the box that is to be kept, in squares of the mean edge: a plane's area.
+_HELD = 1e3
+
 
 def simplify(
-    vertices: Vertices, faces: Faces, target: int, progress: Callable[[float], None] = lambda share: None
+    vertices: Vertices,
+    faces: Faces,
+    target: int,
+    progress: Callable[[float], None] = lambda share: None,
+    *,
+    keep_box: bool = False,
 ) -> tuple[Vertices, Faces]:
     """A closed manifold of `target` faces, or one fewer, by quadric edge collapses (Garland & Heckbert 1997).
 
     vertices (V, 3) float32 and faces (F, 3) int32 must be a closed manifold; bodies and handles are preserved. Returns
     the input itself if it has no more faces than requested, and more faces than requested if fewer would flip faces or
-    lose a body or handle (a body needs four). Nothing extends beyond the input's bounding box. `progress` is called
-    with the share done after each sweep. The same input gives the same output, on any number of processors.
+    lose a body or handle (a body needs four). Nothing extends beyond the input's bounding box, and with
+    `keep_box` nearly nothing of it is lost, so that a mesh keeps its size and place. `progress` is called with the
+    share done after each sweep. The same input gives the same output, on any number of processors.
     """
     target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
     if len(faces) <= target:
@@ -38,6 +47,8 @@ def simplify(
     unit, centre = _unit(vertices, faces), vertices.mean(axis=0, dtype=np.float64)
     points = (vertices - centre) / unit
     quadric = quadrics(points, faces)
+    if keep_box:
+        _hold_box(points, quadric)
     start, twin = laid_out(faces, twins(faces))
     gone, cost = np.zeros(len(faces), np.bool_), np.full(len(start), np.float32(np.inf))
     left = len(faces)
@@ -73,6 +84,14 @@ def simplify(
             break
     inside = np.clip((points * unit + centre).astype(np.float32), *box(vertices))
     return apart(*compact(inside, start.reshape(-1, 4)[~gone, :3]))
+
+
+def _hold_box(points: NDArray[np.float64], quadric: NDArray[np.float64]) -> None:
+    """Into the quadric of a vertex on each side of the box that side's plane; in place."""
+    for axis, its_square in enumerate((0, 3, 5)):
+        for vertex in (points[:, axis].argmin(), points[:, axis].argmax()):
+            place = points[vertex, axis]
+            quadric[vertex, [its_square, 6 + axis, 9]] += _HELD * np.array((1.0, place, place**2))
 
 
 def _limit(cost: NDArray[np.float32], share: float) -> float | None:

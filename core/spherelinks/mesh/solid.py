@@ -12,9 +12,9 @@ from spherelinks.errors import GeneratorFailed
 from spherelinks.mesh.components import part_measures
 from spherelinks.mesh.distance import HALF, SAMPLES, signed
 from spherelinks.mesh.polygon import flat
-from spherelinks.mesh.repair import fresh, separate
+from spherelinks.mesh.repair import fresh, separate, with_three_corners
 from spherelinks.mesh.surface import extract
-from spherelinks.mesh.topology import Faces, Vertices, compact, half_edges, is_manifold, parts
+from spherelinks.mesh.topology import Faces, Vertices, compact, is_manifold, parts
 from spherelinks.native import kernel
 
 #: More of either is refused: a mesh of this size needs some 2 GB.
@@ -70,7 +70,7 @@ def solid(
     faces, partner, crossed = _agreeing(faces)
     faces, closed = _capped(vertices, faces, partner, longest)
     if closed:
-        partner = _partners(faces)
+        partner = _joined(faces, partner)
         crossed = np.concatenate([crossed, np.zeros(len(faces) - len(crossed), np.bool_)])
     notes = [f"{closed} opening{'s were' if closed > 1 else ' was'} closed."] if closed else []
     vertices, faces, broken = _bodies(vertices, faces, partner, crossed, longest)
@@ -134,9 +134,9 @@ def _welded(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     low = vertices.min(axis=0).astype(np.float64)
     same = np.empty(len(vertices), np.int32)
     _merge(vertices, low, (WELD - 1) / (float((vertices - low).max()) or 1.0), same)
-    faces = same[faces]
-    faces = faces[(faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])]
-    return compact(vertices, faces[fresh(faces, len(vertices))])
+    faces = with_three_corners(same[faces])
+    first = fresh(faces, len(vertices))
+    return compact(vertices, faces if first.all() else faces[first])
 
 
 def _partners(faces: Faces) -> NDArray[np.int64]:
@@ -167,7 +167,7 @@ def _turned(start: NDArray[np.int32], partner: NDArray[np.int64]) -> tuple[NDArr
 def _capped(vertices: Vertices, faces: Faces, partner: NDArray[np.int64], longest: float) -> tuple[Faces, int]:
     """The faces with those that close the small openings and those at the base, and the number of these."""
     loose = np.flatnonzero(partner < 0)
-    start, end = (faces.ravel()[h] for h in (loose, loose - 2 * (loose % 3 == 2) + (loose % 3 < 2)))
+    start, end = _ends(faces, loose)
     # only rims that visit each vertex once can be followed
     once = np.bincount(start, minlength=len(vertices)) == 1
     once &= np.bincount(end, minlength=len(vertices)) == 1
@@ -211,8 +211,11 @@ def _bodies(
     bad = np.zeros(int(label.max()) + 1, np.bool_)
     bad[label[crossed | _torn(vertices, faces, partner)]] = True
     broken = bad[label]
-    points, whole = separate(vertices, faces[~broken])
-    if not is_manifold(points, whole):
+    if broken.any():
+        points, whole, known = separate(vertices, faces[~broken])
+    else:
+        points, whole, known = separate(vertices, faces, partner)
+    if not known and not is_manifold(points, whole):
         return vertices, faces, np.ones(len(faces), np.bool_)
     label = parts(whole, len(points))
     volume, area, _, _ = part_measures(points, whole, label)
@@ -228,12 +231,34 @@ def _bodies(
     )
 
 
+def _joined(faces: Faces, partner: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The partners of faces to which some were added, along edges that had none: (3F,) from those of the first."""
+    before = len(partner)
+    partner = np.concatenate([partner, np.full(faces.size - before, -1)])
+    changed = np.zeros(int(faces.max()) + 1, np.bool_)
+    changed[faces[before // 3 :]] = True
+    near = np.flatnonzero(changed[faces].any(axis=1))
+    half = (3 * near[:, None] + np.arange(3)).ravel()
+    among = _partners(faces[near])
+    found = np.where(among >= 0, half[among], -1)
+    start, end = _ends(faces, half)
+    both = changed[start] & changed[end]
+    partner[half[both]] = found[both]
+    return partner
+
+
+def _ends(faces: Faces, half: NDArray[np.int64]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Start and end vertex of each half-edge."""
+    corner = half % 3
+    return faces.ravel()[half], faces.ravel()[half - 2 * (corner == 2) + (corner < 2)]
+
+
 def _torn(vertices: Vertices, faces: Faces, partner: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(F,) the faces with an edge along which not as many faces run one way as the other."""
     torn = np.empty(len(faces), np.bool_)
     _tear(np.ascontiguousarray(faces), partner, torn)
     loose = np.flatnonzero(partner < 0)
-    start, end = (half[loose] for half in half_edges(faces))
+    start, end = (each.astype(np.int64) for each in _ends(faces, loose))
     ways = np.concatenate([start * len(vertices) + end, end * len(vertices) + start])
     _, edge = np.unique(ways, return_inverse=True)
     if len(edge):

@@ -1,6 +1,26 @@
 // What the bodies of a surface measure, and which lies inside which; see mesh/components.py, which calls these.
 #include "view.h"
 
+namespace {
+
+// Cells along each axis of the grid that boxes are marked in.
+constexpr i64 CELLS = 64;
+
+// The box of a face's corners.
+struct Span {
+    double low[3], high[3];
+
+    Span(const float (*vertices)[3], const Face& face) {
+        const float *a = vertices[face[0]], *b = vertices[face[1]], *c = vertices[face[2]];
+        for (int d = 0; d < 3; d++) {
+            low[d] = least(a[d], b[d], c[d]);
+            high[d] = most(a[d], b[d], c[d]);
+        }
+    }
+};
+
+}  // namespace
+
 // Of each part: signed volume, area, and the low and high corners of its bounding box.
 API void components_measure(const float (*vertices)[3], const Face* faces, const i32* label, i64 count,
                             const double* centre, i64 parts, double* volume, double* area, Vec3* low, Vec3* high) {
@@ -94,4 +114,48 @@ API void components_inside(const float (*vertices)[3], const Face* faces, i64 co
         }
     }
     for (i64 i = 0; i < many; i++) inside[i] = winding[i] > 0;
+}
+
+// Whether a face's box meets one of the boxes, or comes so near that they share a cell of a grid over all of these.
+API void components_near(const float (*vertices)[3], const Face* faces, i64 count, const Vec3* low, const Vec3* high,
+                         i64 boxes, u8* near) {
+    constexpr i64 ROW = CELLS + 1;
+    double from[3] = {INF, INF, INF}, to[3] = {-INF, -INF, -INF};
+    for (i64 box = 0; box < boxes; box++) {
+        for (int d = 0; d < 3; d++) {
+            from[d] = least(from[d], low[box][d]);
+            to[d] = most(to[d], high[box][d]);
+        }
+    }
+    auto along = [&](double at, int d) { return i64(clamp(CELLS * ((at - from[d]) / (to[d] - from[d])), 0, CELLS - 1.0)); };
+    // in the end, how many marked cells lie before a corner of a cell along all axes
+    Array<i32> before(ROW * ROW * ROW, 0);
+    auto at = [&](i64 x, i64 y, i64 z) -> i32& { return before[(x * ROW + y) * ROW + z]; };
+    for (i64 box = 0; box < boxes; box++) {
+        i64 last[3];
+        for (int d = 0; d < 3; d++) last[d] = along(high[box][d], d);
+        for (i64 x = along(low[box][0], 0); x <= last[0]; x++)
+            for (i64 y = along(low[box][1], 1); y <= last[1]; y++)
+                for (i64 z = along(low[box][2], 2); z <= last[2]; z++) at(x + 1, y + 1, z + 1) = 1;
+    }
+    for (i64 x = 1; x < ROW; x++)
+        for (i64 y = 1; y < ROW; y++)
+            for (i64 z = 1; z < ROW; z++)
+                at(x, y, z) += at(x - 1, y, z) + at(x, y - 1, z) + at(x, y, z - 1) - at(x - 1, y - 1, z) -
+                               at(x - 1, y, z - 1) - at(x, y - 1, z - 1) + at(x - 1, y - 1, z - 1);
+    for (i64 f = 0; f < count; f++) {
+        const Span face(vertices, faces[f]);
+        bool apart = false;
+        for (int d = 0; d < 3; d++) apart |= face.high[d] < from[d] || face.low[d] > to[d];
+        near[f] = 0;
+        if (apart) continue;
+        i64 a[3], b[3];
+        for (int d = 0; d < 3; d++) {
+            a[d] = along(face.low[d], d);
+            b[d] = along(face.high[d], d) + 1;
+        }
+        near[f] = at(b[0], b[1], b[2]) - at(a[0], b[1], b[2]) - at(b[0], a[1], b[2]) - at(b[0], b[1], a[2]) +
+                      at(a[0], a[1], b[2]) + at(a[0], b[1], a[2]) + at(b[0], a[1], a[2]) - at(a[0], a[1], a[2]) >
+                  0;
+    }
 }

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks import threads
-from spherelinks.mesh.nearest import Nearest, Tree, fours, sought
+from spherelinks.mesh.nearest import Nearest, Tree, sought
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 from spherelinks.pixels.padding import fill
@@ -57,10 +57,10 @@ def seek(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, tre
     """
     texel, face, weights = locate(uv, faces, size)
     places = blended(points, faces, face, weights)
-    boxes = fours(tree)
+    assert len(tree.fours)  # before threads ask for them
     with threads.pool() as pool:
         starts = range(0, max(len(places), 1), BAND)
-        bands = list(pool.map(lambda k: sought(places[k : k + BAND], tree, boxes), starts))
+        bands = list(pool.map(lambda k: sought(places[k : k + BAND], tree), starts))
     at = Nearest(*(np.concatenate([getattr(band, name) for band in bands]) for name in ("distance", "face", "weights")))
     return Found(size, texel, face, weights, at)
 

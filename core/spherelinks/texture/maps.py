@@ -78,12 +78,14 @@ def skin(
     surface: Surface,
     found: Found,
     source: NDArray[np.int32],
+    along_surface: Tangents | None = None,
 ) -> Mesh:
     """A mesh with a texture of its base colours, and a surface's materials baked in its atlas.
 
     vertices, normals : (V, 3), (N, 3) float32, which atlas indexes by `source` and `fan`
     surface : with images about as fine as the texture, see :func:`fitted`
     source : (F,) int32, the surface's face that each face of the atlas is made from
+    along_surface : of :func:`tangents_ahead`, if available
 
     Factors that differ from face to face are baked into the maps; normal maps are of what the surface's normals and its
     own maps shade together, in MikkTSpace tangents.
@@ -115,7 +117,7 @@ def skin(
     along = bumps = None
     if any(each.normal for each in used):
         along = tangents(points, out, atlas.uv, atlas.faces)
-        bumps = found.image(_relief(_true_normals(surface, found, read), out, along, atlas, found))
+        bumps = found.image(_relief(_true_normals(surface, found, read, along_surface), out, along, atlas, found))
     paint = Paint(metallic, roughness, emission, reflection, emissive, color)
     kinds, kind_of = _finishes(surface, source)
     return Mesh(points, out, atlas.uv, atlas.faces, texture, along, bumps, shade, paint, kinds, kind_of)
@@ -210,7 +212,7 @@ def _relief(
     return bumps
 
 
-def _true_normals(surface: Surface, found: Found, read: _Reader) -> NDArray[np.float32]:
+def _true_normals(surface: Surface, found: Found, read: _Reader, known: Tangents | None) -> NDArray[np.float32]:
     """(N, 3) float32 unit normals of the surface as its own normals and normal maps shade it; several bands at a
     time."""
     at, faces = found.at, surface.faces
@@ -225,7 +227,7 @@ def _true_normals(surface: Surface, found: Found, read: _Reader) -> NDArray[np.f
         each = material.normal
         if each is None:
             continue
-        _bend(true, here, read.map(each, here), material, _tangents(surface, each, material, at, here), at)
+        _bend(true, here, read.map(each, here), material, known or _tangents(surface, material, at, here), at)
     return true
 
 
@@ -234,7 +236,7 @@ def _bend(
     here: NDArray[np.int64] | slice,
     image: NDArray[np.uint8],
     material: Material,
-    along: _Tangents,
+    along: Tangents,
     at: Nearest,
 ) -> None:
     """Turn the normals of the points `here` as (n, 3) uint8 of the material's normal map say; in place."""
@@ -244,7 +246,7 @@ def _bend(
         points = rows if isinstance(here, slice) else here[rows]
         value = image[rows].astype(np.float32) / np.float32(127.5) - 1
         value[:, :2] *= material.normal_scale
-        n, t = true[points], blended(along.values, along.faces, along.number[at.face[points]], at.weights[points])
+        n, t = true[points], along.at(at.face[points], at.weights[points])
         sign = np.sign(t[:, 3:])
         t = _unit(t[:, :3] - np.einsum("ij,ij->i", t[:, :3], n)[:, None] * n)
         true[points] = _unit(value[:, :1] * t + value[:, 1:2] * sign * np.cross(n, t) + value[:, 2:] * n)
@@ -252,43 +254,62 @@ def _bend(
     threads.each(bend, range(0, len(image), BAND))
 
 
-class _Tangents(NamedTuple):
-    """(W, 4) float32 tangents, (F, 3) faces into them, and which of these each of the surface's faces is."""
+class Tangents(NamedTuple):
+    """(T, 4) float32 tangents, (F, 3) faces into them, and which of these each of the surface's faces is."""
 
     values: NDArray[np.float32]
     faces: Faces
-    number: NDArray[np.int32]
+    number: NDArray[np.int32] | None
+
+    def at(self, face: NDArray[np.int32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, 4) float32: those at points of the surface."""
+        return blended(self.values, self.faces, face if self.number is None else self.number[face], weights)
 
 
-def _tangents(
-    surface: Surface, each: Map, material: Material, at: Nearest, here: NDArray[np.int64] | slice
-) -> _Tangents:
+def tangents_ahead(surface: Surface) -> Tangents | None:
+    """The tangents that :func:`skin` will need, which takes them; None where it depends on what texels show."""
+    bumpy = [material for material in surface.materials if material.normal is not None]
+    if len(bumpy) != 1 or surface.tangents is not None:
+        return None
+    return _made(surface, bumpy[0])
+
+
+def _tangents(surface: Surface, material: Material, at: Nearest, here: NDArray[np.int64] | slice) -> Tangents:
     """Tangents for points of the surface: its own, or MikkTSpace's of the map's coordinates."""
-    number = np.arange(len(surface.faces), dtype=np.int32)
     if (
         surface.tangents is not None
         and blended(surface.tangents, surface.faces, at.face[here], at.weights[here])[:, 3].all()
     ):
-        return _Tangents(surface.tangents, surface.faces, number)
-    uv = (surface.uv, *surface.uvs)[each.uv]
+        return Tangents(surface.tangents, surface.faces, None)
+    return _made(surface, material)
+
+
+def _made(surface: Surface, material: Material) -> Tangents:
+    """MikkTSpace's tangents of the coordinates of a material's normal map, on the faces that have it."""
+    assert material.normal is not None
+    uv = (surface.uv, *surface.uvs)[material.normal.uv]
     assert uv is not None
-    faces = surface.faces
+    faces, number = surface.faces, None
     if surface.material_of is not None:
         own = np.array([other is material for other in surface.materials])[surface.material_of]
-        number = np.cumsum(own, dtype=np.int32) - np.int32(1)
-        faces = np.ascontiguousarray(faces[own])
+        if not own.all():
+            number = np.cumsum(own, dtype=np.int32) - np.int32(1)
+            faces = np.ascontiguousarray(faces[own])
     normals = surface.normals
-    if normals is None or not np.abs(normals[faces[:, 0]]).sum(axis=1).all():
+    if normals is None or not _known(normals, faces):
         flat = _face_normals(surface.vertices, faces)
         split = np.arange(faces.size, dtype=np.int32).reshape(-1, 3)  # no two faces share a normal
-        along, mirrored = tangents_of_sides(
-            surface.vertices[faces.ravel()], np.repeat(flat, 3, axis=0), uv[faces.ravel()], split
-        )
-        faces = split
+        corners = faces.ravel()
+        along, faces = tangents_of_sides(surface.vertices[corners], np.repeat(flat, 3, axis=0), uv[corners], split)
     else:
-        along, mirrored = tangents_of_sides(surface.vertices, normals, uv, faces)
-    corners = faces + (mirrored[:, None] * np.int32(len(along) // 2))
-    return _Tangents(along, np.ascontiguousarray(corners, np.int32), number)
+        along, faces = tangents_of_sides(surface.vertices, normals, uv, faces)
+    return Tangents(along, np.ascontiguousarray(faces, np.int32), number)
+
+
+def _known(normals: NDArray[np.float32], faces: Faces) -> bool:
+    """Whether each face's first corner has a normal."""
+    known = np.asarray(normals.any(axis=1))
+    return bool(known[faces[:, 0]].all())
 
 
 def _flat_or(

@@ -39,14 +39,21 @@ def tangents(
 
 def tangents_of_sides(
     points: NDArray[np.float32], normals: NDArray[np.float32], uv: NDArray[np.float32], faces: NDArray[np.int32]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(2 W, 4) float32 tangents, of the faces that are not mirrored in the texture and of those that are, and which of
-    the faces (F,) are: a mirrored face's corners have the tangents at its indices plus W, whose sign is -1."""
+) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Tangents of a mesh of which some faces may be mirrored in the texture, whose bitangent has the sign -1.
+
+    Returns (T, 4) float32 tangents, and (F, 3) int32, which of them the faces' corners have: a vertex where both kinds
+    of faces meet has two.
+    """
     a, b, c = (uv[faces[:, k]] for k in range(3))
     mirrored = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) > (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
+    if mirrored.all() or not mirrored.any():
+        along = tangents(points, normals, uv, faces)
+        along[:, 3] = -1 if mirrored.any() else 1
+        return along, faces
     sides = []
     for side, sign in ((~mirrored, 1), (mirrored, -1)):
         along = tangents(points, normals, uv, np.ascontiguousarray(faces[side]))
         along[:, 3] = sign
         sides.append(along)
-    return np.concatenate(sides), mirrored
+    return np.concatenate(sides), faces + mirrored[:, None] * np.int32(len(points))

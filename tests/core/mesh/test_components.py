@@ -3,7 +3,7 @@ import pytest
 from meshes import box, joined
 from shapes import axes, ball, mesh_of
 
-from spherelinks.mesh.components import FLOATER, Removed, clean
+from spherelinks.mesh.components import FLOATER, Removed, _near, clean
 from spherelinks.mesh.topology import examine
 
 
@@ -108,3 +108,24 @@ def _frame() -> np.ndarray:
     x, y, z = axes(48)
     across = np.maximum(abs(x), abs(y))
     return np.maximum(abs(across - 0.55) - 0.15, abs(z) - 0.15)
+
+
+def test_faces_near_a_box_are_found() -> None:
+    """All whose box meets one, and none that is further from all than a cell of the grid."""
+    rng = np.random.default_rng(2)
+    corners = (
+        rng.normal(size=(600, 1, 3)) + rng.normal(size=(600, 3, 3)) * rng.choice([0.01, 0.5], (600, 1, 1))
+    ).astype(np.float32)
+    vertices, faces = corners.reshape(-1, 3), np.arange(1800, dtype=np.int32).reshape(-1, 3)
+    low = rng.normal(size=(5, 3)) * 0.6
+    high = low + rng.uniform(0, 0.3, (5, 3))
+
+    def met(more: np.ndarray | float) -> np.ndarray:
+        below = (corners.min(1)[:, None] <= high + more).all(-1)
+        return (below & (corners.max(1)[:, None] >= low - more).all(-1)).any(1)
+
+    found = _near(vertices, faces, low, high)
+    assert found[met(0)].all()
+    assert not found[~met((high.max(0) - low.min(0)) / 64)].any()
+    assert 10 < found.sum() < 590
+    assert not _near(vertices, faces, low[:0], high[:0]).any()

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapes import ball, mesh_of
 
-from spherelinks.mesh.nearest import fours, nearest, sought, tree
+from spherelinks.mesh.nearest import nearest, sought, tree
 
 
 def _slowly(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_is_the_nearest_of_all(seed: int, faces: int) -> None:
     there = (vertices[triangles[found.face]] * found.weights[..., None]).sum(axis=1)
     assert np.allclose(np.linalg.norm(there - points, axis=1), found.distance, atol=1e-4)
     over = tree(vertices, triangles)
-    quickly = sought(points, over, fours(over))
+    quickly = sought(points, over)
     assert np.array_equal(quickly.distance, found.distance)
     there = (vertices[triangles[quickly.face]] * quickly.weights[..., None]).sum(axis=1)
     assert np.allclose(np.linalg.norm(there - points, axis=1), found.distance, atol=1e-4)

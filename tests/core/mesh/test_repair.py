@@ -25,7 +25,8 @@ def _assert_sound(vertices: np.ndarray, faces: np.ndarray) -> None:
 
 def test_a_sound_mesh_stays_as_it_is() -> None:
     vertices, faces = mesh_of(ball(16))
-    same, also = separate(vertices, faces)
+    same, also, whole = separate(vertices, faces)
+    assert whole
     assert (same == vertices).all()
     assert (also == faces).all()
 
@@ -34,7 +35,8 @@ def test_a_sound_mesh_stays_as_it_is() -> None:
 def test_boxes_that_touch_come_apart(second: tuple[float, float, float]) -> None:
     vertices, faces = _glued((0, 0, 0), second)
     assert not examine(vertices, faces).manifold
-    vertices, faces = separate(vertices, faces)
+    vertices, faces, whole = separate(vertices, faces)
+    assert not whole
     _assert_sound(vertices, faces)
     topology = examine(vertices, faces)
     assert topology.parts == 2
@@ -45,7 +47,8 @@ def test_boxes_that_touch_come_apart(second: tuple[float, float, float]) -> None
 def test_a_ring_of_boxes_pinched_at_an_edge() -> None:
     """Both sheets at the pinched edge belong to one body, so its vertices cannot simply be doubled on both sides."""
     vertices, faces = _glued((0, 0, 0), (1, 1, 0), (0, 2, 0), (-1, 1, 0))
-    vertices, faces = separate(vertices, faces)
+    vertices, faces, whole = separate(vertices, faces)
+    assert not whole
     _assert_sound(vertices, faces)
 
 
@@ -54,13 +57,13 @@ def test_faces_back_to_back_and_flat_ones_go() -> None:
     n = len(vertices)
     pillow = np.array([(n, n + 1, n + 2), (n + 1, n, n + 2), (0, 0, 1)], np.int32)
     more = np.concatenate([vertices, np.eye(3, dtype=np.float32) * 3])
-    cleaned, kept = separate(more, np.concatenate([faces, pillow]))
+    cleaned, kept, _ = separate(more, np.concatenate([faces, pillow]))
     assert len(kept) == len(faces)
     _assert_sound(cleaned, kept)
 
 
 def test_nothing_but_a_pillow_leaves_nothing() -> None:
-    vertices, faces = separate(np.eye(3, dtype=np.float32), np.array([(0, 1, 2), (2, 1, 0)], np.int32))
+    vertices, faces, _ = separate(np.eye(3, dtype=np.float32), np.array([(0, 1, 2), (2, 1, 0)], np.int32))
     assert len(faces) == len(vertices) == 0
 
 

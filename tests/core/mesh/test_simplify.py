@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from meshes import box, joined
 from scipy.spatial import cKDTree
 from shapes import axes, ball, mesh_of, noise, torus
 
@@ -88,6 +89,15 @@ def test_corners_and_edges_of_a_box_stay() -> None:
     corners = half * np.array([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)])
     assert (cKDTree(fewer).query(corners)[0] <= cKDTree(vertices).query(corners)[0] + 0.001).all()
     assert deviation(vertices, fewer, kept).largest < 0.1 * 2 / 39
+
+
+def test_the_box_stays_if_asked() -> None:
+    """Even of small parts, which hardly count beside the rest."""
+    vertices, faces = joined(mesh_of(torus(64)), *(box(at, (0.02,) * 3) for at in ((1.1, 0, 0), (0, -1.3, 0))))
+    fewer, kept = simplify(vertices, faces, 600, keep_box=True)
+    assert examine(fewer, kept).manifold
+    assert np.allclose(fewer.min(0), vertices.min(0), atol=2e-4)
+    assert np.allclose(fewer.max(0), vertices.max(0), atol=2e-4)
 
 
 def test_flat_parts_do_not_stop_it() -> None:

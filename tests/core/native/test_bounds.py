@@ -61,8 +61,9 @@ def test_any_triangles(mesh: Triangles) -> None:
     tangents(vertices, unit, flat[:, :2].astype(np.float32), faces)
     over = nearest.tree(vertices, faces)
     nearest.nearest(vertices, over)
-    nearest.sought(vertices, over, nearest.fours(over))
+    nearest.sought(vertices, over)
     components.clean(vertices, faces)
+    components._near(vertices, faces, flat[:5] - 0.5, flat[:5])
     with suppress(GeneratorFailed):  # no triangle has an area
         closed = solid(vertices, faces, samples=16)
         assert (topology.twins(closed.faces) >= 0).all()
