@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # glTF-Transform 4.5.1 (sharp 0.35): converting a texture applies the ICC profile in its image file, to normal maps, too.
 #
-# glTF 2.0 has clients ignore what an image file says of colour spaces (section 3.9.2), so the pixels as they are in the
+# glTF 2.0 has clients ignore what an image file says of colour spaces (section 3.8.3), so the pixels as they are in the
 # file are the texture. Expected: a lossless conversion (`gltf-transform png`, or `webp --lossless true`) keeps them.
 # Seen: with a profile embedded, as image editors write them, they are converted to sRGB by it: with a linear profile a
 # flat normal (128, 128, 255) becomes (188, 188, 255), so surfaces lean, and a roughness of 64 becomes 137. A PNG's

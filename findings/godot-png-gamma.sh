@@ -2,7 +2,7 @@
 # Godot 4.6.3: a PNG texture of a GLB that has a gAMA chunk is converted by it, normal maps included.
 #
 # glTF 2.0 has colour maps in sRGB and all others linear, and tells clients to ignore what image files say of gamma and
-# colour spaces (section 3.9.2). Expected: the samples as they are in the file, as three.js and Blender take them. Seen:
+# colour spaces (section 3.8.3). Expected: the samples as they are in the file, as three.js and Blender take them. Seen:
 # with a gamma of 1 (100000 in the chunk), which programs that work in linear light write, a flat normal (128, 128, 255)
 # becomes (186, 186, 255), so it leans by 33 degrees, and a colour of 64 becomes 136. A gamma of 1/2.2 and the chunks
 # cHRM, sRGB and cICP change nothing. The loader uses libpng's simplified interface, which converts to sRGB.
