@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How clean bodies are: `python bench/bodies.py ../shared/data/pictures` (or quality.py's OUT/pictures)
+"""How clean bodies are: `python bench/bodies.py ../shared/data/pictures OUT/pictures` (the latter quality.py's)
 
 Of the asset of each picture, at default options: handles (genus) and separate parts, as the report counts them,
 floaters and inner shells removed, and webs, the share of the surface whose opposite wall is nearer than 1 % of the
-longest side. The last rows sum up. Casts rays with the shared bench's Embree renderer.
+longest side. Each folder's last rows sum up. Casts rays with the shared bench's Embree renderer.
 """
 
 from __future__ import annotations
@@ -36,22 +36,14 @@ def webs(glb: Path) -> float:
     return float((np.linalg.norm(hit - inside[ray], axis=1) < THIN).sum() / POINTS)
 
 
-def main() -> int:
-    parser = arguments.parser(__doc__)
-    parser.add_argument("pictures", type=Path, help="folder")
-    parser.add_argument("--generator", default="lift")
-    parser.add_argument("--limit", type=int)
-    a = parser.parse_args()
-    if not scorer.available():
-        return 0
-
+def summed(paths: list[Path], generator: str) -> None:
+    """Prints the figures of each picture's asset, and what they come to."""
     from spherelinks import generate
 
-    paths = pictures(a.pictures)[: a.limit]
     rows = []
     for path in paths:
         with tempfile.TemporaryDirectory() as folder:
-            asset = generate(path, chosen(a.generator))
+            asset = generate(path, chosen(generator))
             thin = webs(asset.save(Path(folder) / "made.glb"))
         report = asset.report
         rows.append((report.genus, report.parts, report.parts_removed, thin))
@@ -67,7 +59,20 @@ def main() -> int:
         f"more than one part: {(parts > 1).sum()}; parts at most {parts.max():g}; removed {removed.mean():.1f} on "
         "average"
     )
-    print(f"webs: {thin.mean():.4f} of the surface")
+    print(f"webs: {thin.mean():.4f} of the surface\n")
+
+
+def main() -> int:
+    parser = arguments.parser(__doc__)
+    parser.add_argument("pictures", type=Path, nargs="+", help="folders")
+    parser.add_argument("--generator", default="lift")
+    parser.add_argument("--limit", type=int)
+    a = parser.parse_args()
+    if not scorer.available():
+        return 0
+
+    for folder in a.pictures:
+        summed(pictures(folder)[: a.limit], a.generator)
     return 0
 
 

@@ -16,21 +16,17 @@ from numpy.typing import NDArray
 from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generation.lift import farside
+from spherelinks.generation.lift.cleaning import SLAB, Floats, cleaned, enlarged
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN, SHARPNESS
 from spherelinks.native import kernel
 from spherelinks.shape import Camera, Colors, Frame, Volume
 
-Floats = NDArray[np.float32]
 Maps = tuple[NDArray[np.bool_], NDArray[np.bool_], Floats, Floats, Floats, Floats]
 Box = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 #: Samples of the grid, spent on the box that the shape fills, and the most along a side.
 SAMPLES, MOST = 128**3, 224
-#: Layers of samples across x that a thread fills at a time.
-SLAB = 8
-#: Columns along x that a thread blurs at a time: a multiple of all vectors' widths, so that none is reckoned otherwise.
-COLUMNS = 2048
 #: Samples of margin round the shape.
 MARGIN = 3
 #: The minimum thickness behind any visible point, and before any last exit: thinner walls would tear.
@@ -39,11 +35,8 @@ SKIN = 0.045
 BAND = 4.0
 #: Side of the matte that cuts the silhouette.
 OUTLINE = 256
-#: The field is blurred by a Gaussian of so many samples: what is finer comes from doubt between shapes, and shows as
-#: webs and shreds. By the second where the picture shows a slender part, up to twice SLENDER px of OUTLINE across.
-BLURS, SLENDER = (1.5, 0.8), 4
-#: Samples by which the surface is moved outwards then: a blur makes thin walls thinner.
-REGROWN = 0.25
+#: A part up to twice so many px of OUTLINE across is slender: what the picture itself shows so is blurred less.
+SLENDER = 4
 #: Range of the way from front to back over which the picture's colour blends into the far side's.
 FADE = (0.25, 0.65)
 #: The same where the colours are folded round the silhouette.
@@ -117,7 +110,7 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None, box: Box | No
     with ThreadPoolExecutor(1) as aside:
         mixed = None if gate is None else aside.submit(_mixed, guess, frame.matte, known, picture, gate)
         _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
-        field = _cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
+        field = cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
         if mixed is None:
             back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
         else:
@@ -205,49 +198,7 @@ def _at_grid(
         cv2.remap(image, a, b, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         for a, b in zip(u.astype(np.float32), v.astype(np.float32), strict=True)
     ]
-    size = (shape[2], shape[1])
-    fine = np.stack([cv2.resize(m, size, interpolation=cv2.INTER_LINEAR) for m in seen])
-    flat = cv2.resize(fine.reshape(len(fine), -1), (size[0] * size[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(flat.reshape(shape), np.float32)
-
-
-def _cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
-    """The field without webs, shreds and holes finer than what the network can say, but for slender parts.
-
-    slender : of the field's shape, in 0..1, where the picture itself shows what is fine
-    """
-    coarse = blurred(field, BLURS[0])
-    planes = np.flatnonzero(slender.any(axis=(1, 2)))
-    if len(planes):
-        some = slice(int(planes[0]), int(planes[-1]) + 1)
-        fine = blurred(field, BLURS[1], some)
-        fine -= coarse[some]
-        fine *= slender[some]
-        coarse[some] += fine
-    coarse -= np.float32(REGROWN * spacing)
-    return coarse
-
-
-def blurred(field: Floats, sigma: float, planes: slice = slice(None)) -> Floats:
-    """Those planes of (X, Y, Z), by a Gaussian of `sigma` samples; in threads."""
-    reach = round(3 * sigma)
-    first, end, _ = planes.indices(len(field))
-    low, high = max(first - reach, 0), min(end + reach, len(field))
-    across, out = np.empty_like(field[low:high]), np.empty_like(field[low:high])
-
-    def blur(begin: int) -> None:
-        for k in range(begin, min(begin + SLAB, len(across))):
-            cv2.GaussianBlur(field[low + k], (2 * reach + 1,) * 2, sigma, dst=across[k])
-
-    threads.each(blur, range(0, len(across), SLAB))
-    rows, along = across.reshape(len(across), -1), out.reshape(len(out), -1)
-
-    def blur_along(begin: int) -> None:
-        columns = slice(begin, begin + COLUMNS)
-        along[:, columns] = cv2.GaussianBlur(rows[:, columns], (1, 2 * reach + 1), sigma)
-
-    threads.each(blur_along, range(0, rows.shape[1], COLUMNS))
-    return out[first - low : end - low]
+    return enlarged(np.stack(seen), shape)
 
 
 def camera(elevation: float, tangent: float) -> Camera:

@@ -19,17 +19,15 @@ from spherelinks.generation.lift.assembly import (
     BAND,
     OUTLINE,
     SKIN,
-    SLAB,
-    Floats,
     Guess,
     assemble,
-    blurred,
     camera,
     filled,
     outlined,
     resized,
 )
 from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibrated, from_sides, sampled
+from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN
 from spherelinks.report import Reason

@@ -3,11 +3,10 @@ import pytest
 from guesses import TANGENT, box_seen
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generation.lift.assembly import MARGIN, Guess, _cleaned, assemble, blurred, camera
+from spherelinks.generation.lift.assembly import MARGIN, Guess, assemble, camera
 from spherelinks.generation.lift.layout import BINS
-from spherelinks.mesh.components import clean
 from spherelinks.mesh.surface import extract
-from spherelinks.mesh.topology import Topology, examine
+from spherelinks.mesh.topology import examine
 from spherelinks.shape import Frame, Volume
 from spherelinks.texture.projection import project
 
@@ -65,29 +64,6 @@ def test_gaps_of_the_profile_stay_open_between_two_skins() -> None:
     np.testing.assert_allclose(_mesh(volume)[0].max(0), _mesh(solid)[0].max(0), atol=0.03)
 
 
-def test_cobwebs_go_unless_the_picture_shows_them() -> None:
-    """Shreds a sample thick between two slabs, which hold each other by a post."""
-    x, y, z = np.meshgrid(*3 * [np.arange(48, dtype=np.float32) - 23.5], indexing="ij")
-    aside = np.maximum(np.abs(x), np.abs(y)) - 18
-    slabs = np.maximum(aside, np.abs(np.abs(z) - 12) - 4)
-    body = np.minimum(slabs, np.maximum(np.maximum(np.abs(x), np.abs(y)) - 6, np.abs(z) - 12))
-    shreds = (np.random.default_rng(0).random(x.shape) < 0.4) & (np.abs(y) < 1) & (aside < -2) & (np.abs(z) < 10)
-    field = np.clip(np.where(shreds & (body > 0), -0.5, body), -4, 4).astype(np.float32)
-
-    def found(field: np.ndarray) -> Topology:
-        vertices, faces, _ = extract(field, np.zeros(3), 1.0)
-        return examine(*clean(vertices, faces)[:2])
-
-    nothing, everything = np.zeros_like(field), np.ones_like(field)
-    before, after = found(field), found(_cleaned(field, 1.0, nothing))
-    assert before.genus + before.parts > 9
-    assert (after.genus, after.parts) == (0, 1)
-    assert after.volume == pytest.approx(found(np.clip(body, -4, 4).astype(np.float32)).volume, rel=0.05)
-    rod = np.clip(np.hypot(x, y) - 1.6, -4, 4).astype(np.float32)
-    assert (_cleaned(rod, 1.0, everything) < 0).any((0, 1)).all()
-    assert not (_cleaned(rod, 1.0, nothing) < 0).any()
-
-
 @pytest.mark.parametrize("half", [(0.02, 0.6, 0.02), (0.6, 0.02, 0.3)])
 def test_what_is_slender_in_the_picture_stays_whole(half: tuple[float, float, float]) -> None:
     guess, frame = box_seen(half, 0)
@@ -127,11 +103,3 @@ def test_refuses_what_holds_no_shape() -> None:
     broken = Guess(guess.front * np.float32(np.nan), guess.thickness, guess.profile, guess.back, 0, TANGENT)
     with pytest.raises(GeneratorFailed, match="not finite"):
         assemble(broken, frame)
-
-
-def test_some_planes_are_blurred_as_among_all() -> None:
-    field = np.random.default_rng(0).normal(0, 1, (21, 47, 53)).astype(np.float32)
-    for sigma in (1.5, 0.8):
-        whole = blurred(field, sigma)
-        for first, end in ((0, 21), (0, 1), (3, 9), (10, 11), (20, 21)):
-            assert np.array_equal(blurred(field, sigma, slice(first, end)), whole[first:end])
