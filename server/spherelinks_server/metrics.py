@@ -111,9 +111,11 @@ def _ledger(session: Session) -> Iterator[Metric]:
 
 
 def _look(session: Session) -> Iterator[Metric]:
-    states = dict(_rows(session, "SELECT state, count(*) FROM jobs GROUP BY 1"))
-    jobs = GaugeMetricFamily("spherelinks_jobs", "Jobs by state.", labels=("state",))
-    for state in ("queued", "running", "completed", "failed"):
+    states = dict(_rows(session, _STATES))
+    jobs = GaugeMetricFamily(
+        "spherelinks_jobs", "Jobs by state; joined: they wait for the asset of another.", labels=("state",)
+    )
+    for state in ("queued", "joined", "running", "completed", "failed"):
         jobs.add_metric([state], states.get(state, 0))
     yield jobs
     failures = GaugeMetricFamily("spherelinks_jobs_failed", "Failed jobs by error code.", labels=("code",))
@@ -124,6 +126,10 @@ def _look(session: Session) -> Iterator[Metric]:
         ((value,),) = _rows(session, query)
         yield GaugeMetricFamily(f"spherelinks_{name}", help_text, float(value or 0))
 
+
+_STATES = """
+SELECT CASE WHEN state = 'queued' AND joined IS NOT NULL THEN 'joined' ELSE state END, count(*) FROM jobs GROUP BY 1
+"""
 
 _FIGURES = (
     (

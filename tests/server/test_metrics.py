@@ -62,13 +62,16 @@ def test_made_up_methods_share_one_series(watched: FlaskClient) -> None:
 
 
 def test_jobs_and_credits_are_those_of_the_database(watched: FlaskClient, caller, png: bytes) -> None:
-    caller.submit(png)
+    caller.submit(png, cache="use")
+    caller.submit(png, cache="use")
     housekeeping.audit(caller.engine)
     seen = scrape(watched)
     with transaction(caller.engine) as session:
-        queued = session.execute(text("SELECT count(*) FROM jobs WHERE state = 'queued'")).scalar_one()
+        waiting = text("SELECT count(*), count(joined) FROM jobs WHERE state = 'queued'")
+        both, joined = session.execute(waiting).one()
         held = session.execute(text("SELECT sum(held) FROM credit_balances")).scalar_one()
-    assert seen["spherelinks_jobs", "queued"] == queued > 0
+    assert seen["spherelinks_jobs", "queued"] == both - joined > 0
+    assert seen["spherelinks_jobs", "joined"] == joined > 0
     assert seen["spherelinks_credits_held",] == held > 0
     assert seen["spherelinks_queue_oldest_seconds",] >= 0
     assert seen["spherelinks_ledger_problems",] == 0
