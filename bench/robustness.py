@@ -148,6 +148,9 @@ def main() -> None:
             f"| {100 * max(row['deviation'] for row in done):.2f} % "
             f"| {statistics.median(row['seconds'] for row in done):.2f} |"
         )
+    said = [" ".join(row.get("warnings", ())) for row in rows["mesh"]]
+    whole, parts = (sum(text in each for each in said) for text in ("outer surface was rebuilt", "they were rebuilt"))
+    print(f"\nOf the meshes {len(said) - whole - parts} kept their triangles, {whole} were rebuilt, {parts} in parts.")
 
 
 if __name__ == "__main__":

@@ -234,7 +234,8 @@ def finish(
     clock = _Clock(progress, MESH_STAGES)
     try:
         with clock.stage("read"):
-            surface, own = _surface(mesh, up, whole=keep_mesh or keep_uv)
+            sized = unit is not None or wanted.dimensions is not None
+            surface, own = _surface(mesh, up, whole=keep_mesh or keep_uv, sized=sized)
             if unit is not None:
                 _check_unit(unit, wanted, surface)
         with clock.stage("finishing"):
@@ -338,8 +339,8 @@ def _asset(
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
 
-def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> tuple[Surface, Unit]:
-    """The mesh with +Y up, and the unit that its coordinates have."""
+def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool, sized: bool) -> tuple[Surface, Unit]:
+    """The mesh with +Y up, and the unit that its coordinates have unless the options have `sized` it."""
     if up not in (None, "y", "z"):
         raise InvalidRequest(f"up is {up!r}.", hint='Give "y" or "z".', field="up")
     match mesh:
@@ -347,7 +348,8 @@ def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool) -> tuple[Su
             return reading.turned(mesh, up or "y"), "m"
         case str() | Path():
             file = reading.read_file(Path(mesh), whole=whole)
-            return reading.upright(file, up), file.unit
+            surface = reading.upright(file, up)
+            return surface if sized else reading.measured(surface, file), file.unit
         case (vertices, faces):
             return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y"), "m"
     raise InvalidRequest(

@@ -27,6 +27,8 @@ def rgba(data: bytes | memoryview, name: str) -> NDArray[np.uint8]:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"image {name} has {image.width} × {image.height} pixels")
             image.draft("RGB", (MAX_SIDE, MAX_SIDE))
+            if image.mode == "F":
+                raise ValueError(f"image {name} has samples in floating point, which are not read")
             image.load()
             picture = _eight(image if said is None else png.keyed(image, said)).convert("RGBA")
             if max(picture.size) > MAX_SIDE:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spherelinks.errors import MeshUnreadable
 from spherelinks.formats import collada, foreign, obj, ply, stl, threemf, usd
 from spherelinks.formats.scene import read_scene
-from spherelinks.options import Unit
+from spherelinks.options import METRES, Unit
 from spherelinks.shape import Surface
 
 #: Larger files are refused before they are read.
@@ -146,6 +146,24 @@ def upright(file: MeshFile, up: Up | None = None) -> Surface:
                 )
                 surface = replace(surface, notes=(*surface.notes, note))
     return turned(surface, up)
+
+
+#: Formats whose files have a unit, or, as glTF, always the same.
+_UNITS = (".glb", ".gltf", ".dae", ".3mf", ".usd", ".usda", ".usdc", ".usdz")
+#: Sides of objects, m, beyond which a unit that was guessed is likely another.
+_SMALL, _LARGE = 0.01, 100.0
+
+
+def measured(surface: Surface, file: MeshFile) -> Surface:
+    """The surface, with a note where its unit is a guess that makes it very small or very large."""
+    longest = float(np.ptp(surface.vertices, axis=0).max()) * METRES[file.unit] if len(surface.vertices) else 0.0
+    if file.kind in _UNITS or not longest or _SMALL <= longest <= _LARGE:
+        return surface
+    note = (
+        f"{file.kind[1:].upper()} does not say its unit: {file.unit} was taken, which makes it {longest:.3g} m long. "
+        "If that is wrong, give --unit."
+    )
+    return replace(surface, notes=(*surface.notes, note))
 
 
 def turned(surface: Surface, up: Up) -> Surface:

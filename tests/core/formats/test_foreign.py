@@ -392,6 +392,12 @@ def test_files_stand_as_their_format_has_it(tmp_path):
 def test_a_unit_gives_the_real_size(tmp_path):
     asset = spherelinks.finish(written(tmp_path, "block.obj", obj()), texture_size=512, unit="cm")
     assert asset.report.dimensions.height == pytest.approx(0.05, rel=1e-4)
+    assert asset.report.warnings == []
+    path = written(tmp_path, "block.stl", stl([0] * 12, b"+Y up"))
+    assert spherelinks.finish(path, texture_size=512).report.warnings == [
+        "STL does not say its unit: mm was taken, which makes it 0.005 m long. If that is wrong, give --unit."
+    ]
+    assert spherelinks.finish(path, texture_size=512, unit="m").report.warnings == []
     with pytest.raises(InvalidOption, match="both set the size"):
         spherelinks.finish(tmp_path / "block.obj", unit="cm", dimensions={"height": 1})
     with pytest.raises(InvalidOption, match="unit is 'mile'"):
