@@ -38,7 +38,7 @@ _LIKELY, _LINKED = 0.5, 0.25  # of the network: a pixel's likelihood to be objec
 _CONFIDENT, _CERTAIN, _ABSENT = 0.75, 0.94, 0.1  # mean likelihood of an object, of one beyond doubt, of none
 _AGREE, _DIFFER = 0.8, 0.5  # overlaps of what differs from the ground with what the network sees
 _MOST, _MOST_SEEN = 0.7, 0.85  # shares of the picture above which an object, one that the network sees, is unlikely
-_STRANGE = 0.05  # share of one side of a calm picture that is not background, from which an object may reach it
+_STRANGE = 0.02  # share of one side of a calm picture that is not background, from which an object may reach it
 _COMPANION = 0.02  # a part is kept from this share of the largest part's area
 _PINHOLE = 0.0015
 _FAINTLY = 0.8  # what is expected of an object that hardly differs from its ground
@@ -199,7 +199,7 @@ def _stands_out(rgb: Bytes) -> Found:
     model = background.fit(small)
     distance, shadow = model.compare(small)
     if model.scatter <= _BUSY:
-        return _confirmed(rgb, _differing(rgb, distance, shadow, model), _interrupted(distance))
+        return _confirmed(rgb, _differing(rgb, distance, shadow, model), _interrupted(distance, shadow))
     likely = outline.likely(rgb)
     found = _recognised(rgb, likely, _CONFIDENT)
     return _expected(_differing(rgb, distance, shadow, model) if found is None else found, likely)
@@ -215,11 +215,12 @@ def _at_network(found: Floats) -> NDArray[np.bool_]:
     return np.asarray(cv2.resize(found, size, interpolation=cv2.INTER_AREA), np.float32) > 0.5
 
 
-def _interrupted(distance: Floats) -> bool:
-    """Whether one side of the picture is not all background: an object of about its colour may reach it."""
+def _interrupted(distance: Floats, shadow: background.Mask) -> bool:
+    """Whether one side of the picture is not all background or shadow: an object of about its colour may reach it."""
+    strange = (distance > _FAR) & ~shadow
     ring = background.ring_depth(*distance.shape)
-    sides = (distance[:ring], distance[-ring:], distance[:, :ring], distance[:, -ring:])
-    return max(float((side > _FAR).mean()) for side in sides) > _STRANGE
+    sides = (strange[:ring], strange[-ring:], strange[:, :ring], strange[:, -ring:])
+    return max(float(side.mean()) for side in sides) > _STRANGE
 
 
 def _differing(rgb: Bytes, distance: Floats, shadow: background.Mask, model: background.Ground) -> Floats:

@@ -114,9 +114,12 @@ def test_an_object_beyond_doubt_may_reach_three_sides() -> None:
 def test_a_border_that_is_not_all_background_is_told() -> None:
     lab = np.full((200, 256, 3), (80, 0, 0), np.float32)
     lab[60:140, 90:180] = (40, 20, 20)
-    assert not _interrupted(background.fit(lab).compare(lab)[0])
-    lab[170:, 100:160] = (70, 3, -3)  # a sleeve in about the wall's colour
-    assert _interrupted(background.fit(lab).compare(lab)[0])
+    assert not _interrupted(*background.fit(lab).compare(lab))
+    fade = np.clip((np.arange(256) - 150) / 80, 0, 1)[None, :] * np.clip((np.arange(200) - 60) / 80, 0, 1)[:, None]
+    shaded = lab - np.dstack([20 * fade, 0 * fade, 0 * fade]).astype(np.float32)
+    assert not _interrupted(*background.fit(shaded).compare(shaded))
+    lab[170:, 100:160] = (76, 10, -3)  # a sleeve as pale as the wall
+    assert _interrupted(*background.fit(lab).compare(lab))
 
 
 def test_where_there_is_doubt_the_mirrored_picture_is_looked_at_too() -> None:
