@@ -49,6 +49,7 @@ def files() -> Iterator[tuple[str, bytes, dict[str, bytes]]]:
     yield "fractions.obj", obj(PAINT / 255).encode(), {}
     yield "bytes.obj", obj(PAINT).encode(), {}
     yield "tabs.obj", obj(PAINT / 255, sep="\t").encode(), {}
+    yield "utf-16.obj", obj(PAINT / 255).encode("utf-16"), {}
     yield "crlf.obj", obj(PAINT / 255).replace("\n", "\r\n").encode(), {}
     yield "far.obj", obj(PAINT / 255, np.add(POINTS, (432_100.25, 212.5, -5_412_345.25))).encode(), {}
     lines = obj().split("\n")
@@ -71,6 +72,8 @@ def files() -> Iterator[tuple[str, bytes, dict[str, bytes]]]:
     sides = [fifths(color) for _, color in SIDES] * 2
     yield "viscam.stl", stl([0x8000 | r << 10 | g << 5 | b for r, g, b in sides], b"+Y up"), {}
     yield "magics.stl", stl([b << 10 | g << 5 | r for r, g, b in sides], b"+Y up COLOR=" + bytes(4)), {}
+    meshlab = [0x8000 | b << 10 | g << 5 | r for r, g, b in sides]
+    yield "meshlab.stl", stl(meshlab, b"+Y up COLOR=\x7f\x7f\x7f"), {}
     yield "texture.glb", glb(*block()), {}
     for name, change in (
         ("turned.glb", {"rotation": [0, 1, 0, 0], "translation": [5, 0, 0]}),

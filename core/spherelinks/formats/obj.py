@@ -133,7 +133,9 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
         )
     notes += dict.fromkeys(missing)
     faces, at = rings[loops].astype(np.int32), owners[owner]
-    bare = np.array([paint is None for paint in known], np.bool_)
+    if color is not None and (color == 255).all() and any(each.color != _WHITE for each in materials):
+        color = None  # MeshLab's, which writes colours of faces as materials, and white for vertices that have none
+    bare = np.array([color is None or paint is None for paint in known], np.bool_)
     textured = any(each.base is not None for each in made)
     if not materials or (color is not None and not textured and not bare.any() and not rich):
         return Surface(single(points), faces, color, notes=tuple(notes))

@@ -63,13 +63,16 @@ def _colors(header: bytes, attribute: NDArray[np.uint16]) -> tuple[NDArray[np.ui
     fifths = (attribute[:, None] >> np.array((0, 5, 10))) & 31
     values = (fifths * 255 + 15) // 31
     at = header.find(b"COLOR=")
+    if not attribute.any():  # MeshLab's header speaks of a colour even so
+        return None, ()
     if 0 <= at <= 70:  # Magics: red lies lowest, and the bit says that the triangle has the header's colour
         own = np.broadcast_to(np.frombuffer(header, np.uint8, 3, at + 6), values.shape)
+        if marked.all() and not np.isin(attribute, (0x8000, 0xFFFF)).all():
+            return values.astype(np.uint8), ()  # MeshLab sets the bit where a triangle has a colour
         return np.where(marked[:, None], own, values).astype(np.uint8), ()
     if marked.any():  # VisCAM: blue lies lowest
         return np.where(marked[:, None], values[:, ::-1], 200).astype(np.uint8), ()
-    odd = ("The triangles' attributes are no colours that are known, and were not read.",)
-    return None, odd if attribute.any() else ()
+    return None, ("The triangles' attributes are no colours that are known, and were not read.",)
 
 
 def write(model: Model) -> bytes:

@@ -333,6 +333,13 @@ def test_stl_with_colours_in_its_attributes(tmp_path):
     magics[0] = magics[6] = 0x8000
     header = b"made by hand COLOR=" + bytes((*RED, 255))
     shows(read(written(tmp_path, "magics.stl", stl(magics, header))), tolerance=5)
+    # MeshLab sets the bit where a triangle has a colour, and has the header without any, too
+    header = b"COLOR=" + b"\x7f\x7f\x7f " + b"MATERIAL=\x7f\x7f\x7f \x7f\x7f\x7f \x7f\x7f\x7f "
+    meshlab = [0x8000 | b << 10 | g << 5 | r for r, g, b in map(fifths, sides)]
+    shows(read(written(tmp_path, "meshlab.stl", stl(meshlab, header))), tolerance=5)
+    assert read(written(tmp_path, "plain.stl", stl([0] * 12, header))).color is None
+    surface = read(written(tmp_path, "default.stl", stl([0x8000] * 6 + [0xFFFF] * 6, header)))
+    assert (surface.color == 127).all()
     surface = read(written(tmp_path, "odd.stl", stl([7] * 12)))
     assert surface.color is None
     assert "were not read" in surface.notes[0]

@@ -92,6 +92,15 @@ def test_obj_vertices_without_a_colour_have_their_materials(tmp_path):
     assert surface.notes == ()
 
 
+def test_obj_of_meshlab_has_its_faces_colours_below_white_vertices(tmp_path):
+    written(tmp_path, "block.mtl", MTL)
+    lines = obj(np.ones((24, 3))).split("\n")
+    body = [f"usemtl m{i}\n{line}" for i, line in enumerate(lines[24:30])]
+    surface = read(written(tmp_path, "block.obj", "\n".join(["mtllib ./block.mtl", *lines[:24], *body])))
+    shows(surface)
+    assert surface.notes == ()
+
+
 @pytest.mark.parametrize("form", ["utf-16", "utf-8-sig"])
 def test_obj_may_begin_with_a_byte_order_mark(tmp_path, form):
     shows(read(written(tmp_path, "block.obj", obj(PAINT / 255).encode(form))))
