@@ -168,18 +168,21 @@ def finish(
                     for view, (other, camera) in _others(frame, shape).items()
                 }
                 frame = replace(frame, rgb=rgb, others=others)
-    with stage("unwrap"), ThreadPoolExecutor(1) as aside:
-        # on the other core: growing and packing charts keep only one busy
-        strayed = aside.submit(deviation, full[0], vertices, faces)
-        ground = ahead.result() if ahead else None
-        looked = aside.submit(look, vertices, whole, faces, shape, frame, ground.tree if ground else None)
-        examined = aside.submit(examine, vertices, faces)
-        atlas = unwrap(vertices, faces, fans)
-        away, sight, topology = strayed.result(), looked.result(), examined.result()
-        if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
-            warnings.append(_strayed(away.share))
-    with stage("bake"):
-        made = _skinned(vertices, faces, normals, atlas, options.texture_size, shape, frame, sight, ground)
+    # on the other core: growing and packing charts keep only one busy, and parts of what follows do, too
+    with ThreadPoolExecutor(1) as aside:
+        with stage("unwrap"):
+            looked = aside.submit(
+                lambda: look(vertices, whole, faces, shape, frame, ahead.result().tree if ahead else None)
+            )
+            strayed = aside.submit(deviation, full[0], vertices, faces)
+            examined = aside.submit(examine, vertices, faces)
+            atlas, sight = unwrap(vertices, faces, fans), looked.result()
+        with stage("bake"):
+            ground = ahead.result() if ahead else None
+            made = _skinned(vertices, faces, normals, atlas, options.texture_size, shape, frame, sight, ground)
+            away, topology = strayed.result(), examined.result()
+            if away.share > GONE or (away.share > STRAYED and away.largest > OUTSTANDING * away.mean):
+                warnings.append(_strayed(away.share))
     along, relief, shade = made.tangents, made.normal_map, made.occlusion
     if options.normal_map and relief is None:
         with stage("normalMap"):

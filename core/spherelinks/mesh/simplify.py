@@ -46,10 +46,12 @@ def simplify(
         return vertices, faces
     unit, centre = _unit(vertices, faces), vertices.mean(axis=0, dtype=np.float64)
     points = (vertices - centre) / unit
-    quadric = quadrics(points, faces)
+    with ThreadPoolExecutor(1) as other:
+        measured = other.submit(quadrics, points, faces)
+        start, twin = laid_out(faces, twins(faces))
+        quadric = measured.result()
     if keep_box:
         _hold_box(points, quadric)
-    start, twin = laid_out(faces, twins(faces))
     gone, cost = np.zeros(len(faces), np.bool_), np.full(len(start), np.float32(np.inf))
     left = len(faces)
 

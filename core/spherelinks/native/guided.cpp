@@ -1,16 +1,20 @@
 // A guided filter's arithmetic between its boxes; see picture/guided.py, which calls these.
 #include "view.h"
 
-// The products of each pixel's colours, in six planes, and of its colours and the mask.
-API void guided_products(const float (*guide)[3], const float* mask, i64 height, i64 width, float* products,
-                         float (*joint)[3]) {
+// The products of each pixel's colours, in six planes.
+API void guided_products(const float (*guide)[3], i64 height, i64 width, float* products) {
     const i64 size = height * width;
     for (i64 i = 0; i < size; i++) {
         const float r = guide[i][0], g = guide[i][1], b = guide[i][2];
         const float all[] = {r * r, r * g, r * b, g * g, g * b, b * b};
         for (int n = 0; n < 6; n++) products[n * size + i] = all[n];
-        for (int n = 0; n < 3; n++) joint[i][n] = guide[i][n] * mask[i];
     }
+}
+
+// The products of each pixel's colours and the mask.
+API void guided_joint(const float (*guide)[3], const float* mask, i64 height, i64 width, float (*joint)[3]) {
+    for (i64 i = 0; i < height * width; i++)
+        for (int n = 0; n < 3; n++) joint[i][n] = guide[i][n] * mask[i];
 }
 
 // The linear function that fits round each pixel, from the means of colours, mask, products and joint products, by the

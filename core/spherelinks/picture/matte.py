@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from spherelinks.errors import NoObject
 from spherelinks.picture import background, cutout, outline
 from spherelinks.picture.decode import Picture
-from spherelinks.picture.guided import guided_filter
+from spherelinks.picture.guided import Guide, guide_of, guided_filter
 from spherelinks.picture.mattes import Find, Found
 
 Floats = NDArray[np.float32]
@@ -184,7 +185,7 @@ def _faint(rgb: Bytes) -> Floats | None:
     rim = (solid > 0) & (cv2.erode(solid, kernel, iterations=2) == 0)
     if float(np.median(away[rim])) < _FAINT or float((away[rim] > _FAINT).mean()) < _SHARP:
         return None
-    found = _refined(rgb, solid)
+    found = _refined(*_guide(rgb), solid)
     return None if _is_cropped(found) else found
 
 
@@ -230,10 +231,12 @@ def _differing(rgb: Bytes, distance: Floats, shadow: background.Mask, model: bac
     crop = rgb[top:bottom, left:right]
     work = _shrunk(crop, _WORK)
     box = (left / width, top / height, right / width, bottom / height)
-    distance, shadow = model.compare(_lab(work), box)
-    coarse = _cleaned(_grab_cut(work, distance, shadow), distance)
-    found = np.zeros((height, width), np.float32)
-    found[top:bottom, left:right] = _refined(crop, coarse)
+    with ThreadPoolExecutor(1) as aside:  # a graph cut keeps only one core busy
+        guide = aside.submit(_guide, crop)
+        distance, shadow = model.compare(_lab(work), box)
+        coarse = _cleaned(_grab_cut(work, distance, shadow), distance)
+        found = np.zeros((height, width), np.float32)
+        found[top:bottom, left:right] = _refined(*guide.result(), coarse)
     share = float((found > 0.5).mean())
     if share < _MIN_FOUND:
         raise NoObject("The picture shows only specks on its background.", hint=f"{_ADVICE} Move closer, or crop.")
@@ -250,7 +253,7 @@ def _recognised(rgb: Bytes, likely: Floats, confident: float) -> Floats | None:
     confidence = float(likely[object_ & (likely > _LIKELY)].mean())
     if confidence < confident:
         return None
-    found = _refined(rgb, np.where(object_, likely, 0).astype(np.float32))
+    found = _refined(*_guide(rgb), np.where(object_, likely, 0).astype(np.float32))
     return None if _is_cropped(found, _MAX_OUTLINE if confidence < _CERTAIN else _MAX_CERTAIN) else found
 
 
@@ -344,13 +347,17 @@ def _cleaned(mask: Bytes, distance: Floats) -> Bytes:
     return mask
 
 
-def _refined(rgb: Bytes, mask: Bytes) -> Floats:
-    """The mask (h, w) at the size of rgb (H, W, 3), its border moved onto the picture's edges; float32 in 0..1."""
+def _guide(rgb: Bytes) -> tuple[Floats, Guide]:
+    """A picture (H, W, 3) as float32 in 0..1, and what refining a mask of it needs, which takes no mask."""
     full: Floats = np.divide(rgb, np.float32(255), dtype=np.float32)
-    guide = _shrunk(full, _REFINE)
-    size = (guide.shape[1], guide.shape[0])
+    return full, guide_of(_shrunk(full, _REFINE), radius=4)
+
+
+def _refined(full: Floats, guide: Guide, mask: Bytes | Floats) -> Floats:
+    """The mask (h, w) at the picture's size, its border moved onto the picture's edges; float32 in 0..1."""
+    size = (guide.colors.shape[1], guide.colors.shape[0])
     soft = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
-    fine = guided_filter(guide, soft, radius=4, epsilon=1e-3, onto=full)
+    fine = guided_filter(guide, soft, epsilon=1e-3, onto=full)
     return np.asarray(np.clip(2 * fine - 0.5, 0, 1), np.float32)  # steeper: the filter leaves haze beside an edge
 
 

@@ -174,14 +174,14 @@ def bake(
         assert isinstance(shape, Volume)
         return _baked(vertices, normals, atlas, size, shape, sight)
     front, offset = sight.front, sight.offset[atlas.source]
-    traits = _traits(points, normals[atlas.fan], front.matrix, front.eye)
-    picture, strength = _scaled(front.picture, front.strength, front.area, _area(uv, atlas.faces))
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
-    rows = uv[atlas.faces, 1]
-    top, bottom = rows.min(axis=1), rows.max(axis=1)
-    bands = [(first, min(first + BAND, size)) for first in range(0, size, BAND)]
-    drawn = [(first, end, atlas.faces[(top < end) & (bottom > first)]) for first, end in bands]
     with threads.pool() as pool:
+        scaled = pool.submit(_scaled, front.picture, front.strength, front.area, _area(uv, atlas.faces))
+        traits = _traits(points, normals[atlas.fan], front.matrix, front.eye)
+        rows = uv[atlas.faces, 1]
+        top, bottom = rows.min(axis=1), rows.max(axis=1)
+        bands = [(first, min(first + BAND, size)) for first in range(0, size, BAND)]
+        drawn = [(first, end, atlas.faces[(top < end) & (bottom > first)]) for first, end in bands]
         if isinstance(shape, Surface):
             assert sight.tree is not None
             known = carry(found or seek(points, atlas.uv, atlas.faces, size, sight.tree), shape)
@@ -192,6 +192,7 @@ def bake(
                 shape.color,
                 lambda asked: list(pool.map(lambda band: _ask(size, *band[:2], places, uv, band[2], asked), drawn)),
             )
+        picture, strength = scaled.result()
 
         def paint(band: tuple[int, int, Faces]) -> None:
             first, end, faces = band

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.picture.guided import guided_filter
+from spherelinks.picture.guided import guide_of, guided_filter
 
 Floats = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ def test_it_is_what_the_paper_defines() -> None:
     rng = np.random.default_rng(0)
     guide = rng.random((14, 17, 3), np.float32)
     mask = (rng.random((14, 17)) > 0.5).astype(np.float32)
-    found = guided_filter(guide, mask, radius=2, epsilon=0.01)
+    found = guided_filter(guide_of(guide, 2), mask, epsilon=0.01)
     np.testing.assert_allclose(found, reference(guide, mask, 2, 0.01), atol=1e-4)
 
 
@@ -47,7 +47,7 @@ def test_a_coarse_mask_takes_on_the_edge_of_the_guide() -> None:
     guide[:, 30:] = (0.8, 0.3, 0.6)
     mask = np.zeros((64, 64), np.float32)
     mask[:, 31:] = 1
-    found = guided_filter(guide, mask, radius=4, epsilon=1e-4) > 0.5
+    found = guided_filter(guide_of(guide, 4), mask, epsilon=1e-4) > 0.5
     assert (found == (np.arange(64) >= 30)).all()
 
 
@@ -55,6 +55,6 @@ def test_fitted_small_it_is_evaluated_large() -> None:
     large = np.full((128, 128, 3), 0.2, np.float32)
     large[40:] = 0.9
     small, mask = large[::4, ::4], (np.arange(32) >= 10)[:, None] * np.ones((32, 32), np.float32)
-    found = guided_filter(small, mask.astype(np.float32), radius=3, epsilon=1e-4, onto=large)
+    found = guided_filter(guide_of(small, 3), mask.astype(np.float32), epsilon=1e-4, onto=large)
     assert found.shape == (128, 128)
     assert ((found > 0.5) == (np.arange(128) >= 40)[:, None]).all()

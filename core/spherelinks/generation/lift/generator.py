@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.generation.cards import LiftOptions
 from spherelinks.generation.lift.assembly import Guess, assemble
 from spherelinks.generation.lift.files import FLOW, FOLDER, GATE, LIFT
@@ -82,7 +83,8 @@ class Lift:
         )
         rgb = rgb / np.float32(255)
         # not `mirrored`: the balloon's last digits depend on the side it was started from
-        x = np.stack([channels(rgb, matte), channels(rgb[:, ::-1], matte[:, ::-1])])
+        with threads.pool() as pool:
+            x = np.stack(list(pool.map(channels, (rgb, rgb[:, ::-1]), (matte, matte[:, ::-1]))))
         said = zip(LIFT.outputs, self._session.run(list(LIFT.outputs), {"x": x}), strict=True)
         pairs = dict(said)
         maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in pairs.items()}
