@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from typing import Any
 
 import cv2
@@ -22,6 +21,7 @@ from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.shape import Camera, Colors, Frame, Shape, Surface, Volume
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import Found, carry, colors, seek
+from spherelinks.texture.evening import Light, lights
 from spherelinks.texture.projection import project
 from spherelinks.texture.texels import blended, locate
 from spherelinks.texture.unwrap import Atlas
@@ -37,9 +37,6 @@ ERODED, FEATHERED = 0.5, 1.5
 
 #: Power of the cosine to the viewer by which a picture counts against another that shows the same point.
 SQUARELY = 3
-#: Of evening two pictures: trust from which a vertex counts as shown by both, how many must be, the darkest light, how
-#: far a picture's own light is held, the largest factor.
-SHARED, FEWEST, DARK, HELD, EVENED = 0.4, 40, 0.01, 1e-3, 2.0
 
 #: Rows that a thread colours at a time: few, as those that show the picture take longer than others.
 BAND = 64
@@ -75,6 +72,7 @@ class Shot:
     depth : (DEPTH_SIZE, DEPTH_SIZE) float32 of the nearest surface; (0, 0) where there is no camera
     bias : how far behind it a point still counts as seen, in the vertices' unit
     area : of the surface in the picture, square pixels, front and back
+    light : what the picture's light is evened by; None if it stays
     """
 
     matrix: NDArray[np.float64]
@@ -84,6 +82,7 @@ class Shot:
     depth: NDArray[np.float32]
     bias: float
     area: float
+    light: Light | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ class Sight:
     front : the shape's own picture; an empty one where there is no camera
     offset : (V, 3) float32, what is added to the shape's own colours at each vertex
     tree : of a shape that is a surface, for its nearest points; None of a volume
-    others : the further pictures, in the front's light
+    others : the further pictures; where there are some, all are in one light
     """
 
     front: Shot
@@ -132,13 +131,13 @@ def look(
         own = _sampled(_grid(shape.color, lambda asked: _ask_at(places, asked)), places)
     bias = DEPTH_BIAS * float(sides(vertices).max())
     front = _shot(camera, frame, vertices, faces, bias)
-    others: tuple[Shot, ...] = ()
+    others: list[Shot] = []
     if isinstance(shape, Volume) and shape.others:
-        first = [_shot(other, frame.others[view], vertices, faces, bias) for view, other in shape.others.items()]
-        others = _evened(front, first, vertices, normals)
-    shown, trust = _shown([replace(each, picture=_soft(each.picture)) for each in (front, *others)], vertices, normals)
+        further = [_shot(other, frame.others[view], vertices, faces, bias) for view, other in shape.others.items()]
+        front, *others = _evened((front, *further), vertices, normals)
+    shown, trust = _shown([_soft(each) for each in (front, *others)], vertices, normals)
     offset = carried(vertices, faces, shown - own, trust)
-    return Sight(front, offset, known, others)
+    return Sight(front, offset, known, tuple(others))
 
 
 def bake(
@@ -298,31 +297,18 @@ def _seen_in(
     way, normal = traits[:, :3], traits[:, 7:]
     length = np.linalg.norm(way, axis=1) * np.linalg.norm(normal, axis=1)
     cosine = np.clip(np.einsum("nd,nd->n", way, normal) / np.maximum(length, 1e-30), 0, 1)
+    if shot.light:
+        shown = shot.light.evened(shown, normal)
     return shown, trust, cosine.astype(np.float32)
 
 
-def _evened(front: Shot, others: Sequence[Shot], vertices: Vertices, normals: NDArray[np.float32]) -> tuple[Shot, ...]:
-    """The other pictures in the front's light: a factor for each channel, from what two pictures show of a place."""
-    shots = (front, *others)
-    seen = [_seen_in(replace(shot, picture=_soft(shot.picture)), vertices, normals) for shot in shots]
-    lights = [np.log(np.maximum(linear(np.rint(shown).astype(np.uint8)), DARK)) for shown, _, _ in seen]
-    normal, wanted = np.eye(len(shots)) * HELD, np.zeros((len(shots), 3))
-    normal[0, 0] += 1e6
-    for i, j in combinations(range(len(shots)), 2):
-        both = (seen[i][1] > SHARED) & (seen[j][1] > SHARED)
-        if (count := np.count_nonzero(both)) < FEWEST:
-            continue
-        apart = np.median(lights[i][both] - lights[j][both], axis=0)
-        weight = min(count / len(vertices), 0.1)
-        normal[[i, j], [i, j]] += weight
-        normal[[i, j], [j, i]] -= weight
-        wanted[j] += weight * apart
-        wanted[i] -= weight * apart
-    gains = np.exp(np.clip(np.linalg.solve(normal, wanted), -np.log(EVENED), np.log(EVENED))).astype(np.float32)
-    return tuple(
-        replace(shot, picture=encoded(linear(shot.picture) * gain))
-        for shot, gain in zip(others, gains[1:], strict=True)
-    )
+def _evened(shots: Sequence[Shot], vertices: Vertices, normals: NDArray[np.float32]) -> list[Shot]:
+    """The pictures in one light."""
+    seen = [_seen_in(_soft(shot), vertices, normals) for shot in shots]
+    middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+    towards = [shot.eye[:3] - shot.eye[3] * middle for shot in shots]
+    found = lights([shown for shown, _, _ in seen], [trust for _, trust, _ in seen], normals, towards)
+    return [replace(shot, light=light) for shot, light in zip(shots, found, strict=True)]
 
 
 def _shot(camera: Camera, frame: Frame, vertices: Vertices, faces: Faces, bias: float) -> Shot:
@@ -332,8 +318,10 @@ def _shot(camera: Camera, frame: Frame, vertices: Vertices, faces: Faces, bias: 
     return Shot(matrix, eye, frame.rgb, picture_strength(frame.matte), depth, bias, area)
 
 
-def _soft(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(cv2.resize(picture, (SOFT, SOFT), interpolation=cv2.INTER_AREA), np.uint8)
+def _soft(shot: Shot) -> Shot:
+    """With a picture about as coarse as the shape's own colours."""
+    small = cv2.resize(shot.picture, (SOFT, SOFT), interpolation=cv2.INTER_AREA)
+    return replace(shot, picture=np.asarray(small, np.uint8))
 
 
 def _scaled(

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from spherelinks.texture.evening import lights
+
+TOWARDS = [np.array(way) for way in ((0.0, 0.3, 1.0), (0.0, 0.3, -1.0), (1.0, 0.3, 0.0), (-1.0, 0.3, 0.0))]
+
+
+def ball(count: int = 1500) -> np.ndarray:
+    """(N, 3) unit normals all round."""
+    normals = np.random.default_rng(4).normal(size=(count, 3))
+    return normals / np.linalg.norm(normals, axis=1, keepdims=True)
+
+
+def pictured(paint: np.ndarray, normals: np.ndarray, lamp: np.ndarray | None) -> tuple[list, list]:
+    """What four cameras show of paint and how far it may be trusted; a lamp is given as each camera sees it."""
+    colors, trusts = [], []
+    for way in TOWARDS:
+        towards = way / np.linalg.norm(way)
+        ahead = np.array([way[0], 0, way[2]])
+        turn = np.stack([np.cross([0, 1.0, 0], ahead), [0, 1, 0], ahead])
+        light = 1.0 if lamp is None else 0.6 + 0.4 * normals @ turn.T @ (lamp / np.linalg.norm(lamp))
+        colors.append((paint * np.power(light, 1 / 2.2).reshape(-1, 1)).astype(np.float32))
+        trusts.append(np.clip(4 * (normals @ towards), 0, 1).astype(np.float32))
+    return colors, trusts
+
+
+def error(paint: np.ndarray, colors: list, trusts: list) -> float:
+    """Of what the pictures show, where they may be trusted, up to one factor for all."""
+    seen = np.stack(trusts) > 0.9
+    share = np.stack(colors)[seen] / np.broadcast_to(paint, (len(colors), *paint.shape))[seen]
+    return float(np.std(share / share.mean()))
+
+
+def paints(normals: np.ndarray) -> np.ndarray:
+    """Patches that have nothing to do with the light."""
+    choice = np.random.default_rng(7).integers(0, 3, len(normals))
+    return np.array([(200, 90, 60), (90, 150, 200), (160, 160, 110)], float)[choice]
+
+
+@pytest.mark.parametrize("lamp", [(0.7, 0.0, 0.7), (-0.9, 0.0, 0.4)])
+def test_the_light_of_a_lamp_beside_the_camera_is_taken_out(lamp: tuple[float, ...]) -> None:
+    normals = ball()
+    paint = paints(normals)
+    colors, trusts = pictured(paint, normals, np.array(lamp))
+    found = lights(colors, trusts, normals, TOWARDS)
+    evened = [light.evened(color, normals) for light, color in zip(found, colors, strict=True)]
+    assert error(paint, evened, trusts) < 0.5 * error(paint, colors, trusts)
+    # shade is brightened; what is lit fully stays as bright as it was, and nothing is brighter than white
+    assert np.stack(evened).mean() > np.stack(colors).mean()
+    assert np.stack(evened).max() <= 255
+
+
+def test_pictures_without_light_stay_as_they_are() -> None:
+    normals = ball()
+    colors, trusts = pictured(paints(normals), normals, None)
+    for light, color in zip(lights(colors, trusts, normals, TOWARDS), colors, strict=True):
+        np.testing.assert_allclose(light.evened(color, normals), color, atol=1e-2)
+
+
+def test_a_picture_of_other_exposure_and_tint_becomes_as_the_first() -> None:
+    normals = ball()
+    paint = paints(normals)
+    colors, trusts = pictured(paint, normals, None)
+    colors[2] = colors[2] * np.array([0.8, 0.9, 1.1], np.float32)
+    found = lights(colors, trusts, normals, TOWARDS)
+    np.testing.assert_allclose(found[2].evened(colors[2], normals), paint, rtol=0.03)
+    np.testing.assert_allclose(found[0].evened(colors[0], normals), paint, rtol=0.03)
+
+
+def test_pictures_that_share_too_little_and_black_ones_are_left_alone() -> None:
+    normals = ball()
+    colors, trusts = pictured(paints(normals), normals, np.array([0.5, 0.6, 0.6]))
+    alone = [np.where(normals @ way > 0.95, 1, 0).astype(np.float32) for way in TOWARDS]
+    black = [np.zeros_like(color) for color in colors]
+    for given, shown in ((alone, colors), (trusts, black)):
+        for light, color in zip(lights(shown, given, normals, TOWARDS), shown, strict=True):
+            np.testing.assert_allclose(light.evened(color, normals), color, atol=1e-2)
