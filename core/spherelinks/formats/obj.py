@@ -20,7 +20,7 @@ from spherelinks.mesh.polygon import triangulate
 from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.mesh.weld import weld
-from spherelinks.pixels.srgb import to_linear
+from spherelinks.pixels.srgb import encoded, to_linear
 from spherelinks.shape import METALLIC, ROUGHNESS, Map, Material, Sampler, Surface, Wrap
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -253,6 +253,7 @@ _UNREAD = frozenset(
 def _library(data: bytes) -> dict[str, _Material]:
     found: dict[str, _Material] = {}
     current = _Material()
+    in_light = b"Blender" in data[:200]  # whose colours are linear; other programs write them as they show them
     for words in _lines(data):
         match words[0].lower():
             case "newmtl":
@@ -261,6 +262,8 @@ def _library(data: bytes) -> dict[str, _Material]:
                 current.rest |= {f"{word.capitalize()} {words[1]}"}
             case "kd" if len(words) > 1:
                 current.color = _color(words)
+                if in_light:
+                    current.color = tuple(float(part) for part in encoded(np.array(current.color)) / 255)
             case "map_kd":
                 current.picture = _picture(words[1:])
             case "map_ka" if len(words) > 1 and not current.picture.file:

@@ -109,7 +109,8 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
     if other is not None and not len(surface.faces):
         raise foreign.mistaken(name, suffix, other)
     said = next((axis for axis in ("y", "z") if f"+{axis.upper()} up".encode() in data[:512]), None)
-    up: Up = "z" if said == "z" else "y" if said else _UP.get(suffix, "y")
+    usual: Up = "z" if suffix == ".ply" and b"Blender" in data[:512] else _UP.get(suffix, "y")
+    up: Up = "z" if said == "z" else "y" if said else usual
     return MeshFile(surface, suffix, "mm" if suffix == ".stl" else "m", up, said is not None or suffix in _SAID)
 
 
@@ -117,7 +118,8 @@ def _reason(error: Exception) -> str:
     return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
-#: Which way is up where neither the format nor the file says so: printers and CAD have +Z for an STL.
+#: Which way is up where neither the format nor the file says so: printers and CAD have +Z for an STL, and Blender, if
+#: nobody changes it, for a PLY, too.
 _UP: dict[str, Up] = {".stl": "z"}
 #: Formats that say it themselves, or that nearly every program writes alike.
 _SAID = (".glb", ".gltf", ".obj", ".dae", ".3mf", ".usd", ".usda", ".usdc", ".usdz")

@@ -13,7 +13,7 @@ from pxr import Gf, Sdf, Usd, UsdGeom, UsdSkel, Vt
 
 import spherelinks
 from spherelinks.errors import MeshUnreadable
-from spherelinks.formats.reading import read
+from spherelinks.formats.reading import read, read_file
 from spherelinks.pixels.srgb import to_linear
 from spherelinks.shape import Sampler
 
@@ -90,6 +90,15 @@ def test_obj_vertices_without_a_colour_have_their_materials(tmp_path):
     surface = read(written(tmp_path, "block.obj", "\n".join(["mtllib block.mtl", *plain, *body])))
     shows(surface)
     assert surface.notes == ()
+
+
+def test_obj_of_blender_has_colours_in_light(tmp_path):
+    light = [to_linear(np.array(color) / 255) for _, color in SIDES]
+    text = "".join("newmtl m{}\nKd {:f} {:f} {:f}\n".format(i, *rgb) for i, rgb in enumerate(light))
+    written(tmp_path, "block.mtl", "# Blender 4.5.4 LTS MTL File: 'None'\n# www.blender.org\n\n" + text)
+    lines = obj().split("\n")
+    body = [f"usemtl m{i}\n{line}" for i, line in enumerate(lines[24:30])]
+    shows(read(written(tmp_path, "block.obj", "\n".join(["mtllib block.mtl", *lines[:24], *body]))))
 
 
 def test_obj_of_meshlab_has_its_faces_colours_below_white_vertices(tmp_path):
@@ -172,6 +181,13 @@ def test_ply_with_colours_of_vertices_and_faces_shows_those_that_were_painted(tm
     )
     with pytest.raises(MeshUnreadable, match="type half, which the format does not have"):
         read(written(tmp_path, "block.ply", ply(XYZ.replace("float", "half"), rows, LIST, QUAD_ROWS)))
+
+
+def test_ply_of_blender_has_z_up_as_it_writes_them(tmp_path):
+    rows = [struct.pack("<3f", *place) for place in POINTS]
+    data = ply(XYZ, rows, LIST, QUAD_ROWS, "comment Created in Blender version 4.5.4 LTS\n")
+    file = read_file(written(tmp_path, "block.ply", data))
+    assert (file.up, file.sure) == ("z", False)
 
 
 def test_stl_as_text_in_one_line(tmp_path):
