@@ -15,7 +15,8 @@ Colours are compared in flat views of 64 px from the right, the left and the bac
 over what both the asset and the object cover, as they are and blurred, and the variation, which is the mean step
 between neighbouring pixels, over the object's. The objects' colours are unlit and the pictures, but for --light flat,
 are not, so the error is also given after one factor for each view, in linear light, has made the asset as bright as the
-object.
+object. With --perceptual, which needs what training/requirements.txt lists, the distance of the same views, of 128 px,
+as a network that knows photographs sees them (bench/perceptual.py), is added, also to what is already in OUT.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import Any
 
 import arguments
 import numpy as np
+import perceptual
 import scorer
 from scipy.ndimage import gaussian_filter
 
@@ -40,11 +42,12 @@ COLUMNS = (
     "IoU front", "IoU sides and back", "PSNR front", "PSNR sides and back",
     "colour error sides", "colour error back", "blurred colour error sides", "blurred colour error back",
     "evened colour error sides", "evened colour error back",
-    "variation sides", "variation back", "seconds",
+    "variation sides", "variation back", "perceptual distance sides", "perceptual distance back", "seconds",
 )  # fmt: skip
 VIEWS = {"front": 0, "back": 180, "right": 90, "left": -90}  # degrees to the right of the front
 LIGHTS = ("studio", "flat")
 SIDES = {"back": (180,), "sides": (90, 270)}  # degrees to the right of the front
+NOTICED = 128  # side of the views of which the perceptual distance is taken, px
 SIDE, BLUR = 64, 3.0  # of the views whose colours are compared, px; standard deviation of the blur, px
 COVERED = 0.95  # share of a pixel from which it counts as covered
 DARK = 0.01  # light that is added before brightness is compared
@@ -99,7 +102,7 @@ def scored(name: str, models: Path, out: Path, generator: str, views: int, light
     from spherelinks import generate
 
     truth = scene.normalized(scene.load(str(models / f"{name}.glb")))
-    azimuth = float(np.random.default_rng(zlib.crc32(name.encode())).uniform(0, 360))
+    azimuth = _azimuth(name)
     pictures = {}
     for view in [*VIEWS][:views]:
         words = [name, *[view] * (view != "front"), *[light] * (light != LIGHTS[0])]
@@ -124,6 +127,11 @@ def scored(name: str, models: Path, out: Path, generator: str, views: int, light
     return figures
 
 
+def _azimuth(name: str) -> float:
+    """From where the object's picture is taken, degrees."""
+    return float(np.random.default_rng(zlib.crc32(name.encode())).uniform(0, 360))
+
+
 def colors(made: Any, truth: Any) -> dict[str, float]:
     """Errors of the colours of two surfaces that face +Z, and the variation of each; nan if too little is covered."""
     from render import Renderer
@@ -138,11 +146,31 @@ def colors(made: Any, truth: Any) -> dict[str, float]:
     return out
 
 
-def _flat(renderer: Any, yaw: float) -> tuple[np.ndarray, np.ndarray]:
-    """(SIDE, SIDE, 3) base colours in 0..1, and where they are known."""
+def noticed(name: str, models: Path, glb: Path) -> dict[str, float]:
+    """The perceptual distances of a GLB's sides and back from the object's; nan if too little is covered."""
+    import scene
+    import score
+    from render import Renderer
+
+    truth = scene.normalized(scene.load(str(models / f"{name}.glb")))
+    surfaces = scene.load(str(glb)), truth.transformed(score.turn(-_azimuth(name)))
+    renderers = [Renderer(scene.normalized(surface)) for surface in surfaces]
+    out = {}
+    for side, turns in SIDES.items():
+        found = []
+        for yaw in turns:
+            (one, its), (other, others) = (_flat(renderer, yaw, NOTICED) for renderer in renderers)
+            if (its & others).sum() >= LEAST * (NOTICED / SIDE) ** 2:
+                found.append(perceptual.distance(one, other, its & others))
+        out[f"perceptual distance {side}"] = float(np.mean(found)) if found else float("nan")
+    return out
+
+
+def _flat(renderer: Any, yaw: float, size: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
+    """(size, size, 3) base colours in 0..1, and where they are known."""
     from render import look_from
 
-    rgb, cover = renderer.view(look_from(yaw, 10, 2.2), SIDE, supersample=3, background=0.0)
+    rgb, cover = renderer.view(look_from(yaw, 10, 2.2), size, supersample=3, background=0.0)
     return rgb / np.maximum(cover, 1e-6)[..., None], cover > COVERED
 
 
@@ -191,6 +219,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int)
     parser.add_argument("--views", type=int, nargs="+", choices=(1, 2, 3, 4), default=[1], help="pictures an object")
     parser.add_argument("--light", nargs="+", choices=LIGHTS, default=LIGHTS[:1], help="of the pictures")
+    parser.add_argument("--perceptual", action="store_true", help="add the perceptual distance")
     a = parser.parse_args()
     if not scorer.available():
         return 0
@@ -208,6 +237,9 @@ def main() -> int:
                 except Exception as error:  # an object that fails is counted, and said, beside the means
                     rows[name] = {"failed": f"{type(error).__name__}: {error}"}
                 (a.out / f"{generator}.json").write_text(json.dumps(rows, indent=1))
+            if a.perceptual and "perceptual distance back" not in rows[name] and "failed" not in rows[name]:
+                rows[name] |= noticed(name, a.models, a.out / generator / f"{name}.glb")
+                (a.out / f"{generator}.json").write_text(json.dumps(rows, indent=1))
             said = rows[name].get("failed") or f"aligned F@2 {rows[name]['aligned F@2']:.3f}"
             print(f"{i + 1}/{len(names)} {name} {generator}: {said}", file=sys.stderr, flush=True)
     print(table({generator: {n: rows[n] for n in names} for generator, rows in known.items()}))
@@ -219,6 +251,8 @@ def table(known: dict[str, dict[str, dict[str, Any]]]) -> str:
     whole = [n for n in next(iter(known.values())) if all("failed" not in rows[n] for rows in known.values())]
     lines = ["| figure | " + " | ".join(known) + " |", "|---" * (len(known) + 1) + "|"]
     for column in COLUMNS:
+        if not all(column in rows[n] for rows in known.values() for n in whole):
+            continue  # was not asked for
         means = [_mean(rows, whole, column) for rows in known.values()]
         lines.append(f"| {column} | " + " | ".join(f"{m:.3f}" for m in means) + " |")
     failed = [sum("failed" in row for row in rows.values()) for rows in known.values()]

@@ -132,7 +132,8 @@ _HINT = "Use a picture in which the object is larger and its outline clean, or t
 
 def _mixed(guess: Guess, matte: Floats, maps: Maps, picture: Floats, gate: Gate) -> Floats:
     """The far side's colours, as large as the picture, which the field does not wait for."""
-    return farside.mixed(_sources(guess, maps, resized(matte, len(picture)), picture), gate)
+    given = _sources(guess, maps, resized(matte, len(picture)), picture)
+    return farside.calmed(given, farside.mixed(given, gate))
 
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:

@@ -2,7 +2,8 @@
 
 For each ray the far surface may look like the network's guess, or like a place of the picture: the same pixel, the
 pixel mirrored about the object's axis, and the two places that show the point's twins, by mirroring and by a half turn
-about the upright axis. The network weighs these sources; what it weighs is as sharp as the picture.
+about the upright axis. The network weighs these sources; what it weighs is as sharp as the picture. A face that it
+would copy is calmed afterwards: what the picture shows straight from its front is hardly on the back as well.
 """
 
 from __future__ import annotations
@@ -23,8 +24,19 @@ CHANNELS = 15 + KNOWN
 _SOFT = (
     CELLS / 24
 )  # deviation of the blur that separates detail from coarse colour, which the guess knows better, cells
+_PICTURE, _MATTE, _DEEP = slice(3, 6), 15, 21  # the channels with these
 _ACROSS = 25  # the channel with the pixel's x
 _REGAINED = np.float32(0.25)  # 0.5 would restore all variation that the mean of independent sources loses
+#: Half sides of the windows in which the picture is compared with its mirror image, cells, and from and up to which
+#: likeness the window shows something straight from its front: the smaller the window, the more chance makes alike.
+_WINDOWS = {6: (0.78, 0.86), 9: (0.66, 0.74), 13: (0.5, 0.6), 18: (0.42, 0.5)}
+#: So much less is asked of a window that holds the whole breadth of the object, up to a share, as a head's does.
+_WHOLE, _LESS = 0.85, 0.14
+_FLAT = 0.004  # variance of detail that counts as none
+_WITHIN = 0.6  # share of a window that must be the object
+_AWAY = np.float32(6)  # what is less than 1 / 6 deep in the outline goes on from front to back, from twice that on none
+_FAINT = np.float32(1.5)  # the most that detail differs there from coarse colour, over the median of all detail
+_BROAD = 12.0  # deviation of the blur that separates faces from the colour of the whole, cells
 _HIDDEN = np.float32(0.15)  # depth behind the visible surface at which a twin is hardly seen
 
 
@@ -50,6 +62,72 @@ def mixed(given: Sources, gate: Gate) -> Floats:
     low, gain = _soft(out), np.square(np.stack(shares)).sum(0)[..., None] ** -_REGAINED
     mixed: Floats = np.clip(low + gain * (out - low), 0, 255).astype(np.float32)
     return mixed
+
+
+def calmed(given: Sources, colors: Floats) -> Floats:
+    """The far side's colours, (S, S, 3), without faces: where the picture shows a front, no more than faint detail and
+    broad differences from the guess are kept."""
+    size = colors.shape[:2]
+    frontal = fronts(given.x) * (given.x[_DEEP] * _AWAY - 1).clip(0, 1)
+    if not frontal.any():
+        return colors
+    frontal, matte = (cv2.resize(m, size, interpolation=cv2.INTER_LINEAR) for m in (frontal, given.x[_MATTE]))
+    low, guess = _soft(colors), _soft(given.colors[0])
+    detail = colors - low
+    most = _FAINT * np.median(np.abs(detail[matte > 0]))
+    other = cv2.resize(low - guess, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
+    other = _within(other, (given.x[_MATTE] > 0).astype(np.float32), _BROAD, _BROAD)
+    calm = guess + cv2.resize(other, size, interpolation=cv2.INTER_LINEAR) + detail.clip(-most, most)
+    out: Floats = np.clip(colors + frontal[..., None] * (calm - colors), 0, 255).astype(np.float32)
+    return out
+
+
+def fronts(x: Floats) -> Floats:
+    """(CELLS, CELLS) in 0..1: where the network's input shows something straight from its front, as a face is.
+
+    There the picture is like its mirror image about an upright axis, and what it shows is least likely to be on the
+    back as well.
+    """
+    matte = (x[_MATTE] > 0).astype(np.float32)
+    picture = np.ascontiguousarray(x[_PICTURE].transpose(1, 2, 0))
+    # without what is the same all along a row, which is like its mirror image about any axis
+    fine, coarse = (_within(picture, matte, *sigma) for sigma in ((0.7, 0.7), (5.0, 0.6)))
+    detail = (fine - coarse) * cv2.erode(matte, np.ones((3, 3), np.uint8))[..., None]
+    energy = np.square(detail).sum(-1)
+    breadth = matte.sum(1, keepdims=True)
+    found = np.zeros((CELLS, CELLS), np.float32)
+    for axis in range(2 * min(_WINDOWS), 2 * (CELLS - min(_WINDOWS))):  # the sum of a column and its twin
+        columns = np.arange(max(axis - CELLS + 1, 0), min(axis, CELLS - 1) + 1)
+        twins = axis - columns
+        rows = [
+            (detail[:, columns] * detail[:, twins]).sum(-1),
+            (energy[:, columns] + energy[:, twins]) / 2,
+            matte[:, columns] * matte[:, twins],
+        ]
+        for half, (some, full) in _WINDOWS.items():
+            near = np.abs(columns - axis / 2) <= half
+            side = 2 * half + 1
+            sums = np.concatenate([*(r[:, near].sum(1, keepdims=True) for r in rows), breadth], 1)
+            # of each window: the product with the mirror image, the energy, what is the object; and of its rows
+            means = cv2.boxFilter(sums, -1, (1, side), normalize=False, borderType=cv2.BORDER_CONSTANT) / side**2
+            both, whole, inside, broad = means.T
+            alike = np.where(inside > _WITHIN, both / (whole + _FLAT), 0)
+            alike += np.where(inside > _WHOLE * broad, np.float32(_LESS), 0)
+            sure = ((alike - some) / (full - some)).clip(0, 1).astype(np.float32)
+            if sure.any():
+                tall = cv2.dilate(sure[:, None], np.ones((side, 1), np.uint8))
+                found[:, columns[near]] = np.maximum(found[:, columns[near]], tall)
+    return np.asarray(cv2.GaussianBlur(found, (0, 0), 1.5), np.float32)
+
+
+def _within(picture: Floats, matte: Floats, across: float, along: float) -> Floats:
+    """A picture blurred within the matte; standard deviations along rows and columns, cells."""
+    picture, share = (
+        cv2.GaussianBlur(m, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT)
+        for m in (picture * matte[..., None], matte)
+    )
+    blurred: Floats = picture / np.maximum(share, 1e-3)[..., None]
+    return blurred
 
 
 def mirrored(x: Floats) -> Floats:

@@ -148,3 +148,57 @@ def test_its_option_is_on_the_cards_and_checked(name: str) -> None:
     assert registry.card(name).own["farSide"]["default"] == "auto"
     with pytest.raises(InvalidOption, match="far_side is 'sharp'"):
         generate(np.zeros((8, 8, 4), np.uint8), generator=name, far_side="sharp")
+
+
+def _shown(picture: np.ndarray) -> farside.Sources:
+    """The sources for a ball with a picture, as large as itself, and a grey guess."""
+    ball = Ball.seen(0)
+    grey = np.full((S, S, 3), 120, np.float32)
+    return farside.sources(picture, ball.matte, ball.front, ball.thickness, grey, 0.0, TANGENT)
+
+
+def _face() -> np.ndarray:
+    """Eyes, a nose and a mouth on skin."""
+    picture = np.full((S, S, 3), (210, 170, 140), np.float32)
+    at = np.arange(S) + 0.5
+    x, y = np.meshgrid(at - S / 2, at - S / 2)
+    for left, top, wide, high, color in (
+        (-16, -10, 7, 9, 250), (16, -10, 7, 9, 250), (-16, -10, 3, 4, 20), (16, -10, 3, 4, 20), (0, 6, 3, 5, 120),
+        (0, 24, 16, 5, 60),
+    ):  # fmt: skip
+        picture[((x - left) / wide) ** 2 + ((y - top) / high) ** 2 < 1] = color
+    return picture
+
+
+def test_a_face_is_a_front_wherever_it_is_and_a_pattern_is_none() -> None:
+    inside = Ball.seen(0).matte[::2, ::2] > 0
+    middle = np.s_[farside.CELLS // 2 - 8 : farside.CELLS // 2 + 8, farside.CELLS // 2 - 8 : farside.CELLS // 2 + 8]
+    face = farside.fronts(_shown(_face()).x)
+    assert face.shape == (farside.CELLS, farside.CELLS)
+    assert face.min() >= 0
+    assert face.max() <= 1
+    assert face[middle].min() > 0.9
+    np.testing.assert_allclose(farside.fronts(_shown(_face()[:, ::-1].copy()).x)[:, ::-1], face, atol=0.02)
+    moved = farside.fronts(_shown(np.roll(_face(), 10, 1)).x)
+    assert moved[middle].min() > 0.9
+    rng = np.random.default_rng(2)
+    cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32)
+    stripes = _bands(np.linspace(-1, 1, S, dtype=np.float32)[:, None] + np.zeros((1, S), np.float32))
+    for other in (np.full((S, S, 3), 90, np.float32), cloth, stripes):
+        assert farside.fronts(_shown(other).x)[inside].mean() < 0.1
+
+
+def test_no_face_is_on_the_back(lift: Lift) -> None:
+    """The gate may copy a face; where the picture shows a front, its features go and the broad colour stays."""
+    given, size = _shown(_face()), (S, S, 3)
+    copied = given.colors[farside.SOURCES.index("turned")]
+    calm = farside.calmed(given, copied)
+    assert calm.shape == size
+    assert calm.dtype == np.float32
+    middle = np.s_[S // 2 - 30 : S // 2 + 30, S // 2 - 25 : S // 2 + 25]
+    assert (calm[middle].std((0, 1)) < 0.3 * copied[middle].std((0, 1))).all()
+    assert np.abs(calm[middle].mean((0, 1)) - copied[middle].mean((0, 1))).max() < 20
+    rng = np.random.default_rng(2)
+    cloth = _shown(np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32))
+    copied = cloth.colors[farside.SOURCES.index("turned")]
+    assert np.abs(farside.calmed(cloth, copied) - copied).mean() < 2
