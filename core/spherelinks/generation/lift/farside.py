@@ -75,8 +75,8 @@ def calmed(given: Sources, colors: Floats) -> Floats:
     low, guess = _soft(colors), _soft(given.colors[0])
     detail = colors - low
     most = _FAINT * np.median(np.abs(detail[matte > 0]))
-    other = cv2.resize(low - guess, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    other = _within(other, (given.x[_MATTE] > 0).astype(np.float32), _BROAD, _BROAD)
+    coarse = np.asarray(cv2.resize(low - guess, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
+    other = _within(coarse, (given.x[_MATTE] > 0).astype(np.float32), _BROAD, _BROAD)
     calm = guess + cv2.resize(other, size, interpolation=cv2.INTER_LINEAR) + detail.clip(-most, most)
     out: Floats = np.clip(colors + frontal[..., None] * (calm - colors), 0, 255).astype(np.float32)
     return out
@@ -122,12 +122,11 @@ def fronts(x: Floats) -> Floats:
 
 def _within(picture: Floats, matte: Floats, across: float, along: float) -> Floats:
     """A picture blurred within the matte; standard deviations along rows and columns, cells."""
-    picture, share = (
+    total, share = (
         cv2.GaussianBlur(m, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT)
         for m in (picture * matte[..., None], matte)
     )
-    blurred: Floats = picture / np.maximum(share, 1e-3)[..., None]
-    return blurred
+    return np.asarray(total / np.maximum(share, 1e-3)[..., None], np.float32)
 
 
 def mirrored(x: Floats) -> Floats:
