@@ -239,19 +239,24 @@ class Surface:
         """Of all that it shows: the same mesh, the same digest."""
         digest = hashlib.sha256()
         for values in (self.vertices, self.faces, self.color, self.uv, *self.textures, self.texture_of):
-            digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+            digest.update(b"" if values is None else _bytes(values))
         digest.update(repr(self.samplers).encode() if self.samplers else b"")
         if self.materials:
             further = (self.material_of, self.opacity, self.normals, self.tangents, *self.uvs)
             for rows in further:
-                digest.update(b"" if rows is None else np.ascontiguousarray(rows).tobytes())
+                digest.update(b"" if rows is None else _bytes(rows))
             for material in self.materials:
                 for value in vars(material).values():
                     if isinstance(value, Map):
-                        digest.update(np.ascontiguousarray(value.image).tobytes())
+                        digest.update(_bytes(value.image))
                         value = value[1:3]
                     digest.update(repr(value).encode())
         return digest.hexdigest()
 
 
 Shape = Volume | Surface
+
+
+def _bytes(values: NDArray[Any]) -> memoryview:
+    """An array's bytes in C order, without a copy where it has that."""
+    return np.ascontiguousarray(values).reshape(-1).view(np.uint8).data

@@ -101,29 +101,29 @@ class _Scene:
         notes = tuple(self.notes)
         if not self.places:
             return Surface(np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int32), notes=notes)
-        color = np.concatenate(self.colors)
+        color = _one(self.colors)
         white = bool((color[:, :3] == 255).all())
         samplers = tuple(sampler for _, sampler in self.images)
         looks = list(self.looks.values())
         most = max(len(look.coordinates) for look in looks)
-        traits = np.zeros((self.vertices, max(rows.shape[1] for rows in self.traits)), np.float32)
-        end = 0
-        for rows in self.traits:
-            traits[end : end + len(rows), : rows.shape[1]] = rows
-            end += len(rows)
+        width = max(rows.shape[1] for rows in self.traits)
+        wide = (width - rows.shape[1] for rows in self.traits)
+        traits = _one(
+            [np.pad(rows, ((0, 0), (0, more))) if more else rows for rows, more in zip(self.traits, wide, strict=True)]
+        )
         uvs = [np.ascontiguousarray(traits[:, 7 + 2 * k : 9 + 2 * k]) for k in range(most)]
         normals, tangents = np.ascontiguousarray(traits[:, :3]), np.ascontiguousarray(traits[:, 3:7])
         return Surface(
-            single(np.concatenate(self.places)),
-            np.concatenate(self.faces),
+            single(_one(self.places)),
+            _one(self.faces),
             None if white and (self.images or "materials" not in self.document) else color[:, :3].copy(),
             uvs[0] if uvs else None,
             tuple(self.images.values()),
-            np.concatenate(self.which) if self.images else None,
+            _one(self.which) if self.images else None,
             notes=notes,
             samplers=samplers if any(sampler != Sampler() for sampler in samplers) else (),
             materials=tuple(look.material if self.whole else _uncut(look.material) for look in looks),
-            material_of=np.concatenate(self.materials),
+            material_of=_one(self.materials),
             uvs=tuple(uvs[1:]),
             opacity=None if (color[:, 3] == 255).all() else np.ascontiguousarray(color[:, 3]),
             normals=normals if normals.any() else None,
@@ -206,10 +206,8 @@ class _Scene:
         if max(self.vertices + count, self.triangles) > MOST:
             raise ValueError(f"it has more than {MOST} vertices or triangles")
         points = self._posed(primitive, weights)
-        corners = (
-            self.file.accessor(primitive["indices"]).astype(np.int64) if "indices" in primitive else np.arange(count)
-        )
-        faces = _triangles(corners, mode)
+        corners = self.file.accessor(primitive["indices"]) if "indices" in primitive else np.arange(count)
+        faces = _triangles(corners if corners.dtype == np.uint32 else corners.astype(np.int64), mode)
         if len(faces) and faces.max() >= count:
             raise ValueError(f"a triangle has vertex {faces.max()} of {count}")
         plain = "COLOR_0" not in attributes
@@ -223,7 +221,7 @@ class _Scene:
         for k, (name, moved) in enumerate(look.coordinates):
             traits[:, 7 + 2 * k : 9 + 2 * k] = _moved(self.file.accessor(attributes[name]), moved)
         if joints is None:
-            points = points @ place[:3, :3].T + place[:3, 3]
+            points = _linear(points, place[:3, :3].T) + place[:3, 3]
             mirrored = bool(np.linalg.det(place[:3, :3]) < 0)
             if not primitive.get("targets"):
                 self._direct(traits, attributes, place, mirrored)
@@ -239,7 +237,7 @@ class _Scene:
             self.images.setdefault((source, sampler), material.base.image)
             base = list(self.images).index((source, sampler))
         self.places.append(points)
-        self.faces.append((faces + self.vertices).astype(np.int32))
+        self.faces.append(faces.astype(np.int32) + np.int32(self.vertices))
         sheer = mode_of_alpha == "BLEND" or (mode_of_alpha == "MASK" and self.whole)
         opacity = color[:, 3].clip(0, 1) if sheer else np.ones(1)
         shown = np.empty((len(color), 4), np.uint8)
@@ -254,7 +252,7 @@ class _Scene:
     def _direct(self, traits: NDArray[np.float32], attributes: dict[str, int], place: Matrix, mirrored: bool) -> None:
         """Into the first seven columns of zeros: normals and tangents in the scene, where there are any."""
         if "NORMAL" in attributes:
-            traits[:, :3] = _long_one(self.file.accessor(attributes["NORMAL"]) @ np.linalg.pinv(place[:3, :3]))
+            traits[:, :3] = _long_one(_linear(self.file.accessor(attributes["NORMAL"]), np.linalg.pinv(place[:3, :3])))
         if "TANGENT" in attributes:
             along = self.file.accessor(attributes["TANGENT"])
             traits[:, 3:6] = _long_one(along[:, :3] @ place[:3, :3].T)
@@ -417,6 +415,19 @@ class _Scene:
         rows, faces, _ = cut(np.hstack([points, color, traits]), faces, opacity, cutoff, texels)
         self.notes["Its alpha masks cut the shape."] = None
         return rows[:, :3], rows[:, 7:].astype(np.float32), rows[:, 3:7], faces
+
+
+def _one(rows: list[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays one after the other, without a copy of a single one."""
+    return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def _linear(rows: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float64]:
+    """(N, 3) rows times a matrix, which takes long and most often is the identity."""
+    if np.array_equal(by, np.eye(3)):
+        return rows + np.zeros(1)  # no zero is negative, as in a product
+    product: NDArray[np.float64] = rows @ by
+    return product
 
 
 def _uncut(material: Material) -> Material:

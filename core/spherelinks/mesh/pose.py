@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.mesh.box import box
 from spherelinks.mesh.topology import Vertices
 from spherelinks.options import Measure, Pivot
 
@@ -21,7 +22,7 @@ def single(points: NDArray[np.floating]) -> NDArray[np.float32]:
     Maps and scans have coordinates of millions; where a shape lies means nothing to an asset.
     """
     if len(points) and np.isfinite(points).all():
-        low, high = points.min(axis=0).astype(np.float64), points.max(axis=0).astype(np.float64)
+        low, high = (corner.astype(np.float64) for corner in box(points))
         if np.abs((low, high)).max() > _FAR * (high - low).max():
             points = points - (low + high) / 2
     return points.astype(np.float32)
