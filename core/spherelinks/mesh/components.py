@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.mesh.nearest import sought, tree
 from spherelinks.mesh.sorting import ascending
 from spherelinks.mesh.topology import Faces, Vertices, compact, parts
 from spherelinks.native import kernel
@@ -72,9 +72,18 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
         start = ends[part - 1] if part else 0
         return np.asarray(faces[order[start : ends[part]]])
 
+    def vertices_of(part: int) -> NDArray[np.int64]:
+        own = faces_of(part)
+        low, high = int(own.min()), int(own.max())
+        if high - low > 8 * own.size:
+            return np.unique(own).astype(np.int64)
+        used = np.zeros(high - low + 1, np.bool_)  # most often a part's vertices have numbers next to each other
+        used[own - low] = True
+        return np.flatnonzero(used) + low
+
     @cache
     def witnesses(part: int) -> NDArray[np.float64]:
-        own = np.unique(faces_of(part))
+        own = vertices_of(part)
         corners = vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
         return np.concatenate([corners, _spread(vertices[faces_of(part)].astype(np.float64))])
 
@@ -97,7 +106,7 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
         if len(big):
             there = tree(vertices, big)
             for part in apart.tolist():
-                large[part] = nearest(vertices[np.unique(faces_of(part))], there).distance.min() < reach
+                large[part] = sought(vertices[vertices_of(part)], there).distance.min() < reach
     keep = outward & large
     candidates = np.flatnonzero(keep)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.errors import GeneratorFailed
+from spherelinks.mesh.box import box, sides
 from spherelinks.mesh.components import part_measures
 from spherelinks.mesh.distance import HALF, SAMPLES, signed
 from spherelinks.mesh.polygon import flat
@@ -66,7 +67,7 @@ def solid(
     vertices, faces = _welded(vertices, faces)
     if not len(faces):
         raise GeneratorFailed("The mesh has no triangle with an area.", hint=_HINT)
-    longest = float(np.ptp(vertices, axis=0).max())
+    longest = float(sides(vertices).max())
     faces, partner, crossed = _agreeing(faces)
     faces, closed = _capped(vertices, faces, partner, longest)
     if closed:
@@ -118,8 +119,9 @@ def check(vertices: Vertices, faces: Faces) -> None:
             f"The mesh has {len(vertices)} vertices and {len(faces)} triangles; {MOST} of either is the limit.",
             hint="Simplify it first.",
         )
-    broken = len(vertices) - int(np.isfinite(vertices).all(axis=1).sum())
-    if broken:
+    finite = np.isfinite(vertices)
+    if not finite.all():
+        broken = len(vertices) - int(finite.all(axis=1).sum())
         raise GeneratorFailed(f"{broken} of the mesh's {len(vertices)} vertices are NaN or infinite.", hint=_HINT)
     if faces.min() < 0 or faces.max() >= len(vertices):
         raise GeneratorFailed(
@@ -130,10 +132,10 @@ def check(vertices: Vertices, faces: Faces) -> None:
 
 def _welded(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
     """Merge coincident vertices, and drop duplicate faces and faces that use a vertex twice."""
-    vertices, faces = compact(vertices.astype(np.float32), faces.astype(np.int32))
-    low = vertices.min(axis=0).astype(np.float64)
+    vertices, faces = compact(vertices.astype(np.float32, copy=False), faces.astype(np.int32, copy=False))
+    low, high = (corner.astype(np.float64) for corner in box(vertices))
     same = np.empty(len(vertices), np.int32)
-    _merge(vertices, low, (WELD - 1) / (float((vertices - low).max()) or 1.0), same)
+    _merge(vertices, low, (WELD - 1) / (float((high - low).max()) or 1.0), same)
     faces = with_three_corners(same[faces])
     first = fresh(faces, len(vertices))
     return compact(vertices, faces if first.all() else faces[first])
