@@ -203,7 +203,11 @@ def _stands_out(rgb: Bytes) -> Found:
         return _confirmed(rgb, _differing(rgb, distance, shadow, model), _interrupted(distance, shadow))
     likely = outline.likely(rgb)
     found = _recognised(rgb, likely, _CONFIDENT)
-    return _expected(_differing(rgb, distance, shadow, model) if found is None else found, likely)
+    if found is not None:
+        return _expected(found, likely)
+    differing, unsure = _differing(rgb, distance, shadow, model), _recognised(rgb, likely, 0)
+    guesses = [differing] if unsure is None else [differing, unsure]
+    return max((_expected(each, likely) for each in guesses), key=lambda each: each.overlap)
 
 
 def _expected(found: Floats, likely: Floats) -> Found:
@@ -276,7 +280,7 @@ def _confirmed(rgb: Bytes, found: Floats, interrupted: bool) -> Found:
     reaching = any(side.any() for side in (small[0], small[-1], small[:, 0], small[:, -1]))
     if len(parts) < 2 and not reaching and not interrupted:
         return Found(found)
-    likely = outline.likely(rgb)
+    likely = outline.glanced(rgb)
     seen = likely > _LIKELY
     overlap = float((small & seen).sum()) / max(1, int((small | seen).sum()))
     if overlap < _AGREE:

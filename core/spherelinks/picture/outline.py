@@ -36,12 +36,17 @@ def likely(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Where that leaves doubt, the network looks at the mirrored picture, too, and the mean counts.
     """
-    picture = channels(rgb)
-    seen = _seen(picture)
+    seen = glanced(rgb)
     if overlap(seen > 0.5, seen) >= _DOUBT:
         return seen
-    mirrored = _seen(np.ascontiguousarray(picture[:, :, ::-1]))[:, ::-1]
+    mirrored = glanced(np.ascontiguousarray(rgb[:, ::-1]))[:, ::-1]
     return np.asarray((seen + mirrored) / 2, np.float32)
+
+
+def glanced(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """As ``likely``, with one look only."""
+    (found,) = _network().run(list(OUTLINE.outputs), {OUTLINE.inputs[0]: channels(rgb)[None]})
+    return np.asarray(found[0, 0], np.float32)
 
 
 def overlap(inside: NDArray[np.bool_], likely: NDArray[np.float32]) -> float:
@@ -56,11 +61,6 @@ def find(rgb: NDArray[np.uint8], say: Callable[[str], None]) -> Found:
     size = (rgb.shape[1], rgb.shape[0])
     alpha = np.clip(cv2.resize(seen, size, interpolation=cv2.INTER_CUBIC), 0, 1).astype(np.float32)
     return Found(alpha, overlap(seen > 0.5, seen))
-
-
-def _seen(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    (found,) = _network().run(list(OUTLINE.outputs), {OUTLINE.inputs[0]: picture[None]})
-    return np.asarray(found[0, 0], np.float32)
 
 
 @cache
