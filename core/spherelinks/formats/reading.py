@@ -87,6 +87,8 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
     what = foreign.what(data[:512])
     alike = what is None or what.suffix == suffix or what.suffix in _CONTAINERS.get(suffix, ())
     other = None if alike else what
+    if not data:
+        raise MeshUnreadable(f"{name} is empty: 0 bytes.", hint="Export or download it again.", field="mesh")
     try:
         surface = _READERS[suffix](data, files, whole)
     except (

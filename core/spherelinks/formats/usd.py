@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,10 +102,18 @@ def _instances(group: Any, places: Any, time: Any, notes: list[str]) -> Iterator
             yield from ((prim, inner @ np.array(place) @ world) for prim, inner in models[number])
 
 
+class _Look(NamedTuple):
+    """A material, the primvar that its maps are read at, or None, and the (3, 3) matrix that moves it, v upwards."""
+
+    material: Material
+    variable: str | None = None
+    place: NDArray[np.float64] = np.eye(3)
+
+
 class _Source:
     def __init__(self, package: Path | None, time: Any, notes: list[str]) -> None:
         self._package, self._time, self._notes = package, time, notes
-        self._materials: dict[str, tuple[Material, str | None]] = {}
+        self._materials: dict[str, _Look] = {}
 
     def pieces(self, shape: Any, place: NDArray[np.float64]) -> Iterator[Piece]:
         """One piece for each material of a mesh."""
@@ -143,8 +151,11 @@ class _Source:
         for bound, some in groups:
             if not len(some):
                 continue
-            material, name = self._material(UsdShade.MaterialBindingAPI(bound).ComputeBoundMaterial()[0], double)
-            uv = self._values(variables.GetPrimvar(name), corners, sizes, 2) if name else None
+            look = self._look(UsdShade.MaterialBindingAPI(bound).ComputeBoundMaterial()[0], double)
+            material = look.material
+            uv = self._values(variables.GetPrimvar(look.variable), corners, sizes, 2) if look.variable else None
+            if uv is not None:
+                uv = uv @ look.place[:2, :2].T + look.place[:2, 2]
             at = np.concatenate([np.arange(starts[face], starts[face] + sizes[face]) for face in some])
             yield Piece(
                 spread[at],
@@ -163,20 +174,19 @@ class _Source:
             return None
         return _spread(variable.ComputeFlattened(self._time), variable.GetInterpolation(), corners, sizes, columns)
 
-    def _material(self, material: Any, double: bool) -> tuple[Material, str | None]:
-        """A material, and the primvar that its maps are read at."""
+    def _look(self, material: Any, double: bool) -> _Look:
         key = f"{material.GetPath() if material else ''} {double}"
         if key not in self._materials:
             self._materials[key] = self._made(material, double)
         return self._materials[key]
 
-    def _made(self, material: Any, double: bool) -> tuple[Material, str | None]:
+    def _made(self, material: Any, double: bool) -> _Look:
         surface = material.ComputeSurfaceSource()[0] if material else None
         plain = Material(finish=Finish(double_sided=double))
         if not surface or surface.GetIdAttr().Get() != "UsdPreviewSurface":
             if material:
                 self._notes.append(f"Its material {material.GetPrim().GetName()} is no UsdPreviewSurface: not read.")
-            return plain, None
+            return _Look(plain)
         reads = _Inputs(surface, self._image, self._notes)
         base, roughness, metalness = reads.map("diffuseColor"), reads.map("roughness"), reads.map("metallic")
         normal, occlusion, emissive = reads.map("normal"), reads.map("occlusion"), reads.map("emissiveColor")
@@ -201,7 +211,7 @@ class _Source:
             emissive,
             Finish("BLEND" if through is not None or opacity < 1 else "OPAQUE", double_sided=double),
         )
-        return made, reads.variable
+        return _Look(made, reads.variable, np.eye(3) if reads.place is None else reads.place)
 
     def _image(self, path: str) -> bytes | None:
         """A file in the package."""
@@ -220,6 +230,7 @@ class _Inputs:
     def __init__(self, surface: Any, image: Any, notes: list[str]) -> None:
         self._surface, self._image, self._notes = surface, image, notes
         self.variable: str | None = None
+        self.place: NDArray[np.float64] | None = None
         self._scales: dict[str, NDArray[np.float64]] = {}
 
     def number(self, name: str, otherwise: float) -> float:
@@ -270,13 +281,14 @@ class _Inputs:
         from pxr import UsdShade
 
         st = shader.GetInput("st")
+        place = np.eye(3)
         for _ in range(4):
             sources = st.GetConnectedSources()[0] if st else []
             if not sources:
                 return
             node = UsdShade.Shader(sources[0].source)
             if node.GetIdAttr().Get() == "UsdTransform2d":
-                self._notes.append("Texture coordinates that a material moves were read as they are.")
+                place = place @ _moving(node)
                 st = node.GetInput("in")
                 continue
             named = node.GetInput("varname")
@@ -285,7 +297,20 @@ class _Inputs:
                 producer = named.GetValueProducingAttributes()
                 value = producer[0].Get() if producer else None
             self.variable = self.variable or (str(value) if value else "st")
+            if self.place is not None and not np.allclose(place, self.place):
+                self._notes.append("A material moves the coordinates of its maps differently: all were moved alike.")
+            self.place = place if self.place is None else self.place
             return
+
+
+def _moving(node: Any) -> NDArray[np.float64]:
+    """(3, 3): what a UsdTransform2d does to coordinates: it scales, turns and shifts them."""
+    scale, turn, shift = _input(node, "scale"), np.radians(_input(node, "rotation") or 0.0), _input(node, "translation")
+    place = np.eye(3)
+    place[:2, :2] = [(np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))]
+    place[:2, :2] *= (1, 1) if scale is None else np.array(scale, np.float64)
+    place[:2, 2] = (0, 0) if shift is None else np.array(shift, np.float64)
+    return place
 
 
 def _input(shader: Any, name: str) -> Any:
@@ -308,7 +333,7 @@ def _spread(
     """Values of a mesh, one row for each corner."""
     if values is None or not len(values):
         return None
-    rows = np.array(values, np.float64).reshape(-1, columns)
+    rows = np.array(values, np.float64).reshape(len(values), -1)[:, :columns]
     index = {
         "constant": np.zeros(len(corners), np.int64),
         "uniform": np.repeat(np.arange(len(sizes)), sizes),

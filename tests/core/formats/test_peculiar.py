@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pxr import Gf, Sdf, Usd, UsdGeom, UsdSkel, Vt
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdShade, UsdSkel, UsdUtils, Vt
 
 import spherelinks
 from spherelinks.errors import MeshUnreadable
@@ -221,6 +221,9 @@ def test_what_a_glb_says_and_does_not_show_is_named(tmp_path):
         read(written(tmp_path, "cut.glb", data[:-9]))
     document, blob = block()
     document["accessors"][0]["componentType"] = 5130
+    for suffix in ("glb", "obj", "stl", "3mf", "dae"):
+        with pytest.raises(MeshUnreadable, match=f"a.{suffix} is empty: 0 bytes"):
+            read(written(tmp_path, f"a.{suffix}", b""))
     with pytest.raises(MeshUnreadable, match="component type 5130"):
         of(tmp_path, document, blob)
     del document["accessors"]
@@ -376,6 +379,41 @@ def test_usd_instances_stand_where_their_instancer_puts_them(tmp_path):
     surface = read(tmp_path / "a.usda")
     assert np.allclose(np.ptp(surface.vertices, axis=0), (16, 5, 1.5))
     assert len(surface.faces) == 24
+
+
+def test_usd_moves_texture_coordinates_as_its_material_says(tmp_path):
+    stage, mesh = stage_of(tmp_path / "a.usda")
+    mesh.GetPointsAttr().Set(POINTS.tolist())
+    scale, turn, shift = np.array((2.0, 3.0)), np.radians(30), np.array((0.5, -0.25))
+    rotation = np.array(((np.cos(turn), -np.sin(turn)), (np.sin(turn), np.cos(turn))))
+    before = ((UV * (1, -1) + (0, 1) - shift) @ rotation) / scale  # what it moves to where the sides are
+    st = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("uvw", Sdf.ValueTypeNames.TexCoord3fArray, "vertex")
+    st.Set([(float(u), float(v), 7.0) for u, v in before])
+    nodes = {name: UsdShade.Shader.Define(stage, f"/Paint/{name}") for name in ("Surface", "Image", "Moved", "Read")}
+    ids = ("UsdPreviewSurface", "UsdUVTexture", "UsdTransform2d", "UsdPrimvarReader_float2")
+    for node, name in zip(nodes.values(), ids, strict=True):
+        node.CreateIdAttr(name)
+    nodes["Read"].CreateInput("varname", Sdf.ValueTypeNames.String).Set("uvw")
+    for name, value in (("scale", tuple(scale)), ("translation", tuple(shift))):
+        nodes["Moved"].CreateInput(name, Sdf.ValueTypeNames.Float2).Set(value)
+    nodes["Moved"].CreateInput("rotation", Sdf.ValueTypeNames.Float).Set(30.0)
+    written(tmp_path, "strip.png", png(STRIP))
+    nodes["Image"].CreateInput("file", Sdf.ValueTypeNames.Asset).Set("./strip.png")
+    for end, name, start, output in (
+        ("Moved", "in", "Read", "result"),
+        ("Image", "st", "Moved", "result"),
+        ("Surface", "diffuseColor", "Image", "rgb"),
+    ):
+        source = nodes[start].CreateOutput(output, Sdf.ValueTypeNames.Float3)
+        nodes[end].CreateInput(name, Sdf.ValueTypeNames.Float3).ConnectToSource(source)
+    material = UsdShade.Material.Define(stage, "/Paint")
+    material.CreateSurfaceOutput().ConnectToSource(nodes["Surface"].CreateOutput("surface", Sdf.ValueTypeNames.Token))
+    UsdShade.MaterialBindingAPI.Apply(mesh.GetPrim()).Bind(material)
+    stage.GetRootLayer().Save()
+    assert UsdUtils.CreateNewUsdzPackage(str(tmp_path / "a.usda"), str(tmp_path / "a.usdz"))
+    surface = read(tmp_path / "a.usdz")
+    shows(surface)
+    assert surface.notes == ()
 
 
 def test_usd_skins_are_posed_and_what_is_elsewhere_is_named(tmp_path):
