@@ -18,7 +18,7 @@ import ctypes
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,18 @@ def kernel(name: str, *parameters: str) -> Callable[..., Any]:
     symbol, _, returned = name.partition(" -> ")
     declared = [_declared(text) for text in parameters]
     taken = [parameter for parameter in declared if not isinstance(parameter, _Length)]
+    indices = [(place, each) for place, each in enumerate(taken) if isinstance(each, _Array) and each.below]
+    lone = [parameter.name if isinstance(parameter, _Length) else "" for parameter in declared]
+    types = tuple(parameter.c_type for parameter in declared)
 
     def call(*arguments: Any) -> Any:
         lengths: dict[str, int] = {}
         given = zip(taken, arguments, strict=True)
         values = iter([parameter.checked(symbol, argument, lengths) for parameter, argument in given])
-        for parameter, argument in zip(taken, arguments, strict=True):
-            if isinstance(parameter, _Array) and parameter.below:
-                parameter.check_indices(symbol, argument, lengths)
-        passed = [lengths[p.name] if isinstance(p, _Length) else next(values) for p in declared]
-        return _function(symbol, bool(returned), tuple(p.c_type for p in declared))(*passed)
+        for place, parameter in indices:
+            parameter.check_indices(symbol, arguments[place], lengths)
+        passed = [lengths[name] if name else next(values) for name in lone]
+        return _function(symbol, bool(returned), types)(*passed)
 
     call.__name__ = symbol
     return call
@@ -82,6 +84,13 @@ class _Array:
     none: bool
     c_type = ctypes.c_void_p
 
+    @cached_property
+    def sides(self) -> list[tuple[int, str]]:
+        """Of each axis a number and a letter: the axis is as long as the number, times the letter's length if any."""
+        return [
+            (int(length[:-1] or 1), length[-1]) if length[-1].isalpha() else (int(length), "") for length in self.shape
+        ]
+
     def checked(self, symbol: str, array: Any, lengths: dict[str, int]) -> int:
         """The array's address; records the lengths in its shape."""
         if not isinstance(array, np.ndarray) or array.dtype != self.dtype or array.ndim != len(self.shape):
@@ -89,12 +98,12 @@ class _Array:
             raise TypeError(f"{symbol}: {self.name} is {found}, not {self.dtype} with {len(self.shape)} axes")
         if not array.flags.c_contiguous or (self.written and not array.flags.writeable):
             raise ValueError(f"{symbol}: {self.name} is not {'writable' if array.flags.c_contiguous else 'contiguous'}")
-        for length, size in zip(self.shape, array.shape, strict=True):
-            if length[-1].isalpha():
-                times = int(length[:-1] or 1)
-                if size != times * lengths.setdefault(length[-1], size // times):
+        for (times, letter), size in zip(self.sides, array.shape, strict=True):
+            if letter:
+                if size != times * lengths.setdefault(letter, size // times):
+                    length = f"{times}{letter}" if times > 1 else letter
                     raise ValueError(f"{symbol}: {self.name} has {size} for {length}, but {lengths} are known")
-            elif size != int(length):
+            elif size != times:
                 raise ValueError(f"{symbol}: {self.name} has shape {array.shape}, not [{','.join(self.shape)}]")
         return int(array.__array_interface__["data"][0])
 

@@ -171,7 +171,7 @@ def sources(
     plain, *soft = (_soft(m) for m in (guess, picture, opposite, twin, turned))
     detail = [m - low for m, low in zip((picture, opposite, twin, turned), soft, strict=True)]
     colors = np.stack([guess, picture, opposite, twin, turned, plain + detail[2], plain + detail[3]])
-    rough = [np.abs(m).mean(-1) / 32 for m in detail]
+    rough = [(x + y + z) / np.float32(3) / 32 for x, y, z in (np.moveaxis(np.abs(m), -1, 0) for m in detail)]
     deep = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5).astype(np.float32) * (4 / side)
     back = front + thickness
     slope = np.hypot(*np.gradient(back, 2 / side)).clip(0, 4) / 2
