@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 
 import cv2
 import numpy as np
@@ -36,10 +37,12 @@ from spherelinks.shape import Camera, Frame, View, Volume
 #: By how much the body may stand out of an outline, half widths of its frame.
 SLACK = 0.005
 #: How well a view knows its depths, in the world's unit; how many times that counts against a place before what it
-#: sees; how much for one behind, and against where its profile is empty.
+#: sees; how much for one behind, and against where its profile is empty or its thickness ends.
 KNOWN, AGAINST, FOR, EMPTY = 0.03, 3.0, 0.5, 0.5
-#: Pixels across the frame whose rays must each meet the body, and by how much the likeliest place there is then solid.
-RAYS, MET = 64, 0.3
+#: Every ray within an outline must meet the body, for cameras are off by a degree. By how much the likeliest place on
+#: one is then solid, up to what the views may be against it, in the world's unit; and by what share of that more in
+#: parts that are narrower than so many pixels of the outline: others' outlines miss those altogether.
+MET, GIVEN, MORE, SLIM = 0.001, 0.1, 0.15, 5
 #: The evidence is blurred by a Gaussian of so many samples.
 BLUR = 1.0
 #: Room left round the points that the views see.
@@ -124,23 +127,28 @@ def _box(seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> tuple[Doubles
 def _body(volume: Volume, seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> Floats:
     """The field of the grid: the likeliest body within all outlines that every ray within one of them meets."""
     axes = [low + volume.spacing * np.arange(n) for low, n in zip(volume.origin, volume.field.shape, strict=True)]
-    coarse = [axis[::2] for axis in axes]
-    outside, solid = _evidence(coarse, seen, poses)
-    lacking = {view: _lacking(coarse, outside, solid, seen[view], pose) for view, pose in poses.items()}
-    evidence, hull = np.empty_like(volume.field), np.empty_like(volume.field)
+    field, hull = np.empty_like(volume.field), np.empty_like(volume.field)
 
     def fill(first: int) -> None:
         part = slice(first, first + SLAB)
-        planes = [axes[0][part], *axes[1:]]
-        hull[part], solid = _evidence(planes, seen, poses)
-        wanted = np.zeros_like(solid)
-        for view, pose in poses.items():
-            x, y, _ = _projected(planes, pose)
-            np.maximum(wanted, _at(lacking[view], x, y), out=wanted)
-        evidence[part] = solid + wanted
+        hull[part], solid = _evidence([axes[0][part], *axes[1:]], seen, poses)
+        np.multiply(solid, np.float32(-KNOWN / 2), out=field[part])
 
     threads.each(fill, range(0, len(hull), SLAB))
-    field = np.maximum(hull, blurred(evidence * np.float32(-KNOWN / 2), BLUR))
+    both = np.maximum(field, hull)
+    lacking = {view: _lacking(both, volume, seen[view], pose) for view, pose in poses.items()}
+
+    def give(first: int) -> None:
+        part = slice(first, first + SLAB)
+        wanted = np.zeros_like(field[part])
+        for view, pose in poses.items():
+            x, y, _ = _projected([axes[0][part], *axes[1:]], pose)
+            np.maximum(wanted, _at(lacking[view], x, y), out=wanted)
+        field[part] -= wanted
+        hull[part] -= wanted
+
+    threads.each(give, range(0, len(hull), SLAB))
+    field = np.maximum(hull, blurred(field, BLUR))
     for axis in range(3):
         ends = np.moveaxis(field, axis, 0)[:: len(axes[axis]) - 1]
         np.maximum(ends, np.float32(volume.spacing), out=ends)
@@ -168,20 +176,38 @@ def _evidence(axes: list[Doubles], seen: Mapping[View, Seen], poses: Mapping[Vie
             _at(each.front, x, y) * np.float32(pose.gain) + y * np.float32(pose.slope) + x * np.float32(pose.skew)
         )
         says = np.clip(behind * np.float32(pose.unit / KNOWN), -AGAINST, FOR)
-        empty = np.clip(_in_profile(each.profile, x, y, behind), -EMPTY, FOR)
+        ahead = (_at(each.thickness, x, y) - behind) * np.float32(pose.unit / KNOWN)
+        empty = np.clip(np.minimum(_in_profile(each.profile, x, y, behind), ahead), -EMPTY, FOR)
         solid += np.where(behind > SKIN, np.minimum(says, empty), says)
     return outside, solid
 
 
-def _lacking(axes: list[Doubles], outside: Floats, solid: Floats, seen: Seen, pose: Pose) -> Floats:
-    """(RAYS, RAYS): how much evidence the likeliest place on each ray of a view lacks, if the body must be there."""
-    x, y, _ = _projected(axes, pose)
-    columns, rows = ((v * (RAYS / 2)).astype(int).clip(0, RAYS - 1) for v in (x + 1, 1 - y))
-    best = np.full((RAYS, RAYS), -np.inf, np.float32)
-    within = outside < 0
-    np.maximum.at(best, (rows[within], columns[within]), solid[within])
-    inside = resized((seen.outline < -SLACK).astype(np.float32), RAYS) > 0.6
-    return np.where(inside & (best < 0) & np.isfinite(best), np.float32(MET) - best, 0).astype(np.float32)
+def _lacking(field: Floats, volume: Volume, seen: Seen, pose: Pose) -> Floats:
+    """(OUTLINE, OUTLINE): by how much the field must fall along each ray of a view within its outline, so that the ray
+    meets the body."""
+    rows, columns = np.nonzero(seen.outline < 0)
+    x, y = (columns + 0.5) / OUTLINE * 2 - 1, 1 - (rows + 0.5) / OUTLINE * 2
+    top = volume.origin + volume.spacing * np.array(field.shape)
+    depths = pose.project(np.array(list(product(*zip(volume.origin, top, strict=True)))))[2]
+    # a ray is a straight line in the grid's own coordinates
+    start, unit = (
+        ((pose.place(x, y, np.full(len(x), depth)) - volume.origin) / volume.spacing).T.astype(np.float32)
+        for depth in (0.0, 1.0)
+    )
+    way = unit - start
+    best = np.full(len(x), GIVEN, np.float32)
+    values, strides = field.ravel(), np.array(field.strides) // field.itemsize
+    steps = np.arange(float(depths.min()), float(depths.max()), volume.spacing / pose.unit)
+    for depth in steps.astype(np.float32):
+        at = np.rint(start + depth * way).astype(np.int32)
+        known = np.flatnonzero(((at >= 0) & (at < np.array(field.shape)[:, None])).all(0))
+        best[known] = np.minimum(best[known], values[strides @ at[:, known]])
+    inside = (seen.outline < 0).astype(np.uint8)
+    slender = inside > cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((SLIM, SLIM), np.uint8))
+    more = 1 + np.float32(MORE) * slender[rows, columns]
+    lacking = np.zeros((OUTLINE, OUTLINE), np.float32)
+    lacking[rows, columns] = np.where((best > 0) & (best < GIVEN), best * more + np.float32(MET), 0)
+    return lacking
 
 
 def _at(image: Floats, x: Floats, y: Floats) -> Floats:
