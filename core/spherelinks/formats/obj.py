@@ -78,7 +78,7 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     polypaint: list[tuple[float, ...]] = []
     material, curved, lined = -1, False, False
     for words in _lines(data):
-        match words[0]:
+        match words[0].lower():
             case "v":
                 numbers = tuple(map(float, words[1:]))
                 places.append(numbers[:3])
@@ -101,7 +101,7 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
                 material = names.index(name)
             case "mtllib":
                 libraries.append(" ".join(words[1:]))
-            case "#MRGB":  # ZBrush: four bytes in hexadecimal for each vertex, the first a mask
+            case "#mrgb":  # ZBrush: four bytes in hexadecimal for each vertex, the first a mask
                 digits = words[1] if len(words) > 1 else ""
                 polypaint += [tuple(bytes.fromhex(digits[i + 2 : i + 8])) for i in range(0, len(digits) // 8 * 8, 8)]
             case word if word in _CURVES:
@@ -199,6 +199,8 @@ def _lines(data: bytes) -> Iterator[list[str]]:
 def _index(word: str, count: int) -> int:
     """From 0; in the file from 1, or from the last backwards."""
     number = int(word)
+    if not number:
+        raise ValueError("a face has the number 0: numbers begin at 1")
     return number - 1 if number > 0 else count + number
 
 

@@ -58,7 +58,7 @@ def read(data: bytes, beside: Callable[[str], bytes | None]) -> Surface:
     all faces that have no "texnumber": then colours are left. Raises
     ValueError, KeyError, IndexError or struct.error for what is no such file, and ValueError past 3 * MOST rows.
     """
-    found = re.search(rb"\nend_header[ \t]*(?:\r\n|\r|\n)", data)
+    found = re.search(rb"[\r\n]end_header[ \t]*(?:\r\n|\r|\n)", data)
     if not data.startswith(b"ply") or not found:
         raise ValueError("it has no header")
     lines = re.split(r"\r\n|\r|\n", data[: found.start()].decode("utf-8", "replace"))

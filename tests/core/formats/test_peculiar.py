@@ -190,6 +190,18 @@ def test_ply_of_blender_has_z_up_as_it_writes_them(tmp_path):
     assert (file.up, file.sure) == ("z", False)
 
 
+def test_lines_may_end_as_on_old_macs_and_words_be_in_capitals(tmp_path):
+    head = "ply\nformat ascii 1.0\nelement vertex 24\n" + XYZ
+    head += "".join(f"property uchar {channel}\n" for channel in ("red", "green", "blue"))
+    rows = "".join("{} {} {} {} {} {}\n".format(*p, *c) for p, c in zip(POINTS, PAINT, strict=True))
+    tail = "".join("4 {} {} {} {}\n".format(*quad) for quad in QUADS)
+    text = head + f"element face 6\n{LIST}end_header\n{rows}{tail}"
+    shows(read(written(tmp_path, "block.ply", text.replace("\n", "\r"))))
+    shows(read(written(tmp_path, "block.obj", obj(PAINT / 255).replace("\n", "\r").upper())))
+    with pytest.raises(MeshUnreadable, match="a face has the number 0"):
+        read(written(tmp_path, "zero.obj", obj().replace("f 1 2", "f 0 2", 1)))
+
+
 def test_stl_as_text_in_one_line(tmp_path):
     facets = [
         "facet normal 0 0 0 outer loop "
