@@ -31,8 +31,8 @@ from spherelinks.generation.card import Card
 from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
 from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen
+from spherelinks.picture import drawing, mattes
 from spherelinks.picture import mask as masks
-from spherelinks.picture import mattes
 from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.frame import frame, touches_border
 from spherelinks.picture.matte import matte
@@ -166,6 +166,8 @@ def generate(
             framed = replace(framed, others=others)
         elif further:
             notes.append(_unused(card, further))
+        if drawing.is_drawing(framed.rgb, framed.matte):
+            notes.append(drawing.NOTE)
     if looking.by is None and wanted.matte != mattes.DEFAULT:
         notes.append(f"The matte {wanted.matte} had no effect: {'the mask' if given else 'transparency'} decided.")
     with clock.stage("generator"):
