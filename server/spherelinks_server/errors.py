@@ -127,7 +127,8 @@ def register(app: Flask) -> None:
 def raise_invalid(error: ValidationError) -> NoReturn:
     """Turn pydantic's first error about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
-    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in detail["loc"])
+    path = (part for part in detail["loc"] if part != "Output")  # the model's name, where null stands for none
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     field = errors.shortened("".join(steps).removeprefix("."))
     if detail["type"] == "extra_forbidden":
         message, hint = f"{field} is not a known field.", _DOCUMENTED

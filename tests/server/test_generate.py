@@ -321,8 +321,18 @@ def test_a_compressed_body_is_refused_for_what_it_is(caller: Caller) -> None:
     assert response.status_code == 400
     assert response.json is not None
     assert "Content-Encoding: gzip" in response.json["error"]["message"]
-    plain = caller.headers | {"Content-Encoding": "identity"}
-    assert caller.http.post("/v1/generate", json={"imageBase64": PICTURE}, headers=plain).status_code == 202
+    for coding in ("identity", "", "UTF-8"):  # the last is none, and sent all the same
+        plain = caller.headers | {"Content-Encoding": coding}
+        assert caller.http.post("/v1/generate", json={"imageBase64": PICTURE}, headers=plain).status_code == 202
+
+
+def test_a_field_within_the_output_is_named_as_it_is_sent(caller: Caller) -> None:
+    for output in ({}, {"putUrl": None}):
+        body = {"imageBase64": PICTURE, "output": output}
+        response = caller.http.post("/v1/generate", json=body, headers=caller.headers)
+        assert response.status_code == 400
+        assert response.json is not None
+        assert response.json["error"]["message"].startswith("output.putUrl ")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ MAX_REDIRECTS = 3
 MAX_URL = 8192
 DEADLINE = 20.0
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd", b"dcb", b"dcz"))
+#: Values of Content-Encoding that compress; others, such as aws-chunked and UTF-8, say nothing of the bytes.
+COMPRESSIONS = frozenset((b"gzip", b"x-gzip", b"deflate", b"compress", b"x-compress", b"br", b"zstd", b"dcb", b"dcz"))
 _HEADERS = [
     (b"User-Agent", b"SphereLinks"),
     (b"Accept", b"image/*"),
@@ -134,7 +135,7 @@ def _get(pool: httpcore2.ConnectionPool, target: httpx2.URL) -> bytes | str:
         if response.status != 200:
             raise _unreachable(f"{target.host} answered with HTTP status {response.status}")
         said = headers.get(b"content-encoding", b"").lower().split(b",")
-        if any(coding.strip() in _COMPRESSIONS for coding in said):  # others, such as aws-chunked, are none
+        if any(coding.strip() in COMPRESSIONS for coding in said):
             raise _unreachable(f"{target.host} sent the picture compressed, which was not requested")
         if (length := headers.get(b"content-length", b"")).isdigit() and int(length) > MAX_BYTES:
             raise _too_large()

@@ -13,6 +13,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from spherelinks import errors
 from spherelinks.jobs import submission
+from spherelinks.picture.fetch import COMPRESSIONS
 from spherelinks.shape import VIEWS
 from spherelinks_server import access
 from spherelinks_server.services import services
@@ -89,7 +90,7 @@ def _check_body(*, form: bool) -> None:
     """
     hint = "Send a JSON object with the header Content-Type: application/json."
     coding = request.headers.get("Content-Encoding", "").strip().lower()
-    if coding not in ("", "identity"):
+    if any(part.strip().encode() in COMPRESSIONS for part in coding.split(",")):
         raise errors.InvalidRequest(
             f"The body is compressed (Content-Encoding: {coding[:64]}), which is not read.",
             hint="Send it uncompressed, without Content-Encoding.",
