@@ -69,7 +69,7 @@ KERNELS = {
 
 OF_MESHES = {
     "gltf.order.misses", "texture.carry._looked_up", "mesh.solid._turned", "mesh.distance._measure",
-    "mesh.distance._flood", "mesh.distance._sign", "mesh.components._inside",
+    "mesh.distance._flood", "mesh.distance._sign", "mesh.components._inside", "mesh.components._measure",
 }  # fmt: skip
 """Kernels that no picture needs."""
 
