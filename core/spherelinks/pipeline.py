@@ -209,8 +209,10 @@ def finish(
     mesh : the path of a GLB, glTF, OBJ, PLY, STL, COLLADA, 3MF or USD file, or of a ZIP with one; (V, 3) vertices and
         (F, 3) faces; or a :class:`Surface`; docs/formats.md says what is read. It may be open, branching, doubled,
         inside out or in parts
-    up : the mesh's upward axis, "y" or "z"; None for what a file says or its format has as a rule (STL: z), else y
-    unit : "m", "cm", "mm", "in" or "ft": the mesh's. None for what its format has as a rule: mm for STL, else m
+    up : the mesh's upward axis, "y" or "z", whatever a file says; None for what a file says or its format has as a rule
+        (STL: z), else y
+    unit : "m", "cm", "mm", "in" or "ft": that of the mesh's coordinates, whatever a file says. None for what a file
+        says or its format has as a rule: mm for STL, else m
     keep_mesh : whether its triangles and normals stay as they are, open or not: it is unwrapped anew, and its materials
         are baked into one atlas
     keep_uv : whether its texture coordinates, materials and images stay, too: images byte for byte, each material by
@@ -237,7 +239,7 @@ def finish(
     try:
         with clock.stage("read"):
             sized = unit is not None or wanted.dimensions is not None
-            surface, own = _surface(mesh, up, whole=keep_mesh or keep_uv, sized=sized)
+            surface, own = _surface(mesh, up, unit, whole=keep_mesh or keep_uv, sized=sized)
             if unit is not None:
                 _check_unit(unit, wanted, surface)
         with clock.stage("finishing"):
@@ -341,8 +343,10 @@ def _asset(
     return Asset(finished.glb, finished.thumbnail, finished.report.model_copy(update=told), name)
 
 
-def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool, sized: bool) -> tuple[Surface, Unit]:
-    """The mesh with +Y up, and the unit that its coordinates have unless the options have `sized` it."""
+def _surface(
+    mesh: MeshInput, up: reading.Up | None, unit: Unit | None, *, whole: bool, sized: bool
+) -> tuple[Surface, Unit]:
+    """The mesh with +Y up, and the unit that its coordinates have unless the request has `sized` it."""
     if up not in (None, "y", "z"):
         raise InvalidRequest(f"up is {up!r}.", hint='Give "y" or "z".', field="up")
     match mesh:
@@ -351,6 +355,8 @@ def _surface(mesh: MeshInput, up: reading.Up | None, *, whole: bool, sized: bool
         case str() | Path():
             file = reading.read_file(Path(mesh), whole=whole)
             surface = reading.upright(file, up)
+            if unit is not None:
+                surface = reading.unscaled(surface, file)
             return surface if sized else reading.measured(surface, file), file.unit
         case (vertices, faces):
             return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y"), "m"

@@ -270,6 +270,7 @@ def test_a_summary_says_how_large_the_asset_is(picture, tmp_path):
         (["generate", "x", "-o", "y.glb", "--depth", "2km"], "--depth: '2km' is not a length"),
         (["generate", "x", "-o", "y.glb", "--depth", "2000m"], "--depth is 2000 m: "),
         (["generate", "x", "-o", "y.glb", "--pivot", "top"], "--pivot is 'top': "),
+        (["finish", "x", "-o", "y.glb", "--unit", "mi"], "--unit is 'mi'. Give one of m, cm, mm, in, ft."),
         (["generate", "x", "-o", "y.obj"], "Name it y.obj.zip."),
         ([], "COMMAND missing."),
     ],

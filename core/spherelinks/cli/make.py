@@ -77,9 +77,16 @@ def _finish_arguments(rework: argparse.ArgumentParser) -> None:
         help="a GLB, glTF, OBJ, PLY, STL, DAE, 3MF or USD file, or a ZIP",
     )
     rework.add_argument("-o", "--output", metavar="OUT.glb", type=Path, required=True, help=_SEVERAL)
-    rework.add_argument("--up", choices=("y", "z"), help="The mesh's upward axis. Defaults to z for STL, else y.")
     rework.add_argument(
-        "--unit", choices=tuple(METRES), help="The mesh's unit, instead of --height. Defaults to mm for STL, else m."
+        "--up",
+        choices=("y", "z"),
+        help="The mesh's upward axis. Defaults to what the file says, else z for STL, y for others.",
+    )
+    rework.add_argument(
+        "--unit",
+        choices=tuple(METRES),
+        help="The unit of its coordinates, instead of --height. Defaults to what the file says, else mm for STL, m for "
+        "others.",
     )
     rework.add_argument(
         "--keep-mesh",

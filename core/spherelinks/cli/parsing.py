@@ -32,7 +32,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         hint = f"See: {self.prog} --help"
         text = message.removeprefix("argument ")
-        if choice := re.match(r"argument \S+: invalid choice: '(.*)' \(choose from (.*)\)", message):
+        if option := re.match(r"argument (-\S+): invalid choice: ('.*') \(choose from (.*)\)", message):
+            text, hint = f"{option[1]} is {option[2]}", f"Give one of {option[3].replace(chr(39), '')}."
+        elif choice := re.match(r"argument \S+: invalid choice: '(.*)' \(choose from (.*)\)", message):
             text = f"there is no command '{choice[1]}'"
             hint = _nearest(choice[1], re.findall(r"'([^']*)'", choice[2])) or hint
         elif missing := re.match(r"the following arguments are required: (.*)", message):

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.formats.pieces import Piece, joined, picture
+from spherelinks.formats.pieces import Piece, Stated, joined, picture
 from spherelinks.pixels.srgb import to_linear
 from spherelinks.shape import Finish, Map, Material, Surface
 
@@ -24,7 +24,7 @@ _UPRIGHT = {
 }
 
 
-def read(data: bytes, beside: _Beside) -> Surface:
+def read(data: bytes, beside: _Beside) -> tuple[Surface, Stated]:
     """The triangles and polygons of a COLLADA scene, with the colours and diffuse textures of its materials.
 
     Skins are read as they rest. Raises ValueError for what is no such file.
@@ -37,7 +37,8 @@ def read(data: bytes, beside: _Beside) -> Surface:
         raise ValueError(str(error)) from error
     if document.scene is None:
         raise ValueError("it has no scene")
-    turn = _UPRIGHT[document.assetInfo.upaxis or "Y_UP"] * float(document.assetInfo.unitmeter or 1)
+    axis, metres = document.assetInfo.upaxis or "Y_UP", float(document.assetInfo.unitmeter or 1)
+    turn = _UPRIGHT[axis] * metres
     notes: list[str] = []
     tools = [str(each.authoring_tool) for each in document.assetInfo.contributors]
     materials = _Materials(beside, notes, in_light=any("Blender" in tool for tool in tools))
@@ -51,7 +52,7 @@ def read(data: bytes, beside: _Beside) -> Surface:
             pieces += list(_pieces(getattr(primitive, "primitive", primitive), turn, materials))
     if document.animations:
         notes.append("Its animations are not kept: it is as the file poses it.")
-    return joined(pieces, notes)
+    return joined(pieces, notes), Stated(metres, "z" if axis == "Z_UP" else "y")
 
 
 def _pieces(primitive: Any, turn: NDArray[np.float64], materials: _Materials) -> Iterator[Piece]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +16,16 @@ from spherelinks.mesh.pose import single
 from spherelinks.mesh.solid import MOST
 from spherelinks.pixels.srgb import encoded
 from spherelinks.shape import Map, Material, Sampler, Surface
+
+
+class Stated(NamedTuple):
+    """What a file says of its coordinates: metres of their unit, and the axis that points upwards.
+
+    Its surface is in metres with +Y up, of which that has been taken into account.
+    """
+
+    metres: float = 1.0
+    up: Literal["y", "z"] = "y"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import MeshUnreadable
 from spherelinks.formats import collada, foreign, obj, ply, stl, threemf, usd
+from spherelinks.formats.pieces import Stated
 from spherelinks.formats.scene import read_scene
 from spherelinks.options import METRES, Unit
 from spherelinks.shape import Surface
@@ -36,6 +37,7 @@ class MeshFile:
     kind : the file's suffix, such as ".stl"
     unit : of its coordinates: the format's own, or what programs take it for
     up : the axis that points upwards, and whether the format or the file says so
+    stated : what the file says of its coordinates, where the surface is no longer in them
     """
 
     surface: Surface
@@ -43,10 +45,11 @@ class MeshFile:
     unit: Unit
     up: Up
     sure: bool
+    stated: Stated
 
 
 def read(path: Path, *, whole: bool = False) -> Surface:
-    """The triangles of a mesh file in its own axes and unit: see :func:`read_file`."""
+    """The surface of a mesh file: see :func:`read_file`."""
     return read_file(path, whole=whole).surface
 
 
@@ -90,7 +93,8 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
     if not data:
         raise MeshUnreadable(f"{name} is empty: 0 bytes.", hint="Export or download it again.", field="mesh")
     try:
-        surface = _READERS[suffix](data, files, whole)
+        found = _READERS[suffix](data, files, whole)
+        surface, stated = (found, Stated()) if isinstance(found, Surface) else found
     except (
         ValueError,
         KeyError,
@@ -110,10 +114,12 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
         ) from error
     if other is not None and not len(surface.faces):
         raise foreign.mistaken(name, suffix, other)
-    said = next((axis for axis in ("y", "z") if f"+{axis.upper()} up".encode() in data[:512]), None)
+    axes = () if suffix in _MODULES else ("y", "z")  # those readers have turned it
+    said = next((axis for axis in axes if f"+{axis.upper()} up".encode() in data[:512]), None)
     usual: Up = "z" if suffix == ".ply" and b"Blender" in data[:512] else _UP.get(suffix, "y")
     up: Up = "z" if said == "z" else "y" if said else usual
-    return MeshFile(surface, suffix, "mm" if suffix == ".stl" else "m", up, said is not None or suffix in _SAID)
+    sure = said is not None or suffix in _SAID
+    return MeshFile(surface, suffix, "mm" if suffix == ".stl" else "m", up, sure, stated)
 
 
 def _reason(error: Exception) -> str:
@@ -134,22 +140,21 @@ _CONTAINERS = {".3mf": (".zip",), ".usdz": (".zip",), ".usd": (".usda", ".usdc")
 def upright(file: MeshFile, up: Up | None = None) -> Surface:
     """A file's surface with +Y up.
 
-    up : the file's own upward axis; None for what it says of itself, as ours do, else what its format has as a rule.
-        The surface's notes say so where that was a guess and another would look different.
+    up : the file's own upward axis, whatever it says; None for what it says of itself, as ours do, else what its format
+        has as a rule. The surface's notes say so where that was a guess and another would look different.
     """
     surface = file.surface
-    if up is None:
-        up = file.up
-        if not file.sure and len(surface.vertices):
-            _, height, depth = np.ptp(surface.vertices, axis=0)
-            if abs(height - depth) > 0.01 * max(height, depth):
-                other = "z" if up == "y" else "y"
-                note = (
-                    f"{file.kind[1:].upper()} does not say which way is up: +{up.upper()} was taken. "
-                    f"If it lies, give --up {other}."
-                )
-                surface = replace(surface, notes=(*surface.notes, note))
-    return turned(surface, up)
+    if up is not None:
+        return turned(surface, up, file.stated.up)
+    if not file.sure and len(surface.vertices):
+        _, height, depth = np.ptp(surface.vertices, axis=0)
+        if abs(height - depth) > 0.01 * max(height, depth):
+            note = (
+                f"{file.kind[1:].upper()} does not say which way is up: +{file.up.upper()} was taken. "
+                f"If it lies, give --up {'z' if file.up == 'y' else 'y'}."
+            )
+            surface = replace(surface, notes=(*surface.notes, note))
+    return turned(surface, file.up)
 
 
 #: Formats whose files have a unit, or, as glTF, always the same.
@@ -163,26 +168,35 @@ def measured(surface: Surface, file: MeshFile) -> Surface:
     longest = float(np.ptp(surface.vertices, axis=0).max()) * METRES[file.unit] if len(surface.vertices) else 0.0
     if file.kind in _UNITS or not longest or _SMALL <= longest <= _LARGE:
         return surface
+    about = float(f"{longest:.3g}")
     note = (
-        f"{file.kind[1:].upper()} does not say its unit: {file.unit} was taken, which makes it {longest:.3g} m long. "
+        f"{file.kind[1:].upper()} does not say its unit: {file.unit} was taken, which makes it {about:,.10g} m long. "
         "If that is wrong, give --unit."
     )
     return replace(surface, notes=(*surface.notes, note))
 
 
-def turned(surface: Surface, up: Up) -> Surface:
-    """A surface whose upward axis is +`up`, with +Y up."""
-    if up == "y":
+def unscaled(surface: Surface, file: MeshFile) -> Surface:
+    """A file's surface in the numbers that the file has, whatever it says their unit is."""
+    if file.stated.metres in (0, 1):
         return surface
+    return replace(surface, vertices=(surface.vertices / file.stated.metres).astype(np.float32))
+
+
+def turned(surface: Surface, up: Up, taken: Up = "y") -> Surface:
+    """A surface whose upward axis is +`up`, with +Y up; `taken` is the one for which it has been turned already."""
+    if up == taken:
+        return surface
+    signs = np.array((1, 1, -1) if up == "z" else (1, -1, 1), np.float32)
 
     def turn(rows: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
         if rows is None:
             return None
-        return np.hstack([rows[:, [0, 2, 1]] * np.array((1, 1, -1), np.float32), rows[:, 3:]])
+        return np.hstack([rows[:, [0, 2, 1]] * signs, rows[:, 3:]])
 
     return replace(
         surface,
-        vertices=surface.vertices[:, [0, 2, 1]] * np.array((1, 1, -1), np.float32),
+        vertices=surface.vertices[:, [0, 2, 1]] * signs,
         normals=turn(surface.normals),
         tangents=turn(surface.tangents),
     )
@@ -283,7 +297,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes | None:
         return file.read(MAX_BYTES)
 
 
-_READERS: dict[str, Callable[[bytes, Beside, bool], Surface]] = {
+#: Those of formats that state unit and axis give these, too.
+_READERS: dict[str, Callable[[bytes, Beside, bool], Surface | tuple[Surface, Stated]]] = {
     ".glb": lambda data, files, whole: read_scene(data, files, whole=whole),
     ".gltf": lambda data, files, whole: read_scene(data, files, whole=whole),
     ".obj": lambda data, files, whole: obj.read(data, files),

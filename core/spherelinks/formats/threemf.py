@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.formats.pieces import Piece, joined
+from spherelinks.formats.pieces import Piece, Stated, joined
 from spherelinks.pixels.srgb import to_linear
 from spherelinks.shape import Material, Surface
 
@@ -25,7 +25,7 @@ _PAINTED = re.compile(rb"[\s:](?:paint_color|mmu_segmentation)=[\"'][0-9A-Fa-f]"
 _UPRIGHT = np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64)
 
 
-def read(data: bytes) -> Surface:
+def read(data: bytes) -> tuple[Surface, Stated]:
     """The meshes of a 3MF's build items, components in place, with the colours of base materials and colour groups.
 
     Raises ValueError for what is no such file.
@@ -47,12 +47,13 @@ def read(data: bytes) -> Surface:
     except lib3mf.ELib3MFException as error:
         raise ValueError(str(error)) from error
     upright = np.eye(4)
-    upright[:3, :3] = _UPRIGHT * _UNITS[int(model.GetUnit())]
+    metres = _UNITS[int(model.GetUnit())]
+    upright[:3, :3] = _UPRIGHT * metres
     if source.slicer.filaments > 1:
         source.notes.append("The colours of its parts' filaments were not read.")
     if _painted(data):
         source.notes.append("The colours that were painted on it in a slicer were not read.")
-    return joined([_moved(piece, upright) for piece in pieces], source.notes)
+    return joined([_moved(piece, upright) for piece in pieces], source.notes), Stated(metres, "z")
 
 
 def _painted(data: bytes) -> bool:

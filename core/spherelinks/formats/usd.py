@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.formats.pieces import Piece, joined, picture, reflection
+from spherelinks.formats.pieces import Piece, Stated, joined, picture, reflection
 from spherelinks.mesh.solid import MOST
 from spherelinks.shape import Finish, Map, Material, Sampler, Surface, Wrap
 
@@ -19,7 +19,7 @@ _WRAPS: dict[str, Wrap] = {"repeat": "repeat", "mirror": "mirror", "clamp": "cla
 _UPRIGHT = {"Y": np.eye(3), "Z": np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64)}
 
 
-def read(data: bytes, suffix: str) -> Surface:
+def read(data: bytes, suffix: str) -> tuple[Surface, Stated]:
     """The meshes of a USD stage as it begins, skins posed, instances in place, hidden and guide objects left out.
 
     Textures come out of the package alone. Raises ValueError for what is no such file.
@@ -46,7 +46,8 @@ def read(data: bytes, suffix: str) -> Surface:
                 UsdSkel.BakeSkinning(UsdSkel.Root(prim), Gf.Interval(first, first))
         source = _Source(path if suffix == ".usdz" else None, start, notes)
         upright = np.eye(4)
-        upright[:3, :3] = _UPRIGHT[str(UsdGeom.GetStageUpAxis(stage))] * UsdGeom.GetStageMetersPerUnit(stage)
+        axis, metres = str(UsdGeom.GetStageUpAxis(stage)), UsdGeom.GetStageMetersPerUnit(stage)
+        upright[:3, :3] = _UPRIGHT[axis] * metres
         places = UsdGeom.XformCache(start)
         pieces: list[Piece] = []
         corners = 0
@@ -56,7 +57,7 @@ def read(data: bytes, suffix: str) -> Surface:
             if corners > 3 * MOST:
                 raise ValueError(f"it has more than {MOST} triangles")
             pieces += some
-        return joined(pieces, notes)
+        return joined(pieces, notes), Stated(metres, "z" if axis == "Z" else "y")
 
 
 def _meshes(root: Any, places: Any, time: Any, notes: list[str]) -> Iterator[tuple[Any, NDArray[np.float64]]]:

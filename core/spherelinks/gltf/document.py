@@ -37,6 +37,8 @@ class Document:
         self._blob: memoryview | None = None
         text: bytes | memoryview = data
         if data[:4] == b"glTF":
+            if len(data) < 20:
+                raise ValueError(f"it is cut short: {len(data)} bytes are there, fewer than its header has")
             _, version, length = struct.unpack_from("<4sII", data)
             if version != 2:
                 raise ValueError(f"it is glTF {version}, not 2")

@@ -74,6 +74,8 @@ class GlbFile:
     """The two chunks of a GLB."""
 
     def __init__(self, glb: bytes) -> None:
+        if len(glb) < 20:
+            raise ValueError(f"{len(glb)} bytes are there, fewer than a GLB's header has")
         magic, version, length = struct.unpack_from("<4sII", glb)
         if (magic, version, length) != (b"glTF", 2, len(glb)):
             raise ValueError("it does not begin as a GLB of glTF 2.0 does")

@@ -19,7 +19,7 @@ from shapes import ball, mesh_of
 import spherelinks
 from spherelinks.errors import InvalidOption, InvalidRequest, MeshUnreadable
 from spherelinks.formats.image import FORMATS
-from spherelinks.formats.reading import _READERS, read
+from spherelinks.formats.reading import _READERS, measured, read, read_file
 from spherelinks.gltf import extensions
 from spherelinks.gltf.pack import Mesh, pack
 from spherelinks.mesh.nearest import nearest, tree
@@ -405,6 +405,8 @@ def test_a_unit_gives_the_real_size(tmp_path):
         "STL does not say its unit: mm was taken, which makes it 0.005 m long. If that is wrong, give --unit."
     ]
     assert spherelinks.finish(path, texture_size=512, unit="m").report.warnings == []
+    large = replace(surface := read(path), vertices=surface.vertices * 1e6)
+    assert "which makes it 5,000 m long." in measured(large, read_file(path)).notes[-1]
     with pytest.raises(InvalidOption, match="both set the size"):
         spherelinks.finish(tmp_path / "block.obj", unit="cm", dimensions={"height": 1})
     with pytest.raises(InvalidOption, match="unit is 'mile'"):
@@ -752,6 +754,7 @@ def test_a_mesh_comes_out_of_a_zip_with_its_files(tmp_path):
         ("crate.stl", b"ply\nformat ascii 1.0\n", "a PLY, not STL", "Name it so"),
         ("crate.glb", b"version https://git-lfs.github.com/spec/v1\noid", "pointer of Git LFS", "git lfs pull"),
         ("crate.ply", b"PK\x03\x04" + bytes(60), "a ZIP, not PLY", "Name it so"),
+        ("crate.glb", b"glTF\x02", "cut short: 5 bytes are there", "export it again"),
         ("crate.7z", b"7z\xbc\xaf\x27\x1c", "an archive", "ZIP"),
     ],
 )

@@ -191,6 +191,44 @@ def transform(shift, scale):
     return made
 
 
+def in_centimetres(path: Path) -> Path:
+    """The block, 100 to the metre and with +Z up, in a file that says so."""
+    if path.suffix == ".dae":
+        return written(path.parent, path.name, dae("".join(effect(n, "<color>1 1 1 1</color>") for n in range(6))))
+    if path.suffix == ".usda":
+        stage = Usd.Stage.CreateNew(str(path))
+        UsdGeom.SetStageUpAxis(stage, UsdGeom.Tokens.z)
+        UsdGeom.SetStageMetersPerUnit(stage, 0.01)
+        shape = UsdGeom.Mesh.Define(stage, "/Block")
+        shape.GetPointsAttr().Set((LYING * 100).tolist())
+        shape.GetFaceVertexCountsAttr().Set([4] * 6)
+        shape.GetFaceVertexIndicesAttr().Set(QUADS.ravel().tolist())
+        stage.GetRootLayer().Save()
+        return path
+    model = lib3mf.get_wrapper().CreateModel()
+    mesh = model.AddMeshObject()
+    places = [lib3mf.Position(tuple(map(float, place))) for place in LYING * 100]
+    mesh.SetGeometry(places, [lib3mf.Triangle(tuple(map(int, triangle))) for triangle in TRIANGLES])
+    model.SetUnit(lib3mf.ModelUnit.CentiMeter)
+    model.AddBuildItem(mesh, transform((0, 0, 0), 1))
+    model.QueryWriter("3mf").WriteToFile(str(path))
+    return path
+
+
+@pytest.mark.parametrize("name", ["block.dae", "block.usda", "block.3mf"])
+def test_a_unit_and_an_axis_that_are_given_stand_for_the_files_own(tmp_path, name):
+    path = in_centimetres(tmp_path / name)
+
+    def sides(**given):
+        size = spherelinks.finish(path, texture_size=512, keep_mesh=True, **given).report.dimensions
+        return pytest.approx((size.width, size.height, size.depth), rel=1e-4)
+
+    assert sides() == tuple(SIZE)
+    assert sides(unit="cm", up="z") == tuple(SIZE)
+    assert sides(unit="mm") == tuple(SIZE / 10)
+    assert sides(up="y") == tuple(SIZE[[0, 2, 1]])
+
+
 @pytest.mark.parametrize("suffix", [".usda", ".usdc", ".usdz"])
 def test_usd_stands_upright_in_metres_and_leaves_out_what_it_hides(tmp_path, suffix):
     layer = tmp_path / f"block{'.usdc' if suffix == '.usdz' else suffix}"
