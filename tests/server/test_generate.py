@@ -220,7 +220,6 @@ BAD: dict[str, tuple[Any, int, str, str]] = {
     "base64 of a truncated length": ({"imageBase64": "AAAAA"}, 400, "invalid_request", "imageBase64"),
     "a data URI without base64": ({"imageUrl": "data:image/png,abc"}, 400, "invalid_request", "imageUrl"),
     "options as text": ({"imageBase64": PICTURE, "options": "high"}, 400, "invalid_request", "options"),
-    "options null": ({"imageBase64": PICTURE, "options": None}, 400, "invalid_request", "options"),
     "an unknown option": (option(textureSise=1024), 400, "invalid_option", "textureSise"),
     "an option by its Python name": (option(texture_size=1024), 400, "invalid_option", "texture_size"),
     "an option that is a word of Python's": (option(**{"self": 1}), 400, "invalid_option", "self"),
@@ -298,7 +297,7 @@ BAD: dict[str, tuple[Any, int, str, str]] = {
     "nulls",
     [
         {"imageUrl": None},
-        {"output": None, "cache": None},
+        {"options": None, "output": None, "cache": None},
         {"output": {"putUrl": "https://93.184.216.34/x", "headers": None}},
     ],
 )

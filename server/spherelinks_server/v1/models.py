@@ -22,14 +22,14 @@ JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
 _EXAMPLE_JOB = "job_01kbkq5x8efk8a4v1y4mhrq2zd"
 
 
-_NULLABLE = ("imageUrl", "imageBase64", "images", "maskUrl", "maskBase64", "cache", "output")
+_NULLABLE = ("imageUrl", "imageBase64", "images", "maskUrl", "maskBase64", "options", "cache", "output")
 """Fields that are left out by null, too, as many clients write them."""
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
     """Fields that may be left out: no ``default``, and null if that leaves them out as well; and one picture field."""
     properties = schema["properties"]
-    for name in {*_NULLABLE, "options"} & properties.keys():
+    for name in properties.keys() & set(_NULLABLE):
         properties[name].pop("default", None)
     for name in _NULLABLE:
         if name in properties:
