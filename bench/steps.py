@@ -37,7 +37,7 @@ def surface(volume: Volume):  # type: ignore[no-untyped-def]
     vertices, faces, _ = extract(volume.field, volume.origin, volume.spacing)
     at = np.rint((vertices - volume.origin) / volume.spacing).astype(np.int64)
     at = np.clip(at, 0, np.array(volume.field.shape) - 1)
-    colors = volume.color[at[:, 0], at[:, 1], at[:, 2]].astype(np.float32) / 255
+    colors = np.asarray(volume.color)[at[:, 0], at[:, 1], at[:, 2]].astype(np.float32) / 255
     count = len(faces)
     return scene.Surface(
         vertices.astype(np.float64), faces.astype(np.int64), np.zeros((count, 3, 2), np.float32), colors[faces],
