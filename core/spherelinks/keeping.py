@@ -19,6 +19,7 @@ from spherelinks.gltf.pack import Collider, Mesh, pack
 from spherelinks.mesh.collider import bodies_of
 from spherelinks.mesh.nearest import Nearest
 from spherelinks.mesh.pose import Pose
+from spherelinks.mesh.solid import check
 from spherelinks.mesh.topology import Vertices, examine
 from spherelinks.options import Options
 from spherelinks.pixels.visible import visible
@@ -60,8 +61,9 @@ def keep(
     Other arguments are those of :func:`spherelinks.finishing.finish`.
 
     Nothing is closed, turned or removed but triangles that have a corner twice. Raises InvalidOption for options that
-    need another mesh, GeneratorFailed for a mesh without triangles.
+    need another mesh, GeneratorFailed for a mesh without triangles, or with places or numbers that are none.
     """
+    check(surface.vertices, surface.faces)
     warnings = [*surface.notes, *_idle(options, uv)]
     timings: dict[str, float] = {}
     done = 0.0

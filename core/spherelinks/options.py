@@ -358,6 +358,8 @@ def chosen(
         if name not in model.model_fields:
             near = difflib.get_close_matches(str(name), model.model_fields, n=1)
             hint = f"Did you mean {near[0]!r}?" if near else f"Known options: {', '.join(model.model_fields)}."
+            if name in Dimensions.model_fields:
+                hint = f'It is one of the dimensions: dimensions={{"{name}": …}}.'
             raise InvalidOption(f"{shortened(repr(name))} is not an option.", hint=hint, field=str(name))
     try:
         return model(**given)

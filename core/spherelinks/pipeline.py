@@ -30,6 +30,7 @@ from spherelinks.generation import registry
 from spherelinks.generation.card import Card
 from spherelinks.gltf import names
 from spherelinks.mesh.pose import single
+from spherelinks.mesh.solid import check as check_mesh
 from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimensions, Options, OptionValues, Unit, chosen
 from spherelinks.picture import drawing, mattes
 from spherelinks.picture import mask as masks
@@ -359,10 +360,27 @@ def _surface(
                 surface = reading.unscaled(surface, file)
             return surface if sized else reading.measured(surface, file), file.unit
         case (vertices, faces):
-            return reading.turned(Surface(single(np.asarray(vertices)), np.asarray(faces, np.int32)), up or "y"), "m"
+            return reading.turned(_of_arrays(vertices, faces), up or "y"), "m"
     raise InvalidRequest(
         f"mesh is a {type(mesh).__name__}.", hint="Give a path, (vertices, faces) or a Surface.", field="mesh"
     )
+
+
+def _of_arrays(vertices: Any, faces: Any) -> Surface:
+    """Raises InvalidRequest for what are no numbers, GeneratorFailed for numbers that are no mesh."""
+    try:
+        places, given = np.asarray(vertices), np.asarray(faces)
+        corners = given.astype(np.int64)
+        if places.dtype.kind not in "fiu" or (corners != given).any():
+            raise ValueError
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidRequest(
+            "mesh is a pair, but not of numbers for vertices and whole numbers for faces.",
+            hint="Give arrays: (V, 3) floats and (F, 3) integers.",
+            field="mesh",
+        ) from error
+    check_mesh(places, corners)
+    return Surface(single(places), corners.astype(np.int32))
 
 
 def _check_unit(unit: Unit, options: Options, surface: Surface) -> None:

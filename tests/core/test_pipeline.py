@@ -332,6 +332,25 @@ def test_finish_keeps_the_size_of_a_mesh_unless_asked(tmp_path):
     assert max(asked.report.dimensions.width, asked.report.dimensions.depth) == pytest.approx(0.4, abs=1e-5)
 
 
+@pytest.mark.parametrize("kept", [{}, {"keep_mesh": True}, {"keep_uv": True}])
+@pytest.mark.parametrize(
+    ("faces", "columns", "said"),
+    [
+        ([[0, 1, 2, 3]], 3, r"\(8, 3\) and \(1, 4\) are not vertices"),
+        ([[0, 1, 2]], 2, r"\(8, 2\) and \(1, 3\) are not vertices"),
+        ([[0, 1, 2], [0, 1]], 3, "whole numbers for faces"),
+        ([[0.5, 1, 2]], 3, "whole numbers for faces"),
+        ([["a", "b", "c"]], 3, "whole numbers for faces"),
+        ([[-1, 1, 2]], 3, "vertices -1 to 2, but there are 8"),
+        ([[0, 1, 1 << 40]], 3, "vertices 0 to 1099511627776, but there are 8"),
+    ],
+)
+def test_arrays_that_are_no_mesh_are_refused(faces, columns, said, kept):
+    with pytest.raises(InvalidRequest, match=said) as caught:
+        spherelinks.finish((np.eye(8, columns), faces), **kept)
+    assert caught.value.field == "mesh"
+
+
 def test_finish_keeps_the_size_of_what_is_left():
     """A speck far off, which is removed, had made the mesh's box four times as long."""
     report = spherelinks.finish(joined(box(size=(2, 1, 1)), box((8, 0, 0), (0.01,) * 3)), texture_size=512).report

@@ -87,6 +87,7 @@ def test_keywords_win() -> None:
     ("values", "message", "hint"),
     [
         ({"texture_sise": 512}, "'texture_sise' is not an option", "'texture_size'"),
+        ({"height": 0.3}, "'height' is not an option", 'dimensions={"height": …}'),
         ({"texture_size": 100}, "texture_size is 100", "from 512 to 2048"),
         ({"texture_size": "large"}, "texture_size is 'large'", "an integer"),
         ({"target_faces": 50, "simplify_ratio": 0.5}, "target_faces is 50 and simplify_ratio is 0.5", "simplify_ratio"),

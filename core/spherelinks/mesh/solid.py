@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,7 @@ def solid(
 _HINT = "Open it in a modelling program and export it again; if a generator made it, please report it."
 
 
-def check(vertices: Vertices, faces: Faces) -> None:
+def check(vertices: NDArray[Any], faces: NDArray[Any]) -> None:
     """Raise GeneratorFailed for what :func:`solid` refuses unseen: all but triangles without an area."""
     if vertices.ndim != 2 or vertices.shape[1:] != (3,) or faces.ndim != 2 or faces.shape[1:] != (3,):
         raise GeneratorFailed(
