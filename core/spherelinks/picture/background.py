@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks import threads
 from spherelinks.native import kernel
 
 Floats = NDArray[np.float32]
@@ -98,19 +97,13 @@ def fit(lab: Floats) -> Ground:
     sides[1, :depth] = sides[2, -depth:] = sides[3, :, :depth] = sides[4, :, -depth:] = True
     ring = ~inner & (np.add.outer(np.arange(height), np.arange(width)) % 3 == 0)  # a third of it is plenty
     terms, colours = _terms(height, width, WHOLE)[ring], lab[ring].astype(np.float64)
-
-    def concentrated(side: Mask) -> tuple[float, Mask]:
+    best = np.inf
+    for side in sides:
         kept = ~side[ring]
         for _ in range(_STEPS):
             model, distance = _regressed(terms, colours, kept)
             kept = distance <= np.quantile(distance, _CORE)
-        return float(np.linalg.det(model.covariance)), kept
-
-    with threads.pool() as pool:
-        fits = list(pool.map(concentrated, sides))
-    best = np.inf
-    for spread, kept in fits:
-        if spread < _TIGHTER * best:
+        if (spread := float(np.linalg.det(model.covariance))) < _TIGHTER * best:
             best, core = spread, kept
     kept, scale = core, _CORE_SCALE
     for _ in range(_STEPS):
