@@ -93,31 +93,45 @@ def fronts(x: Floats) -> Floats:
     # without what is the same all along a row, which is like its mirror image about any axis
     fine, coarse = (_within(picture, matte, *sigma) for sigma in ((0.7, 0.7), (5.0, 0.6)))
     detail = (fine - coarse) * cv2.erode(matte, np.ones((3, 3), np.uint8))[..., None]
-    energy = np.square(detail).sum(-1)
-    breadth = matte.sum(1, keepdims=True)
+    breadth = matte.sum(1)
+    # an axis is the sum of a column and its twin; from an odd one, between two columns, the first is half a cell away
+    reach = max(_WINDOWS)
+    axes = np.arange(2 * min(_WINDOWS), 2 * (CELLS - min(_WINDOWS)))
+    columns = (axes + 1) // 2 + np.arange(-reach, reach + 1)[:, None]
+    twins = axes - columns
+    there = (np.minimum(columns, twins) >= 0) & (np.maximum(columns, twins) < CELLS)
+    pairs = _pairs(detail, matte)[np.where(there, columns, 0), np.where(there, twins, 0)]
+    pairs[~there] = 0
     found = np.zeros((CELLS, CELLS), np.float32)
-    for axis in range(2 * min(_WINDOWS), 2 * (CELLS - min(_WINDOWS))):  # the sum of a column and its twin
-        columns = np.arange(max(axis - CELLS + 1, 0), min(axis, CELLS - 1) + 1)
-        twins = axis - columns
-        rows = [
-            (detail[:, columns] * detail[:, twins]).sum(-1),
-            (energy[:, columns] + energy[:, twins]) / 2,
-            matte[:, columns] * matte[:, twins],
-        ]
-        for half, (some, full) in _WINDOWS.items():
-            near = np.abs(columns - axis / 2) <= half
-            side = 2 * half + 1
-            sums = np.concatenate([*(r[:, near].sum(1, keepdims=True) for r in rows), breadth], 1)
-            # of each window: the product with the mirror image, the energy, what is the object; and of its rows
-            means = cv2.boxFilter(sums, -1, (1, side), normalize=False, borderType=cv2.BORDER_CONSTANT) / side**2
-            both, whole, inside, broad = means.T
-            alike = np.where(inside > _WITHIN, both / (whole + _FLAT), 0)
-            alike += np.where(inside > _WHOLE * broad, np.float32(_LESS), 0)
-            sure = ((alike - some) / (full - some)).clip(0, 1).astype(np.float32)
-            if sure.any():
-                tall = cv2.dilate(sure[:, None], np.ones((side, 1), np.uint8))
-                found[:, columns[near]] = np.maximum(found[:, columns[near]], tall)
+    for half, (some, full) in _WINDOWS.items():
+        side = 2 * half + 1
+        rows = pairs[reach - half : reach + half].sum(0)
+        rows[::2] += pairs[reach + half, ::2]  # odd axes have one column less so near
+        # of each window: the product with the mirror image, the energy, what is the object; and of its rows
+        sums = np.concatenate([rows.reshape(-1, CELLS), breadth[None]]).T.copy()
+        means = cv2.boxFilter(sums, -1, (1, side), normalize=False, borderType=cv2.BORDER_CONSTANT) / side**2
+        both, whole, inside = means[:, :-1].reshape(CELLS, -1, 3).transpose(2, 0, 1)
+        alike = np.where(inside > _WITHIN, both / (whole + _FLAT), 0)
+        alike += np.where(inside > _WHOLE * means[:, -1:], np.float32(_LESS), 0)
+        sure = ((alike - some) / (full - some)).clip(0, 1).astype(np.float32)
+        tall = cv2.dilate(sure, np.ones((side, 1), np.uint8))
+        near = there & (np.abs(columns - axes / 2) <= half)
+        for k in np.flatnonzero(sure.any(0)):
+            wide = columns[near[:, k], k]
+            found[:, wide] = np.maximum(found[:, wide], tall[:, k, None])
     return np.asarray(cv2.GaussianBlur(found, (0, 0), 1.5), np.float32)
+
+
+def _pairs(detail: Floats, matte: Floats) -> Floats:
+    """(CELLS, CELLS, 3, CELLS), of any two columns and each row: the product of the details, (CELLS, CELLS, 3), half
+    the sum of their squares, and whether both are the object. Rows come last, where sums over columns are fastest."""
+    energy, matte = np.square(detail).sum(-1).T.copy(), matte.T.copy()
+    pairs = np.empty((CELLS, CELLS, 3, CELLS), np.float32)
+    red, green, blue = (c[:, None] * c for c in detail.transpose(2, 1, 0).copy())
+    pairs[:, :, 0] = red + green + blue
+    pairs[:, :, 1] = (energy[:, None] + energy) / 2
+    pairs[:, :, 2] = matte[:, None] * matte
+    return pairs
 
 
 def _within(picture: Floats, matte: Floats, across: float, along: float) -> Floats:
