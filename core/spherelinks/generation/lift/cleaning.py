@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,11 @@ _count = kernel(
     "cleaning_euler", "field: f4[X,Y,Z]", "X", "Y", "Z", "sums: i4[A,B,C]*", "A", "B", "C", "side: int", "first: int",
     "end: int",
 )  # fmt: skip
+_find = kernel("cleaning_found", "share: f4[X,Y,Z]", "X", "Y", "Z", "found: u1[X,Y]*")
+_mix = kernel(
+    "cleaning_mixed", "clean: f4[X,Y,Z]*", "other: f4[X,Y,Z]", "X", "Y", "Z", "share: f4[A,Y,Z]", "A", "side: int",
+    "out: float", "fills: int", "first: int", "end: int", "left: int", "right: int",
+)  # fmt: skip
 
 
 def cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
@@ -45,49 +52,54 @@ def cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
     Where many handles crowd even so, they are no part of the shape: there the holes between them are closed, and what
     stays riddled gives way to a coarser shape. A handle by itself, such as a mug's, stays.
     """
-    clean = _blurred_within(field, slender)
+    clean, scratch = blurred(field, BLURS[0]), np.empty_like(field)
+
+    def give_way(sigma: float, out: float, share: Floats, side: int, fills: bool) -> None:
+        """To the field blurred and moved outwards by `out`, by the share, whose planes are `side` samples apart.
+
+        One that fills only adds to the solid.
+        """
+
+        def mix(planes: slice, columns: slice) -> None:
+            _mix(clean, scratch, share, side, out, fills, planes.start, planes.stop, columns.start, columns.stop)
+
+        found = np.empty(share.shape[:2], np.bool_)
+        _find(share, found.view(np.uint8))
+        before = (np.arange(len(field)) - side // 2) // side
+        blur(field, sigma, found[np.maximum(before, 0)] | found[np.minimum(before + 1, len(found) - 1)], scratch, mix)
+
+    give_way(BLURS[1], 0.0, slender, 1, False)
     clean -= np.float32(REGROWN * spacing)
     for (sigma, out), fills in ((FILLED, True), (REPLACED, False)):
         share = riddled(clean)
-        planes = np.flatnonzero(share.any(axis=(1, 2)))
-        if not len(planes):
+        if not share.any():
             break
-        some = slice(int(planes[0]), int(planes[-1]) + 1)
-        change = blurred(field, sigma, some)
-        change -= np.float32(out * spacing)
-        change -= clean[some]
-        if fills:
-            np.minimum(change, 0, out=change)
-        change *= share[some]
-        clean[some] += change
+        give_way(sigma, out * spacing, share, BLOCK, fills)
     return clean
 
 
-def _blurred_within(field: Floats, slender: Floats) -> Floats:
-    """Blurred by the first of BLURS, where slender by the second."""
-    coarse = blurred(field, BLURS[0])
-    planes = np.flatnonzero(slender.any(axis=(1, 2)))
-    if len(planes):
-        some = slice(int(planes[0]), int(planes[-1]) + 1)
-        fine = blurred(field, BLURS[1], some)
-        fine -= coarse[some]
-        fine *= slender[some]
-        coarse[some] += fine
-    return coarse
-
-
 def riddled(field: Floats) -> Floats:
-    """(X, Y, Z) in 0..1: where handles crowd, and round about.
+    """Where handles crowd, and round about: (A, Y, Z) in 0..1, a plane for each of blocks, and linear in between.
 
     By the solid's Euler characteristic, its parts and cavities less its handles, which is a sum over places and thus
     has a density. A handle counts as 1 in the window if it lies within, a part of it as its share of the curvature.
     """
     crowded = (-blurred(euler(field).astype(np.float32), WINDOW) * _PEAK > RIDDLED).astype(np.float32)
     if not crowded.any():
-        return np.zeros((1, 1, 1), np.float32)
+        return np.zeros((1, *field.shape[1:]), np.float32)
     near = np.minimum(blurred(crowded, NEAR) / np.float32(FULL), 1)
-    whole = enlarged(near, (near.shape[0] * BLOCK, near.shape[1] * BLOCK, near.shape[2] * BLOCK))
-    return whole[: field.shape[0], : field.shape[1], : field.shape[2]]
+    share = np.zeros((len(near), *field.shape[1:]), np.float32)
+    size = near.shape[2] * BLOCK, near.shape[1] * BLOCK
+    for plane, blocks in zip(share, near, strict=True):
+        if blocks.any():
+            plane[:] = cv2.resize(blocks, size, interpolation=cv2.INTER_LINEAR)[: plane.shape[0], : plane.shape[1]]
+    return share
+
+
+def _span(wanted: NDArray[np.bool_], around: int) -> slice:
+    """From the first that is wanted to the last, and so many around them as there are."""
+    some = np.flatnonzero(wanted)
+    return slice(max(int(some[0]) - around, 0), min(int(some[-1]) + 1 + around, len(wanted)))
 
 
 #: Makes a Gaussian window 1 in its middle.
@@ -113,23 +125,48 @@ def enlarged(values: Floats, shape: tuple[int, ...]) -> Floats:
     return np.asarray(flat.reshape(shape), np.float32)
 
 
-def blurred(field: Floats, sigma: float, planes: slice = slice(None)) -> Floats:
-    """Those planes of (X, Y, Z), by a Gaussian of `sigma` samples; in threads."""
+def blurred(field: Floats, sigma: float) -> Floats:
+    """The (X, Y, Z) field, by a Gaussian of `sigma` samples; in threads."""
+    out = np.empty_like(field)
+    blur(field, sigma, np.ones(field.shape[:2], np.bool_), out, lambda planes, columns: None)
+    return out
+
+
+def blur(
+    field: Floats, sigma: float, wanted: NDArray[np.bool_], out: Floats, use: Callable[[slice, slice], None]
+) -> None:
+    """The field by a Gaussian, in the rows along z that are `wanted`, (X, Y); the rest of `out` is left undefined.
+
+    use : called in threads with the planes, and the columns along x, of each part when it is done
+    """
+    count, height, width = field.shape
     reach = round(3 * sigma)
-    first, end, _ = planes.indices(len(field))
-    low, high = max(first - reach, 0), min(end + reach, len(field))
-    across, out = np.empty_like(field[low:high]), np.empty_like(field[low:high])
+    size = 2 * reach + 1
+    parts = []
+    lows, highs = np.full(count, height), np.zeros(count, np.int64)  # of each plane, the rows that parts are made of
+    for left in range(0, height * width, COLUMNS):
+        right = min(left + COLUMNS, height * width)
+        low, high = left // width, -(-right // width)
+        some = np.asarray(wanted[:, low:high].any(axis=1))
+        if some.any():
+            parts.append((_span(some, 0), slice(left, right)))
+            around = _span(some, reach)
+            lows[around], highs[around] = np.minimum(lows[around], low), high
+    lows, highs = np.maximum(lows - reach, 0), np.minimum(highs + reach, height)
 
-    def blur(begin: int) -> None:
-        for k in range(begin, min(begin + SLAB, len(across))):
-            cv2.GaussianBlur(field[low + k], (2 * reach + 1,) * 2, sigma, dst=across[k])
+    def blur_across(begin: int) -> None:
+        for k in range(begin, min(begin + SLAB, count)):
+            if lows[k] < highs[k]:
+                rows = slice(lows[k], highs[k])
+                cv2.GaussianBlur(field[k, rows], (size, size), sigma, dst=out[k, rows])
 
-    threads.each(blur, range(0, len(across), SLAB))
-    rows, along = across.reshape(len(across), -1), out.reshape(len(out), -1)
+    threads.each(blur_across, range(0, count, SLAB))
+    flat = out.reshape(count, -1)
 
-    def blur_along(begin: int) -> None:
-        columns = slice(begin, begin + COLUMNS)
-        along[:, columns] = cv2.GaussianBlur(rows[:, columns], (1, 2 * reach + 1), sigma)
+    def blur_along(part: int) -> None:
+        planes, columns = parts[part]
+        place = flat[max(planes.start - reach, 0) : planes.stop + reach, columns]
+        cv2.GaussianBlur(place, (1, size), sigma, dst=place)
+        use(planes, columns)
 
-    threads.each(blur_along, range(0, rows.shape[1], COLUMNS))
-    return out[first - low : end - low]
+    threads.each(blur_along, range(len(parts)))

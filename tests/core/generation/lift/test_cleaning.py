@@ -3,7 +3,18 @@ import pytest
 from scipy import ndimage
 
 from spherelinks import threads
-from spherelinks.generation.lift.cleaning import BLOCK, REGROWN, blurred, cleaned, euler, riddled
+from spherelinks.generation.lift.cleaning import (
+    BLOCK,
+    BLURS,
+    FILLED,
+    REGROWN,
+    REPLACED,
+    blur,
+    blurred,
+    cleaned,
+    euler,
+    riddled,
+)
 from spherelinks.mesh.components import clean
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import Topology, examine
@@ -88,9 +99,47 @@ def test_the_euler_characteristic_is_parts_and_cavities_less_handles_block_by_bl
     assert riddled(noise).max() == 1
 
 
-def test_some_planes_are_blurred_as_among_all() -> None:
-    field = np.random.default_rng(0).normal(0, 1, (21, 47, 53)).astype(np.float32)
-    for sigma in (1.5, 0.8):
+def test_some_rows_are_blurred_as_among_all() -> None:
+    generator = np.random.default_rng(0)
+    field = generator.normal(0, 1, (41, 67, 53)).astype(np.float32)
+    for sigma in (1.5, 0.8, 2.2, 3.0):
         whole = blurred(field, sigma)
-        for first, end in ((0, 21), (0, 1), (3, 9), (10, 11), (20, 21)):
-            assert np.array_equal(blurred(field, sigma, slice(first, end)), whole[first:end])
+        for first, end, low, high in ((0, 41, 0, 67), (0, 1, 0, 1), (3, 9, 20, 40), (40, 41, 66, 67), (20, 21, 0, 67)):
+            wanted = np.zeros(field.shape[:2], bool)
+            wanted[first:end, low:high] = generator.random((end - first, high - low)) < 0.5
+            out, told = np.full_like(field, np.nan), np.zeros_like(wanted)
+
+            def use(planes: slice, columns: slice, told: np.ndarray = told) -> None:
+                told[planes, columns.start // 53 : -(-columns.stop // 53)] = True
+
+            blur(field, sigma, wanted, out, use)
+            assert np.array_equal(out[wanted], whole[wanted])
+            assert told[wanted].all()
+
+
+def test_what_is_mended_is_as_if_the_whole_were_reckoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pierced wall, which is filled, beside a foam, which is replaced; and a slender part."""
+    generator = np.random.default_rng(2)
+    x, y, z = _places((87, 62, 66))
+    pores = np.hypot((y + 4) % 7 - 3.5, (z + 3.5) % 7 - 3.5) - 2.2
+    wall = np.maximum(np.abs(x + 30) - 2.5, np.maximum(np.abs(y), np.abs(z)) - 24)
+    foam = blurred(generator.normal(0, 60, x.shape).astype(np.float32), 1.4)
+    ball = np.sqrt((x - 20) ** 2 + y**2 + z**2) - 18
+    field = _kept(np.minimum(np.maximum(wall, -pores), np.maximum(ball, foam)))
+    slender = np.clip(y / 9, 0, 1).astype(np.float32)
+
+    known = blurred(field, BLURS[0])
+    known += (blurred(field, BLURS[1]) - known) * slender
+    known -= np.float32(REGROWN * 0.7)
+    place = (np.arange(len(field)) + 0.5) / BLOCK - 0.5
+    for (sigma, out), fills in ((FILLED, True), (REPLACED, False)):
+        share = riddled(known)
+        assert share.max() == 1
+        low = share[np.maximum(np.floor(place), 0).astype(int)]
+        step = share[np.minimum(np.floor(place) + 1, len(share) - 1).astype(int)] - low
+        share = (low + (place - np.floor(place))[:, None, None] * step).astype(np.float32)
+        change = blurred(field, sigma) - np.float32(out * 0.7) - known
+        known += (np.minimum(change, 0) if fills else change) * share
+    assert cleaned(field, 0.7, slender).tobytes() == known.tobytes()
+    monkeypatch.setattr(threads, "count", lambda: 1)
+    assert cleaned(field, 0.7, slender).tobytes() == known.tobytes()
