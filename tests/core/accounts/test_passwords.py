@@ -60,4 +60,5 @@ def test_the_thread_that_hashes_gives_way_to_others() -> None:
     def niceness() -> int:
         return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
 
-    assert passwords._thread().submit(niceness).result() == niceness() + passwords._NICENESS
+    lowest = 19
+    assert passwords._thread().submit(niceness).result() == min(niceness() + passwords._NICENESS, lowest)
