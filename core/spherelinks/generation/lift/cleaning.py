@@ -52,30 +52,36 @@ def cleaned(field: Floats, spacing: float, slender: Floats) -> Floats:
     Where many handles crowd even so, they are no part of the shape: there the holes between them are closed, and what
     stays riddled gives way to a coarser shape. A handle by itself, such as a mug's, stays.
     """
-    clean, scratch = blurred(field, BLURS[0]), np.empty_like(field)
-
-    def give_way(sigma: float, out: float, share: Floats, side: int, fills: bool) -> None:
-        """To the field blurred and moved outwards by `out`, by the share, whose planes are `side` samples apart.
-
-        One that fills only adds to the solid.
-        """
-
-        def mix(planes: slice, columns: slice) -> None:
-            _mix(clean, scratch, share, side, out, fills, planes.start, planes.stop, columns.start, columns.stop)
-
-        found = np.empty(share.shape[:2], np.bool_)
-        _find(share, found.view(np.uint8))
-        before = (np.arange(len(field)) - side // 2) // side
-        blur(field, sigma, found[np.maximum(before, 0)] | found[np.minimum(before + 1, len(found) - 1)], scratch, mix)
-
-    give_way(BLURS[1], 0.0, slender, 1, False)
+    clean = blurred(field, BLURS[0])
+    _give_way(clean, field, BLURS[1], 0.0, slender, 1, False)
     clean -= np.float32(REGROWN * spacing)
+    return mended(clean, field, spacing)
+
+
+def mended(clean: Floats, field: Floats, spacing: float) -> Floats:
+    """The field `clean`, changed in place: where handles crowd in it, `field` blurred more."""
     for (sigma, out), fills in ((FILLED, True), (REPLACED, False)):
         share = riddled(clean)
         if not share.any():
             break
-        give_way(sigma, out * spacing, share, BLOCK, fills)
+        _give_way(clean, field, sigma, out * spacing, share, BLOCK, fills)
     return clean
+
+
+def _give_way(clean: Floats, field: Floats, sigma: float, out: float, share: Floats, side: int, fills: bool) -> None:
+    """`clean`, to the field blurred and moved outwards by `out`, by the share, whose planes are `side` samples apart.
+
+    One that fills only adds to the solid.
+    """
+    scratch = np.empty_like(field)
+
+    def mix(planes: slice, columns: slice) -> None:
+        _mix(clean, scratch, share, side, out, fills, planes.start, planes.stop, columns.start, columns.stop)
+
+    found = np.empty(share.shape[:2], np.bool_)
+    _find(share, found.view(np.uint8))
+    before = (np.arange(len(field)) - side // 2) // side
+    blur(field, sigma, found[np.maximum(before, 0)] | found[np.minimum(before + 1, len(found) - 1)], scratch, mix)
 
 
 def riddled(field: Floats) -> Floats:

@@ -1,7 +1,8 @@
 """From the network's outputs for several pictures of one object to one upright shape.
 
 With a picture from the left or the right, every view says of each place how likely it is solid, and none may see the
-body outside its outline; with the back alone the body stays as the front has it. Each picture colours what it sees.
+body outside its outline; what the front's own body has within all outlines goes only where two other views say so. With
+the back alone the body stays as the front has it. Each picture colours what it sees.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from spherelinks.generation.lift.assembly import (
     resized,
 )
 from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibrated, from_sides, sampled
-from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred
+from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred, euler, mended
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN
 from spherelinks.report import Reason
@@ -37,7 +38,8 @@ from spherelinks.shape import Camera, Frame, View, Volume
 #: By how much the body may stand out of an outline, half widths of its frame.
 SLACK = 0.005
 #: How well a view knows its depths, in the world's unit; how many times that counts against a place before what it
-#: sees; how much for one behind, and against where its profile is empty or its thickness ends.
+#: sees; how much for one behind, and against where its profile is empty or its thickness ends. What the front's own
+#: body has goes where two other views say more than EMPTY against it, if all fit that body.
 KNOWN, AGAINST, FOR, EMPTY = 0.03, 3.0, 0.5, 0.5
 #: Every ray within an outline must meet the body, for cameras are off by a degree. By how much the likeliest place on
 #: one is then solid, up to what the views may be against it, in the world's unit; and by what share of that more in
@@ -45,6 +47,9 @@ KNOWN, AGAINST, FOR, EMPTY = 0.03, 3.0, 0.5, 0.5
 MET, GIVEN, MORE, SLIM = 0.001, 0.1, 0.15, 5
 #: The evidence is blurred by a Gaussian of so many samples.
 BLUR = 1.0
+#: Where the body has less than this share of what the front's own has within the outlines, or more handles than both so
+#: many and so many times the front's, the pictures do not go together: the front's own it is.
+LEAST, HANDLES, TIMES = 0.5, 20, 2
 #: Room left round the points that the views see.
 ROOM = 0.05
 #: How well a picture's outline must fit the body to be taken for one of the same object from behind, where it is the
@@ -66,12 +71,23 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gat
     doubts = _doubts(others)
     if from_sides(poses):
         volume = assemble(_deformed(guesses["front"], front), frames["front"], gate, _box(seen, poses))
-        volume = replace(volume, field=_body(volume, seen, poses))
+        field, agreed = _body(volume, seen, poses)
+        volume = replace(volume, field=field)
+        if not agreed:
+            doubts.append(_DISAGREED)
     else:
         volume = assemble(guesses["front"], frames["front"], gate)
     color = _colored(volume, frames, others)
     cameras: dict[View, Camera] = {view: _camera(pose) for view, pose in others.items()}
     return replace(volume, color=color, others=cameras, doubts=(*volume.doubts, *doubts))
+
+
+_DISAGREED = Reason(
+    code="view_unsure",
+    level="medium",
+    message="The pictures do not agree on the shape: it is the front's, cut to the outlines of all.",
+    hint="Check that they show the same object, unmoved, each from its side.",
+)
 
 
 def _doubts(poses: Mapping[View, Pose]) -> list[Reason]:
@@ -124,14 +140,18 @@ def _box(seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> tuple[Doubles
     return low - ROOM, high + ROOM
 
 
-def _body(volume: Volume, seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> Floats:
-    """The field of the grid: the likeliest body within all outlines that every ray within one of them meets."""
+def _body(volume: Volume, seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> tuple[Floats, bool]:
+    """The field of the grid: the likeliest body within all outlines that every ray within one of them meets, True; or
+    the volume's own within them, False, where that one is in pieces."""
     axes = [low + volume.spacing * np.arange(n) for low, n in zip(volume.origin, volume.field.shape, strict=True)]
     field, hull = np.empty_like(volume.field), np.empty_like(volume.field)
+    # where a picture fits it badly, the front's body is what may be wrong
+    fits = all(pose.fit >= DOUBTED for pose in poses.values())
+    kept = volume.field if fits else np.full_like(volume.field, np.inf)
 
     def fill(first: int) -> None:
         part = slice(first, first + SLAB)
-        hull[part], solid = _evidence([axes[0][part], *axes[1:]], seen, poses)
+        hull[part], solid = _evidence([axes[0][part], *axes[1:]], kept[part], seen, poses)
         np.multiply(solid, np.float32(-KNOWN / 2), out=field[part])
 
     threads.each(fill, range(0, len(hull), SLAB))
@@ -148,11 +168,21 @@ def _body(volume: Volume, seen: Mapping[View, Seen], poses: Mapping[View, Pose])
         hull[part] -= wanted
 
     threads.each(give, range(0, len(hull), SLAB))
-    field = np.maximum(hull, blurred(field, BLUR))
+    field = np.maximum(hull, mended(blurred(field, BLUR), field, volume.spacing))
+    own = np.maximum(hull, volume.field)
+    if not (agreed := _whole(field, own)):
+        field = own
     for axis in range(3):
         ends = np.moveaxis(field, axis, 0)[:: len(axes[axis]) - 1]
         np.maximum(ends, np.float32(volume.spacing), out=ends)
-    return field
+    return field, agreed
+
+
+def _whole(field: Floats, own: Floats) -> bool:
+    """Whether a body is not in pieces, next to the front's own."""
+    size, had = (np.count_nonzero(each < 0) for each in (field, own))
+    handles, few = (-int(euler(each).sum()) for each in (field, own))
+    return bool(size >= LEAST * had and handles <= max(HANDLES, TIMES * few))
 
 
 def _projected(axes: list[Doubles], pose: Pose) -> tuple[Floats, Floats, Floats]:
@@ -162,11 +192,16 @@ def _projected(axes: list[Doubles], pose: Pose) -> tuple[Floats, Floats, Floats]
     return x.astype(np.float32), y.astype(np.float32), depth.astype(np.float32)
 
 
-def _evidence(axes: list[Doubles], seen: Mapping[View, Seen], poses: Mapping[View, Pose]) -> tuple[Floats, Floats]:
+def _evidence(
+    axes: list[Doubles], kept: Floats, seen: Mapping[View, Seen], poses: Mapping[View, Pose]
+) -> tuple[Floats, Floats]:
     """(X, Y, Z) each, of a grid's points: how far they are outside the outlines, in the world's unit, and the sum of
-    what the views say for a solid there."""
-    shape = tuple(map(len, axes))
-    outside, solid = np.full(shape, -np.inf, np.float32), np.zeros(shape, np.float32)
+    what the views say for a solid there.
+
+    kept : (X, Y, Z), the field of a body that no single view takes anything away from
+    """
+    outside, solid = np.full(kept.shape, -np.inf, np.float32), np.zeros(kept.shape, np.float32)
+    least, second = np.full(kept.shape, FOR, np.float32), np.full(kept.shape, FOR, np.float32)
     for view, pose in poses.items():
         each = seen[view]
         x, y, depth = _projected(axes, pose)
@@ -176,10 +211,18 @@ def _evidence(axes: list[Doubles], seen: Mapping[View, Seen], poses: Mapping[Vie
             _at(each.front, x, y) * np.float32(pose.gain) + y * np.float32(pose.slope) + x * np.float32(pose.skew)
         )
         says = np.clip(behind * np.float32(pose.unit / KNOWN), -AGAINST, FOR)
-        ahead = (_at(each.thickness, x, y) - behind) * np.float32(pose.unit / KNOWN)
-        empty = np.clip(np.minimum(_in_profile(each.profile, x, y, behind), ahead), -EMPTY, FOR)
-        solid += np.where(behind > SKIN, np.minimum(says, empty), says)
-    return outside, solid
+        # before its last exit the body has a skin, as where it is entered: a vessel's far wall
+        ahead = _at(each.thickness, x, y) - behind
+        within = np.where(ahead > SKIN, _in_profile(each.profile, x, y, behind), np.float32(FOR))
+        empty = np.clip(np.minimum(within, ahead * np.float32(pose.unit / KNOWN)), -EMPTY, FOR)
+        says = np.where(behind > SKIN, np.minimum(says, empty), says)
+        solid += says
+        if view != "front":
+            # depths are guesses: one view alone takes nothing away
+            second = np.minimum(second, np.maximum(least, says))
+            least = np.minimum(least, says)
+    stays = np.minimum(kept * np.float32(-2 / KNOWN), FOR) + np.minimum(second + np.float32(EMPTY), 0)
+    return outside, np.maximum(solid, stays)
 
 
 def _lacking(field: Floats, volume: Volume, seen: Seen, pose: Pose) -> Floats:

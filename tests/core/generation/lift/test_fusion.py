@@ -8,6 +8,7 @@ import pytest
 from guesses import box_seen
 
 from spherelinks.errors import InvalidRequest
+from spherelinks.generation.lift import fusion
 from spherelinks.generation.lift.assembly import Guess, assemble
 from spherelinks.generation.lift.fusion import fused
 from spherelinks.mesh.surface import extract
@@ -112,3 +113,11 @@ def test_a_picture_from_the_side_is_used_whatever_depths_the_front_suggests() ->
     assert ("view_unsure", "right:") in {(reason.code, reason.message[:6]) for reason in told.doubts}
     vertices, _ = _mesh(told)
     np.testing.assert_allclose(np.ptp(vertices, axis=0)[2], 2 * HALF[2], rtol=0.2)
+
+
+def test_a_body_that_lost_much_gives_way_to_the_fronts_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusion, "LEAST", 9)  # so that any body has too little
+    volume = _fused("front", "right")
+    assert [(reason.code, reason.level) for reason in volume.doubts] == [("view_unsure", "medium")]
+    vertices, _ = _mesh(volume)
+    np.testing.assert_allclose(np.ptp(vertices, axis=0), 2 * np.array(HALF), rtol=0.2)

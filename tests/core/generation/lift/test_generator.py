@@ -9,9 +9,11 @@ pytest.importorskip("onnxruntime", reason="lift runs on ONNX Runtime")
 from dataclasses import replace
 from pathlib import Path
 
+import spherelinks
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generation.lift.files import FOLDER
 from spherelinks.generation.lift.generator import Lift, LiftFlow
+from spherelinks.gltf import read
 from spherelinks.mesh.surface import extract
 from spherelinks.options import Options
 from spherelinks.shape import Frame
@@ -60,6 +62,20 @@ def test_a_mirrored_picture_gives_the_mirrored_guess(lift: Lift) -> None:
     np.testing.assert_allclose(a.thickness, b.thickness[:, ::-1], atol=1e-3)
     assert a.elevation == pytest.approx(b.elevation, abs=0.05)
     assert 0 < a.disagreement == pytest.approx(b.disagreement, abs=1e-3)
+
+
+def test_a_vessel_keeps_its_walls_where_a_picture_from_the_side_looks_into_it() -> None:
+    samples = Path(__file__).parents[4] / "docs" / "samples"
+    mug = spherelinks.generate(samples / "mug.jpg", left=samples / "sides" / "mug_left.jpg", texture_size=512)
+    assert mug.report["parts"] == 1
+    positions = read.own(mug.glb).mesh.positions
+    height = (positions[:, 1] - positions[:, 1].min()) / np.ptp(positions[:, 1])
+    foot = positions[height < 0.2]
+    away = (positions - (foot.min(0) + foot.max(0)) / 2)[(height > 0.3) & (height < 0.8)]
+    stretch = (np.degrees(np.arctan2(away[:, 2], away[:, 0])) % 360 // 15).astype(int)
+    reach = np.zeros(24)
+    np.maximum.at(reach, stretch, np.hypot(away[:, 0], away[:, 2]) / np.ptp(positions[:, 2]))
+    assert reach.min() > 0.35  # all the way round
 
 
 def test_it_doubts_a_shape_of_which_the_mirror_image_says_otherwise(lift: Lift, monkeypatch) -> None:
