@@ -41,6 +41,8 @@ def look(
     viewer: str, glbs: list[Path], turns: list[float], rise: float, size: int, maps: bool = False
 ) -> dict[str, Any]:
     """What the viewer page posts once it has drawn each file from each side: by stem, pictures as data URLs."""
+    if not MODULES.is_dir():
+        raise SystemExit("three.js is not installed: run scripts/engines.sh three.")
     files = {path.name: path for path in glbs}
     plan = {"files": list(files), "turns": turns, "rise": rise, "size": size, "maps": maps}
     facts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
