@@ -263,7 +263,7 @@ class _Ground:
 
 def _ground(surface: Surface) -> _Ground:
     known = tree(surface.vertices, surface.faces)
-    assert len(known.fours)  # which are made when first asked for
+    _ = known.fours  # which are made when first asked for
     return _Ground(known, tangents_ahead(surface))
 
 

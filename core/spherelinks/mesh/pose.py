@@ -55,7 +55,7 @@ def stand(
     else all lengths are multiplied by `scale`. With the pivot "base" the box has its base on y = 0 and is centred in x
     and z, with "center" it is centred in y as well. The shape keeps its orientation and proportions.
     """
-    low, high = vertices.min(axis=0).astype(np.float64), vertices.max(axis=0).astype(np.float64)
+    low, high = (corner.astype(np.float64) for corner in box(vertices))
     origin = (low + high) / 2
     if pivot == "base":
         origin[1] = low[1]

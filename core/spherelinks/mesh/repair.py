@@ -84,10 +84,16 @@ def again(vertices: Vertices) -> NDArray[np.bool_]:
     return same
 
 
+def three_cornered(faces: Faces) -> NDArray[np.bool_]:
+    """(F,) whether a face uses no vertex twice."""
+    a, b, c = faces.T
+    whole: NDArray[np.bool_] = (a != b) & (b != c) & (c != a)
+    return whole
+
+
 def with_three_corners(faces: Faces) -> Faces:
     """Without faces that use a vertex twice; the same array if there are none."""
-    a, b, c = faces.T
-    whole = (a != b) & (b != c) & (c != a)
+    whole = three_cornered(faces)
     return faces if whole.all() else faces[whole]
 
 

@@ -24,8 +24,8 @@ Image = TypeVar("Image", Bytes, Floats)
 _MIN_TRANSPARENT = 0.01  # share of the picture; rounded corners alone are no cut-out
 _MIN_OPAQUE = 0.0005  # shares of the picture below which there is only a speck
 _MIN_FOUND = 0.005
-_MAX_OUTLINE, _MAX_CERTAIN = 0.35, 0.5  # shares of the border that an object, and one beyond doubt, may cover, and not
-# on all four sides
+# shares of the border that an object, and one beyond doubt, may cover; nor may it touch all four sides
+_MAX_OUTLINE, _MAX_CERTAIN = 0.35, 0.5
 _MIN_SIDE = 16
 _FAINTEST = 24  # greatest alpha of a picture that still shows something
 _INNER = 0.05  # least share of a picture within a frame that its object covers

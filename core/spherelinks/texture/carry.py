@@ -57,7 +57,7 @@ def seek(points: Vertices, uv: NDArray[np.float32], faces: Faces, size: int, tre
     """
     texel, face, weights = locate(uv, faces, size)
     places = blended(points, faces, face, weights)
-    assert len(tree.fours)  # before threads ask for them
+    _ = tree.fours  # made once, before threads ask for them
     with threads.pool() as pool:
         starts = range(0, max(len(places), 1), BAND)
         bands = list(pool.map(lambda k: sought(places[k : k + BAND], tree), starts))

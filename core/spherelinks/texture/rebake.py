@@ -11,6 +11,7 @@ from spherelinks.errors import GeneratorFailed
 from spherelinks.gltf.pack import Mesh
 from spherelinks.mesh.nearest import Nearest
 from spherelinks.mesh.normals import fan_normals
+from spherelinks.mesh.repair import three_cornered
 from spherelinks.mesh.topology import Faces, Vertices, twins
 from spherelinks.mesh.weld import weld
 from spherelinks.pixels.padding import fill
@@ -56,8 +57,7 @@ def weld_surface(surface: Surface) -> Welded:
     """A surface as its distinct places and normals. Raises GeneratorFailed if it has no triangle."""
     first, place = weld(surface.vertices)
     faces = place[surface.faces]
-    whole = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
-    face = np.flatnonzero(whole)
+    face = np.flatnonzero(three_cornered(faces))
     if not len(face):
         raise GeneratorFailed("The mesh is empty: it has no triangles.", hint="Export it again.")
     faces = faces[face]
