@@ -197,7 +197,7 @@ def finish(
         with stage("lods") as within:
             for level, ratio in enumerate(options.lods, 1):
                 fewer = round(len(faces) * ratio)
-                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose, ground)
+                lod = _level(vertices, faces, fewer, options.texture_size >> level, shape, frame, pose, ground, sight)
                 if abs(len(lod.faces) - fewer) > TOLERANCE * fewer:
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
@@ -353,6 +353,7 @@ def _level(
     frame: Frame | None,
     pose: Pose,
     ground: _Ground | None,
+    finest: Sight,
 ) -> Mesh:
     """A coarser version of a closed manifold, with `target` faces and its own texture.
 
@@ -363,7 +364,7 @@ def _level(
     vertices, faces = simplify(vertices, faces, target, keep_box=isinstance(shape, Surface))
     fans, normals = fan_normals(vertices, faces, twins(faces))
     atlas = unwrap(vertices, faces, fans)
-    sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, ground.tree if ground else None)
+    sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, finer=finest)
     made = _skinned(vertices, faces, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight, ground)
     positions, _ = apart(pose.place(vertices), faces)
     return replace(made, positions=positions[atlas.source])

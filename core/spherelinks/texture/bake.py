@@ -109,13 +109,17 @@ def look(
     shape: Shape,
     frame: Frame | None,
     known: Tree | None = None,
+    finer: Sight | None = None,
 ) -> Sight:
     """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3).
 
     frame : None for a shape that is not coloured by a picture
     known : the tree of the shape, if it exists already
+    finer : what was returned for a finer surface of the same shape and frame, whose tree and light it keeps
     """
     offset, camera = np.zeros((len(vertices), 3), np.float32), shape.camera
+    if finer:
+        known = finer.tree
     if known is None and isinstance(shape, Surface):
         known = tree(shape.vertices, shape.faces)
     if camera is None or frame is None:
@@ -134,7 +138,9 @@ def look(
     others: list[Shot] = []
     if isinstance(shape, Volume) and shape.others:
         further = [_shot(other, frame.others[view], vertices, faces, bias) for view, other in shape.others.items()]
-        front, *others = _evened((front, *further), vertices, normals)
+        shots = (front, *further)
+        lit = (finer.front, *finer.others) if finer else _evened(shots, vertices, normals)
+        front, *others = (replace(shot, light=each.light) for shot, each in zip(shots, lit, strict=True))
     shown, trust = _shown([_soft(each) for each in (front, *others)], vertices, normals)
     offset = carried(vertices, faces, shown - own, trust)
     return Sight(front, offset, known, tuple(others))

@@ -8,7 +8,7 @@ from spherelinks.mesh.normals import vertex_normals
 from spherelinks.pixels.depth import depth_buffer
 from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.shape import Camera, Colors, Frame, Volume
-from spherelinks.texture.bake import bake, picture_strength
+from spherelinks.texture.bake import bake, look, picture_strength
 from spherelinks.texture.projection import project
 from spherelinks.texture.unwrap import Atlas, unwrap
 
@@ -60,12 +60,8 @@ def test_colours_land_where_the_camera_sees_them(sphere: tuple[np.ndarray, np.nd
     assert -10 * np.log10((error**2).mean() / 255**2) > 25
 
 
-@pytest.mark.parametrize("light", [1.0, 0.5])
-def test_each_side_shows_its_own_picture_and_they_meet_in_the_same_light(
-    sphere: tuple[np.ndarray, np.ndarray, Atlas], light: float
-) -> None:
-    """A ball with two halves of paint, left and right, photographed from in front, behind and the right."""
-    vertices, normals, atlas = sphere
+def _photographed(light: float) -> tuple[Volume, Frame]:
+    """A ball with two halves of paint, left and right, from in front, behind and the right, the latter two dimmed."""
     front = np.full((128, 128, 3), (180, 60, 60), np.uint8)
     front[:, 64:] = (60, 60, 180)
     turn = {
@@ -75,18 +71,37 @@ def test_each_side_shows_its_own_picture_and_they_meet_in_the_same_light(
     pictures = {"back": front[:, ::-1], "right": np.full_like(front, (60, 60, 180))}
     dimmed = {view: encoded(linear(picture) * light) for view, picture in pictures.items()}
     whole = np.ones((128, 128), np.float32)
-    frame = Frame(front, whole, {view: Frame(picture, whole) for view, picture in dimmed.items()})
     others = {
         view: Camera(ORTHOGRAPHIC.world_to_clip @ m, np.linalg.inv(m) @ ORTHOGRAPHIC.eye) for view, m in turn.items()
     }
     volume = replace(volume_of(ball(20), (0, 255, 0)), others=others)
-    texture, covered = bake(vertices, normals, atlas, SIZE, volume, frame)
+    return volume, Frame(front, whole, {view: Frame(picture, whole) for view, picture in dimmed.items()})
+
+
+@pytest.mark.parametrize("light", [1.0, 0.5])
+def test_each_side_shows_its_own_picture_and_they_meet_in_the_same_light(
+    sphere: tuple[np.ndarray, np.ndarray, Atlas], light: float
+) -> None:
+    vertices, normals, atlas = sphere
+    texture, covered = bake(vertices, normals, atlas, SIZE, *_photographed(light))
     points, facing = _texel_points(vertices, atlas, SIZE), _texel_points(normals, atlas, SIZE)
     assert (covered | np.isnan(facing[..., 0])).all()
     # what a camera sees squarely, except at the edge between the paints
     squarely = covered & (np.maximum(np.abs(facing[..., 2]), facing[..., 0]) > 0.5) & (np.abs(points[..., 0]) > 0.05)
     wanted = np.where(points[..., :1] < 0, (180, 60, 60), (60, 60, 180))
     assert np.abs(texture.astype(int) - wanted)[squarely].max() < (8 if light == 1 else 16)
+
+
+def test_coarser_surfaces_are_in_the_light_of_the_finest(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
+    shape, frame = _photographed(0.5)
+    looked = []
+    for grid in (20, 9):
+        vertices, faces = mesh_of(ball(grid))
+        finer = looked[0] if looked else None
+        looked.append(look(vertices, vertex_normals(vertices, faces), faces, shape, frame, finer=finer))
+    finest, coarse = ([shot.light for shot in (sight.front, *sight.others)] for sight in looked)
+    assert coarse == finest
+    assert np.abs(finest[1].balance - 1).min() > 0.1
 
 
 def test_without_a_camera_only_the_volume_counts(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
