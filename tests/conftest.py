@@ -168,6 +168,17 @@ def begin(engine: Engine, job_id: str) -> Attempt:
     return attempt
 
 
+def silence(engine: Engine) -> None:
+    """Make every beat of a job an old one, though the database has been at hand all the time."""
+    watched = (
+        "INSERT INTO recovery (since) VALUES (now() - interval '1 hour') "
+        "ON CONFLICT ((true)) DO UPDATE SET looked_at = now(), since = excluded.since"
+    )
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE jobs SET beat_at = beat_at - interval '1 hour'"))
+        connection.execute(text(watched))
+
+
 def take(engine: Engine, generators: Iterable[str] | None = None) -> Attempt | None:
     """Do as a worker does that has these generators, or all: begin the job that is next; None if none waits."""
     with engine.connect() as connection:

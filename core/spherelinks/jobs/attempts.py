@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 STALE_S = Settings.stale_after_s
 #: Of the time after which an attempt is stale: between two heartbeats.
 BEAT = 1 / 3
+RECOVER_S = 2
+"""How often lost jobs are looked for."""
 CHANNEL = "spherelinks_jobs"
 _RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lock
 
@@ -163,13 +165,16 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
     """Recover the jobs that nobody works on and nothing will wake; returns their number.
 
     A running job without a beat for ``stale_s`` counts as crashed. A waiting job without a pending queue row (a worker
-    took it and died at once) is queued again. After an outage of the database every attempt
-    first gets time for a beat. Call it from any number of processes; one at a time does the work.
+    took it and died at once) is queued again. When nobody has looked for a while, for the database was down or out of
+    reach or no worker ran, every attempt first gets time for a beat. Call it every ``RECOVER_S`` from any number of
+    processes; one at a time does the work.
     """
     with transaction(engine) as session:
         if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
             return 0
-        lost = session.execute(text(_LOST), {"stale": stale_s}).all()
+        gap_s = max(stale_s, 2 * RECOVER_S)
+        watched_since = session.scalar(text(_WATCH), {"gap": gap_s})
+        lost = session.execute(text(_LOST), {"stale": stale_s, "since": watched_since}).all()
         for job_id, account_id, number, state, priority, generator in lost:
             if state == "queued":
                 line.wake(session, job_id, priority, generator)
@@ -183,12 +188,19 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
         return len(lost)
 
 
+_WATCH = """
+INSERT INTO recovery AS last DEFAULT VALUES
+ON CONFLICT ((true)) DO UPDATE
+SET looked_at = now(),
+    since = CASE WHEN last.looked_at < now() - make_interval(secs => :gap) THEN now() ELSE last.since END
+RETURNING since
+"""
 _LOST = """
 SELECT j.id, j.account_id, j.attempt, j.state, j.priority, j.options ->> 'generator'
 FROM jobs j
 LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
 WHERE j.state IN ('queued', 'running')
-  AND greatest(j.beat_at, pg_postmaster_start_time()) < now() - make_interval(secs => :stale)
+  AND greatest(j.beat_at, :since) < now() - make_interval(secs => :stale)
   AND (j.state = 'running' OR (j.queue_id <> 0 AND q.status IS DISTINCT FROM 'todo'))
 ORDER BY j.id
 LIMIT 100

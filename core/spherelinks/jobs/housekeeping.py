@@ -24,8 +24,6 @@ from spherelinks.storage import Storage
 logger = logging.getLogger(__name__)
 
 QUEUE = "housekeeping"
-RECOVER_S = 2
-"""How often lost jobs are looked for."""
 _HOUR_S = 3600.0
 
 
@@ -35,7 +33,7 @@ def application(connector: BaseConnector, engine: Engine, storage: Storage, sett
     hour's turn good if nobody has."""
     app = App(connector=connector, periodic_defaults={"max_delay": _HOUR_S})
     for name, cron, action in (
-        ("recover", f"* * * * * */{RECOVER_S}", partial(recover, engine, settings)),
+        ("recover", f"* * * * * */{attempts.RECOVER_S}", partial(recover, engine, settings)),
         ("sweep", "0 * * * *", partial(sweep, engine, storage)),
         ("audit", "30 * * * *", partial(audit, engine)),
     ):

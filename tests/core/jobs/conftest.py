@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import beside
-import psycopg
 import pytest
 
 from spherelinks.accounts import ledger
@@ -28,14 +27,6 @@ def _runners_can_be_imported(monkeypatch):
 def settings(settings):
     """Workers that miss each other in half the usual time."""
     return replace(settings, stale_after_s=attempts.STALE_S / 2)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _server_is_no_longer_young(postgres):
-    """Recovery gives every attempt time for a beat after the database has started: let that time pass once."""
-    with psycopg.connect(postgres) as connection:
-        age = connection.execute("SELECT extract(epoch FROM now() - pg_postmaster_start_time())").fetchone()[0]
-    time.sleep(max(0.0, attempts.STALE_S - float(age) + 0.1))
 
 
 class Desk:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import begin, take
+from conftest import begin, silence, take
 from PIL import Image, ImageDraw
 from sqlalchemy import text
 
@@ -446,12 +446,6 @@ def test_a_second_signal_does_not_wait(desk, settings, tmp_path):
 # --- attempts that come back from the dead
 
 
-def silence(engine):
-    """Make every beat an old one."""
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE jobs SET beat_at = beat_at - interval '1 hour'"))
-
-
 def test_a_superseded_attempt_can_change_nothing(desk, engine):
     job = desk.submit("succeed")
     zombie = begin(engine, job)
@@ -534,6 +528,22 @@ def test_recovery_leaves_jobs_alone_that_wait_or_run(desk, engine):
         connection.execute(text("UPDATE jobs SET beat_at = beat_at - interval '1 day' WHERE state = 'queued'"))
     assert attempts.recover(engine, limit=3) == 0
     assert desk.read(waiting).stage == "queued"
+
+
+def test_after_an_outage_every_attempt_first_gets_time_for_a_beat(desk, engine):
+    job, lost = desk.submit("succeed"), desk.submit("succeed", seed=2)
+    attempt, _ = begin(engine, job), begin(engine, lost)
+    silence(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE recovery SET looked_at = looked_at - interval '1 minute'"))
+    assert attempts.recover(engine, limit=3) == 0, "the database may have been out of reach until now"
+    assert attempts.beat(engine, attempt, "x", 0.5)
+    assert attempts.recover(engine, limit=3) == 0
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE recovery SET since = since - interval '1 minute'"))
+    assert attempts.recover(engine, limit=3) == 1
+    assert attempts_of(engine, job) == (1, 0)
+    assert attempts_of(engine, lost) == (1, 1)
 
 
 def test_a_call_is_taken_by_one_worker_and_a_cancelled_jobs_by_none(desk, engine):
