@@ -17,5 +17,5 @@ def running(stop: threading.Event, work: Callable[..., object], *arguments: Any)
         yield
     finally:
         stop.set()
-        thread.join(60)
+        thread.join(120)
         assert not thread.is_alive()

@@ -31,7 +31,7 @@ class Running:
     log: Path
 
     def ask(self, method: str, path: str, key: str = "", body: Any = None) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         headers = {"X-API-Key": key, "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -94,7 +94,7 @@ def local_server(settings: Mapping[str, str] | None = None) -> Iterator[Served]:
         yield Served(f"http://127.0.0.1:{port}", running.command("keys", "create")["key"], running)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(LIMIT_S)
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -129,5 +129,5 @@ def stop(running: Running, number: signal.Signals = signal.SIGTERM) -> None:
     assert any("postgres" in args for args in family.values())
     assert len(family) >= 4  # database, server, worker, the worker's child
     running.process.send_signal(number)
-    assert running.process.wait(60) == 0, running.said()[-3000:]
+    assert running.process.wait(LIMIT_S) == 0, running.said()[-3000:]
     wait_for(lambda: not living(family), f"all gone of {family}", running)

@@ -108,7 +108,7 @@ def run(tmp_path_factory):
             env=kept | {"HOME": str(home)} | variables,
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=800,  # the first test of a module waits for all that its engine does
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

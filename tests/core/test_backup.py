@@ -159,7 +159,7 @@ def test_a_changed_byte_is_found_wherever_it_lies(whole, empty_url, elsewhere, t
 
 def test_a_backup_can_be_verified_without_an_installation(whole, tmp_path):
     def run(path):
-        return subprocess.run(cli("backup", str(path), "--verify"), capture_output=True, text=True, timeout=60)
+        return subprocess.run(cli("backup", str(path), "--verify"), capture_output=True, text=True, timeout=240)
 
     done = run(tmp_path / "whole.tar")
     assert (done.returncode, done.stderr) == (0, "")
@@ -201,6 +201,6 @@ def test_web_alone_wants_a_database(monkeypatch):
     import subprocess
 
     environment = {**os.environ, "DATABASE_URL": ""}
-    done = subprocess.run(cli("web", "--port", "0"), env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(cli("web", "--port", "0"), env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 6
     assert "DATABASE_URL" in done.stderr

@@ -25,6 +25,8 @@ from spherelinks.postgres import EmbeddedPostgres, find_binaries, running
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and modes are POSIX's")
 
+PATIENCE_S = 120.0
+
 
 @contextmanager
 def made_folder():
@@ -75,8 +77,8 @@ def is_alive(pid):
     return bool(postgres._command_line(pid))
 
 
-def eventually(condition, seconds=20.0):
-    deadline = time.monotonic() + seconds
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE_S
     while not (result := condition()):
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.05)
@@ -230,7 +232,7 @@ def test_a_guest_takes_the_server_over_from_an_owner_that(how, home):
             owner.stdin.close()
         else:
             owner.kill()
-        owner.wait(20)
+        owner.wait(PATIENCE_S)
         assert query(url, "SELECT count(*) FROM kept") == 0
         assert server_pid(home) == pid, "the guest's server has not stopped for a moment"
         os.kill(pid, signal.SIGKILL)
@@ -260,7 +262,7 @@ def test_whoever_looks_after_the_server_survives_a_shortage(home, monkeypatch):
         failures.clear()
         monkeypatch.setattr(postgres, "_command_line", failing(postgres._command_line))
         owner.stdin.close()
-        owner.wait(20)
+        owner.wait(PATIENCE_S)
         eventually(lambda: len(failures) == 3)
         pid = server_pid(home)
         os.kill(pid, signal.SIGKILL)

@@ -49,7 +49,7 @@ def run(tmp_path_factory):
             env=hermetic | {"HOME": str(home)},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=800,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done

@@ -160,7 +160,7 @@ def test_a_killed_editors_job_is_taken_over_and_charged_once(godot, project, ser
     first = godot.start(
         "--headless", "--editor", "--path", project, PROBE_ASKED=str(asked), PROBE_TOLD=str(godot.home / "told")
     )
-    said, _ = first.communicate(timeout=300)
+    said, _ = first.communicate(timeout=800)
     assert first.returncode == -9, said
     told = godot.probe(project, "take_over")
     [mug] = told["level"]["children"]

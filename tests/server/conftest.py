@@ -23,7 +23,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 from psycopg import sql
-from serving import Running, cli, free_port, wait_for
+from serving import LIMIT_S, Running, cli, free_port, wait_for
 from sqlalchemy import Engine, select, text
 from sqlalchemy.engine import make_url
 from stripe_stand_in import shop, stripe_asked  # noqa: F401 - fixtures
@@ -236,5 +236,5 @@ def running() -> Iterator[Running]:
     finally:
         if process.poll() is None:
             process.terminate()
-            process.wait(60)
+            process.wait(LIMIT_S)
         shutil.rmtree(home, ignore_errors=True)

@@ -15,10 +15,12 @@ from spherelinks_server import errors, gateway, web
 
 BUSY_S = 0.05
 """Seconds of processor time that a busy request takes."""
+GRACE_S = 1.0
+"""Seconds until a body that does not come is given up."""
 
 
 def application() -> gateway.Gateway:
-    gateway.GRACE_S, gateway.OF_ADDRESS, gateway.MEMORY = 1.0, 4, 4_000_000
+    gateway.GRACE_S, gateway.OF_ADDRESS, gateway.MEMORY = GRACE_S, 4, 4_000_000
     app = Flask("echo")
     released = threading.Event()
     app.config["MAX_CONTENT_LENGTH"] = 1_000_001

@@ -18,7 +18,7 @@ from serving import free_port
 
 from spherelinks_server import pace
 
-from .echo import BUSY_S
+from .echo import BUSY_S, GRACE_S
 
 HERE = Path(__file__).parent
 
@@ -41,7 +41,7 @@ class Echo:
                 time.sleep(0.1)
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
@@ -51,7 +51,7 @@ class Echo:
 
     def half(self, path: str = "/slow", announced: int = 1000, sent: bytes = b"a") -> socket.socket:
         """A request whose body has begun, and no more."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n\r\n"
         connection.sendall(head.encode() + sent)
         return connection
@@ -70,7 +70,7 @@ def status(connection: socket.socket) -> int:
 
 
 def test_a_request_arrives_as_it_was_sent(echo: Echo) -> None:
-    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=60)
     connection.sendall(
         b"POST /caf%C3%A9/a%20b?q=%26x HTTP/1.1\r\nHost: x\r\nX-Twice: 1\r\nX-Twice: 2\r\n"
         b"Cookie: a=1\r\nCookie: b=2\r\n"
@@ -90,7 +90,7 @@ def test_a_request_arrives_as_it_was_sent(echo: Echo) -> None:
 
 
 def test_a_header_beyond_ascii_is_not_taken_for_absent(echo: Echo) -> None:
-    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=60)
     head = "GET /a HTTP/1.1\r\nHost: x\r\nX-Twice: café\r\nX-Forwarded-For: café\r\nConnection: close\r\n\r\n"
     connection.sendall(head.encode("latin-1"))
     answer = b""
@@ -151,11 +151,15 @@ def test_a_body_that_nobody_reads_is_no_error(echo: Echo) -> None:
 
 def test_half_sent_requests_of_one_address_stop_nobody(echo: Echo) -> None:
     """Many more than there are threads; those past the address's share are refused, as by the application."""
+    begun = time.monotonic()
     half = [echo.half() for _ in range(60)]
     for _ in range(20):
         assert echo.ask("GET", "/up")[0] == 200
+    rounds = 1 + int((time.monotonic() - begun) / GRACE_S)  # as many again find a place where the first are given up
     answers = [status(connection) for connection in half]
-    assert sorted(answers) == [408] * 4 + [429] * 56
+    waited = answers.count(408)
+    assert 4 <= waited <= 4 * rounds
+    assert answers.count(429) == 60 - waited
     head, _, body = half[answers.index(429)].recv(4096).partition(b"\r\n\r\n")
     assert b"retry-after: 5\r\n" in head.lower()
     assert json.loads(body)["error"].keys() == {"code", "message", "hint", "requestId"}
@@ -182,8 +186,11 @@ def test_of_one_address_no_more_than_half_of_the_threads_are_taken(echo: Echo) -
 def test_of_one_address_no_more_is_computed_than_its_share_while_others_ask(echo: Echo) -> None:
     done = [0]
 
+    def goes_on() -> bool:
+        return time.monotonic() < end or done[0] <= len(crowd)
+
     def hammer() -> None:
-        while time.monotonic() < end:
+        while goes_on():
             with socket.create_connection(("127.0.0.1", echo.port), 60, ("127.0.0.2", 0)) as connection:
                 connection.sendall(b"GET /busy HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert status(connection) == 200
@@ -195,11 +202,15 @@ def test_of_one_address_no_more_is_computed_than_its_share_while_others_ask(echo
     crowd = [threading.Thread(target=hammer, daemon=True) for _ in range(8)]
     for thread in crowd:
         thread.start()
-    while time.monotonic() < end:
+    asked = [begun, begun]
+    alone = 0.0  # on a machine so busy that the other is not heard of for long
+    while goes_on():
         assert echo.ask("GET", "/up")[0] == 200
+        asked.append(time.monotonic())
+        alone += max(asked[-1] - asked[-3] - pace.HERE_S, 0.0)
         time.sleep(0.05)
     took = BUSY_S * done[0]
-    assert took < pace.AHEAD_S + pace.SHARE * (time.monotonic() - begun) + 8 * BUSY_S
+    assert took < pace.AHEAD_S + pace.SHARE * (time.monotonic() - begun) + 8 * BUSY_S + alone
     for thread in crowd:
         thread.join(60)
     assert done[0] > len(crowd), "and yet all of it is done"
@@ -209,7 +220,7 @@ def test_a_client_that_leaves_frees_its_place(echo: Echo) -> None:
     for _ in range(5):
         for connection in [echo.half() for _ in range(4)]:
             connection.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while echo.ask("POST", "/size", b"abc")[0] != 200:
             assert time.monotonic() < deadline
 
@@ -221,7 +232,7 @@ def test_large_answers_and_streams_come_whole(echo: Echo) -> None:
 
 def test_a_stream_that_nobody_reads_any_more_is_closed(echo: Echo) -> None:
     before = echo.log.read_text().count("stream closed")
-    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", echo.port), timeout=60)
     connection.sendall(b"GET /stream HTTP/1.1\r\nHost: x\r\n\r\n")
     assert connection.recv(100)
     connection.close()

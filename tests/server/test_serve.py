@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import Running, cli, free_port, living, stop, wait_for
+from serving import LIMIT_S, Running, cli, free_port, living, stop, wait_for
 
 from spherelinks import local
 from spherelinks.config import Settings
@@ -80,7 +80,9 @@ def test_killed_itself_it_leaves_nobody(running: Running) -> None:
 
 def test_a_second_one_on_the_same_home_says_so_and_ends(running: Running) -> None:
     command = cli("serve", "--port", str(free_port()))
-    second = subprocess.run(command, env=running.environment, capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(
+        command, env=running.environment, capture_output=True, text=True, timeout=LIMIT_S, check=False
+    )
     assert second.returncode == 6
     assert f"SPHERELINKS_HOME is '{running.environment['SPHERELINKS_HOME']}'" in second.stderr
     assert "another 'spherelinks serve'" in second.stderr

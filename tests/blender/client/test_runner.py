@@ -59,7 +59,7 @@ def test_a_job_that_never_ends_is_given_up_and_can_be_taken_up_again(stand_in, j
     address = stand_in.address(NEVER)
     job = jobs.new(address, "mug", b"picture")
     with pytest.raises(Failure) as caught:
-        Runner(jobs, limit_s=0.5).run(job, Connection(address, KEY, False))
+        Runner(jobs, limit_s=2.0).run(job, Connection(address, KEY, False))
     assert caught.value.code == "time_limit"
     again = jobs.again(jobs.get(job.id))
     assert (again.id, again.state, again.job_id, again.problem) == (job.id, "waiting", JOB, None)

@@ -15,6 +15,8 @@ from spherelinks.jobs import attempts, status, submission
 from spherelinks.jobs.worker import run_worker
 from spherelinks.options import Options
 
+PATIENCE_S = 120.0
+"""On a busy machine all takes as long as it takes."""
 _RUNNER = ("runner", "runners:obey")
 
 
@@ -46,12 +48,12 @@ class Desk:
     def read(self, job):
         return status.read(self.engine, self.client.digest, job)
 
-    def ended(self, job, seconds=40):
+    def ended(self, job):
         """The status of the job once it has ended."""
-        return self.until(job, lambda s: s.status != "PROCESSING", seconds)
+        return self.until(job, lambda s: s.status != "PROCESSING")
 
-    def until(self, job, condition, seconds=20):
-        deadline = time.monotonic() + seconds
+    def until(self, job, condition):
+        deadline = time.monotonic() + PATIENCE_S
         while not condition(now := self.read(job)):
             assert time.monotonic() < deadline, f"still {now}"
             time.sleep(0.03)

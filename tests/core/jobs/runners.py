@@ -40,6 +40,9 @@ def obey(picture, options, progress, mask=None, **sides):
             for step in range(10):
                 time.sleep(float(value) / 10)
                 progress("generator", 0.25 + 0.07 * step)
+        case "wait":  # until there is a file at value
+            while not Path(value).exists():
+                time.sleep(0.01)
         case "refuse":
             raise NoObject("The picture shows nothing.", hint="Show something.")
         case "break":

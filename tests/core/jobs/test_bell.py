@@ -2,6 +2,7 @@
 
 import threading
 import time
+import uuid
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from spherelinks.jobs import attempts, bell
 from spherelinks.jobs.bell import Bell
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -43,18 +44,28 @@ def until(condition):
         time.sleep(0.02)
 
 
-def settled(ring):
-    """The ring, once the connection stands and what rings at the start has rung."""
-    time.sleep(0.5)
-    ring.clear()
-    return ring
+def heard_all(calls):
+    """Wait until the connection stands, and what rang at its start or has been announced until now has rung."""
+    told, sent = [], []
+    calls.tell(told.append)
+    while not set(told) & set(sent):
+        sent.append(f"token {uuid.uuid4()}")
+        announce(calls._engine, calls._channel, sent[-1])
+        time.sleep(0.05)
+    until(lambda: sent[-1] in told)
+
+
+def settle(calls, *rings):
+    """Wait until nothing more is to come, and let the rings be silent."""
+    heard_all(calls)
+    for ring in rings:
+        ring.clear()
 
 
 def test_each_hears_what_is_meant_for_it_on_one_connection(engine):
     calls = Bell(engine, "test")
     with calls.heard("a") as a, calls.heard("b") as b, calls.heard(None) as all_:
-        for ring in (a, b, all_):
-            settled(ring)
+        settle(calls, a, b, all_)
         announce(engine, "test", "a")
         assert a.wait(PATIENCE_S)
         assert all_.wait(PATIENCE_S)
@@ -69,7 +80,7 @@ def test_it_rings_first_for_what_may_have_been_missed(engine):
     calls = Bell(engine, "test")
     with calls.heard("a") as first:
         assert first.is_set()
-        settled(first)
+        settle(calls, first)
         with calls.heard("a") as second:
             assert second.is_set()
             assert not first.is_set()
@@ -78,11 +89,11 @@ def test_it_rings_first_for_what_may_have_been_missed(engine):
 def test_a_lost_connection_is_made_anew_and_rings(engine, database_url):
     calls = Bell(engine, "test")
     with calls.heard("a") as ring:
-        settled(ring)
+        settle(calls, ring)
         with psycopg.connect(database_url, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
         assert ring.wait(PATIENCE_S), "something may have been missed"
-        settled(ring)
+        settle(calls, ring)
         announce(engine, "test", "a")
         assert ring.wait(PATIENCE_S)
 
@@ -92,7 +103,7 @@ def test_it_lets_go_of_its_connection_and_listens_again(engine, quick):
     for _ in range(2):
         with calls.heard("a") as ring:
             until(lambda: listeners(engine) == 1)
-            settled(ring)
+            settle(calls, ring)
             announce(engine, "test", "a")
             assert ring.wait(PATIENCE_S)
         until(lambda: listeners(engine) == 0)
@@ -104,7 +115,7 @@ def test_many_come_and_go_at_once_and_none_is_forgotten(engine, quick):
 
     def wait(name):
         with calls.heard(name) as ring:
-            settled(ring)
+            settle(calls, ring)
             heard.append(ring.wait(PATIENCE_S))
 
     threads = [threading.Thread(target=wait, args=(str(number % 5),)) for number in range(20)]
@@ -122,8 +133,8 @@ def test_a_job_is_announced_when_a_client_can_see_a_change_and_only_then(desk, e
     job, other = desk.submit("succeed"), desk.submit("succeed")
     changes, calls = Bell(engine, attempts.CHANNEL), Bell(engine, "procrastinate_any_queue_v1")
     with changes.heard(job) as ring, changes.heard(other) as silent, calls.heard(None) as queued:
-        for event in (ring, silent, queued):
-            settled(event)
+        settle(changes, ring, silent)
+        settle(calls, queued)
 
         def rings(what):
             ring.clear()
@@ -134,9 +145,13 @@ def test_a_job_is_announced_when_a_client_can_see_a_change_and_only_then(desk, e
         assert ring.wait(PATIENCE_S)
         assert rings(lambda: attempts.beat(engine, attempt, "generator", 0.5))
         ring.clear()
+        called = []
+        calls.tell(called.append)
         assert attempts.beat(engine, attempt, "generator", 0.5)
-        assert not ring.wait(0.5), "a beat alone changes nothing"
-        assert not queued.is_set()
+        heard_all(changes)
+        assert not ring.is_set(), "a beat alone changes nothing"
+        settle(calls, queued)
+        assert all(each.startswith("token") for each in called), "nor calls for anything"
         assert rings(lambda: attempts.requeue(engine, attempt))
         assert queued.wait(PATIENCE_S)
         again = begin(engine, job)

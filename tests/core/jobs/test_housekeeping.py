@@ -12,8 +12,8 @@ from spherelinks.database import transaction
 from spherelinks.jobs import housekeeping
 
 
-def until(condition, seconds=30.0):
-    deadline = time.monotonic() + seconds
+def until(condition):
+    deadline = time.monotonic() + 120.0
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.05)

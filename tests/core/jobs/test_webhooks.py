@@ -27,6 +27,8 @@ from spherelinks.jobs.attempts import Failure
 from spherelinks.options import Options
 from spherelinks.picture.fetch import Guard
 
+PATIENCE_S = 120.0
+
 
 class Receiver:
     """An HTTP server that keeps what it is sent and answers as told, by path."""
@@ -371,8 +373,8 @@ def hooked(engine, client, url, guard):
         return webhooks.create(session, World(client.account_id), url, guard=guard)
 
 
-def eventually(condition, seconds=15.0):
-    deadline = time.monotonic() + seconds
+def eventually(condition):
+    deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.02)

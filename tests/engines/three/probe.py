@@ -29,7 +29,7 @@ MODULES = HERE / "node_modules"
 VIEWERS = ("three", "model_viewer")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TYPES = {".html": "text/html", ".js": "text/javascript", ".glb": "model/gltf-binary"}
-LIMIT_S = 150
+LIMIT_S = 600
 
 
 def browser() -> str | None:
