@@ -14,7 +14,7 @@ import signal
 import struct
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from spherelinks.config import SECRETS
@@ -32,6 +32,10 @@ _TCP, _SCOPES = 0b11, 0b11
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAPABILITY_VERSION = 0x20080522
 _NOBODY = 65534
+
+# see mallopt(3); the numbers that it begins with, and the most that it comes to keep by itself
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_MAPS, _KEPT, _MOST_KEPT = 65536, 64 << 20, (1 << 31) - 1
 
 
 def environment(names: Sequence[str] | None = None) -> dict[str, str]:
@@ -75,6 +79,27 @@ def give_memory_back() -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def kept_memory() -> Iterator[None]:
+    """Meanwhile, glibc's malloc keeps what is freed for what is asked for next; at the end all is returned.
+
+    Large arrays would go to the system each by itself, and it fills those that follow with zeros first. This holds for
+    the whole process; of two at a time, the first to end ends it for both.
+    """
+    tune = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None  # not in every C library
+    if tune is None:
+        yield
+        return
+    tune(_M_MMAP_MAX, 0)
+    tune(_M_TRIM_THRESHOLD, _MOST_KEPT)
+    try:
+        yield
+    finally:
+        tune(_M_MMAP_MAX, _MAPS)
+        tune(_M_TRIM_THRESHOLD, _KEPT)
+        give_memory_back()
 
 
 def leave_root() -> None:

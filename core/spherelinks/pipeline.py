@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import confidence, finishing, keeping
+from spherelinks import confidence, confinement, finishing, keeping
 from spherelinks.errors import (
     GeneratorFailed,
     InvalidOption,
@@ -192,6 +192,7 @@ def generate(
     return _asset(finished, clock, name, notes, doubts, looking.by)
 
 
+@confinement.kept_memory()  # outside: by then all that it held is free
 def finish(
     mesh: MeshInput,
     options: OptionsInput = None,

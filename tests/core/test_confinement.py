@@ -129,21 +129,50 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.skipif(
+on_glibc = pytest.mark.skipif(
     not hasattr(os, "confstr") or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""), reason="glibc"
 )
-def test_what_is_free_goes_back_to_the_system() -> None:
-    code = """
+RESIDENT = """
 from spherelinks import confinement
 def resident():
     return int(next(row for row in open("/proc/self/status") if row.startswith("VmRSS")).split()[1]) // 1024
+"""
+
+
+@on_glibc
+def test_what_is_free_goes_back_to_the_system() -> None:
+    code = """
 blocks = [bytes(4000) for _ in range(30_000)]
 blocks = blocks[::300]  # what is left lies all over the heap
 kept = resident()
 confinement.give_memory_back()
 print(kept - resident(), sum(map(len, blocks)))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", RESIDENT + code], capture_output=True, text=True, check=True)
     given_back, left = map(int, done.stdout.split())
     assert given_back > 60
     assert left == 100 * 4000
+
+
+@on_glibc
+def test_kept_memory_stays_until_the_end_even_of_work_that_fails() -> None:
+    code = """
+def touch():
+    return len(bytearray(100 << 20))
+before = resident()
+touch()
+free = resident()
+try:
+    with confinement.kept_memory():
+        touch()
+        kept = resident()
+        raise LookupError
+except LookupError:
+    after = resident()
+touch()
+print(free - before, kept - before, after - before, resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", RESIDENT + code], capture_output=True, text=True, check=True)
+    free, kept, after, afterwards = map(int, done.stdout.split())
+    assert kept > 90
+    assert max(free, after, afterwards) < 30
