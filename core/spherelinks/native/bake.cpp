@@ -102,26 +102,27 @@ Rgb known(const Grid& grid, const double* place) {
     return {sum[0] / 16777216.0, sum[1] / 16777216.0, sum[2] / 16777216.0};
 }
 
-// How far the picture's colour counts at a surface point, and where in the picture, 0..1, that is.
+// How far the picture's colour counts at a surface point, where in the picture, 0..1, that is, and the cosine between
+// normal and view.
 struct Trust {
-    double weight, x, y;
+    double weight, x, y, cosine;
 };
 
 Trust trust(const double* trait, const Sight& sight) {
     double vx = trait[WAY], vy = trait[WAY + 1], vz = trait[WAY + 2], w = trait[CLIP + 3];
     const double* normal = trait + NORMAL;
     double towards = normal[0] * vx + normal[1] * vy + normal[2] * vz;
-    if (towards <= 0 || !(fabs(w) > 1e-12)) return {0, 0, 0};
+    if (towards <= 0 || !(fabs(w) > 1e-12)) return {};
     double length = sqrt(vx * vx + vy * vy + vz * vz) + 1e-30;
     double size = sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
     double cosine = least(towards / (length * size), 1.0);
-    if (cosine <= GRAZING) return {0, 0, 0};
+    if (cosine <= GRAZING) return {};
     double x = (trait[CLIP] / w + 1) / 2, y = (1 - trait[CLIP + 1] / w) / 2;
-    if (!(0 <= x && x < 1 && 0 <= y && y < 1)) return {0, 0, 0};
+    if (!(0 <= x && x < 1 && 0 <= y && y < 1)) return {};
     i64 side = sight.strength.height;
     Between at(x * side - 0.5, y * side - 0.5, sight.strength.width, side);
     double weight = least((cosine - GRAZING) * 4, 1.0) * at(sight.strength);
-    if (weight <= 0) return {0, 0, 0};
+    if (weight <= 0) return {};
     // the point, brought forward by the tolerance, more where the surface is steep across a depth pixel
     const double *third = sight.matrix[2], *fourth = sight.matrix[3];
     double nearer = sight.bias * (1 + sqrt(1 - cosine * cosine) / cosine) / length;
@@ -135,7 +136,7 @@ Trust trust(const double* trait, const Sight& sight) {
     for (i64 j : lines)
         in_view += (z <= sight.depth(j, left)) + (z <= sight.depth(j, column)) + (z <= sight.depth(j, right));
     double share = in_view / 9.0;
-    return {weight * (share * share), x, y};
+    return {weight * (share * share), x, y, cosine};
 }
 
 // A face on a texture, in single precision, which places in a texture have.
@@ -232,6 +233,53 @@ API void bake_seen(const Traits* traits, i64 count, const double (*matrix)[4], c
     }
 }
 
+// Of one of several pictures: add its colours at points of the surface, in the full light (see Light in
+// texture/evening.py), to `colors`, and what they weigh, the trust in them times the cube of the cosine to the viewer, to
+// `weight`; raise `most` to that trust. The colours are weighted by the same.
+API void bake_gathered(const float (*points)[3], const float (*normals)[3], i64 count, const double (*matrix)[4],
+                       const double* eye, const u8* picture, i64 height, i64 width, const float* strength,
+                       i64 strength_size, const float* depth, i64 depth_size, double bias, const float* balance,
+                       const float* slope, double full, double darkest, double brightest, float (*colors)[3],
+                       double* weight, float* most_trusted) {
+    const Sight sight{matrix, {picture, height, width}, {strength, strength_size, strength_size},
+                      {depth, depth_size, depth_size}, bias};
+    for (i64 i = 0; i < count; i++) {
+        const float *point = points[i], *normal = normals[i];
+        Traits trait;
+        for (int d = 0; d < 3; d++) {
+            trait[WAY + d] = eye[d] - point[d] * eye[3];
+            trait[NORMAL + d] = normal[d];
+        }
+        for (int d = 0; d < 4; d++)
+            trait[CLIP + d] = point[0] * matrix[d][0] + point[1] * matrix[d][1] + point[2] * matrix[d][2] + matrix[d][3];
+        Trust at = trust(trait, sight);
+        if (!(at.weight > 0)) continue;
+        double cubed = at.cosine * at.cosine * at.cosine, weighs = at.weight * cubed;
+        double shade = full - (double(normal[0]) * slope[0] + double(normal[1]) * slope[1] + double(normal[2]) * slope[2]);
+        double light = exp(clamp(shade, darkest, brightest));
+        Rgb color = shown(sight.picture, at.x * width, at.y * height);
+        colors[i][0] += float(weighs * least(color.r * light * balance[0], 255.0));
+        colors[i][1] += float(weighs * least(color.g * light * balance[1], 255.0));
+        colors[i][2] += float(weighs * least(color.b * light * balance[2], 255.0));
+        weight[i] += weighs;
+        most_trusted[i] = most(most_trusted[i], float(at.weight));
+    }
+}
+
+// Colour texels of a texture from the pictures, as far as they are trusted, and for the rest from the grid at (N, 3)
+// sample coordinates with what is added to its colours there.
+API void bake_mixed(u8 (*texture)[3], const i64* texel, i64 count, const u8* grid, i64 x, i64 y, i64 z,
+                    const Vec3* places, const float (*offset)[3], const float (*shown)[3], const float* trust) {
+    for (i64 i = 0; i < count; i++) {
+        Rgb mine = known({grid, x, y, z}, places[i]);
+        const double own[] = {mine.r, mine.g, mine.b}, weight = trust[i];
+        for (int d = 0; d < 3; d++) {
+            double rest = clamp(own[d] + offset[i][d], 0.0, 255.0);
+            texture[texel[i]][d] = u8(rest + weight * (shown[i][d] - rest) + 0.5);
+        }
+    }
+}
+
 // Mark the samples of an (X, Y, Z) grid that the colours at (N, 3) sample coordinates are made of.
 API void bake_asked_at(const Vec3* places, i64 count, u8* asked, i64 x, i64 y, i64 z) {
     Asked grid{asked, x, y, z, -1};
@@ -293,7 +341,7 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
             own.row(py);
         };
         auto texel = [&](i64 x, i64 y, double px) {
-            Trust at{0, 0, 0};
+            Trust at{};
             Rgb color{0, 0, 0};
             if (turned) {
                 Traits here;

@@ -21,7 +21,7 @@ from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.shape import Camera, Colors, Frame, Shape, Surface, Volume
 from spherelinks.texture.blend import carried
 from spherelinks.texture.carry import Found, carry, colors, seek
-from spherelinks.texture.evening import Light, lights
+from spherelinks.texture.evening import BOUNDS, EVEN, Light, lights
 from spherelinks.texture.projection import project
 from spherelinks.texture.texels import blended, locate
 from spherelinks.texture.unwrap import Atlas
@@ -34,9 +34,6 @@ DEPTH_BIAS = 0.004
 #: Pixels of a 512 px frame that are cut off at the matte's border, and over which the picture then fades in. So few
 #: because the background was already removed from frames, on the border and beyond it.
 ERODED, FEATHERED = 0.5, 1.5
-
-#: Power of the cosine to the viewer by which a picture counts against another that shows the same point.
-SQUARELY = 3
 
 #: Rows that a thread colours at a time: few, as those that show the picture take longer than others.
 BAND = 64
@@ -53,6 +50,15 @@ _ask = kernel(
 _see = kernel(
     "bake_seen", "traits: f8[N,10]", "N", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S",
     "depth: f4[D,D]", "D", "bias: float", "shown: f4[N,3]*", "weight: f4[N]*",
+)  # fmt: skip
+_gather = kernel(
+    "bake_gathered", "points: f4[N,3]", "normals: f4[N,3]", "N", "matrix: f8[4,4]", "eye: f8[4]", "picture: u1[H,W,3]",
+    "H", "W", "strength: f4[S,S]", "S", "depth: f4[D,D]", "D", "bias: float", "balance: f4[3]", "slope: f4[3]",
+    "full: float", "darkest: float", "brightest: float", "color: f4[N,3]*", "weight: f8[N]*", "most: f4[N]*",
+)  # fmt: skip
+_mix = kernel(
+    "bake_mixed", "texture: u1[T,3]*", "texel: i8[N] < T", "N", "grid: u1[X,Y,Z,3]", "X", "Y", "Z", "places: f8[N,3]",
+    "offset: f4[N,3]", "shown: f4[N,3]", "trust: f4[N]",
 )  # fmt: skip
 _paint_rows = kernel(
     "bake_paint", "texture: u1[T,T,3]*", "covered: b1[T,T]*", "T", "first: int", "end: int", "traits: f8[N,10]",
@@ -72,7 +78,7 @@ class Shot:
     depth : (DEPTH_SIZE, DEPTH_SIZE) float32 of the nearest surface; (0, 0) where there is no camera
     bias : how far behind it a point still counts as seen, in the vertices' unit
     area : of the surface in the picture, square pixels, front and back
-    light : what the picture's light is evened by; None if it stays
+    light : what the picture's light is evened by
     """
 
     matrix: NDArray[np.float64]
@@ -82,7 +88,7 @@ class Shot:
     depth: NDArray[np.float32]
     bias: float
     area: float
-    light: Light | None = None
+    light: Light = EVEN
 
 
 @dataclass(frozen=True)
@@ -263,8 +269,7 @@ def _baked(
         at, by = face[part], weights[part]
         points, facing, offset = (blended(values, atlas.faces, at, by) for values in corners)
         shown, trust = _shown(shots, points, facing)
-        own = np.clip(_sampled(grid, _places(points, shape)) + offset, 0, 255)
-        texture[texel[part]] = (own + trust[:, None] * (shown - own) + 0.5).astype(np.uint8)
+        _mix(texture, texel[part], grid, _places(points, shape), offset, shown, trust)
 
     threads.each(paint, range(0, len(texel), BAND * size))
     return texture.reshape(size, size, 3), covered.reshape(size, size)
@@ -275,37 +280,29 @@ def _shown(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(N, 3) float32 colours of pictures at points of the surface, and how far (N,) each may be trusted, 0..1.
 
-    Where several show a point, the one that it faces most squarely counts most.
+    Where several show a point, the one that it faces most squarely counts most: each by the cube of the cosine to its
+    viewer.
     """
     if len(shots) == 1:
-        return _seen_in(shots[0], points, normals)[:2]
-    color, total, most = (
-        np.zeros((len(points), 3), np.float32),
-        np.zeros(len(points)),
-        np.zeros(len(points), np.float32),
-    )
+        return _seen_in(shots[0], points, normals)
+    color, most = np.zeros((len(points), 3), np.float32), np.zeros(len(points), np.float32)
+    total = np.zeros(len(points))
     for shot in shots:
-        shown, trust, cosine = _seen_in(shot, points, normals)
-        weight = trust * cosine**SQUARELY
-        color += weight[:, None] * shown
-        total += weight
-        np.maximum(most, trust, out=most)
+        _gather(
+            points, normals, shot.matrix, shot.eye, shot.picture, shot.strength, shot.depth, shot.bias,
+            shot.light.balance, shot.light.slope, shot.light.full, *BOUNDS, color, total, most,
+        )  # fmt: skip
     color /= np.maximum(total, 1e-12)[:, None]
-    return color, np.where(total > 1e-12, most, 0).astype(np.float32)
+    most[total <= 1e-12] = 0
+    return color, most
 
 
 def _seen_in(
     shot: Shot, points: Vertices, normals: NDArray[np.float32]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """The picture's colours at points of the surface, how far each may be trusted, and the cosine to the viewer."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The picture's colours at points of the surface, and how far each may be trusted."""
     traits = _traits(points, normals, shot.matrix, shot.eye)
-    shown, trust = _seen(traits, shot.matrix, shot.picture, shot.strength, shot.depth, shot.bias)
-    way, normal = traits[:, :3], traits[:, 7:]
-    length = np.linalg.norm(way, axis=1) * np.linalg.norm(normal, axis=1)
-    cosine = np.clip(np.einsum("nd,nd->n", way, normal) / np.maximum(length, 1e-30), 0, 1)
-    if shot.light:
-        shown = shot.light.evened(shown, normal)
-    return shown, trust, cosine.astype(np.float32)
+    return _seen(traits, shot.matrix, shot.picture, shot.strength, shot.depth, shot.bias)
 
 
 def _evened(shots: Sequence[Shot], vertices: Vertices, normals: NDArray[np.float32]) -> list[Shot]:
@@ -313,7 +310,7 @@ def _evened(shots: Sequence[Shot], vertices: Vertices, normals: NDArray[np.float
     seen = [_seen_in(_soft(shot), vertices, normals) for shot in shots]
     middle = (vertices.min(axis=0) + vertices.max(axis=0)) / 2
     towards = [shot.eye[:3] - shot.eye[3] * middle for shot in shots]
-    found = lights([shown for shown, _, _ in seen], [trust for _, trust, _ in seen], normals, towards)
+    found = lights([shown for shown, _ in seen], [trust for _, trust in seen], normals, towards)
     return [replace(shot, light=light) for shot, light in zip(shots, found, strict=True)]
 
 

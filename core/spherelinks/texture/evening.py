@@ -20,7 +20,7 @@ SHARED, FEWEST, DARK = 0.4, 40, 0.1
 _EXPOSED, _ALONG, _OWN = 1e-4, 0.002, 0.3
 #: Logarithms: from which disagreements, such as of gloss and cast shadows, count less; by which shade is darkened and
 #: brightened at most; by which a channel is.
-_OUTLIER, _BOUNDS, _BALANCED = 0.3, (-0.1, 0.4), 0.32
+_OUTLIER, BOUNDS, _BALANCED = 0.3, (-0.1, 0.4), 0.32
 #: Share of the pictures' disagreement that light must explain to count fully: errors of the shape explain some, too.
 _TOLD = 0.06
 #: Share of what a picture shows that is lit less than what counts as fully lit.
@@ -42,9 +42,13 @@ class Light:
 
     def evened(self, colors: Floats, normals: NDArray[np.floating]) -> Floats:
         """(N, 3) colours, 0..255, that the picture shows at (N, 3) unit normals, as they are in the full light."""
-        shade = np.clip(self.full - normals.astype(np.float32) @ self.slope, *_BOUNDS)
+        shade = np.clip(self.full - normals.astype(np.float32) @ self.slope, *BOUNDS)
         evened: Floats = np.minimum(colors * np.exp(shade)[:, None] * self.balance, np.float32(255))
         return evened
+
+
+EVEN = Light(np.ones(3, np.float32), np.zeros(3, np.float32), 0.0)
+"""That of a picture which stays as it is."""
 
 
 def lights(

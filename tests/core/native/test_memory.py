@@ -13,7 +13,12 @@ from spherelinks.native.build import build, compiler
 
 ROOT = Path(__file__).parents[3]
 FLAGS = ["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-TESTS = ["native/test_bounds.py", "gltf/test_meshopt.py", "pixels"]
+TESTS = [
+    "native/test_bounds.py",
+    "gltf/test_meshopt.py",
+    "pixels",
+    "texture/test_bake.py::test_several_pictures_are_mixed_with_the_volume_s_colours",
+]
 GENERATE = """
 import sanitized, spherelinks
 from meshes import NASTY

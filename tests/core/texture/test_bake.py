@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from shapes import ORTHOGRAPHIC, axes, ball, checkerboard, mesh_of, volume_of
 
+from spherelinks import threads
 from spherelinks.mesh.normals import vertex_normals
 from spherelinks.pixels.depth import depth_buffer
 from spherelinks.pixels.srgb import encoded, linear
 from spherelinks.shape import Camera, Colors, Frame, Volume
-from spherelinks.texture.bake import bake, look, picture_strength
+from spherelinks.texture import bake as baking
+from spherelinks.texture.bake import Shot, bake, look, picture_strength
+from spherelinks.texture.evening import Light
 from spherelinks.texture.projection import project
 from spherelinks.texture.unwrap import Atlas, unwrap
 
@@ -102,6 +105,79 @@ def test_coarser_surfaces_are_in_the_light_of_the_finest(sphere: tuple[np.ndarra
     finest, coarse = ([shot.light for shot in (sight.front, *sight.others)] for sight in looked)
     assert coarse == finest
     assert np.abs(finest[1].balance - 1).min() > 0.1
+
+
+def _shots(rng: np.random.Generator) -> list[Shot]:
+    """Three pictures, of other sizes, in other lights, that know other parts of what they show."""
+    shots = []
+    for side in (40, 64, 9):
+        turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        matrix = np.block([[turn / 1.2, np.zeros((3, 1))], [0.2 * turn[2], 1]])
+        eye = np.append(rng.normal(size=3) * 3, 1.0)
+        picture = rng.integers(0, 256, (side, side, 3), np.uint8)
+        strength = np.clip(rng.normal(0.5, 0.5, (side, side)), 0, 1).astype(np.float32)
+        depth = rng.normal(0.3, 0.5, (32, 32)).astype(np.float32)
+        light = Light(*(rng.normal(m, 0.2, 3).astype(np.float32) for m in (1, 0)), float(rng.normal(0, 0.2)))
+        shots.append(Shot(matrix, eye, picture, strength, depth, 0.01, 100.0, light))
+    return shots
+
+
+def _gathered(shots: list[Shot], points: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What pictures show of points, each weighted by its trust and the cosine to the viewer; a plain reference."""
+    colors, trusts, weights = [], [], []
+    for shot in shots:
+        color, trust = baking._seen_in(shot, points, normals)
+        way = shot.eye[:3] - points
+        cosine = (way * normals).sum(1) / np.linalg.norm(way, axis=1) / np.linalg.norm(normals, axis=1)
+        colors.append(shot.light.evened(color, normals).astype(float))
+        trusts.append(trust)
+        weights.append(trust * np.maximum(cosine, 0) ** 3)
+    seen = np.sum(weights, 0) > 1e-12
+    mixed = np.zeros((len(points), 3))
+    mixed[seen] = np.average(colors, axis=0, weights=np.repeat(np.stack(weights)[..., None], 3, 2) + 1e-30)[seen]
+    return mixed, np.where(seen, np.max(trusts, 0), 0)
+
+
+def test_pictures_count_by_trust_and_by_the_cube_of_the_cosine() -> None:
+    rng = np.random.default_rng(3)
+    points, normals = (rng.normal(0, 0.5, (4000, 3)).astype(np.float32) for _ in range(2))
+    shots = _shots(rng)
+    color, trust = baking._shown(shots, points, normals)
+    wanted, most = _gathered(shots, points, normals)
+    np.testing.assert_allclose(color, wanted, atol=0.01)
+    np.testing.assert_array_equal(trust, most.astype(np.float32))
+    assert (np.sum([baking._seen_in(shot, points, normals)[1] > 0 for shot in shots], 0) > 1).sum() > 50
+
+
+def test_several_pictures_are_mixed_with_the_volume_s_colours(
+    sphere: tuple[np.ndarray, np.ndarray, Atlas], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each texel against the plain references, whatever the number of threads."""
+    vertices, normals, atlas = sphere
+    rng = np.random.default_rng(8)
+    volume = volume_of(ball(20))
+    volume.color[:] = rng.integers(0, 256, volume.color.shape)
+    front, *others = _shots(rng)
+    offset = rng.normal(0, 40, (len(vertices), 3)).astype(np.float32)
+    sight = baking.Sight(front, offset, None, tuple(others))
+    texture, covered = bake(vertices, normals, atlas, 160, volume, None, sight)
+    other = 1 if threads.count() > 1 else 3
+    monkeypatch.setattr(threads, "count", lambda: other)
+    assert np.array_equal(bake(vertices, normals, atlas, 160, volume, None, sight)[0], texture)
+    points, facing, added = (_texel_points(each, atlas, 160)[covered] for each in (vertices, normals, offset))
+    known = ~np.isnan(points[:, 0])
+    points, facing, added = points[known], facing[known], added[known]
+    texels = baking._area(atlas.uv * np.float32(160), atlas.faces)
+    shots = []
+    for each in (front, *others):
+        picture, strength = baking._scaled(each.picture, each.strength, each.area, texels)
+        shots.append(replace(each, picture=picture, strength=strength))
+    shown, trust = _gathered(shots, points.astype(np.float32), facing.astype(np.float32))
+    own = np.clip(baking._sampled(volume.color, baking._places(points, volume)) + added, 0, 255)
+    wanted = own + trust[:, None] * (shown - own)
+    # a texel on the border of two depth pixels may be on the other side
+    assert np.quantile(np.abs(texture[covered][known] - wanted), 0.995) < 0.51
+    assert not texture[~covered].any()
 
 
 def test_without_a_camera_only_the_volume_counts(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
