@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from spherelinks.formats.pieces import Piece, Stated, joined, picture
 from spherelinks.pixels.srgb import to_linear
-from spherelinks.shape import Finish, Map, Material, Surface
+from spherelinks.shape import Finish, Map, Material, Sampler, Surface, Wrap
 
+_WRAPS: dict[str, Wrap] = {"MIRROR": "mirror", "CLAMP": "clamp", "BORDER": "clamp", "NONE": "clamp"}
 _Beside = Callable[[str], "bytes | None"]
 #: From the file's axes to +Y up.
 _UPRIGHT = {
@@ -32,7 +33,8 @@ def read(data: bytes, beside: _Beside) -> tuple[Surface, Stated]:
     import collada
 
     try:
-        document = collada.Collada(io.BytesIO(data), ignore=[collada.common.DaeUnsupportedError])
+        ignored = [collada.common.DaeUnsupportedError, collada.common.DaeBrokenRefError]
+        document = collada.Collada(io.BytesIO(data), ignore=ignored)
     except collada.common.DaeError as error:
         raise ValueError(str(error)) from error
     if document.scene is None:
@@ -43,19 +45,31 @@ def read(data: bytes, beside: _Beside) -> tuple[Surface, Stated]:
     tools = [str(each.authoring_tool) for each in document.assetInfo.contributors]
     materials = _Materials(beside, notes, in_light=any("Blender" in tool for tool in tools))
     pieces = []
-    for geometry in document.scene.objects("geometry"):
-        for primitive in geometry.primitives():
-            pieces += list(_pieces(primitive, turn, materials))
+    shapes = list(document.scene.objects("geometry"))
     for controller in document.scene.objects("controller"):
         notes.append("Its skins are read as they rest, not as they are posed.")
-        for primitive in controller.primitives():
-            pieces += list(_pieces(getattr(primitive, "primitive", primitive), turn, materials))
+        if isinstance(controller, collada.controller.BoundMorph):
+            shapes.append(controller.original.source_geometry.bind(controller.matrix, controller.materialnodebysymbol))
+        else:
+            shapes.append(controller.geometry)
+    for shape in shapes:
+        for primitive in shape.primitives():
+            pieces += list(_pieces(primitive, shape.matrix, turn, materials))
+    if any(
+        isinstance(error, collada.common.DaeBrokenRefError) or "geometry" in str(error) for error in document.errors
+    ):
+        notes.append("Its splines, and what it refers to without having it, were left out.")
+    if any("profile_COMMON" in str(error) for error in document.errors):
+        notes.append("Its materials in other profiles than the common one were not read.")
     if document.animations:
         notes.append("Its animations are not kept: it is as the file poses it.")
     return joined(pieces, notes), Stated(metres, "z" if axis == "Z_UP" else "y")
 
 
-def _pieces(primitive: Any, turn: NDArray[np.float64], materials: _Materials) -> Iterator[Piece]:
+def _pieces(
+    primitive: Any, matrix: NDArray[np.float64], turn: NDArray[np.float64], materials: _Materials
+) -> Iterator[Piece]:
+    """matrix : (4, 4), from the primitive's own places to those that it has"""
     if hasattr(primitive, "polyindex"):
         lengths = np.diff(primitive.polyindex, axis=1)[:, 0]
     elif np.ndim(primitive.vertex_index) == 2 and primitive.vertex_index.shape[1] == 3:
@@ -67,15 +81,16 @@ def _pieces(primitive: Any, turn: NDArray[np.float64], materials: _Materials) ->
         return
     corners = np.asarray(primitive.vertex_index).ravel()
     points = np.asarray(primitive.vertex, np.float64)[corners] @ turn.T
-    place = np.asarray(getattr(primitive, "matrix", np.eye(4)), np.float64)[:3, :3]
+    place = np.asarray(matrix, np.float64)[:3, :3]
     normals = uv = None
     if primitive.normal is not None and primitive.normal_index is not None and len(primitive.normal):
         own = np.asarray(primitive.original.normal, np.float64)[np.asarray(primitive.normal_index).ravel()]
         normals = own @ np.linalg.pinv(turn @ place)
-    if len(primitive.texcoordset):
-        rows = np.asarray(primitive.texcoordset[0], np.float64)
-        uv = rows[np.asarray(primitive.texcoord_indexset[0]).ravel()][:, :2]
     material = materials.material(primitive.material)
+    if len(primitive.texcoordset):
+        which = _coordinates(primitive, materials.symbol(primitive.material))
+        rows = np.asarray(primitive.texcoordset[which], np.float64)
+        uv = rows[np.asarray(primitive.texcoord_indexset[which]).ravel()][:, :2]
     tint = _tint(primitive)
     if tint is not None and material.base is None:
         material = replace(material, color=(1.0, 1.0, 1.0, material.color[3]))
@@ -83,6 +98,15 @@ def _pieces(primitive: Any, turn: NDArray[np.float64], materials: _Materials) ->
         materials.notes.append("It has textures, and colours at its vertices, which were not read.")
         tint = None
     yield Piece(points, lengths.astype(np.int64), material, normals, uv, tint, flipped=bool(np.linalg.det(place) < 0))
+
+
+def _coordinates(primitive: Any, symbol: str) -> int:
+    """Which of a primitive's texture coordinates a material's symbol is bound to; 0 if the file does not say."""
+    bound = (primitive.inputmap or {}).get(symbol)
+    original = getattr(primitive, "original", primitive)
+    sets = [str(each[3] or 0) for each in original.sources.get("TEXCOORD", ())]
+    wanted = str(bound[1] or 0) if bound else ""
+    return sets.index(wanted) if wanted in sets else 0
 
 
 def _tint(primitive: Any) -> NDArray[np.float64] | None:
@@ -101,6 +125,7 @@ class _Materials:
     def __init__(self, beside: _Beside, notes: list[str], *, in_light: bool) -> None:
         self._beside, self.notes, self._in_light = beside, notes, in_light
         self._known: dict[int, Material] = {}
+        self._pictures: dict[tuple[str, Sampler], Map] = {}
 
     def material(self, material: Any) -> Material:
         if material is None or getattr(material, "effect", None) is None:
@@ -108,6 +133,12 @@ class _Materials:
         if id(material) not in self._known:
             self._known[id(material)] = self._made(material.effect, str(material.name or ""))
         return self._known[id(material)]
+
+    def symbol(self, material: Any) -> str:
+        """What its diffuse texture calls its coordinates, else its emissive one; "" for none."""
+        effect = getattr(material, "effect", None)
+        named = (getattr(getattr(effect, name, None), "texcoord", None) for name in ("diffuse", "emission"))
+        return next((str(name) for name in named if name), "")
 
     def _made(self, effect: Any, name: str) -> Material:
         color, base = self._read(effect.diffuse)
@@ -137,7 +168,10 @@ class _Materials:
         if data is None:
             self.notes.append(f"Its texture {path} is not beside it, and was not read.")
             return None, None
-        return None, picture(data, path)
+        key = path, _sampler(value.sampler.xmlnode)
+        if key not in self._pictures:
+            self._pictures[key] = picture(data, *key)
+        return None, self._pictures[key]
 
     def _opacity(self, effect: Any) -> float:
         """By the two ways that COLLADA has: where the alpha of a colour counts, or its brightness against it."""
@@ -152,3 +186,11 @@ class _Materials:
         if getattr(effect, "opaque_mode", "A_ONE") == "RGB_ZERO":
             return float(np.clip(1 - np.mean(color[:3]) * amount, 0, 1))
         return float(np.clip((color[3] if len(color) > 3 else 1.0) * amount, 0, 1))
+
+
+def _sampler(node: Any) -> Sampler:
+    """How a sampler2D goes on past the image's border: repeated, unless it says so otherwise."""
+    said = {
+        each.tag.rpartition("}")[2]: str(each.text or "").strip() for each in node.iter() if isinstance(each.tag, str)
+    }
+    return Sampler(_WRAPS.get(said.get("wrap_s", ""), "repeat"), _WRAPS.get(said.get("wrap_t", ""), "repeat"))

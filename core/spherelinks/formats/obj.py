@@ -255,6 +255,7 @@ _UNREAD = frozenset(
 def _library(data: bytes) -> dict[str, _Material]:
     found: dict[str, _Material] = {}
     current = _Material()
+    clear = float(b"visualization toolkit" in data[:200])  # VTK's Tr is what others call d
     in_light = b"Blender" in data[:200]  # whose colours are linear; other programs write them as they show them
     for words in _lines(data):
         match words[0].lower():
@@ -278,7 +279,7 @@ def _library(data: bytes) -> dict[str, _Material]:
                 current.maps[word] = _picture(words[1:])
             case "d" if len(words) > 1 and float(words[-1]) < 1:
                 current.rest |= {"transparency"}
-            case "tr" if len(words) > 1 and float(words[-1]) > 0:
+            case "tr" if len(words) > 1 and float(words[-1]) != clear:
                 current.rest |= {"transparency"}
             case word if word in _UNREAD:
                 current.rest |= {words[0]}

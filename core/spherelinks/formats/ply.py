@@ -320,7 +320,7 @@ def _textures(
     if not names:
         return (), None, ("It has texture coordinates, but names no texture: none was read.",) if wanted else ()
     if not wanted:
-        return (), None, ()
+        return (), None, ("It names a texture, but has no texture coordinates that are known: none was read.",)
     chosen = names if numbers is not None else names[:1]
     notes = [] if len(chosen) == len(names) else [f"Of its {len(names)} textures only {names[0]} was read."]
     pictures: list[NDArray[np.uint8]] = []

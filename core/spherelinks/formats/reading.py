@@ -114,12 +114,20 @@ def _read(name: str, suffix: str, data: bytes, files: Beside, *, whole: bool) ->
         ) from error
     if other is not None and not len(surface.faces):
         raise foreign.mistaken(name, suffix, other)
+    if not len(surface.faces) and surface.notes:
+        raise MeshUnreadable(
+            f"{name} has no mesh that is read. {' '.join(surface.notes)}",
+            hint="Export it again with its meshes in it.",
+            field="mesh",
+        )
     axes = () if suffix in _MODULES else ("y", "z")  # those readers have turned it
     said = next((axis for axis in axes if f"+{axis.upper()} up".encode() in data[:512]), None)
-    usual: Up = "z" if suffix == ".ply" and b"Blender" in data[:512] else _UP.get(suffix, "y")
+    drawn = suffix in (".obj", ".ply") and any(program in data[:512] for program in _CAD)
+    blender = suffix == ".ply" and b"Blender" in data[:512]
+    usual: Up = "z" if drawn or blender else _UP.get(suffix, "y")
     up: Up = "z" if said == "z" else "y" if said else usual
-    sure = said is not None or suffix in _SAID
-    return MeshFile(surface, suffix, "mm" if suffix == ".stl" else "m", up, sure, stated)
+    sure = said is not None or suffix in _SAID or drawn
+    return MeshFile(surface, suffix, "mm" if suffix == ".stl" or drawn else "m", up, sure, stated)
 
 
 def _reason(error: Exception) -> str:
@@ -129,6 +137,8 @@ def _reason(error: Exception) -> str:
 #: Which way is up where neither the format nor the file says so: printers and CAD have +Z for an STL, and Blender, if
 #: nobody changes it, for a PLY, too.
 _UP: dict[str, Up] = {".stl": "z"}
+#: Programs whose OBJ and PLY files are in millimetres with +Z up, by what their comments say.
+_CAD = (b"FreeCAD", b"JSCAD")
 #: Formats that say it themselves, or that nearly every program writes alike.
 _SAID = (".glb", ".gltf", ".obj", ".dae", ".3mf", ".usd", ".usda", ".usdc", ".usdz")
 #: The libraries of the extra "formats" that read them.
@@ -160,7 +170,7 @@ def upright(file: MeshFile, up: Up | None = None) -> Surface:
 #: Formats whose files have a unit, or, as glTF, always the same.
 _UNITS = (".glb", ".gltf", ".dae", ".3mf", ".usd", ".usda", ".usdc", ".usdz")
 #: Sides of objects, m, beyond which a unit that was guessed is likely another.
-_SMALL, _LARGE = 0.01, 100.0
+_SMALL, _LARGE = 0.01, 10.0
 
 
 def measured(surface: Surface, file: MeshFile) -> Surface:
@@ -306,8 +316,8 @@ _READERS: dict[str, Callable[[bytes, Beside, bool], Surface | tuple[Surface, Sta
     ".stl": lambda data, files, whole: stl.read(data),
     ".dae": lambda data, files, whole: collada.read(data, files),
     ".3mf": lambda data, files, whole: threemf.read(data),
-    ".usdz": lambda data, files, whole: usd.read(data, ".usdz"),
-    ".usda": lambda data, files, whole: usd.read(data, ".usda"),
-    ".usdc": lambda data, files, whole: usd.read(data, ".usdc"),
-    ".usd": lambda data, files, whole: usd.read(data, ".usd"),
+    ".usdz": lambda data, files, whole: usd.read(data, ".usdz", files),
+    ".usda": lambda data, files, whole: usd.read(data, ".usda", files),
+    ".usdc": lambda data, files, whole: usd.read(data, ".usdc", files),
+    ".usd": lambda data, files, whole: usd.read(data, ".usd", files),
 }

@@ -87,9 +87,9 @@ class _Scene:
             mesh = self.document["meshes"][node["mesh"]]
             weights = node.get("weights", mesh.get("weights", ()))
             joints = self._joints(node["skin"]) if "skin" in node else None
-            for each in [place] if joints is not None else self._instances(node, place):
+            for each, tint in [(place, None)] if joints is not None else self._instances(node, place):
                 for primitive in mesh["primitives"]:
-                    self._add(primitive, each, weights, joints)
+                    self._add(primitive, each, weights, joints, tint)
         scenes = self.document.get("scenes", [])
         roots = {number for each in scenes for number in each.get("nodes", ())}
         if roots - {*(scenes[self.document.get("scene", 0)].get("nodes", ()) if scenes else ())}:
@@ -154,12 +154,18 @@ class _Scene:
             waiting += [(int(child), place) for child in node.get("children", ())]
             yield number, place
 
-    def _instances(self, node: dict[str, Any], place: Matrix) -> Iterator[Matrix]:
-        """Where the node's mesh stands: once, or as often as EXT_mesh_gpu_instancing says."""
+    def _instances(self, node: dict[str, Any], place: Matrix) -> Iterator[tuple[Matrix, NDArray[np.float64] | None]]:
+        """Where the node's mesh stands: once, or as often as EXT_mesh_gpu_instancing says, and its colour there.
+
+        Colours of instances are three.js's addition, and in light, as all factors are.
+        """
         instancing = node.get("extensions", {}).get("EXT_mesh_gpu_instancing")
         if instancing is None:
-            yield place
+            yield place, None
             return
+        tints = (
+            self.file.accessor(instancing["attributes"]["_COLOR_0"]) if "_COLOR_0" in instancing["attributes"] else None
+        )
         names = {"TRANSLATION": "translation", "ROTATION": "rotation", "SCALE": "scale"}
         rows = {
             names[name]: self.file.accessor(accessor)
@@ -167,7 +173,8 @@ class _Scene:
             if name in names
         }
         for number in range(min((len(each) for each in rows.values()), default=0)):
-            yield place @ matrix({name: each[number] for name, each in rows.items()})
+            tint = None if tints is None else np.resize(np.append(tints[number], 1.0), 4)
+            yield place @ matrix({name: each[number] for name, each in rows.items()}), tint
 
     def _joints(self, number: int) -> NDArray[np.float64]:
         """(J, 4, 4): each joint's way from the mesh's rest to the scene."""
@@ -187,7 +194,14 @@ class _Scene:
             place = matrix(self.document["nodes"][number]) @ place
         return place
 
-    def _add(self, primitive: dict[str, Any], place: Matrix, weights: Any, joints: NDArray[np.float64] | None) -> None:
+    def _add(
+        self,
+        primitive: dict[str, Any],
+        place: Matrix,
+        weights: Any,
+        joints: NDArray[np.float64] | None,
+        tint: NDArray[np.float64] | None,
+    ) -> None:
         attributes = primitive["attributes"]
         mode = primitive.get("mode", 4)
         if "POSITION" not in attributes:
@@ -216,6 +230,8 @@ class _Scene:
             own = self.file.accessor(attributes["COLOR_0"])
             color = color.copy()
             color[:, : own.shape[1]] *= own
+        if tint is not None:
+            color, plain = color * tint, False
         # normal, tangent, and the coordinates of each map
         traits = np.zeros((count, 7 + 2 * max(1, len(look.coordinates))), np.float32)
         for k, (name, moved) in enumerate(look.coordinates):

@@ -6,15 +6,18 @@ import io
 import re
 import zipfile
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.formats.pieces import Piece, Stated, joined
+from spherelinks.formats.pieces import Piece, Stated, joined, picture
 from spherelinks.pixels.srgb import to_linear
-from spherelinks.shape import Material, Surface
+from spherelinks.shape import Map, Material, Sampler, Surface, Wrap
 
 #: Metres of each of the format's units, in the order of lib3mf's ModelUnit.
 _UNITS = (1e-6, 1e-3, 1e-2, 0.0254, 0.3048, 1.0)
@@ -26,17 +29,14 @@ _UPRIGHT = np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64)
 
 
 def read(data: bytes) -> tuple[Surface, Stated]:
-    """The meshes of a 3MF's build items, components in place, with the colours of base materials and colour groups.
+    """The meshes of a 3MF's build items, components in place, with their colours and textures.
 
     Raises ValueError for what is no such file.
     """
     import lib3mf
 
-    model = lib3mf.get_wrapper().CreateModel()
-    reader = model.QueryReader("3mf")
-    reader.SetStrictModeActive(False)
     try:
-        reader.ReadFromBuffer(data)
+        model, faults = _opened(lib3mf, data)
         source = _Source(lib3mf, model, _Slicer(data))
         items = model.GetBuildItems()
         pieces: list[Piece] = []
@@ -49,11 +49,104 @@ def read(data: bytes) -> tuple[Surface, Stated]:
     upright = np.eye(4)
     metres = _UNITS[int(model.GetUnit())]
     upright[:3, :3] = _UPRIGHT * metres
+    source.notes += [f"What is not valid in it was not read: {fault}" for fault in faults]
     if source.slicer.filaments > 1:
         source.notes.append("The colours of its parts' filaments were not read.")
     if _painted(data):
         source.notes.append("The colours that were painted on it in a slicer were not read.")
     return joined([_moved(piece, upright) for piece in pieces], source.notes), Stated(metres, "z")
+
+
+def _opened(lib3mf: Any, data: bytes) -> tuple[Any, list[str]]:
+    """The model in a file, mended if need be, and what the library found to be invalid in it and left out."""
+    try:
+        model, faults = _read(lib3mf, data)
+    except lib3mf.ELib3MFException:
+        return _read(lib3mf, _mended(data))
+    return _read(lib3mf, _mended(data)) if faults else (model, faults)
+
+
+def _read(lib3mf: Any, data: bytes) -> tuple[Any, list[str]]:
+    model = lib3mf.get_wrapper().CreateModel()
+    reader = model.QueryReader("3mf")
+    reader.SetStrictModeActive(False)
+    reader.ReadFromBuffer(data)
+    found = [str(reader.GetWarning(number)[1]) for number in range(reader.GetWarningCount())]
+    return model, [
+        fault for fault in dict.fromkeys(found) if "Element" in fault
+    ]  # slicers have attributes of their own
+
+
+_CONTENT_TYPES = "[Content_Types].xml"
+_CORE = "http://schemas.microsoft.com/3dmanufacturing/core/2015/02"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006/"
+_TYPES_OF = {
+    "rels": "application/vnd.openxmlformats-package.relationships+xml",
+    "model": "application/vnd.ms-package.3dmanufacturing-3dmodel+xml",
+}
+#: Bytes of a package's files, unpacked, up to which it is written anew.
+_MOST_UNPACKED = 1 << 30
+
+
+def _mended(data: bytes) -> bytes:
+    """A package as lib3mf reads it, of one that other programs read.
+
+    PrusaSlicer's command line names a thumbnail that it does not write. CadQuery gives the types of files, not of their
+    endings, and numbers from 0. So does JSCAD, which leaves out the namespace and writes fractions of bytes. Raises
+    ValueError for what is no package.
+    """
+    buffer = io.BytesIO()
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as package, zipfile.ZipFile(buffer, "w") as mended:
+            if sum(entry.file_size for entry in package.infolist()) > _MOST_UNPACKED:
+                raise ValueError(f"it has more than {_MOST_UNPACKED >> 20} MB when it is unpacked")
+            there = {f"/{name}".casefold() for name in package.namelist()}
+            for name in dict.fromkeys(package.namelist()):
+                content = package.read(name)
+                if name == _CONTENT_TYPES:
+                    content = _typed(content)
+                elif name.endswith(".rels"):
+                    content = _related(content, PurePosixPath("/") / PurePosixPath(name).parent.parent, there)
+                elif name.lower().endswith(".model"):
+                    content = _numbered(content)
+                mended.writestr(name, content)
+    except (zipfile.BadZipFile, ElementTree.ParseError) as error:
+        raise ValueError(str(error)) from error
+    return buffer.getvalue()
+
+
+def _typed(content: bytes) -> bytes:
+    root = ElementTree.fromstring(content)
+    known = {each.get("Extension") for each in root}
+    for ending, kind in _TYPES_OF.items():
+        if ending not in known:
+            ElementTree.SubElement(
+                root, f"{{{_PACKAGE}content-types}}Default", {"Extension": ending, "ContentType": kind}
+            )
+    return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
+
+
+def _related(content: bytes, folder: PurePosixPath, there: set[str]) -> bytes:
+    root = ElementTree.fromstring(content)
+    for each in list(root):
+        if str(folder / unquote(each.get("Target", ""))).casefold() not in there:
+            root.remove(each)
+    return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
+
+
+_NUMBER = re.compile(rb"""(\s(?:id|objectid|pid)=["'])(\d+)""")
+_FRACTION = re.compile(rb"""(displaycolor=["']#[0-9A-Fa-f]{8})\.[0-9A-Fa-f]+""")
+_MODEL = b"<model "
+
+
+def _numbered(content: bytes) -> bytes:
+    """A model in the format's namespace, whose resources are numbered from 1."""
+    if any(number == b"0" for _, number in _NUMBER.findall(content)):
+        content = _NUMBER.sub(lambda found: found[1] + b"%d" % (int(found[2]) + 1), content)
+    content = _FRACTION.sub(rb"\1", content)
+    if b"xmlns=" not in content:
+        content = content.replace(_MODEL, _MODEL + f'xmlns="{_CORE}" '.encode(), 1)
+    return content
 
 
 def _painted(data: bytes) -> bool:
@@ -120,19 +213,30 @@ def _matrix(transform: Any) -> NDArray[np.float64]:
 def _moved(piece: Piece, place: NDArray[np.float64]) -> Piece:
     points = piece.points @ place[:3, :3].T + place[:3, 3]
     mirrored = bool(np.linalg.det(place[:3, :3]) < 0)
-    return Piece(points, piece.sizes, piece.material, tint=piece.tint, flipped=piece.flipped != mirrored)
+    return replace(piece, points=points, flipped=piece.flipped != mirrored)
+
+
+class _Group(NamedTuple):
+    """What a group of a file's properties gives by their numbers: linear colours, or places in its texture."""
+
+    values: dict[int, tuple[float, ...]]
+    texture: Map | None = None
 
 
 class _Source:
     def __init__(self, lib3mf: Any, model: Any, slicer: _Slicer) -> None:
         self._lib, self._model, self.slicer = lib3mf, model, slicer
         self.notes: list[str] = []
-        self._groups: dict[int, dict[int, tuple[float, ...]] | None] = {}
+        self._groups: dict[int, _Group | None] = {}
+        self._textures: dict[int, Map] = {}
 
     def pieces(self, thing: Any, place: NDArray[np.float64], depth: int = 0) -> Iterator[Piece]:
         """The meshes of an object and of its components."""
         if depth > 64:
             raise ValueError("its components contain each other")
+        if thing.GetType() in (self._lib.ObjectType.Support, self._lib.ObjectType.SolidSupport):
+            self.notes.append(_HELPERS)
+            return
         if thing.IsComponentsObject():
             group = self._model.GetComponentsObjectByID(thing.GetUniqueResourceID())
             for number in range(group.GetComponentCount()):
@@ -147,57 +251,96 @@ class _Source:
             if mesh.BeamLattice().GetBeamCount():
                 self.notes.append("Its beam lattices were left out.")
             if mesh.GetTriangleCount():
-                yield _moved(self._mesh(mesh), place)
+                yield from (_moved(piece, place) for piece in self._mesh(mesh))
         else:
             self.notes.append("Its implicit shapes were left out.")
 
-    def _mesh(self, mesh: Any) -> Piece:
+    def _mesh(self, mesh: Any) -> Iterator[Piece]:
+        """A mesh's triangles by their textures; those without one have colours."""
         points = np.array([vertex.Coordinates[:] for vertex in mesh.GetVertices()], np.float64).reshape(-1, 3)
         corners = np.array([triangle.Indices[:] for triangle in mesh.GetTriangleIndices()], np.int64).reshape(-1, 3)
-        tint = self._tint(mesh, len(corners))
+        groups, values = self._properties(mesh, len(corners))
+        kept = np.ones(len(corners), np.bool_)
         if helpers := self.slicer.triangles.get(mesh.GetModelResourceID()):
             self.notes.append(_HELPERS)
-            kept = np.ones(len(corners), np.bool_)
             for first, last in helpers:
                 kept[max(first, 0) : last + 1] = False
-            corners = corners[kept]
-            tint = None if tint is None else tint[np.repeat(kept, 3)]
-        return Piece(points[corners.ravel()], np.full(len(corners), 3), Material(), tint=tint)
+        textured = np.zeros(len(corners), np.bool_)
+        for number in np.unique(groups[groups > 0]):
+            group = self._group(int(number))
+            some = (groups == number) & kept
+            if group is None or group.texture is None or not some.any():
+                continue
+            textured |= some
+            material = Material(base=group.texture)
+            yield Piece(
+                points[corners[some].ravel()],
+                np.full(some.sum(), 3),
+                material,
+                uv=values[some].reshape(-1, 3)[:, :2],
+            )
+        plain = kept & ~textured
+        if plain.any():
+            tint = values[plain].reshape(-1, 3) if (groups[plain] > 0).any() else None
+            yield Piece(points[corners[plain].ravel()], np.full(plain.sum(), 3), Material(), tint=tint)
 
-    def _tint(self, mesh: Any, count: int) -> NDArray[np.float64] | None:
-        """(3 count, 3) linear colours of the corners; None where there are none."""
+    def _properties(self, mesh: Any, count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """(count,) the group that each triangle's properties are of, 0 for none, and (count, 3, 3) its corners' values:
+        linear colours, or places in a texture and 1.
+        """
         properties = mesh.GetAllTriangleProperties()
         whole, number, there = mesh.GetObjectLevelProperty()
-        colors = np.ones((count, 3, 3))
-        found = False
-        for row, each in zip(colors, properties, strict=False):
-            group = self._group(int(each.ResourceID) or (int(whole) if there else 0))
-            if not group:
+        groups, values = np.zeros(count, np.int64), np.ones((count, 3, 3))
+        for k, each in zip(range(count), properties, strict=False):
+            name = int(each.ResourceID) or (int(whole) if there else 0)
+            group = self._group(name)
+            if group is None:
                 continue
             places = each.PropertyIDs[:] if each.ResourceID else [number] * 3
-            row[:] = [group.get(int(place), (1.0, 1.0, 1.0)) for place in places]
-            found = True
-        return colors.reshape(-1, 3) if found else None
+            values[k] = [group.values.get(int(place), (1.0, 1.0, 1.0)) for place in places]
+            groups[k] = name
+        return groups, values
 
-    def _group(self, number: int) -> dict[int, tuple[float, ...]] | None:
-        """Linear colours by their numbers in a group of the file; None for what are no colours."""
+    def _group(self, number: int) -> _Group | None:
+        """A group of the file by its number; None for what is neither colours nor a texture."""
         if number and number not in self._groups:
-            kind = self._model.GetPropertyTypeByID(number)
-            kinds = self._lib.PropertyType
-            if kind == kinds.BaseMaterial:
-                materials = self._model.GetBaseMaterialGroupByID(number)
-                self._groups[number] = {
-                    int(place): _linear(materials.GetDisplayColor(place)) for place in materials.GetAllPropertyIDs()
-                }
-            elif kind == kinds.Colors:
-                colors = self._model.GetColorGroupByID(number)
-                self._groups[number] = {
-                    int(place): _linear(colors.GetColor(place)) for place in colors.GetAllPropertyIDs()
-                }
-            else:
-                self.notes.append("Its textures and mixed materials were not read.")
-                self._groups[number] = None
+            self._groups[number] = self._made(number)
         return self._groups.get(number)
+
+    def _made(self, number: int) -> _Group | None:
+        kind, kinds = self._model.GetPropertyTypeByID(number), self._lib.PropertyType
+        if kind == kinds.BaseMaterial:
+            materials = self._model.GetBaseMaterialGroupByID(number)
+            shown = {int(place): materials.GetDisplayColor(place) for place in materials.GetAllPropertyIDs()}
+        elif kind == kinds.Colors:
+            colors = self._model.GetColorGroupByID(number)
+            shown = {int(place): colors.GetColor(place) for place in colors.GetAllPropertyIDs()}
+        elif kind == kinds.TexCoord:
+            group = self._model.GetTexture2DGroupByID(number)
+            texture = self._texture(group.GetTexture2D())
+            places = ((int(place), group.GetTex2Coord(place)) for place in group.GetAllPropertyIDs())
+            return texture and _Group({place: (at.U, at.V, 1.0) for place, at in places}, texture)
+        else:
+            self.notes.append("Its mixed materials were not read.")
+            return None
+        if any(color.Alpha < 255 for color in shown.values()):
+            self.notes.append("The transparency of its colours was not read.")
+        return _Group({place: _linear(color) for place, color in shown.items()})
+
+    def _texture(self, texture: Any) -> Map | None:
+        number = texture.GetUniqueResourceID()
+        if number not in self._textures:
+            attachment = texture.GetAttachment()
+            name, data = attachment.GetPath(), bytes(attachment.WriteToBuffer())
+            if not data:
+                self.notes.append(f"Its texture {name} is not in it, and was not read.")
+                return None
+            styles = self._lib.TextureTileStyle
+            wraps: dict[Any, Wrap] = {styles.Mirror: "mirror", styles.Clamp: "clamp", styles.NoTileStyle: "clamp"}
+            u, v = (wraps.get(style, "repeat") for style in texture.GetTileStyleUV())
+            nearest = texture.GetFilter() == self._lib.TextureFilter.Nearest
+            self._textures[number] = picture(data, name, Sampler(u, v, nearest))
+        return self._textures[number]
 
 
 def _linear(color: Any) -> tuple[float, ...]:

@@ -24,6 +24,7 @@ HONOURED = frozenset(
 HARMLESS = frozenset(
     {
         "EXT_lights_image_based",
+        "FB_ngon_encoding",
         "KHR_animation_pointer",
         "KHR_lights_punctual",
         "KHR_materials_ior",
