@@ -155,8 +155,11 @@ def finish(
         vertices, faces = simplify(vertices, faces, wanted, within, keep_box=isinstance(shape, Surface))
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
-        whole = vertex_normals(vertices, faces)
-        fans, normals = fan_normals(vertices, faces, twins(faces))
+        with ThreadPoolExecutor(1) as aside:
+            smooth = aside.submit(vertex_normals, vertices, faces)
+            opposite = twins(faces)
+            fans, normals = fan_normals(vertices, faces, opposite)
+            whole = smooth.result()
     if options.delight:
         with stage("delight"):
             if shape.camera is None or frame is None:
@@ -175,8 +178,8 @@ def finish(
                 lambda: look(vertices, whole, faces, shape, frame, ahead.result().tree if ahead else None)
             )
             strayed = aside.submit(deviation, full[0], vertices, faces)
-            examined = aside.submit(examine, vertices, faces)
-            atlas, sight = unwrap(vertices, faces, fans), looked.result()
+            examined = aside.submit(examine, vertices, faces, opposite)
+            atlas, sight = unwrap(vertices, faces, fans, opposite), looked.result()
         with stage("bake"):
             ground = ahead.result() if ahead else None
             made = _skinned(vertices, faces, normals, atlas, options.texture_size, shape, frame, sight, ground)
@@ -362,8 +365,9 @@ def _level(
     size at which the level is seen.
     """
     vertices, faces = simplify(vertices, faces, target, keep_box=isinstance(shape, Surface))
-    fans, normals = fan_normals(vertices, faces, twins(faces))
-    atlas = unwrap(vertices, faces, fans)
+    opposite = twins(faces)
+    fans, normals = fan_normals(vertices, faces, opposite)
+    atlas = unwrap(vertices, faces, fans, opposite)
     sight = look(vertices, vertex_normals(vertices, faces), faces, shape, frame, finer=finest)
     made = _skinned(vertices, faces, normals, atlas, max(texture_size, SMALLEST_TEXTURE), shape, frame, sight, ground)
     positions, _ = apart(pose.place(vertices), faces)

@@ -96,9 +96,10 @@ def free(start, twin, side):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def price(start, twin, gone, points, quadric, side, of, cost):
-    """Into `cost`, at the first of its half-edges, that of each edge both of whose vertices are on that side."""
-    for h in range(len(start)):
+def price(start, twin, gone, points, quadric, side, of, cost, first=0, end=-1):
+    """Into `cost`, at the first of its half-edges, that of each edge both of whose vertices are on that side; of the
+    faces from `first` up to `end`."""
+    for h in range(4 * first, 4 * end if end >= 0 else len(start)):
         if h & 3 != 3 and not gone[h >> 2] and h < twin[h]:
             a, b = start[h], start[twin[h]]
             if side[a] == of and side[b] == of:

@@ -13,6 +13,10 @@ CACHE = 16
 
 _misses = kernel("order_misses -> int", "faces: i4[F,3] < vertices", "F", "vertices: int", "cache: int")
 _order = kernel("order_walk", "faces: i4[F,3] < vertices", "F", "vertices: int", "order: i8[F]*")
+_number = kernel(
+    "order_numbered -> int", "faces: i4[F,3] < vertices", "order: i8[F] < F", "F", "vertices: int", "out: i4[F,3]*",
+    "kept: i4[K]*",
+)  # fmt: skip
 
 
 def optimized(faces: NDArray[np.int32], vertices: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -24,12 +28,10 @@ def optimized(faces: NDArray[np.int32], vertices: int) -> tuple[NDArray[np.int32
     the vertices in use, by first appearance: vertices[kept][faces] is the original mesh. Faces are ordered by the
     greedy walk of T. Forsyth, "Linear-Speed Vertex Cache Optimisation" (2006). The same input gives the same order.
     """
-    faces = np.ascontiguousarray(faces[_walk(np.ascontiguousarray(faces, np.int32), vertices)], np.int32)
-    used, first = np.unique(faces, return_index=True)
-    kept = used[np.argsort(first)].astype(np.int32)
-    place = np.empty(vertices, np.int32)
-    place[kept] = np.arange(len(kept), dtype=np.int32)
-    return place[faces], kept
+    faces = np.ascontiguousarray(faces, np.int32)
+    out, kept = np.empty_like(faces), np.empty(vertices, np.int32)
+    count = _number(faces, _walk(faces, vertices), vertices, out, kept)
+    return out, kept[:count].copy()
 
 
 def misses(faces: NDArray[np.int32], vertices: int, cache: int) -> int:

@@ -25,12 +25,16 @@ _free = kernel(
     "collapse_free", "start: i4[H] < V | -1", "twin: i4[H] < H | -1", "H", "side: i1[V]", "out: i1[V]*"
 )  # fmt: skip
 _price = kernel(
-    "collapse_price", "start: i4[4F] < V | -1", "twin: i4[4F] < 4F | -1", "halves: int", "gone: b1[F]",
-    "points: f8[V,3]", "quadric: f8[V,10]", "side: i1[V]", "of: int", "cost: f4[4F]*",
+    "collapse_price", "start: i4[4F] < V | -1", "twin: i4[4F] < 4F | -1", "gone: b1[F]", "F", "points: f8[V,3]", "V",
+    "quadric: f8[V,10]", "side: i1[V]", "of: int", "first: int", "end: int", "cost: f4[4F]*",
 )  # fmt: skip
 _sweep = kernel(
     "collapse_sweep -> int", "start: i4[4F]*", "twin: i4[4F]*", "halves: int", "gone: b1[F]*", "points: f8[V,3]*", "V",
     "quadric: f8[V,10]*", "side: i1[V]", "of: int", "cost: f4[4F]*", "most: int", "limit: float",
+)  # fmt: skip
+_close_up = kernel(
+    "collapse_closed_up", "start: i4[4F]*", "twin: i4[4F]*", "gone: b1[F]", "F", "cost: f4[4F]*", "points: f8[V,3]*",
+    "V", "quadric: f8[V,10]*", "side: i1[V]*", "number: i4[F]*", "count: i8[2]*",
 )  # fmt: skip
 
 
@@ -66,9 +70,12 @@ def price(
     side: NDArray[np.int8],
     of: int,
     cost: NDArray[np.float32],
+    first: int = 0,
+    end: int | None = None,
 ) -> None:
-    """Into `cost`, at the first of its half-edges, that of each edge both of whose vertices are on that side."""
-    _price(start, twin, len(start), gone, points, quadric, side, of, cost)
+    """Into `cost`, at the first of its half-edges, that of each edge both of whose vertices are on that side; of the
+    faces from `first` up to `end`, which several threads may share."""
+    _price(start, twin, gone, points, quadric, side, of, 4 * first, 4 * (len(gone) if end is None else end), cost)
 
 
 def sweep(
@@ -89,3 +96,22 @@ def sweep(
     written, so that two sides may be swept at the same time. `gone` (F,) says which faces went.
     """
     return int(_sweep(start, twin, len(start), gone, points, quadric, side, of, cost, most, limit))
+
+
+def closed_up(
+    start: NDArray[np.int32],
+    twin: NDArray[np.int32],
+    gone: NDArray[np.bool_],
+    points: NDArray[np.float64],
+    quadric: NDArray[np.float64],
+    side: NDArray[np.int8],
+    cost: NDArray[np.float32],
+) -> tuple[int, int, NDArray[np.int32]]:
+    """Move the faces that are left, and their vertices, to the front of their arrays, in the same order; in place.
+
+    So that sweeps walk through no gaps, and find neighbours near each other. Returns how many faces and vertices these
+    are, and (F,) the new number of each face, -1 if it is gone.
+    """
+    number, count = np.empty(len(gone), np.int32), np.empty(2, np.int64)
+    _close_up(start, twin, gone, cost, points, quadric, side, number, count)
+    return int(count[0]), int(count[1]), number

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.mesh.box import middle
 from spherelinks.mesh.nearest import sought, tree
 from spherelinks.mesh.sorting import ascending
 from spherelinks.mesh.topology import Faces, Vertices, compact, parts
@@ -65,10 +66,14 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     main = volume.argmax()
     outward, large = volume > 0, size >= FLOATER * size[main]
     outward[main] = large[main] = True
-    order = ascending(label.astype(np.int64))
-    ends = np.cumsum(np.bincount(label))
+
+    @cache
+    def by_part() -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """The faces' numbers, part by part, and where each part's end."""
+        return ascending(label.astype(np.int64)), np.cumsum(np.bincount(label))
 
     def faces_of(part: int) -> Faces:
+        order, ends = by_part()
         start = ends[part - 1] if part else 0
         return np.asarray(faces[order[start : ends[part]]])
 
@@ -125,7 +130,7 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     floaters = outward & ~large
     outside = area[keep | floaters].sum() or 1.0  # parts without an area have no share of it
     removed = Removed(int(floaters.sum()), int((~keep & ~floaters).sum()), float(area[floaters].sum() / outside))
-    return *compact(vertices, faces[keep[label]]), removed
+    return *compact(vertices, faces, keep[label]), removed
 
 
 def _spread(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -153,7 +158,7 @@ def part_measures(
     vertices: Vertices, faces: Faces, label: NDArray[np.int32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Of each part, by its (F,) label: signed volume, area, and the low and high corners of its bounding box."""
-    return _measure(vertices, faces, label, int(label.max()) + 1, vertices.mean(axis=0, dtype=np.float64))
+    return _measure(vertices, faces, label, int(label.max()) + 1, middle(vertices))
 
 
 def _inside(vertices: Vertices, faces: Faces, points: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spherelinks.mesh.box import sides
-from spherelinks.mesh.nearest import nearest, tree
+from spherelinks.mesh.nearest import sought, tree
 from spherelinks.mesh.topology import Faces, Vertices
 
 #: Vertices sampled, spread over the surface.
@@ -27,6 +27,6 @@ def deviation(original: Vertices, vertices: Vertices, faces: Faces) -> Deviation
     One-sided, since a lost part is far from what is left, but not the other way round.
     """
     looked_at = original[:: -(-len(original) // LOOKED_AT)]
-    distance = nearest(looked_at, tree(vertices, faces)).distance
+    distance = sought(looked_at, tree(vertices, faces)).distance
     largest = float(distance.max())
     return Deviation(largest, float(distance.mean()), largest / (float(sides(original).max()) or 1.0))

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.mesh.box import box, sides
-from spherelinks.mesh.collapse import free, laid_out, price, quadrics, sweep
+from spherelinks.mesh.box import box, middle, sides
+from spherelinks.mesh.collapse import closed_up, free, laid_out, price, quadrics, sweep
 from spherelinks.mesh.repair import apart
 from spherelinks.mesh.topology import Faces, Vertices, compact, parts, twins
 
@@ -20,6 +20,8 @@ _AT_ONCE = 0.15
 #: Meshes with at least this many faces are swept in two halves in parallel, until this share of their faces or this
 #: multiple of the target is left: beyond that, the faces between the halves, which stay, would matter.
 _HALVED, _UNTIL, _ABOVE = 20_000, 0.2, 1.3
+#: What is left of a mesh is closed up whenever it is no more than this share of the arrays.
+_FULL = 0.5
 
 #: Weight of a side of the box that is to be kept, in squares of the mean edge: a plane's area.
 _HELD = 1e3
@@ -41,51 +43,66 @@ def simplify(
     `keep_box` nearly nothing of it is lost, so that a mesh keeps its size and place. `progress` is called with the
     share done after each sweep. The same input gives the same output, on any number of processors.
     """
-    target = max(target, SMALLEST * (int(parts(faces, len(vertices)).max(initial=-1)) + 1))
-    if len(faces) <= target:
-        return vertices, faces
-    unit, centre = _unit(vertices, faces), vertices.mean(axis=0, dtype=np.float64)
-    points = (vertices - centre) / unit
     with ThreadPoolExecutor(1) as other:
+        labelled = other.submit(parts, faces, len(vertices))
+        unit, centre = _unit(vertices, faces), middle(vertices)
+        points = (vertices - centre) / unit
+        target = max(target, SMALLEST * (int(labelled.result().max(initial=-1)) + 1))
+        if len(faces) <= target:
+            return vertices, faces
         measured = other.submit(quadrics, points, faces)
         start, twin = laid_out(faces, twins(faces))
         quadric = measured.result()
-    if keep_box:
-        _hold_box(points, quadric)
-    gone, cost = np.zeros(len(faces), np.bool_), np.full(len(start), np.float32(np.inf))
-    left = len(faces)
+        if keep_box:
+            _hold_box(points, quadric)
+        gone: NDArray[np.bool_] = np.zeros(len(faces), np.bool_)
+        cost = np.full(len(start), np.float32(np.inf))
+        side: NDArray[np.int8] = np.zeros(len(points), np.int8)
+        watched: NDArray[np.integer] = np.arange(0, len(cost), 1 + len(cost) // 16384)
+        left = len(faces)
 
-    def swept(side: NDArray[np.int8], of: int, most: int, limit: float) -> int:
-        return int(sweep(start, twin, gone, points, quadric, side, of, cost, most, limit))
+        def swept(of: int, most: int, limit: float) -> int:
+            return int(sweep(start, twin, gone, points, quadric, side, of, cost, most, limit))
 
-    def went(removed: int) -> None:
-        nonlocal left
-        left -= removed
-        progress(min((len(faces) - left) / (len(faces) - target), 1.0))
+        def went(removed: int) -> None:
+            """Takes down how many faces went, and closes up once most have."""
+            nonlocal left, start, twin, gone, points, quadric, side, cost, watched
+            left -= removed
+            progress(min((len(faces) - left) / (len(faces) - target), 1.0))
+            if left > _FULL * len(gone):
+                return
+            n_faces, n_vertices, number = closed_up(start, twin, gone, points, quadric, side, cost)
+            start, twin, cost = start[: 4 * n_faces], twin[: 4 * n_faces], cost[: 4 * n_faces]
+            points, quadric, side = points[:n_vertices], quadric[:n_vertices], side[:n_vertices]
+            watched = 4 * number[watched >> 2] + (watched & 3)
+            watched = watched[watched >= 0]
+            gone = np.zeros(n_faces, np.bool_)
 
-    if len(faces) >= _HALVED:
-        axis = sides(points).argmax()
-        side = free(start, twin, (points[:, axis] > np.median(points[:, axis])).astype(np.int8))
-        until = max(_ABOVE * target, _UNTIL * len(faces))
-        with ThreadPoolExecutor(1) as other:
+        if left >= _HALVED:
+            axis = sides(points).argmax()
+            side = free(start, twin, (points[:, axis] > np.median(points[:, axis])).astype(np.int8))
+            until = max(_ABOVE * target, _UNTIL * len(faces))
             done = other.submit(price, start, twin, gone, points, quadric, side, 1, cost)
             price(start, twin, gone, points, quadric, side, 0, cost)
             done.result()
-            while left > until and (limit := _limit(cost, (left - target) / left)) is not None:
+            while left > until and (limit := _limit(cost, watched, (left - target) / left)) is not None:
                 most = int(left - until) // 2 + 1
-                there = other.submit(swept, side, 1, most, limit)
-                here = swept(side, 0, most, limit)
+                there = other.submit(swept, 1, most, limit)
+                here = swept(0, most, limit)
                 went(here + there.result())
-    everywhere = np.zeros(len(points), np.int8)
-    while left > target:
-        before = left
-        price(start, twin, gone, points, quadric, everywhere, 0, cost)
-        while left > target and (limit := _limit(cost, (left - target) / left)) is not None:
-            went(swept(everywhere, 0, left - target, limit))
-        if left == before:
-            break
-    inside = np.clip((points * unit + centre).astype(np.float32), *box(vertices))
-    return apart(*compact(inside, start.reshape(-1, 4)[~gone, :3]))
+        side = np.zeros(len(points), np.int8)
+        while left > target:
+            before, half = left, len(gone) // 2
+            done = other.submit(price, start, twin, gone, points, quadric, side, 0, cost, half)
+            price(start, twin, gone, points, quadric, side, 0, cost, 0, half)
+            done.result()
+            while left > target and (limit := _limit(cost, watched, (left - target) / left)) is not None:
+                went(swept(0, left - target, limit))
+            if left == before:
+                break
+    few, kept = compact(points, start.reshape(-1, 4)[:, :3], ~gone)
+    inside: Vertices = np.clip((few * unit + centre).astype(np.float32), *box(vertices))
+    return apart(inside, kept)
 
 
 def _hold_box(points: NDArray[np.float64], quadric: NDArray[np.float64]) -> None:
@@ -96,12 +113,13 @@ def _hold_box(points: NDArray[np.float64], quadric: NDArray[np.float64]) -> None
             quadric[vertex, [its_square, 6 + axis, 9]] += _HELD * np.array((1.0, place, place**2))
 
 
-def _limit(cost: NDArray[np.float32], share: float) -> float | None:
+def _limit(cost: NDArray[np.float32], watched: NDArray[np.integer], share: float) -> float | None:
     """The cost limit of the next sweep; None if no edge is left to try.
 
+    watched : half-edges, evenly spread over all of the mesh that was given, by which the others are judged
     share : of the faces still to be removed; the fewer, the smaller the steps
     """
-    some = cost[:: 1 + len(cost) // 16384]
+    some = cost[watched]
     some = some[some < np.inf]
     if not len(some):
         some = cost[cost < np.inf]

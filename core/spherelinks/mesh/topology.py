@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,14 @@ from spherelinks.native import kernel
 
 Vertices = NDArray[np.float32]
 Faces = NDArray[np.int32]
+_Real = TypeVar("_Real", bound=np.floating)
 
 
 _pair = kernel("topology_twins", "faces: i4[F,3] < count", "F", "count: int", "opposite: i8[3F]*")
 _label_fans = kernel("topology_fans -> int", "opposite: i8[H] < H | -1", "H", "label: i4[H]*")
-_number = kernel("topology_compact -> int", "faces: i4[F,3] < V", "F", "V", "used: i4[V]*", "out: i4[F,3]*")
+_number = kernel(
+    "topology_compact -> int", "faces: i4[F,3] < V", "F", "V", "kept: b1[F]", "used: i4[V]*", "out: i4[E,3]*", "E"
+)  # fmt: skip
 _label_parts = kernel("topology_parts", "faces: i4[F,3] < count", "F", "count: int", "label: i4[F]*")
 
 
@@ -38,9 +42,9 @@ class Topology:
     area: float
 
 
-def examine(vertices: Vertices, faces: Faces) -> Topology:
-    """The topology of (V, 3) vertices and (F, 3) faces."""
-    closed, manifold, corners = _sealed(vertices, faces)
+def examine(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64] | None = None) -> Topology:
+    """The topology of (V, 3) vertices and (F, 3) faces; opposite : (3F,) their twins, where they are known."""
+    closed, manifold, corners = _sealed(vertices, faces, opposite)
     labels = parts(faces, len(vertices))
     count = int(labels.max()) + 1 if len(labels) else 0
     genus = (2 * count - (corners - 3 * len(faces) // 2 + len(faces))) // 2 if manifold else -1
@@ -55,9 +59,10 @@ def is_manifold(vertices: Vertices, faces: Faces) -> bool:
     return _sealed(vertices, faces)[1]
 
 
-def _sealed(vertices: Vertices, faces: Faces) -> tuple[bool, bool, int]:
+def _sealed(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64] | None = None) -> tuple[bool, bool, int]:
     """Whether a mesh is closed, whether it is manifold, and how many vertices its faces use."""
-    opposite = twins(faces)
+    if opposite is None:
+        opposite = twins(faces)
     closed = len(faces) > 0 and bool((opposite >= 0).all())
     used = np.zeros(len(vertices), np.bool_)
     used[faces] = True
@@ -95,8 +100,12 @@ def parts(faces: Faces, n_vertices: int) -> NDArray[np.int32]:
     return label
 
 
-def compact(vertices: Vertices, faces: Faces) -> tuple[Vertices, Faces]:
-    """The same mesh without vertices that no face uses; order is kept."""
-    used, out = np.empty(len(vertices), np.int32), np.empty_like(faces, order="C")
-    count = _number(np.ascontiguousarray(faces), used, out)
-    return vertices[used[:count]], out
+def compact(
+    vertices: NDArray[_Real], faces: Faces, kept: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[_Real], Faces]:
+    """The same mesh, or of its faces those that are `kept` (F,), without vertices that no face uses; order is kept."""
+    if kept is None:
+        kept = np.ones(len(faces), np.bool_)
+    used, out = np.empty(len(vertices), np.int32), np.empty((np.count_nonzero(kept), 3), faces.dtype)
+    count = _number(np.ascontiguousarray(faces), kept, used, out)
+    return vertices.take(used[:count], axis=0), out

@@ -188,9 +188,10 @@ API void collapse_free(const i32* start, const i32* twin, i64 halves, const i8* 
         if ((h & 3) != 3 && side[start[h]] != side[start[twin[h]]]) out[start[h]] = -1;
 }
 
-// Into `cost`, at the first of its half-edges, that of each edge both of whose vertices are on that side.
-API void collapse_price(const i32* start, const i32* twin, i64 halves, const u8* gone, const Vec3* points,
-                        const Quadric* quadrics, const i8* side, i64 of, float* cost) {
+// Into `cost`, at the first of its half-edges if that is one from `first` up to `end`, that of each edge both of whose
+// vertices are on that side.
+API void collapse_price(const i32* start, const i32* twin, const u8* gone, i64, const Vec3* points, i64,
+                        const Quadric* quadrics, const i8* side, i64 of, i64 first, i64 end, float* cost) {
     i64 waiting = 0;
     Pair half, from, to;
     auto settle = [&] {
@@ -198,7 +199,7 @@ API void collapse_price(const i32* start, const i32* twin, i64 halves, const u8*
         for (i64 n = 0; n < waiting; n++) cost[half[n]] = float(found[n]);
         waiting = 0;
     };
-    for (i64 h = 0; h < halves; h++) {
+    for (i64 h = first; h < end; h++) {
         if ((h & 3) == 3 || gone[h >> 2] || h >= twin[h]) continue;
         i64 a = start[h], b = start[twin[h]];
         if (side[a] != of || side[b] != of) continue;
@@ -275,4 +276,39 @@ API i64 collapse_sweep(i32* start, i32* twin, i64 halves, u8* gone, Vec3* points
         }
     }
     return removed;
+}
+
+// Faces that are left, and their vertices, moved up to stand one after the other in the same order; in place, so that
+// what is left is as close together in memory as it is on the surface. Into `number` the new number of each face, -1 if
+// it is gone, into `count` how many faces and how many vertices these are.
+API void collapse_closed_up(i32* start, i32* twin, const u8* gone, i64 faces, float* cost, Vec3* points, i64 vertices,
+                            Quadric* quadrics, i8* side, i32* number, i64* count) {
+    Array<i32> place(vertices, -1);
+    count[0] = count[1] = 0;
+    for (i64 f = 0; f < faces; f++) {
+        number[f] = -1;
+        if (gone[f]) continue;
+        number[f] = i32(count[0]++);
+        for (i64 h = 4 * f; h < 4 * f + 3; h++) place[start[h]] = 0;
+    }
+    for (i64 v = 0; v < vertices; v++) {
+        if (place[v] < 0) continue;
+        const i64 at = count[1]++;
+        place[v] = i32(at);
+        if (at == v) continue;
+        memcpy(points[at], points[v], sizeof(Vec3));
+        quadrics[at] = quadrics[v];
+        side[at] = side[v];
+    }
+    for (i64 f = 0; f < faces; f++) {
+        if (gone[f]) continue;
+        for (i64 k = 0; k < 3; k++) {
+            const i64 from = 4 * f + k, to = 4 * i64(number[f]) + k;
+            start[to] = place[start[from]];
+            twin[to] = 4 * number[twin[from] >> 2] + (twin[from] & 3);
+            cost[to] = cost[from];
+        }
+        start[4 * i64(number[f]) + 3] = twin[4 * i64(number[f]) + 3] = -1;
+        cost[4 * i64(number[f]) + 3] = float(INF);
+    }
 }

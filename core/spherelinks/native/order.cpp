@@ -95,3 +95,21 @@ API void order_walk(const Face* faces, i64 count, i64 vertices, i64* order) {
         swap(cache, fresh);
     }
 }
+
+// The faces in that order, their vertices numbered by first appearance, into `out`; what number each had before into
+// `kept`. Returns how many vertices these are.
+API i64 order_numbered(const Face* faces, const i64* order, i64 count, i64 vertices, Face* out, i32* kept) {
+    Array<i32> place(vertices, -1);
+    i32 found = 0;
+    for (i64 f = 0; f < count; f++) {
+        for (int k = 0; k < 3; k++) {
+            const i32 v = faces[order[f]][k];
+            if (place[v] < 0) {
+                kept[found] = v;
+                place[v] = found++;
+            }
+            out[f][k] = place[v];
+        }
+    }
+    return found;
+}

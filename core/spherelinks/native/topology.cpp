@@ -67,18 +67,23 @@ API void topology_parts(const Face* faces, i64 count, i64 vertices, i32* label) 
     }
 }
 
-// Numbers of the vertices that faces use, in order, in `used`, and the faces by these numbers; returns how many there are.
-API i64 topology_compact(const Face* faces, i64 count, i64 vertices, i32* used, Face* out) {
+// Numbers of the vertices that the faces which are `kept` use, in order, in `used`, and these faces, of which there are
+// `left`, by these numbers; returns how many vertices there are.
+API i64 topology_compact(const Face* faces, i64 count, i64 vertices, const u8* kept, i32* used, Face* out, i64 left) {
     Array<i32> number(vertices, 0);
     for (i64 f = 0; f < count; f++)
-        for (i32 v : faces[f]) number[v] = 1;
+        if (kept[f])
+            for (i32 v : faces[f]) number[v] = 1;
     i32 found = 0;
     for (i64 v = 0; v < vertices; v++) {
         if (!number[v]) continue;
         used[found] = i32(v);
         number[v] = found++;
     }
-    for (i64 f = 0; f < count; f++)
-        for (int k = 0; k < 3; k++) out[f][k] = number[faces[f][k]];
+    for (i64 f = 0, to = 0; f < count && to < left; f++) {
+        if (!kept[f]) continue;
+        for (int k = 0; k < 3; k++) out[to][k] = number[faces[f][k]];
+        to++;
+    }
     return found;
 }

@@ -187,12 +187,15 @@ def bake(
     front, offset = sight.front, sight.offset[atlas.source]
     texture, covered = np.zeros((size, size, 3), np.uint8), np.zeros((size, size), np.bool_)
     with threads.pool() as pool:
-        scaled = pool.submit(_scaled, front.picture, front.strength, front.area, _area(uv, atlas.faces))
+        scaled = pool.submit(lambda: _scaled(front.picture, front.strength, front.area, _area(uv, atlas.faces)))
         traits = _traits(points, normals[atlas.fan], front.matrix, front.eye)
-        rows = uv[atlas.faces, 1]
-        top, bottom = rows.min(axis=1), rows.max(axis=1)
+        a, b, c = uv[atlas.faces.T, 1]
+        top, bottom = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         bands = [(first, min(first + BAND, size)) for first in range(0, size, BAND)]
-        drawn = [(first, end, atlas.faces[(top < end) & (bottom > first)]) for first, end in bands]
+        drawn = [
+            (first, end, atlas.faces.take(np.flatnonzero((top < end) & (bottom > first)), axis=0))
+            for first, end in bands
+        ]
         if isinstance(shape, Surface):
             assert sight.tree is not None
             known = carry(found or seek(points, atlas.uv, atlas.faces, size, sight.tree), shape)

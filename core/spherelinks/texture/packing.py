@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks.mesh.topology import Faces, twins
 from spherelinks.native import kernel
 
 Corners = NDArray[np.float64]
@@ -64,12 +63,12 @@ _fill_strip = kernel(
 )  # fmt: skip
 
 
-def lay_out(corners: Corners, chart: Charts, faces: Faces, gutter: float) -> tuple[Corners, Charts]:
+def lay_out(corners: Corners, chart: Charts, opposite: NDArray[np.int64], gutter: float) -> tuple[Corners, Charts]:
     """Place charts on the unit square, as large as possible, all at the same scale, never mirrored.
 
     corners : (F, 3, 2) float64, where each face's corners lie on its own chart's plane; one unit for all charts
     chart : (F,) int64, numbered from 0
-    faces : (F, 3) int32, the mesh
+    opposite : (3F,) int64, the mesh's twins
     gutter : minimum distance between charts, and half of that to the border, as a share of the page's side
 
     Returns the corners on the page and the charts, some of them cut, and some with faces moved to their neighbours.
@@ -77,7 +76,7 @@ def lay_out(corners: Corners, chart: Charts, faces: Faces, gutter: float) -> tup
     Chazelle 1983), in the right angle that keeps the page lowest; the order is then improved by moving charts that
     found no room to the front.
     """
-    opposite = _within(corners, chart, twins(faces))
+    opposite = _within(corners, chart, opposite)
     corners, chart = _trimmed(corners, _pieces(chart, opposite), opposite)
     best = _packed(corners, chart, gutter)
     for waste, longest in _CUTS:

@@ -57,18 +57,24 @@ class Flat:
     chart: NDArray[np.int64]
 
 
-def unwrap(vertices: Vertices, faces: Faces, fans: Faces | None = None) -> Atlas:
+def unwrap(
+    vertices: Vertices, faces: Faces, fans: Faces | None = None, opposite: NDArray[np.int64] | None = None
+) -> Atlas:
     """Cut a mesh into charts and pack them on a square page without overlap: :func:`flatten`, then :func:`place`.
 
     fans : (F, 3) int32 of :func:`spherelinks.mesh.normals.fan_normals`, where there are any
+    opposite : (3F,) int64, the faces' twins, where they are known
     """
-    return place(faces, flatten(vertices, faces), faces if fans is None else fans)
+    if opposite is None:
+        opposite = twins(faces)
+    return place(faces, flatten(vertices, faces, opposite), faces if fans is None else fans, opposite)
 
 
-def flatten(vertices: Vertices, faces: Faces) -> Flat:
+def flatten(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64] | None = None) -> Flat:
     """Cut a mesh into flat charts; works in several threads.
 
-    vertices (V, 3) float32, faces (F, 3) int32, which need not be closed or manifold. Charts are grown, then flattened.
+    vertices (V, 3) float32, faces (F, 3) int32, which need not be closed or manifold; opposite (3F,) int64, their
+    twins, where they are known. Charts are grown, then flattened.
     The faces of charts that come out folded, overlapping or distorted are grown again, within stricter limits, into
     charts of at most half as many faces, down to one, which is always flat. No two faces of a chart overlap, and none
     is mirrored. Deterministic, on any number of processors.
@@ -78,9 +84,8 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
     left, most = np.arange(len(faces)), np.full(len(faces), len(faces))
     bend, cone, done = BEND, CONE, 0
     with threads.pool() as pool:
+        own, opposite = faces, twins(faces) if opposite is None else opposite
         while len(left):
-            own = faces[left]
-            opposite = twins(own)
             normal, area = normals(points, own, opposite)
             label, count = grow(points, own, opposite, normal, area, most, bend, cone)
             pieces = cut(opposite, label, count)
@@ -101,13 +106,16 @@ def flatten(vertices: Vertices, faces: Faces) -> Flat:
             done += int(good.sum())
             left, most = left[~kept], size[label[~kept]] // 2
             bend, cone = bend / 4, (1 + cone) / 2
+            own = faces[left]
+            opposite = twins(own)
     return Flat(corners, chart)
 
 
-def place(faces: Faces, flat: Flat, fans: Faces) -> Atlas:
-    """Pack the charts of a mesh of (F, 3) int32 faces on a page, by :func:`~.packing.lay_out`; in one thread."""
+def place(faces: Faces, flat: Flat, fans: Faces, opposite: NDArray[np.int64]) -> Atlas:
+    """Pack the charts of a mesh of (F, 3) int32 faces and their twins on a page, by :func:`~.packing.lay_out`; in one
+    thread."""
     gutter = GUTTER if flat.chart.max() < MANY else NARROW
-    corners, _ = lay_out(flat.corners, flat.chart, faces, gutter / PAGE)
+    corners, _ = lay_out(flat.corners, flat.chart, opposite, gutter / PAGE)
     number, first = _numbered(fans, corners)
     uv = corners.reshape(-1, 2)[first].astype(np.float32)
     return Atlas(uv, number, faces.ravel()[first], fans.ravel()[first])

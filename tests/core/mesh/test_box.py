@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spherelinks.mesh.box import box, sides
+from spherelinks.mesh.box import box, middle, sides
 from spherelinks.native import kernel
 
 
@@ -36,3 +36,9 @@ def test_an_index_that_is_out_of_range_is_named(kind: str, none: str, seed: int,
     fine = (-1 if none else 0) <= wrong < 7
     with pytest.raises(AttributeError if fine else ValueError, match="no_such_kernel"):
         call(values, 7)
+
+
+@given(seed=st.integers(0, 2**32), count=st.integers(1, 300), strided=st.booleans())
+def test_the_middle_of_points_is_their_mean_to_the_bit(seed: int, count: int, strided: bool) -> None:
+    points = np.random.default_rng(seed).normal(3, 1, (2 * count, 3)).astype(np.float32)[:: 2 if strided else 1]
+    assert np.array_equal(middle(points), points.mean(axis=0, dtype=np.float64))

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from shapes import ball, mesh_of, noise, torus
 
-from spherelinks.mesh.collapse import free, laid_out, price, quadrics, sweep
+from spherelinks.mesh.collapse import closed_up, free, laid_out, price, quadrics, sweep
 from spherelinks.mesh.components import clean
-from spherelinks.mesh.topology import examine, twins
+from spherelinks.mesh.topology import compact, examine, twins
 
 
 def swept(vertices: np.ndarray, faces: np.ndarray, side: np.ndarray, of: int, most: int) -> tuple[np.ndarray, ...]:
@@ -47,3 +47,35 @@ def test_a_side_leaves_the_other_and_the_border_between_them_alone() -> None:
     assert np.array_equal(points[side == 0], vertices[side == 0])
     assert np.array_equal(left[(side[left] == 0).any(axis=1)], faces[there])
     assert examine(points.astype(np.float32), left).manifold
+
+
+def test_a_mesh_that_is_closed_up_is_swept_on_as_if_it_were_not() -> None:
+    """With costs that stay, and with vertices that stay on one side."""
+    vertices, faces = mesh_of(torus(32))
+    side = (vertices[:, 0] > 0.5).astype(np.int8)
+    results = []
+    for closed in (False, True):
+        points, own = vertices.astype(np.float64), side.copy()
+        start, twin = laid_out(faces, twins(faces))
+        gone, cost = np.zeros(len(faces), np.bool_), np.full(len(start), np.float32(np.inf))
+        quadric = quadrics(points, faces)
+        half = len(faces) // 2
+        price(start, twin, gone, points, quadric, own, 0, cost, 0, half)
+        price(start, twin, gone, points, quadric, own, 0, cost, half)
+        limit = float(np.median(cost[cost < np.inf]))
+        went = sweep(start, twin, gone, points, quadric, own, 0, cost, len(faces), limit)
+        assert went > 0
+        if closed:
+            left, kept, number = closed_up(start, twin, gone, points, quadric, own, cost)
+            assert (left, kept) == (len(faces) - went, len(vertices) - went // 2)
+            assert np.array_equal(number, np.where(gone, -1, np.cumsum(~gone) - 1))
+            start, twin, cost, gone = start[: 4 * left], twin[: 4 * left], cost[: 4 * left], np.zeros(left, np.bool_)
+            points, quadric, own = points[:kept], quadric[:kept], own[:kept]
+            assert np.array_equal(
+                twin.reshape(-1, 4)[:, :3].ravel() // 4 * 3 + twin.reshape(-1, 4)[:, :3].ravel() % 4,
+                twins(start.reshape(-1, 4)[:, :3]),
+            )
+        sweep(start, twin, gone, points, quadric, own, 0, cost, len(faces), 4 * limit)
+        results.append(compact(points, start.reshape(-1, 4)[~gone, :3]))
+    assert np.array_equal(results[0][0], results[1][0])
+    assert np.array_equal(results[0][1], results[1][1])
