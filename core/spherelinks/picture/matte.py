@@ -24,7 +24,7 @@ Image = TypeVar("Image", Bytes, Floats)
 _MIN_TRANSPARENT = 0.01  # share of the picture; rounded corners alone are no cut-out
 _MIN_OPAQUE = 0.0005  # shares of the picture below which there is only a speck
 _MIN_FOUND = 0.005
-# shares of the border that an object, and one beyond doubt, may cover; nor may it touch all four sides
+# shares of the border that an object, and one beyond doubt, may cover
 _MAX_OUTLINE, _MAX_CERTAIN = 0.35, 0.5
 _MIN_SIDE = 16
 _FAINTEST = 24  # greatest alpha of a picture that still shows something
@@ -37,6 +37,8 @@ _NEAR, _FAR, _SURE = 1.5, 4.0, 10.0  # Mahalanobis distances: certainly backgrou
 _BUSY = 4.0  # scatter of the background above which no model of it is trusted
 _LIKELY, _LINKED = 0.5, 0.25  # of the network: a pixel's likelihood to be object, or to hang on one
 _CONFIDENT, _CERTAIN, _ABSENT = 0.75, 0.94, 0.1  # mean likelihood of an object, of one beyond doubt, of none
+_UNMISTAKABLE = 0.965  # mean likelihood of an object that is believed even against what differs from a calm ground
+_WHOLE = 0.9  # mean likelihood of an object that may touch all four sides of the picture
 _AGREE, _DIFFER = 0.8, 0.5  # overlaps of what differs from the ground with what the network sees
 _MOST, _MOST_SEEN = 0.7, 0.85  # shares of the picture above which an object, one that the network sees, is unlikely
 _STRANGE = 0.02  # share of one side of a calm picture that is not background, from which an object may reach it
@@ -63,7 +65,8 @@ def matte(
     (``background``), what differs is refined by two rounds of GrabCut (Rother, Kolmogorov, Blake 2004) at low
     resolution and then by a guided filter at full resolution. If the background is too busy for a model, a network
     (``outline``) finds the object, if it is confident; it is also asked where what differs from a calm background is in
-    parts or touches the border, or where the border is not all background, and overrules it if it is sure.
+    parts or touches the border, or where the border is not all background, and overrules it if it is sure. Only an
+    object that the network sees may touch all four sides of the picture.
     Deterministic.
 
     Raises NoObject if there is nothing to find: a uniform, noisy or textured picture, an object that fills the picture,
@@ -200,7 +203,13 @@ def _stands_out(rgb: Bytes) -> Found:
     model = background.fit(small)
     distance, shadow = model.compare(small)
     if model.scatter <= _BUSY:
-        return _confirmed(rgb, _differing(rgb, distance, shadow, model), _interrupted(distance, shadow))
+        interrupted = _interrupted(distance, shadow)
+        try:
+            return _confirmed(rgb, _differing(rgb, distance, shadow, model), interrupted)
+        except NoObject:
+            if interrupted and (recognised := _recognised(rgb, glanced := outline.glanced(rgb), _CERTAIN)) is not None:
+                return _expected(recognised, glanced)
+            raise
     likely = outline.likely(rgb)
     found = _recognised(rgb, likely, _CONFIDENT)
     if found is not None:
@@ -257,8 +266,31 @@ def _recognised(rgb: Bytes, likely: Floats, confident: float) -> Floats | None:
     confidence = float(likely[object_ & (likely > _LIKELY)].mean())
     if confidence < confident:
         return None
-    found = _refined(*_guide(rgb), np.where(object_, likely, 0).astype(np.float32))
-    return None if _is_cropped(found, _MAX_OUTLINE if confidence < _CERTAIN else _MAX_CERTAIN) else found
+    found = _traced(rgb, likely, object_)
+    most = _MAX_OUTLINE if confidence < _CERTAIN else _MAX_CERTAIN
+    return None if _is_cropped(found, most, whole=confidence >= _WHOLE) else found
+
+
+def _traced(rgb: Bytes, likely: Floats, object_: NDArray[np.bool_]) -> Floats:
+    """What the network sees at the picture's size, float32 in 0..1, its border moved onto the picture's edges.
+
+    Legs, struts and strokes that are narrower than the filter sees around it stay as the network sees them.
+    """
+    height, width = rgb.shape[:2]
+    full, guide = _guide(rgb)
+    fine = _refined(full, guide, likely, epsilon=1e-4)
+    size = (guide.colors.shape[1], guide.colors.shape[0])
+    inside = (cv2.resize(likely, size, interpolation=cv2.INTER_LINEAR) > _LIKELY).astype(np.uint8)
+    near = np.ones((3, 3), np.uint8)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3 * guide.radius + 1, 3 * guide.radius + 1))
+    thick = cv2.dilate(cv2.morphologyEx(inside, cv2.MORPH_OPEN, disc), near)
+    thin = cv2.dilate(np.minimum(inside, 1 - thick), near)
+    part = cv2.dilate(object_.astype(np.uint8), np.ones((5, 5), np.uint8))
+    narrow, kept = (
+        cv2.resize(each.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) for each in (thin, part)
+    )
+    seen = _steeper(np.asarray(cv2.resize(likely, (width, height), interpolation=cv2.INTER_CUBIC), np.float32))
+    return np.asarray((fine + narrow * (np.maximum(seen, fine) - fine)) * kept, np.float32)
 
 
 def _linked(likely: Floats) -> NDArray[np.bool_]:
@@ -283,8 +315,9 @@ def _confirmed(rgb: Bytes, found: Floats, interrupted: bool) -> Found:
     likely = outline.glanced(rgb)
     seen = likely > _LIKELY
     overlap = float((small & seen).sum()) / max(1, int((small | seen).sum()))
-    if overlap < _AGREE:
-        recognised = _recognised(rgb, likely, _CONFIDENT if overlap < _DIFFER else _CERTAIN)
+    if overlap < _AGREE or interrupted:
+        enough = _CONFIDENT if overlap < _DIFFER else _CERTAIN if overlap < _AGREE else _UNMISTAKABLE
+        recognised = _recognised(rgb, likely, enough)
         if recognised is not None:
             return _expected(recognised, likely)
     absent = [part for part in parts if likely[part].mean() < _ABSENT]
@@ -296,10 +329,13 @@ def _confirmed(rgb: Bytes, found: Floats, interrupted: bool) -> Found:
     return _expected(kept.astype(np.float32), likely)
 
 
-def _is_cropped(found: Floats, most: float = _MAX_OUTLINE) -> bool:
-    """Whether the picture shows no background around what was found, which covers more than `most` of its border."""
+def _is_cropped(found: Floats, most: float = _MAX_OUTLINE, *, whole: bool = False) -> bool:
+    """Whether the picture shows no background around what was found, which covers more than `most` of its border.
+
+    Nor may it touch all four sides, unless it is known to be a `whole` object.
+    """
     sides = [float((side > 0.5).mean()) for side in (found[0], found[-1], found[:, 0], found[:, -1])]
-    return float(np.mean(sides)) > most or min(sides) > 0
+    return float(np.mean(sides)) > most or (min(sides) > 0 and not whole)
 
 
 def _surroundings(distance: Floats, shadow: background.Mask, width: int, height: int) -> tuple[int, int, int, int]:
@@ -357,12 +393,16 @@ def _guide(rgb: Bytes) -> tuple[Floats, Guide]:
     return full, guide_of(_shrunk(full, _REFINE), radius=4)
 
 
-def _refined(full: Floats, guide: Guide, mask: Bytes | Floats) -> Floats:
+def _refined(full: Floats, guide: Guide, mask: Bytes | Floats, epsilon: float = 1e-3) -> Floats:
     """The mask (h, w) at the picture's size, its border moved onto the picture's edges; float32 in 0..1."""
     size = (guide.colors.shape[1], guide.colors.shape[0])
     soft = np.asarray(cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR), np.float32)
-    fine = guided_filter(guide, soft, epsilon=1e-3, onto=full)
-    return np.asarray(np.clip(2 * fine - 0.5, 0, 1), np.float32)  # steeper: the filter leaves haze beside an edge
+    return _steeper(guided_filter(guide, soft, epsilon=epsilon, onto=full))
+
+
+def _steeper(soft: Floats) -> Floats:
+    """Without the haze that resampling and filtering leave beside an edge."""
+    return np.asarray(np.clip(2 * soft - 0.5, 0, 1), np.float32)
 
 
 def _parts(mask: Bytes) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

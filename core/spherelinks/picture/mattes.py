@@ -94,7 +94,7 @@ class Matte:
         return GeneratorFailed(f"The matte '{self.name}' failed: {why}", hint=f"Use another matte, such as {DEFAULT}.")
 
 
-AUTO = Matte(DEFAULT, "1", "spherelinks.picture.matte:looked_for")
+AUTO = Matte(DEFAULT, "2", "spherelinks.picture.matte:looked_for")
 U2NETP = Matte("u2netp", "2", "spherelinks.picture.outline:find")
 REMBG = Matte(
     "rembg",

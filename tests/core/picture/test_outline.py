@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from spherelinks.picture import background
-from spherelinks.picture.decode import Picture
+from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.matte import _interrupted, _recognised, matte
 from spherelinks.picture.outline import SIDE, channels, likely, overlap
 
-ROBOT = Path(__file__).parents[3] / "docs" / "samples" / "robot.png"
+SAMPLES = Path(__file__).parents[3] / "docs" / "samples"
+ROBOT = SAMPLES / "robot.png"
 
 
 def busy(seed: int) -> tuple[Picture, NDArray[np.bool_]]:
@@ -109,6 +110,56 @@ def test_an_object_beyond_doubt_may_reach_three_sides() -> None:
     assert _recognised(rgb, seen * 0.92, 0.9) is None  # less sure, it is as likely a landscape
     seen[20:] = 0.99
     assert _recognised(rgb, seen, 0.9) is None  # it leaves no background
+
+
+def test_a_close_up_may_touch_all_four_sides() -> None:
+    rgb = decode((SAMPLES / "armchair.jpg").read_bytes()).rgb
+    whole = matte(Picture(rgb, None, "JPEG", "")) > 0.5
+    rows, columns = np.flatnonzero(whole.any(axis=1)), np.flatnonzero(whole.any(axis=0))
+    inset = [round(0.02 * np.ptp(each)) for each in (rows, columns)]
+    close = np.s_[rows[0] + inset[0] : rows[-1] - inset[0], columns[0] + inset[1] : columns[-1] - inset[1]]
+    truth = whole[close]
+    assert all(side.any() for side in (truth[0], truth[-1], truth[:, 0], truth[:, -1]))
+    found = matte(Picture(np.ascontiguousarray(rgb[close]), None, "JPEG", "")) > 0.5
+    assert (found & truth).sum() / (found | truth).sum() > 0.95
+
+    seen = np.zeros((SIDE, SIDE), np.float32)
+    seen[130:190] = seen[:, 130:190] = 0.99
+    cross = np.where(seen > 0, 90, 220).astype(np.uint8)[..., None].repeat(3, axis=2)
+    assert _recognised(cross, seen, 0.75) is not None
+    assert _recognised(cross, seen * 0.88, 0.75) is None  # less sure, it is as likely what the object stands in
+
+
+def test_legs_as_dark_as_their_ground_are_kept() -> None:
+    """The filter that moves the border onto the picture's edges would lose what is narrow and has none."""
+    seen = np.zeros((SIDE, SIDE), np.float32)
+    seen[60:160, 80:240] = 0.99
+    legs = [slice(at, at + 4) for at in (90, 150, 226)]
+    for leg in legs:
+        seen[160:240, leg] = 0.9
+    rng = np.random.default_rng(0)
+    rgb = np.where(seen > 0.95, 60, 150)[..., None] + rng.normal(0, 12, (SIDE, SIDE, 3))
+    found = _recognised(np.clip(rgb, 0, 255).astype(np.uint8), seen, 0.75)
+    assert found is not None
+    assert min(float((found[165:235, leg] > 0.5).mean()) for leg in legs) > 0.9
+    assert (found[165:235, 100:145] < 0.5).all()
+
+
+def test_on_a_calm_ground_of_the_objects_colour_the_network_is_believed() -> None:
+    robot = Image.open(ROBOT)
+    cutout = np.asarray(robot.crop(robot.getbbox()).resize((200, 280)), np.float32)
+    image = np.full((400, 400, 3), 60, np.float32) * np.linspace(1.05, 0.9, 400, dtype=np.float32)[:, None, None]
+    image[300:] *= 0.93
+    image[:70, 330:] = image[:70, 330:] * 0.7 + 30  # what lies at the border leaves doubt
+    cover = np.zeros((400, 400, 1), np.float32)
+    cover[60:340, 100:300] = cutout[..., 3:] / 255
+    image[60:340, 100:300] += (cutout[..., :3] - image[60:340, 100:300]) * cover[60:340, 100:300]
+    rgb = np.clip(image + np.random.default_rng(0).normal(0, 2, image.shape), 0, 255).astype(np.uint8)
+    lab = cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab)
+    assert background.fit(np.asarray(lab, np.float32)).scatter < 4
+    truth = cover[..., 0] > 0.5
+    found = matte(Picture(rgb, None, "PNG", "")) > 0.5
+    assert (found & truth).sum() / (found | truth).sum() > 0.93
 
 
 def test_a_border_that_is_not_all_background_is_told() -> None:
