@@ -36,7 +36,7 @@ from spherelinks.pixels.padding import fill
 from spherelinks.render.images import portrait
 from spherelinks.report import Checks, ColliderReport, Extent, Level, Maker, Report, TextureSizes
 from spherelinks.shape import Camera, Frame, Progress, Shape, Surface, View, Volume
-from spherelinks.texture.bake import Sight, bake, look
+from spherelinks.texture.bake import Sight, bake, look, picture_strength
 from spherelinks.texture.carry import seek
 from spherelinks.texture.delight import delit
 from spherelinks.texture.detail import normal_map, occlusion
@@ -129,16 +129,20 @@ def finish(
         progress(done)
 
     ahead: Future[_Ground] | None = None
+    strength: Future[NDArray[np.float32]] | None = None
+    waiting = ThreadPoolExecutor(1)  # until baking: what comes before keeps hardly more than one core busy
     with stage("surface") as within:
         if isinstance(shape, Surface):
             check_mesh(shape.vertices, shape.faces)
-            waiting = ThreadPoolExecutor(1)  # until baking: what comes before keeps hardly more than one core busy
             ahead = waiting.submit(_ground, shape)
             waiting.shutdown(wait=False)
             body = solid(shape.vertices, shape.faces, progress=within)
             vertices, faces = body.vertices, body.faces
             warnings += body.notes
         else:
+            if frame is not None:
+                strength = waiting.submit(picture_strength, frame.matte)
+            waiting.shutdown(wait=False)
             vertices, faces, cut = extract(shape.field, shape.origin, shape.spacing)
             if cut:
                 warnings.append("The shape reached the border of the generator's grid and was closed flat there.")
@@ -175,8 +179,11 @@ def finish(
     with ThreadPoolExecutor(1) as aside:
         with stage("unwrap"):
             looked = aside.submit(
-                lambda: look(vertices, whole, faces, shape, frame, ahead.result().tree if ahead else None)
-            )
+                lambda: look(
+                    vertices, whole, faces, shape, frame, ahead.result().tree if ahead else None,
+                    strength=strength.result() if strength else None,
+                )
+            )  # fmt: skip
             strayed = aside.submit(deviation, full[0], vertices, faces)
             examined = aside.submit(examine, vertices, faces, opposite)
             atlas, sight = unwrap(vertices, faces, fans, opposite), looked.result()

@@ -50,7 +50,7 @@ def simplify(
         target = max(target, SMALLEST * (int(labelled.result().max(initial=-1)) + 1))
         if len(faces) <= target:
             return vertices, faces
-        measured = other.submit(quadrics, points, faces)
+        measured, halved = other.submit(quadrics, points, faces), other.submit(_half, points)
         start, twin = laid_out(faces, twins(faces))
         quadric = measured.result()
         if keep_box:
@@ -79,8 +79,7 @@ def simplify(
             gone = np.zeros(n_faces, np.bool_)
 
         if left >= _HALVED:
-            axis = sides(points).argmax()
-            side = free(start, twin, (points[:, axis] > np.median(points[:, axis])).astype(np.int8))
+            side = free(start, twin, halved.result())
             until = max(_ABOVE * target, _UNTIL * len(faces))
             done = other.submit(price, start, twin, gone, points, quadric, side, 1, cost)
             price(start, twin, gone, points, quadric, side, 0, cost)
@@ -103,6 +102,12 @@ def simplify(
     few, kept = compact(points, start.reshape(-1, 4)[:, :3], ~gone)
     inside: Vertices = np.clip((few * unit + centre).astype(np.float32), *box(vertices))
     return apart(inside, kept)
+
+
+def _half(points: NDArray[np.float64]) -> NDArray[np.int8]:
+    """(V,) 0 or 1, the half of the points that each belongs to along the longest side of their box."""
+    along = np.ascontiguousarray(points[:, sides(points).argmax()])
+    return (along > np.median(along)).astype(np.int8)
 
 
 def _hold_box(points: NDArray[np.float64], quadric: NDArray[np.float64]) -> None:

@@ -17,7 +17,7 @@ _CORNER = np.array([corner for _, corner in EDGES], np.int64)
 
 #: Minimum distance of vertices from the ends of their grid edge, as a share of it, so that no two coincide.
 CLEARANCE = np.float32(1 / 64)
-#: Layers of samples across x in which a thread looks for signs at a time.
+#: Layers of samples across x in which a thread looks for signs, or for the surface, at a time.
 SLAB = 32
 
 _find_signs = kernel(
@@ -25,12 +25,13 @@ _find_signs = kernel(
 )  # fmt: skip
 _count = kernel(
     "surface_count", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[R]", "R",
-    "first_of: i8[256]", "ambiguous_of: i8[256]", "count: i8[2]*",
+    "first_of: i8[256]", "ambiguous_of: i8[256]", "first: int", "end: int", "count: i8[2]*",
 )  # fmt: skip
 _fill = kernel(
     "surface_march", "field: f4[X,Y,Z]", "inside: u8[X,Y,W]", "X", "Y", "Z", "W", "triangles_of: i1[R]", "R",
     "edges_of: i1[R,C]", "C", "first_of: i8[256]", "ambiguous_of: i8[256]", "edge_axis: i8[12]",
-    "edge_corner: i8[12]", "clearance: float", "points: f4[V,3]*", "faces: i4[F,3]*",
+    "edge_corner: i8[12]", "clearance: float", "first: int", "end: int", "first_point: int", "first_face: int",
+    "points: f4[V,3]*", "V", "faces: i4[F,3]*", "F",
 )  # fmt: skip
 
 
@@ -52,13 +53,14 @@ def extract(
     if field.ndim != 3 or 0 in field.shape:
         raise GeneratorFailed(f"The shape is an array of {field.shape} samples, not a grid.", hint=_HINT)
     field = np.ascontiguousarray(field, np.float32)
-    cut = _touches_border(field)
-    if cut:
-        field = np.pad(field, 1, constant_values=np.float32(max(spacing, 1e-30)))
-        origin = origin - spacing
     inside, broken = _signs(field)
     if broken:
         raise GeneratorFailed(f"Of the shape's {field.size} samples, {broken} are NaN or infinite.", hint=_HINT)
+    cut = _touches_border(inside, field.shape[2])
+    if cut:
+        field = np.pad(field, 1, constant_values=np.float32(max(spacing, 1e-30)))
+        origin = origin - spacing
+        inside, _ = _signs(field)
     if not inside.any():
         raise GeneratorFailed("The shape is empty: no sample is inside it.", hint=_HINT)
     points, faces = sharpened(*_march(field, inside, *_TABLE, _AXIS, _CORNER))
@@ -68,10 +70,11 @@ def extract(
 _HINT = "Try another picture or seed; if it happens again, please report it."
 
 
-def _touches_border(field: NDArray[np.float32]) -> bool:
-    """Whether a sample on the grid's border is anything but outside."""
-    sides = (field[0], field[-1], field[:, 0], field[:, -1], field[:, :, 0], field[:, :, -1])
-    return any(bool((side < 0).any()) for side in sides)
+def _touches_border(inside: NDArray[np.uint64], nz: int) -> bool:
+    """Whether a sample on the border of a grid with these signs is inside."""
+    low, high = np.uint64(1), np.uint64(1) << np.uint64((nz - 1) % 64)
+    sides = (inside[0], inside[-1], inside[:, 0], inside[:, -1], inside[:, :, 0] & low, inside[:, :, -1] & high)
+    return any(bool(side.any()) for side in sides)
 
 
 def _signs(field: NDArray[np.float32]) -> tuple[NDArray[np.uint64], int]:
@@ -100,13 +103,26 @@ def _march(
     edge_axis: NDArray[np.int64],
     edge_corner: NDArray[np.int64],
 ) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Points in grid units and faces, in two passes over x that work on 64 samples along z at a time."""
+    """Points in grid units and faces, in two passes over x that work on 64 samples along z at a time, a thread in each
+    SLAB."""
     if inside.shape[2] != -(-field.shape[2] // 64):
         raise ValueError(f"{inside.shape[2]} words of signs are not those of {field.shape[2]} samples")
-    count = np.empty(2, np.int64)
-    _count(field, inside, triangles_of, first_of, ambiguous_of, count)
-    points, faces = np.empty((count[0], 3), np.float32), np.empty((count[1], 3), np.int32)
-    _fill(
-        field, inside, triangles_of, edges_of, first_of, ambiguous_of, edge_axis, edge_corner, CLEARANCE, points, faces
-    )
+    slabs = range(0, len(field), SLAB)
+    count = np.zeros((len(slabs) + 1, 2), np.int64)
+
+    def look(first: int) -> None:
+        own = count[first // SLAB + 1]
+        _count(field, inside, triangles_of, first_of, ambiguous_of, first, min(first + SLAB, len(field)), own)
+
+    threads.each(look, slabs)
+    before = np.cumsum(count, axis=0)
+    points, faces = np.empty((before[-1, 0], 3), np.float32), np.empty((before[-1, 1], 3), np.int32)
+
+    def make(first: int) -> None:
+        _fill(
+            field, inside, triangles_of, edges_of, first_of, ambiguous_of, edge_axis, edge_corner, CLEARANCE, first,
+            min(first + SLAB, len(field)), *before[first // SLAB].tolist(), points, faces,
+        )  # fmt: skip
+
+    threads.each(make, slabs)
     return points, faces

@@ -24,21 +24,26 @@ int next_bit(Word& word) {
     return bit;
 }
 
-// Visit all grid edges that the surface crosses and all cubes that it runs through, slab by slab along x:
-// edge(axis, x, y, z) by where the edge starts, then cube(case, x, y, z) by its corner of the greatest x and least y, z.
-template <class Edge, class Cube> void march(const Signs& inside, Edge edge, Cube cube) {
-    for (i64 x = 0; x < inside.nx; x++) {
-        for (i64 y = 0; y < inside.ny; y++) {
-            for (i64 w = 0; w < inside.words; w++) {
-                // the edges that end in this row along x, and those that start in it along y and z
-                Word row = inside.at(x, y, w);
-                if (x)
-                    for (Word cut = inside.at(x - 1, y, w) ^ row; cut;) edge(0, x - 1, y, 64 * w + next_bit(cut));
-                if (y + 1 < inside.ny)
-                    for (Word cut = row ^ inside.at(x, y + 1, w); cut;) edge(1, x, y, 64 * w + next_bit(cut));
-                for (Word cut = row ^ inside.ahead(x, y, w); cut;) edge(2, x, y, 64 * w + next_bit(cut));
-            }
+// Visit the grid edges of a slab that the surface crosses: edge(axis, x, y, z) by where the edge starts.
+template <class Edge> void visit_edges(const Signs& inside, i64 x, Edge edge) {
+    for (i64 y = 0; y < inside.ny; y++) {
+        for (i64 w = 0; w < inside.words; w++) {
+            // the edges that end in this row along x, and those that start in it along y and z
+            Word row = inside.at(x, y, w);
+            if (x)
+                for (Word cut = inside.at(x - 1, y, w) ^ row; cut;) edge(0, x - 1, y, 64 * w + next_bit(cut));
+            if (y + 1 < inside.ny)
+                for (Word cut = row ^ inside.at(x, y + 1, w); cut;) edge(1, x, y, 64 * w + next_bit(cut));
+            for (Word cut = row ^ inside.ahead(x, y, w); cut;) edge(2, x, y, 64 * w + next_bit(cut));
         }
+    }
+}
+
+// Visit all grid edges that the surface crosses and all cubes that it runs through, slab by slab along x from `first` up
+// to `end`: edge as above, then cube(case, x, y, z) by its corner of the greatest x and least y, z.
+template <class Edge, class Cube> void march(const Signs& inside, i64 first, i64 end, Edge edge, Cube cube) {
+    for (i64 x = first; x < end; x++) {
+        visit_edges(inside, x, edge);
         if (x == 0) continue;
         for (i64 y = 0; y < inside.ny - 1; y++) {
             for (i64 w = 0; w < inside.words; w++) {
@@ -147,35 +152,44 @@ API i64 surface_signs(const float* field, i64, i64 ny, i64 nz, i64 words, i64 fi
     return broken;
 }
 
-// Into count how many points and faces there will be; triangles_of (R,) says how many each row of the table has.
+// Into count how many points and faces there will be of the slabs from `first` up to `end`; triangles_of (R,) says how
+// many each row of the table has.
 API void surface_count(const float* field, const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of,
-                       i64, const i64* first_of, const i64* ambiguous_of, i64* count) {
+                       i64, const i64* first_of, const i64* ambiguous_of, i64 first, i64 end, i64* count) {
     const Rows rows{{field, {nx, ny, nz}}, first_of, ambiguous_of};
     count[0] = count[1] = 0;
     march(
-        Signs{signs, nx, ny, nz, words}, [&](int, i64, i64, i64) { count[0]++; },
+        Signs{signs, nx, ny, nz, words}, first, end, [&](int, i64, i64, i64) { count[0]++; },
         [&](int number, i64 x, i64 y, i64 z) { count[1] += triangles_of[rows.of(number, x, y, z)]; });
 }
 
-// Points in grid units and faces of the zero level.
+// Points in grid units and faces of the zero level in the slabs from `first` up to `end`, from the point and the face on
+// that have these numbers.
 //
 // triangles_of (R,) and edges_of (R, columns) are the table's triangles and their vertices' edges; first_of (256,) and
 // ambiguous_of (256,) say which row is whose. Of each edge of a cube `edge_axis` and `edge_corner` say its axis and, bit
 // by bit, the corner where it starts. Vertices keep `clearance` off an edge's ends, as a share of it.
 API void surface_march(const float* field, const Word* signs, i64 nx, i64 ny, i64 nz, i64 words, const i8* triangles_of,
                        i64, const i8* edges_of, i64 columns, const i64* first_of, const i64* ambiguous_of,
-                       const i64* edge_axis, const i64* edge_corner, double clearance, float (*points)[3],
-                       Face* faces) {
+                       const i64* edge_axis, const i64* edge_corner, double clearance, i64 first, i64 end,
+                       i64 first_point, i64 first_face, float (*points)[3], i64, Face* faces, i64) {
+    const Signs inside{signs, nx, ny, nz, words};
     const Rows rows{{field, {nx, ny, nz}}, first_of, ambiguous_of};
     // of the vertex on the edge that starts at (x, y, z): two slabs are enough, and each id is written before it is read
     Array<i32> ids(2 * 3 * ny * nz);
     auto id = [&](i64 x, i64 axis, i64 y, i64 z) -> i32& { return ids[(((x & 1) * 3 + axis) * ny + y) * nz + z]; };
     const i64 step[] = {ny * nz, nz, 1};
     const float low = float(clearance), high = 1 - low;
-    i32 found = 0;
-    i64 made = 0;
+    i32 found = i32(first_point);
+    i64 made = first_face;
+    if (first) {  // the first cubes have vertices of the slab before, which are not made here
+        i32 before = 0;
+        visit_edges(inside, first - 1, [&](int, i64, i64, i64) { before++; });
+        found -= before;
+        visit_edges(inside, first - 1, [&](int axis, i64 x, i64 y, i64 z) { id(x, axis, y, z) = found++; });
+    }
     march(
-        Signs{signs, nx, ny, nz, words},
+        inside, first, end,
         [&](int axis, i64 x, i64 y, i64 z) {
             const float* sample = field + (x * ny + y) * nz + z;
             float a = sample[0], b = sample[step[axis]];

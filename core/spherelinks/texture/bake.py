@@ -116,12 +116,14 @@ def look(
     frame: Frame | None,
     known: Tree | None = None,
     finer: Sight | None = None,
+    strength: NDArray[np.float32] | None = None,
 ) -> Sight:
     """The part of baking that can be done before a mesh is unwrapped; arguments as of :func:`bake`, faces (F, 3).
 
     frame : None for a shape that is not coloured by a picture
     known : the tree of the shape, if it exists already
     finer : what was returned for a finer surface of the same shape and frame, whose tree and light it keeps
+    strength : :func:`picture_strength` of the frame's matte, if it is known already
     """
     offset, camera = np.zeros((len(vertices), 3), np.float32), shape.camera
     if finer:
@@ -140,7 +142,9 @@ def look(
         places = _places(vertices, shape)
         own = _sampled(_grid(shape.color, lambda asked: _ask_at(places, asked)), places)
     bias = DEPTH_BIAS * float(sides(vertices).max())
-    front = _shot(camera, frame, vertices, faces, bias)
+    if finer:
+        strength = finer.front.strength
+    front = _shot(camera, frame, vertices, faces, bias, strength)
     others: list[Shot] = []
     if isinstance(shape, Volume) and shape.others:
         further = [_shot(other, frame.others[view], vertices, faces, bias) for view, other in shape.others.items()]
@@ -317,11 +321,20 @@ def _evened(shots: Sequence[Shot], vertices: Vertices, normals: NDArray[np.float
     return [replace(shot, light=light) for shot, light in zip(shots, found, strict=True)]
 
 
-def _shot(camera: Camera, frame: Frame, vertices: Vertices, faces: Faces, bias: float) -> Shot:
+def _shot(
+    camera: Camera,
+    frame: Frame,
+    vertices: Vertices,
+    faces: Faces,
+    bias: float,
+    strength: NDArray[np.float32] | None = None,
+) -> Shot:
     matrix, eye = np.ascontiguousarray(camera.world_to_clip, np.float64), np.asarray(camera.eye, np.float64)
     depth = depth_buffer(project(vertices, camera, DEPTH_SIZE), faces, DEPTH_SIZE)
     area = _area(project(vertices, camera, len(frame.rgb)), faces)
-    return Shot(matrix, eye, frame.rgb, picture_strength(frame.matte), depth, bias, area)
+    if strength is None:
+        strength = picture_strength(frame.matte)
+    return Shot(matrix, eye, frame.rgb, strength, depth, bias, area)
 
 
 def _soft(shot: Shot) -> Shot:
