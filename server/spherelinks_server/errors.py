@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import reprlib
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -107,6 +108,21 @@ _WANTED = {
     "string_type": "a string",
     "string_too_short": "a non-empty string",
 }
+
+
+class _Shown(reprlib.Repr):
+    """A value of a request, shortened; null, true and false as JSON has them."""
+
+    def repr_NoneType(self, value: None, level: int) -> str:
+        return "null"
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return str(value).lower()
+
+
+_SHOWN = _Shown()
+_IN_JSON = {"None": "null", "True": "true", "False": "false"}
+_NO_JSON = re.compile(r"(?<= is )(None|True|False)(?=: )")
 _CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 
 
@@ -127,7 +143,9 @@ def register(app: Flask) -> None:
 def raise_invalid(error: ValidationError) -> NoReturn:
     """Turn pydantic's first error about a request into InvalidRequest."""
     detail = error.errors(include_url=False)[0]
-    path = (part for part in detail["loc"] if part != "Output")  # the model's name, where null stands for none
+    path = list(detail["loc"])
+    if path[:2] == ["output", "Output"]:  # the model's name, where null stands for none
+        del path[1]
     steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     field = errors.shortened("".join(steps).removeprefix("."))
     if detail["type"] == "extra_forbidden":
@@ -136,13 +154,19 @@ def raise_invalid(error: ValidationError) -> NoReturn:
         message, hint = f"{field} is missing.", _DOCUMENTED
     elif detail["type"] == "literal_error":
         message, hint = (
-            f"{field} is {reprlib.repr(detail['input'])}: it must be {detail['ctx']['expected']}.",
+            f"{field} is {_SHOWN.repr(detail['input'])}: it must be {detail['ctx']['expected']}.",
             _DOCUMENTED,
         )
     else:
         wanted = _WANTED.get(detail["type"], detail["msg"])
-        message, hint = f"{field} is {reprlib.repr(detail['input'])}: it must be {wanted}.", _DOCUMENTED
+        message, hint = f"{field} is {_SHOWN.repr(detail['input'])}: it must be {wanted}.", _DOCUMENTED
     raise errors.InvalidRequest(message, hint=hint, field=field) from error
+
+
+def in_json(error: errors.InvalidOption) -> errors.InvalidOption:
+    """The same error; a value that JSON has another word for than Python is shown with that."""
+    message = _NO_JSON.sub(lambda found: _IN_JSON[found[0]], error.message)
+    return errors.InvalidOption(message, hint=error.hint, field=error.field)
 
 
 def _known(error: errors.SphereLinksError) -> Response:

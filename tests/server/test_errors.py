@@ -75,6 +75,23 @@ def test_shape(caller: Caller, way: str) -> None:
     check_shape(ask(caller), status, code)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"options": {"textureSize": None}}, "options.textureSize is null: "),
+        ({"options": {"normalMap": 7, "seed": True}}, "options.seed is true: "),
+        ({"output": {"putUrl": None}}, "output.putUrl is null: "),
+        ({"cache": True}, "cache is true: "),
+        ({"Output": 1}, "Output is not a known field."),
+        ({"output": {"putUrl": "https://a.example/", "Output": 1}}, "output.Output is not a known field."),
+    ],
+)
+def test_what_was_sent_is_named_as_json_has_it(caller: Caller, body: dict[str, Any], said: str) -> None:
+    response = caller.generate(imageUrl="data:,x", **body)
+    assert response.json is not None
+    assert (response.status_code, response.json["error"]["message"][: len(said)]) == (400, said)
+
+
 def test_a_wrong_method_learns_the_right_ones(caller: Caller) -> None:
     assert "POST" in caller.http.get("/v1/generate").headers["Allow"]
 

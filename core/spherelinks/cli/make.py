@@ -320,7 +320,8 @@ def _deliver(
     size = report.dimensions
     sides = f"{size.width:.3g} × {size.height:.3g} × {size.depth:.3g} m"
     sure = f", {report.confidence.level} confidence" if report.confidence else ""
-    print(f"{output}: {report.faces} faces, {sides}, {report.texture_size} px texture, {_megabytes(output)}{sure}")
+    faces = f"{report.faces} face{'s' * (report.faces != 1)}"
+    print(f"{output}: {faces}, {sides}, {report.texture_size} px texture, {_megabytes(output)}{sure}")
     hints = {reason.message: f" {reason.hint}" for reason in (report.confidence.reasons if report.confidence else ())}
     _show_notes(in_flags(warning + hints.get(warning, "")) for warning in report.warnings)
     return record

@@ -33,6 +33,8 @@ WAIT_S = 60.0
 STALL_S = 3.0
 """One that has not run at all for so many seconds is frozen, and replaced; seen on Linux alone."""
 START_LIMIT_S = 60.0
+START_STALL_S = 6.0
+"""The same while it starts, and may wait for the disk: so much less than the patience that the next one can start."""
 PATIENCE_S = 15.0
 """Seconds that a picture may wait for a process: longer than one takes to start on a busy machine."""
 _BUSY_S = 5
@@ -153,7 +155,7 @@ class _Decoder:
                 cwd=Path(sys.prefix),
                 env=confinement.environment(_NAMES) | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             )
-            if _conversed(self._process, ({"hidden": self._hidden}, b""), START_LIMIT_S, START_LIMIT_S) is None:
+            if _conversed(self._process, ({"hidden": self._hidden}, b""), START_LIMIT_S, START_STALL_S) is None:
                 self.close()
                 raise _unable()
         return self._process

@@ -11,11 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
-from spherelinks.errors import InvalidRequest
+from spherelinks.errors import InvalidOption, InvalidRequest
 from spherelinks.jobs import files, outbound
 from spherelinks.options import DEFAULT_GENERATOR, Options
 from spherelinks.report import Report
 from spherelinks.shape import VIEWS, View
+from spherelinks_server.errors import in_json
 from spherelinks_server.services import services
 
 JOB_ID = r"^job_[0-7][0-9a-hjkmnp-tv-z]{25}$"
@@ -201,7 +202,11 @@ class GenerateRequest(_Camel):
     def _by_its_rules(cls, options: object) -> object:
         if not isinstance(options, dict):
             return options
-        return options_of(str(options.get("generator", DEFAULT_GENERATOR))).from_json(options)
+        model = options_of(str(options.get("generator", DEFAULT_GENERATOR)))
+        try:
+            return model.from_json(options)
+        except InvalidOption as error:
+            raise in_json(error) from error
 
 
 def options_of(generator: str) -> type[Options]:

@@ -151,6 +151,20 @@ def test_of_a_frozen_process_the_picture_goes_to_the_next(decoders: Decoders, mo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_one_that_freezes_while_it_starts_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Decoders([], 1)
+    [decoder] = made._free.queue
+    frozen = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"]
+    commands = [frozen, decoder._command]
+    monkeypatch.setattr(decoding._Decoder, "_command", property(lambda self: commands.pop(0)), raising=False)
+    monkeypatch.setattr(decoding, "START_STALL_S", 3.0)
+    with pytest.raises(PictureUnreadable, match="not a JPEG, PNG or WebP"):
+        made.prove("account", PICTURES["a text"])
+    assert not commands
+    made.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_it_holds_no_file_no_right_and_no_secret(decoders: Decoders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRIPE_SECRET_KEY", "a-secret")
     monkeypatch.setenv("MY_TOKEN", "a-secret")

@@ -85,6 +85,12 @@ def attempts_of(engine, job):
         return connection.execute(text("SELECT attempt, crashes FROM jobs WHERE id = :id"), {"id": job}).one()
 
 
+def looked_at(engine):
+    """When a worker has last looked for lost jobs; None is never."""
+    with engine.connect() as connection:
+        return connection.scalar(text("SELECT looked_at FROM recovery"))
+
+
 # --- all goes well
 
 
@@ -381,12 +387,15 @@ def test_a_killed_worker_takes_its_child_along_and_another_finishes_the_job(desk
     with engine.begin() as connection:  # the second time it shall not hang
         connection.execute(text("UPDATE jobs SET crashes = 0"))
     desk.storage.put(paths.picture(job), b"succeed")
-    began = time.monotonic()
+    looked = looked_at(engine)
     with desk.working():
+        eventually(lambda: looked_at(engine) != looked)
+        began = time.monotonic()
+        eventually(lambda: attempts_of(engine, job).crashes == 1)
+        assert time.monotonic() - began < 2 * settings.stale_after_s + 10
         done = desk.ended(job)
     assert done.status == "COMPLETED"
     assert attempts_of(engine, job) == (2, 1)
-    assert time.monotonic() - began < 2 * settings.stale_after_s + 10
     assert desk.balance() == Balance(9, 0)
 
 
