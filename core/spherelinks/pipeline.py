@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -167,12 +168,13 @@ def generate(
             framed = replace(framed, others=others)
         elif further:
             notes.append(_unused(card, further))
-        if drawing.is_drawing(framed.rgb, framed.matte):
-            notes.append(drawing.NOTE)
+    with ThreadPoolExecutor(1) as aside, clock.stage("generator"):
+        drawn = aside.submit(drawing.is_drawing, framed.rgb, framed.matte)
+        card, volume = _shape(card, framed, wanted, clock.within)
+    if drawn.result():
+        notes.append(drawing.NOTE)
     if looking.by is None and wanted.matte != mattes.DEFAULT:
         notes.append(f"The matte {wanted.matte} had no effect: {'the mask' if given else 'transparency'} decided.")
-    with clock.stage("generator"):
-        card, volume = _shape(card, framed, wanted, clock.within)
     with clock.stage("finishing"):
         finished = finishing.finish(
             volume,

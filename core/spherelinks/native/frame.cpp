@@ -14,21 +14,29 @@ constexpr float EDGE = 0.25f, FAINT = 1e-3f;
 
 }  // namespace
 
-// Colours times the trust in them, and the trust; `inner` is the least alpha of a pixel and those round it.
+// Colours times the trust in them, and the trust; `inner` is the least alpha of a pixel and those round it. `out` may be
+// larger: what lies beyond stays as it is.
 API void frame_weighted(const float (*colour)[3], i64 height, i64 width, const float* alpha, const float* inner,
-                        Weighted* out) {
-    for (i64 i = 0; i < height * width; i++) {
-        float trust = inner[i] >= SOLID ? 1.0f : (alpha[i] >= SOLID ? EDGE : FAINT * alpha[i]);
-        for (int n = 0; n < 3; n++) out[i][n] = colour[i][n] * trust;
-        out[i][3] = trust;
+                        Weighted* out, i64 rows, i64 columns) {
+    for (i64 y = 0; y < least(height, rows); y++) {
+        for (i64 x = 0; x < least(width, columns); x++) {
+            i64 i = y * width + x;
+            float trust = inner[i] >= SOLID ? 1.0f : (alpha[i] >= SOLID ? EDGE : FAINT * alpha[i]);
+            float* weighted = out[y * columns + x];
+            for (int n = 0; n < 3; n++) weighted[n] = colour[i][n] * trust;
+            weighted[3] = trust;
+        }
     }
 }
 
-// Means of four pixels -> their sums, the trust at most 1; in place.
-API void frame_sum_up(Weighted* mean, i64 height, i64 width) {
-    for (i64 i = 0; i < height * width; i++) {
-        float trust = most(4 * mean[i][3], 1.0f);
-        for (float& value : mean[i]) value = 4 * value / trust;
+// Means of four pixels -> their sums, the trust at most 1; likewise.
+API void frame_summed(const Weighted* mean, i64 height, i64 width, Weighted* out, i64 rows, i64 columns) {
+    for (i64 y = 0; y < least(height, rows); y++) {
+        for (i64 x = 0; x < least(width, columns); x++) {
+            const float* four = mean[y * width + x];
+            float trust = most(4 * four[3], 1.0f);
+            for (int n = 0; n < 4; n++) out[y * columns + x][n] = 4 * four[n] / trust;
+        }
     }
 }
 

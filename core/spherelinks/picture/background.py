@@ -33,6 +33,7 @@ _NEAR = 1.5  # distance that noise keeps to
 _PIECE = 0.01  # share of the picture from which an enclosed patch of background colour is a view through the object
 
 
+_measure = kernel("background_distances", "residual: f8[N,3]", "N", "inverse: f8[3,3]", "distance: f8[N]*")
 _compare = kernel(
     "background_compared", "lab: f4[H,W,3]", "expected: f8[H,W,3]", "H", "W", "inverse: f8[3,3]", "darkest: float",
     "tint: float", "distance: f8[H,W]*", "darker: b1[H,W]*",
@@ -91,15 +92,14 @@ def fit(lab: Floats) -> Ground:
     """
     height, width = lab.shape[:2]
     depth = ring_depth(height, width)
-    inner = np.zeros((height, width), bool)
-    inner[depth:-depth, depth:-depth] = True
-    sides = np.zeros((5, height, width), bool)
-    sides[1, :depth] = sides[2, -depth:] = sides[3, :, :depth] = sides[4, :, -depth:] = True
-    ring = ~inner & (np.add.outer(np.arange(height), np.arange(width)) % 3 == 0)  # a third of it is plenty
-    terms, colours = _terms(height, width, WHOLE)[ring], lab[ring].astype(np.float64)
+    ring = np.add.outer(np.arange(height), np.arange(width)) % 3 == 0  # a third of it is plenty
+    ring[depth:-depth, depth:-depth] = False
+    rows, columns = np.nonzero(ring)
+    sides = (rows < depth, rows >= height - depth, columns < depth, columns >= width - depth)
+    terms, colours = _terms(height, width, WHOLE)[rows, columns], lab[rows, columns].astype(np.float64)
     best = np.inf
-    for side in sides:
-        kept = ~side[ring]
+    for side in (np.zeros(len(rows), bool), *sides):
+        kept = ~side
         for _ in range(_STEPS):
             model, distance = _regressed(terms, colours, kept)
             kept = distance <= np.quantile(distance, _CORE)
@@ -123,8 +123,9 @@ def _regressed(
     coefficients = np.linalg.solve(chosen.T @ chosen + _RIDGE, chosen.T @ colours[kept])
     residual = colours - terms @ coefficients
     covariance = np.cov(residual[kept].T) + _FLOOR
-    squared = np.einsum("ni,ij,nj->n", residual, np.linalg.inv(covariance), residual)
-    return Ground(coefficients.astype(np.float64), covariance.astype(np.float64)), np.sqrt(squared)
+    distance = np.empty(len(residual))
+    _measure(residual, np.linalg.inv(covariance), distance)
+    return Ground(coefficients.astype(np.float64), covariance.astype(np.float64)), distance
 
 
 def ring_depth(height: int, width: int) -> int:

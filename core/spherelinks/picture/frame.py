@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.errors import NoObject
 from spherelinks.native import kernel
 from spherelinks.picture.decode import Picture
@@ -21,8 +22,13 @@ MIN_SIDE, MAX_SIDE, STEP = 512, 1024, 64
 
 _CUT = 0.1
 
-_weigh = kernel("frame_weighted", "colour: f4[H,W,3]", "H", "W", "alpha: f4[H,W]", "inner: f4[H,W]", "out: f4[H,W,4]*")
-_sum_up = kernel("frame_sum_up", "mean: f4[H,W,4]*", "H", "W")
+#: Rows that a thread works on at a time.
+BAND = 256
+
+_weigh = kernel(
+    "frame_weighted", "colour: f4[H,W,3]", "H", "W", "alpha: f4[H,W]", "inner: f4[H,W]", "out: f4[R,C,4]*", "R", "C"
+)
+_sum_up = kernel("frame_summed", "mean: f4[H,W,4]", "H", "W", "out: f4[R,C,4]*", "R", "C")
 _mix = kernel("frame_mix", "weighted: f4[H,W,4]", "H", "W", "colour: f4[H,W,3]*")
 
 
@@ -42,9 +48,9 @@ def frame(picture: Picture, matte: Floats) -> Frame:
     colour = _cropped(picture.rgb, left, top, crop).astype(np.float32)
     weighted = _trusted(colour, alpha)
     if crop > side:
-        weighted = _resized(weighted, (side, side), cv2.INTER_AREA)
+        weighted = _resized(weighted[:crop, :crop], (side, side), cv2.INTER_AREA)
         alpha = _resized(alpha, (side, side), cv2.INTER_AREA)
-    colour = _continued(weighted)
+    colour = _continued(weighted, *alpha.shape)
     if crop < side:
         most = alpha.max()
         colour = _resized(colour, (side, side), cv2.INTER_CUBIC)
@@ -56,7 +62,7 @@ def frame(picture: Picture, matte: Floats) -> Frame:
 
 def continued(colour: Floats, matte: Floats) -> Floats:
     """(H, W, 3) float32: the object's colours, those that only it shows, extended smoothly over the whole picture."""
-    return _continued(_trusted(colour, matte))
+    return np.ascontiguousarray(_continued(_trusted(colour, matte), *matte.shape))
 
 
 def touches_border(matte: Floats) -> bool:
@@ -97,33 +103,52 @@ def _cropped(values: NDArray[T], left: int, top: int, side: int) -> NDArray[T]:
 
 
 def _trusted(colour: Floats, alpha: Floats) -> Floats:
-    """(H, W, 4): colours times the trust in them, and the trust; whole where the pixel and those round it are solid."""
-    weighted = np.empty((*alpha.shape, 4), np.float32)
+    """(H, W, 4): colours times the trust in them, and the trust; whole where the pixel and those round it are solid.
+
+    H and W are even, with zeros beyond the picture.
+    """
+    weighted = _even(alpha)
+    colour, alpha = np.ascontiguousarray(colour), np.ascontiguousarray(alpha)
     inner = np.asarray(cv2.erode(alpha, np.ones((3, 3), np.uint8)), np.float32)
-    _weigh(np.ascontiguousarray(colour), np.ascontiguousarray(alpha), inner, weighted)
+
+    def weigh(first: int) -> None:
+        rows = slice(first, first + BAND)
+        _weigh(colour[rows], alpha[rows], inner[rows], weighted[rows])
+
+    threads.each(weigh, range(0, len(alpha), BAND))
     return weighted
 
 
-def _continued(weighted: Floats) -> Floats:
+def _even(values: Floats) -> Floats:
+    """(H, W, 4) zeros for (H', W', ...) values, H and W even."""
+    height, width = values.shape[:2]
+    return np.zeros((height + height % 2, width + width % 2, 4), np.float32)
+
+
+def _continued(weighted: Floats, height: int, width: int) -> Floats:
     """Extend trusted colours smoothly over the whole picture, the nearest first.
 
-    weighted : (H, W, 4) float32, colours times trust, and the trust in 0..1. Returns (H, W, 3) float32.
+    weighted : (H, W, 4) float32, H and W even, colours times trust, and the trust in 0..1
+    height, width : of the picture in it. Returns (height, width, 3) float32.
 
     Pull-push (Gortler et al., "The Lumigraph", 1996, §3.4): averages over ever larger cells, then back down, each
     cell mixed with the coarser one by how little trust it has gathered.
     """
-    height, width = weighted.shape[:2]
     if max(height, width) == 1:
-        return np.asarray(weighted[..., :3] / np.maximum(weighted[..., 3:], 1e-12), np.float32)
-    even = weighted
-    if height % 2 or width % 2:
-        even = np.pad(weighted, ((0, height % 2), (0, width % 2), (0, 0)))
-    size = (even.shape[1], even.shape[0])
-    coarse = _resized(even, (size[0] // 2, size[1] // 2), cv2.INTER_AREA)
-    _sum_up(coarse)
-    colour = np.ascontiguousarray(_resized(_continued(coarse), size, cv2.INTER_LINEAR)[:height, :width])
-    _mix(weighted, colour)
-    return colour
+        one = weighted[:1, :1]
+        return np.asarray(one[..., :3] / np.maximum(one[..., 3:], 1e-12), np.float32)
+    size = (weighted.shape[1], weighted.shape[0])
+    means = _resized(weighted, (size[0] // 2, size[1] // 2), cv2.INTER_AREA)
+    coarse = _even(means)
+    _sum_up(means, coarse)
+    colour = _resized(_continued(coarse, *means.shape[:2]), size, cv2.INTER_LINEAR)
+
+    def mix(first: int) -> None:
+        rows = slice(first, first + BAND)
+        _mix(weighted[rows], colour[rows])
+
+    threads.each(mix, range(0, len(colour), BAND))
+    return colour[:height, :width]
 
 
 def _resized(values: Floats, size: tuple[int, int], interpolation: int) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
 from spherelinks.picture.decode import Picture
-from spherelinks.picture.frame import FILL, MAX_SIDE, MIN_SIDE, _mix, _sum_up, frame, touches_border
+from spherelinks.picture.frame import FILL, MAX_SIDE, MIN_SIDE, _mix, _sum_up, continued, frame, touches_border
 
 Floats = NDArray[np.float32]
 
@@ -92,9 +93,32 @@ def test_the_kernels_compute_what_numpy_does_to_the_bit() -> None:
     trust = weighted[..., 3:]
     mixed = weighted[..., :3] / np.maximum(trust, 1e-12) * trust + colour * (1 - trust)
     _mix(weighted, colour)
-    _sum_up(weighted)
+    summed = np.zeros((38, 24, 4), np.float32)
+    _sum_up(weighted, summed)
     assert colour.tobytes() == mixed.tobytes()
-    assert weighted.tobytes() == sums.tobytes()
+    assert summed.tobytes() == np.pad(sums, ((0, 1), (0, 1), (0, 0))).tobytes()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (7, 1), (2, 2), (301, 33), (300, 517)])
+def test_colours_of_any_size_are_continued_as_numpy_does_it(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(1)
+    colour, matte = 255 * rng.random((*size, 3), np.float32), rng.choice(np.float32([0, 0.4, 0.96, 1]), size)
+    inner = np.asarray(cv2.erode(matte, np.ones((3, 3), np.uint8)))
+    trust = np.where(inner >= 0.95, 1, np.where(matte >= 0.95, 0.25, 1e-3 * matte)).astype(np.float32)[..., None]
+
+    def pull_push(weighted: np.ndarray) -> np.ndarray:
+        height, width = weighted.shape[:2]
+        if max(height, width) == 1:
+            return weighted[..., :3] / np.maximum(weighted[..., 3:], 1e-12)
+        even = np.pad(weighted, ((0, height % 2), (0, width % 2), (0, 0)))
+        coarse = 4 * cv2.resize(even, (even.shape[1] // 2, even.shape[0] // 2), interpolation=cv2.INTER_AREA)
+        coarse = coarse.reshape(len(even) // 2, -1, 4) / np.maximum(coarse.reshape(len(even) // 2, -1, 4)[..., 3:], 1)
+        beyond = cv2.resize(pull_push(coarse), (even.shape[1], even.shape[0]), interpolation=cv2.INTER_LINEAR)
+        beyond, own = beyond[:height, :width], weighted[..., 3:]
+        return weighted[..., :3] / np.maximum(own, 1e-12) * own + beyond * (1 - own)
+
+    wanted = pull_push(np.concatenate([colour * trust, trust], -1))
+    assert continued(colour, matte).tobytes() == wanted.astype(np.float32).tobytes()
 
 
 def test_an_object_that_is_nowhere_solid_keeps_its_colour() -> None:
