@@ -24,7 +24,11 @@ _UNITS = (1e-6, 1e-3, 1e-2, 0.0254, 0.3048, 1.0)
 _HELPERS = "Parts that cut, modify or support others in a slicer were left out."
 #: Bytes of a slicer's settings of parts.
 _MOST_SETTINGS = 16 << 20
+#: Triangles that PrusaSlicer, Bambu Studio or OrcaSlicer has painted, in attributes of their own.
 _PAINTED = re.compile(rb"[\s:](?:paint_color|mmu_segmentation)=[\"'][0-9A-Fa-f]")
+#: A triangle with properties, of the group that its object names.
+_BARE = re.compile(rb"<triangle\b(?![^>]*\spid=)(?=[^>]*\sp1=)")
+_GROUPED = re.compile(rb"""<object\b[^>]*\spid=["'](\d+)["'][^>]*>.*?</object>""", re.DOTALL)
 _UPRIGHT = np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0)), np.float64)
 
 
@@ -52,7 +56,7 @@ def read(data: bytes) -> tuple[Surface, Stated]:
     source.notes += [f"What is not valid in it was not read: {fault}" for fault in faults]
     if source.slicer.filaments > 1:
         source.notes.append("The colours of its parts' filaments were not read.")
-    if _painted(data):
+    if _holds(data, _PAINTED):
         source.notes.append("The colours that were painted on it in a slicer were not read.")
     return joined([_moved(piece, upright) for piece in pieces], source.notes), Stated(metres, "z")
 
@@ -63,7 +67,7 @@ def _opened(lib3mf: Any, data: bytes) -> tuple[Any, list[str]]:
         model, faults = _read(lib3mf, data)
     except lib3mf.ELib3MFException:
         return _read(lib3mf, _mended(data))
-    return _read(lib3mf, _mended(data)) if faults else (model, faults)
+    return _read(lib3mf, _mended(data)) if faults or _holds(data, _BARE) else (model, faults)
 
 
 def _read(lib3mf: Any, data: bytes) -> tuple[Any, list[str]]:
@@ -92,8 +96,8 @@ def _mended(data: bytes) -> bytes:
     """A package as lib3mf reads it, of one that other programs read.
 
     PrusaSlicer's command line names a thumbnail that it does not write. CadQuery gives the types of files, not of their
-    endings, and numbers from 0. So does JSCAD, which leaves out the namespace and writes fractions of bytes. Raises
-    ValueError for what is no package.
+    endings, and numbers from 0. So does JSCAD, which leaves out the namespace and writes fractions of bytes. A triangle
+    may leave its group to its object (findings/lib3mf-object-pid.sh). Raises ValueError for what is no package.
     """
     buffer = io.BytesIO()
     try:
@@ -108,7 +112,7 @@ def _mended(data: bytes) -> bytes:
                 elif name.endswith(".rels"):
                     content = _related(content, PurePosixPath("/") / PurePosixPath(name).parent.parent, there)
                 elif name.lower().endswith(".model"):
-                    content = _numbered(content)
+                    content = _spelt(content)
                 mended.writestr(name, content)
     except (zipfile.BadZipFile, ElementTree.ParseError) as error:
         raise ValueError(str(error)) from error
@@ -129,7 +133,8 @@ def _typed(content: bytes) -> bytes:
 def _related(content: bytes, folder: PurePosixPath, there: set[str]) -> bytes:
     root = ElementTree.fromstring(content)
     for each in list(root):
-        if str(folder / unquote(each.get("Target", ""))).casefold() not in there:
+        target = str(folder / each.get("Target", "")).casefold()
+        if target not in there and unquote(target) not in there:
             root.remove(each)
     return bytes(ElementTree.tostring(root, "utf-8", xml_declaration=True))
 
@@ -139,27 +144,28 @@ _FRACTION = re.compile(rb"""(displaycolor=["']#[0-9A-Fa-f]{8})\.[0-9A-Fa-f]+""")
 _MODEL = b"<model "
 
 
-def _numbered(content: bytes) -> bytes:
-    """A model in the format's namespace, whose resources are numbered from 1."""
+def _spelt(content: bytes) -> bytes:
+    """A model in the format's namespace, whose resources are numbered from 1, and whose triangles name their groups."""
     if any(number == b"0" for _, number in _NUMBER.findall(content)):
         content = _NUMBER.sub(lambda found: found[1] + b"%d" % (int(found[2]) + 1), content)
+    content = _GROUPED.sub(lambda found: _BARE.sub(b'<triangle pid="' + found[1] + b'"', found[0]), content)
     content = _FRACTION.sub(rb"\1", content)
     if b"xmlns=" not in content:
         content = content.replace(_MODEL, _MODEL + f'xmlns="{_CORE}" '.encode(), 1)
     return content
 
 
-def _painted(data: bytes) -> bool:
-    """Whether PrusaSlicer, Bambu Studio or OrcaSlicer has painted triangles, in attributes of their own."""
+def _holds(data: bytes, pattern: re.Pattern[bytes]) -> bool:
+    """Whether a package's models have what a pattern of a few bytes finds."""
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         for name in package.namelist():
             if name.lower().endswith(".model"):
                 with package.open(name) as model:
                     before = b""
                     while chunk := model.read(1 << 20):
-                        if _PAINTED.search(before + chunk):
+                        if pattern.search(before + chunk):
                             return True
-                        before = chunk[-32:]
+                        before = chunk[-512:]
     return False
 
 

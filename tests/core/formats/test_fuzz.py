@@ -1,4 +1,4 @@
-"""Files of every form that a writer may choose, read as they were written and as trimesh reads them.
+"""Files of every form that a writer may choose, read as they were written, and by our own readers as by trimesh.
 
 CI draws 20 files of each format; SPHERELINKS_EXAMPLES=100 draws 2,000. What trimesh is not asked about is in LIMITS,
 which docs/formats.md lists.
@@ -8,14 +8,18 @@ import io
 import json
 import re
 import struct
+import tempfile
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pxr import Gf, Sdf, Usd, UsdGeom, UsdUtils
 
-from spherelinks.formats import obj, ply, stl
+from spherelinks.formats import collada, obj, ply, stl, threemf, usd
 from spherelinks.formats.scene import read_scene
 from spherelinks.shape import Surface
 
@@ -279,3 +283,264 @@ def test_glb_of_any_layout(seed, index, interleaved, color, four, offset, turned
     same(read_scene(data, lambda name: None), placed, shown, None if color is None else colors, near=1e-4)
     if mode != 6:  # trimesh 5.2 has no fans
         agreed(data, "glb", placed, faces, near=1e-4)
+
+
+# --- formats that libraries read: what they say of units, axes, places and colours, against what was drawn
+
+#: From a file's upward axis to +Y.
+_UPRIGHT = {
+    "X": np.array(((0, -1, 0), (1, 0, 0), (0, 0, 1))),
+    "Y": np.eye(3),
+    "Z": np.array(((1, 0, 0), (0, 0, 1), (0, -1, 0))),
+}
+_TURN = np.array(((0, -1, 0), (1, 0, 0), (0, 0, 1.0)))
+wheres = st.sampled_from(["nowhere", "parts", "matrix", "mirrored", "nested"])
+
+
+def where(kind: str) -> list[np.ndarray]:
+    """(4, 4) matrices, the outermost first, whose product puts a mesh in its place."""
+    turned, moved, scaled, mirror = (np.eye(4) for _ in range(4))
+    turned[:3, :3], moved[:3, 3] = _TURN, (1, 2, 3)
+    scaled[:3, :3], mirror[:3, :3] = np.diag((2, 1, 3)), np.diag((-1, 2, 1))
+    return {
+        "nowhere": [],
+        "parts": [moved, turned, scaled],
+        "matrix": [moved @ turned @ scaled],
+        "mirrored": [mirror @ moved],
+        "nested": [moved @ turned, mirror, moved @ scaled],
+    }[kind]
+
+
+def stands(
+    found, points: np.ndarray, faces: np.ndarray, colors: np.ndarray, places: list[np.ndarray], axis: str, unit: float
+) -> None:
+    """The drawn triangles, in metres with +Y up; colors : (3 F, 3) of their corners."""
+    surface, stated = found
+    assert stated.metres == np.float32(unit) or stated.metres == unit
+    place = np.linalg.multi_dot([np.eye(4), np.eye(4), *places])
+    placed = (points @ place[:3, :3].T + place[:3, 3]) @ _UPRIGHT[axis].T
+    corners = np.arange(faces.size).reshape(-1, 3)
+    flipped = corners[:, ::-1] if np.linalg.det(place[:3, :3]) < 0 else corners
+    size = replace(surface, vertices=surface.vertices / unit)
+    same(size, placed[faces.ravel()], flipped, colors, near=1e-4)
+
+
+def said(values) -> str:
+    return " ".join(f"{value:.9g}" for value in np.ravel(values))
+
+
+@few
+@given(
+    seed=seeds,
+    element=st.sampled_from(["triangles", "polylist", "polygons"]),
+    axis=st.sampled_from("XYZ"),
+    unit=st.sampled_from([1.0, 0.01, 0.0254]),
+    placed=wheres,
+    inputs=st.sampled_from(["alone", "shared", "apart", "within"]),
+    painted=st.booleans(),
+    library=st.booleans(),
+)
+def test_dae_of_any_layout(seed, element, axis, unit, placed, inputs, painted, library):
+    points, faces, colors = drawn(seed)
+
+    def source(name: str, rows: np.ndarray, parts: str) -> str:
+        params = "".join(f'<param name="{part}" type="float"/>' for part in parts)
+        return (
+            f'<source id="{name}"><float_array id="{name}-a" count="{rows.size}">{said(rows)}</float_array>'
+            f'<technique_common><accessor source="#{name}-a" count="{len(rows)}" stride="{len(parts)}">{params}'
+            "</accessor></technique_common></source>"
+        )
+
+    sources = source("xyz", points, "XYZ")
+    within, outside, width = "", '<input semantic="VERTEX" source="#v" offset="0"/>', 1
+    if painted:
+        sources += source("rgb", colors / 255, "RGB")
+        color = '<input semantic="COLOR" source="#rgb"{}/>'
+        within = color.format("") * (inputs == "within")
+        offset = {"shared": 0, "apart": 1, "alone": 0, "within": 0}[inputs]
+        outside += color.format(f' offset="{offset}"') * (inputs != "within")
+        width += inputs == "apart"
+    corners = np.repeat(faces.ravel(), width).reshape(len(faces), -1)
+    if element == "polygons":
+        numbers = "".join(f"<p>{said(row)}</p>" for row in corners)
+    else:
+        numbers = f"<vcount>{said([3] * len(faces))}</vcount>" * (element == "polylist") + f"<p>{said(corners)}</p>"
+    node = (
+        '<instance_geometry url="#g"><bind_material><technique_common><instance_material symbol="m" target="#m"/>'
+        "</technique_common></bind_material></instance_geometry>"
+    )
+    parts = "<translate>1 2 3</translate><rotate>0 0 1 90</rotate><scale>2 1 3</scale>"
+    for matrix in reversed(where(placed)) if placed != "parts" else ():
+        node = f"<node><matrix>{said(matrix)}</matrix>{node}</node>"
+    node = f"<node>{parts * (placed == 'parts')}{node}</node>"
+    kept = node.replace("<node>", '<node id="n">', 1)
+    nodes = f"<library_nodes>{kept}</library_nodes>" * library
+    shown_node = '<node><instance_node url="#n"/></node>' if library else node
+    color = "<phong><diffuse><color>0.2 0.4 0.6 1</color></diffuse></phong>"
+    lists = f'<{element} material="m" count="{len(faces)}">{outside}{numbers}</{element}>'
+    data = f"""<?xml version="1.0"?><COLLADA xmlns="http://www.collada.org/2005/11/COLLADASchema" version="1.4.1">
+<asset><created>2026-01-01T00:00:00</created><modified>2026-01-01T00:00:00</modified><unit meter="{unit}" name="u"/>
+<up_axis>{axis}_UP</up_axis></asset>
+<library_effects><effect id="e"><profile_COMMON><technique sid="c">{color}</technique></profile_COMMON></effect>
+</library_effects><library_materials><material id="m"><instance_effect url="#e"/></material></library_materials>
+<library_geometries><geometry id="g"><mesh>{sources}<vertices id="v"><input semantic="POSITION" source="#xyz"/>{within}
+</vertices>{lists}</mesh></geometry></library_geometries>{nodes}
+<library_visual_scenes><visual_scene id="s">{shown_node}</visual_scene></library_visual_scenes>
+<scene><instance_visual_scene url="#s"/></scene></COLLADA>"""
+    shown = colors[faces.ravel()] if painted else np.tile((51, 102, 153), (faces.size, 1))
+    found = collada.read(data.encode(), lambda name: None)
+    stands(found, points, faces, shown, where(placed), axis, unit)
+    assert found[0].notes == ()
+
+
+@few
+@given(
+    seed=seeds,
+    unit=st.sampled_from(range(6)),
+    placed=wheres,
+    paint=st.sampled_from(["corners", "triangles", "whole", "materials"]),
+    prefix=st.sampled_from(["m", "mat"]),
+    packing=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]),
+    part=st.sampled_from(["3D/3dmodel.model", "3D/3DModel.model", "model/a%20b.model"]),
+)
+def test_3mf_of_any_layout(seed, unit, placed, paint, prefix, packing, part):
+    points, faces, colors = drawn(seed)
+    names = ("micron", "millimeter", "centimeter", "inch", "foot", "meter")
+    sizes = (1e-6, 1e-3, 1e-2, 0.0254, 0.3048, 1.0)
+    hexes = ["#{:02X}{:02X}{:02X}".format(*color) for color in colors]
+    if paint == "materials":
+        bases = "".join(f'<base name="b{k}" displaycolor="{each}"/>' for k, each in enumerate(hexes))
+        group = f'<basematerials id="1">{bases}</basematerials>'
+    else:
+        bases = "".join(f'<{prefix}:color color="{each}FF"/>' for each in hexes)
+        group = f'<{prefix}:colorgroup id="1">{bases}</{prefix}:colorgroup>'
+    whole = f' pid="1" pindex="{seed % len(points)}"'
+    triangles = ""
+    for number, (a, b, c) in enumerate(faces):
+        own = ""
+        if paint == "corners":
+            own = f' pid="1" p1="{a}" p2="{b}" p3="{c}"'
+        elif paint != "whole" and number % 3:
+            own = f' p1="{a}"' if number % 2 else f' pid="1" p1="{a}"'
+        triangles += f'<triangle v1="{a}" v2="{b}" v3="{c}"{own}/>'
+    vertices = "".join('<vertex x="{:.9g}" y="{:.9g}" z="{:.9g}"/>'.format(*place) for place in points)
+    resources = f'{group}<object id="2" type="model"{whole}><mesh><vertices>{vertices}</vertices><triangles>{triangles}'
+    resources += "</triangles></mesh></object>"
+    outer = where(placed)
+
+    def transform(matrix: np.ndarray) -> str:
+        return f' transform="{said(matrix[:3].T)}"'  # of rows
+
+    last = 2
+    for matrix in reversed(outer[1:]):
+        part_of = f'<component objectid="{last}"{transform(matrix)}/>'
+        last += 1
+        resources += f'<object id="{last}" type="model"><components>{part_of}</components></object>'
+    item = f'<item objectid="{last}"{transform(outer[0]) if outer else ""}/>'
+    schema = "http://schemas.microsoft.com/3dmanufacturing"
+    model = (
+        f'<?xml version="1.0" encoding="utf-8"?><model unit="{names[unit]}" xmlns="{schema}/core/2015/02" '
+        f'xmlns:{prefix}="{schema}/material/2015/02"><resources>{resources}</resources><build>{item}</build></model>'
+    )
+    package = "http://schemas.openxmlformats.org/package/2006"
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", packing) as archive:
+        archive.writestr(
+            "[Content_Types].xml",
+            f'<Types xmlns="{package}/content-types"><Default Extension="rels" ContentType="application/vnd.'
+            'openxmlformats-package.relationships+xml"/><Default Extension="model" ContentType="application/vnd.'
+            'ms-package.3dmanufacturing-3dmodel+xml"/></Types>',
+        )
+        archive.writestr(
+            "_rels/.rels",
+            f'<Relationships xmlns="{package}/relationships"><Relationship Target="/{part}" Id="r" '
+            f'Type="{schema}/2013/01/3dmodel"/></Relationships>',
+        )
+        archive.writestr(part, model)
+    shown = colors[faces]
+    if paint != "corners":
+        shown = np.repeat(shown[:, :1], 3, axis=1)
+        bare = np.arange(len(faces)) % 3 == 0 if paint != "whole" else np.ones(len(faces), bool)
+        shown[bare] = colors[seed % len(points)]
+    found = threemf.read(data.getvalue())
+    stands(found, points, faces, shown.reshape(-1, 3), outer, "Z", sizes[unit])
+    assert found[0].notes == ()
+
+
+@few
+@given(
+    seed=seeds,
+    form=st.sampled_from([".usda", ".usdc", ".usdz"]),
+    axis=st.sampled_from("YZ"),
+    unit=st.sampled_from([1.0, 0.01, 0.0254]),
+    placed=wheres,
+    spread=st.sampled_from(["vertex", "varying", "faceVarying", "uniform", "constant"]),
+    indexed=st.booleans(),
+    left=st.booleans(),
+    shared=st.booleans(),
+    open_=st.booleans(),
+)
+def test_usd_of_any_layout(seed, form, axis, unit, placed, spread, indexed, left, shared, open_):
+    points, faces, colors = drawn(seed)
+    root, whole = "/_Class" if shared else "/Root", where(placed)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / ("a.usdc" if form == ".usdz" else f"a{form}")
+        stage = Usd.Stage.CreateNew(str(path))
+        UsdGeom.SetStageUpAxis(stage, axis)
+        UsdGeom.SetStageMetersPerUnit(stage, unit)
+        if shared:
+            stage.CreateClassPrim(root)
+        above = root
+        for number, matrix in enumerate(whole if placed != "parts" else [np.eye(4)]):
+            above += f"/Node{number}"
+            node = UsdGeom.Xform.Define(stage, above)
+            if placed == "parts":
+                node.AddTranslateOp().Set((1, 2, 3))
+                node.AddRotateXYZOp().Set((0, 0, 90))
+                node.AddScaleOp().Set((2, 1, 3))
+            else:
+                node.AddTransformOp().Set(Gf.Matrix4d(matrix.T.tolist()))
+        mesh = UsdGeom.Mesh.Define(stage, f"{above}/Mesh")
+        mesh.GetPointsAttr().Set(points.tolist())
+        mesh.GetFaceVertexCountsAttr().Set([3] * len(faces))
+        mesh.GetFaceVertexIndicesAttr().Set((faces[:, ::-1] if left else faces).ravel().tolist())
+        mesh.GetOrientationAttr().Set("leftHanded" if left else "rightHanded")
+        mesh.GetSubdivisionSchemeAttr().Set("none")
+        rows = {
+            "vertex": np.arange(len(points)),
+            "varying": np.arange(len(points)),
+            "faceVarying": (faces[:, ::-1] if left else faces).ravel(),
+            "uniform": faces[:, 0],
+            "constant": faces[:1, 0],
+        }[spread]
+        light = np.where(colors / 255 <= 0.04045, colors / 255 / 12.92, ((colors / 255 + 0.055) / 1.055) ** 2.4)
+        paint = UsdGeom.PrimvarsAPI(mesh).CreatePrimvar("displayColor", Sdf.ValueTypeNames.Color3fArray, spread)
+        paint.Set((light if indexed else light[rows]).tolist())
+        if indexed:
+            paint.SetIndices(rows.tolist())
+        kept = np.arange(len(faces)) % 4 != 3 if open_ else np.ones(len(faces), bool)
+        mesh.GetHoleIndicesAttr().Set(np.flatnonzero(~kept).tolist())
+        if shared:
+            instance = UsdGeom.Xform.Define(stage, "/Root")
+            instance.GetPrim().GetInherits().AddInherit(root)
+            instance.GetPrim().SetInstanceable(True)
+        stage.GetRootLayer().Save()
+        if form == ".usdz":
+            assert UsdUtils.CreateNewUsdzPackage(str(path), str(path.with_suffix(form)))
+        found = usd.read(path.with_suffix(form).read_bytes(), form, lambda name: None)
+    faces = faces[kept]
+    shown = {
+        "uniform": np.repeat(colors[faces[:, 0]], 3, axis=0),
+        "constant": np.broadcast_to(colors[rows[0]], (faces.size, 3)),
+    }.get(spread, colors[faces.ravel()])
+    surface, stated = found
+    assert surface.notes == ()
+    if left:  # the corners are in the file's order, and the triangles turned over
+        assert np.allclose(np.diff(np.sort(surface.faces, axis=1)), 1)
+        surface = replace(
+            surface,
+            faces=np.arange(faces.size, dtype=np.int32).reshape(-1, 3),
+            vertices=surface.vertices[surface.faces.ravel()],
+            color=surface.color[surface.faces.ravel()],
+        )
+    stands((surface, stated), points, faces, shown, whole, axis, unit)
