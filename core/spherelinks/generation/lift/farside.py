@@ -3,13 +3,14 @@
 For each ray the far surface may look like the network's guess, or like a place of the picture: the same pixel, the
 pixel mirrored about the object's axis, and the two places that show the point's twins, by mirroring and by a half turn
 about the upright axis. The network weighs these sources; what it weighs is as sharp as the picture. A face that it
-would copy is calmed afterwards: what the picture shows straight from its front is hardly on the back as well.
+would copy is calmed afterwards: what the picture shows straight from its front is hardly on the back as well, nor is
+what a figure has nowhere near its outline, where front and back meet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +27,7 @@ _SOFT = (
 )  # deviation of the blur that separates detail from coarse colour, which the guess knows better, cells
 _PICTURE, _MATTE, _DEEP = slice(3, 6), 15, 21  # the channels with these
 _ACROSS = 25  # the channel with the pixel's x
-_REGAINED = np.float32(0.25)  # 0.5 would restore all variation that the mean of independent sources loses
+_REGAINED = np.float32(0.35)  # 0.5 would restore all variation that the mean of independent sources loses
 #: Half sides of the windows in which the picture is compared with its mirror image, cells, and from and up to which
 #: likeness the window shows something straight from its front: the smaller the window, the more chance makes alike.
 _WINDOWS = {6: (0.78, 0.86), 9: (0.66, 0.74), 13: (0.5, 0.6), 18: (0.42, 0.5)}
@@ -35,8 +36,18 @@ _WHOLE, _LESS = 0.85, 0.14
 _FLAT = 0.004  # variance of detail that counts as none
 _WITHIN = 0.6  # share of a window that must be the object
 _AWAY = np.float32(6)  # what is less than 1 / 6 deep in the outline goes on from front to back, from twice that on none
-_FAINT = np.float32(1.5)  # the most that detail differs there from coarse colour, over the median of all detail
+_FAINT = np.float32(0.75)  # how strong detail may be that stays there, over the median of all detail
 _BROAD = 12.0  # deviation of the blur that separates faces from the colour of the whole, cells
+#: What lies up to so many cells within the outline is seen from behind, too, and so many rows up and down are compared.
+_RIM, _ROWS = 2.0, 2
+#: From and up to how far a colour (of 255) differs from all at the rim to be strange; the former is more where the two
+#: sides of the rim differ themselves, by so many times the median.
+_STRANGE, _STRANGER, _APART = 15.0, 25.0, 1.5
+_NEAREST = 4  # colours of the rim from which the distance is a mean
+#: Up to and from which share of its convex hull an object may have limbs: boxes, buildings and vessels have panels.
+_LIMBS, _NONE = 0.83, 0.87
+#: Deviations along rows and columns, cells, of the blurs that carry the rim's colours inwards, and their weights.
+_INWARDS = ((3.0, 1.0, 1.0), (8.0, 1.5, 1.0), (16.0, 4.0, 0.02))
 _HIDDEN = np.float32(0.15)  # depth behind the visible surface at which a twin is hardly seen
 
 
@@ -65,21 +76,86 @@ def mixed(given: Sources, gate: Gate) -> Floats:
 
 
 def calmed(given: Sources, colors: Floats) -> Floats:
-    """The far side's colours, (S, S, 3), without faces: where the picture shows a front, no more than faint detail and
-    broad differences from the guess are kept."""
-    size = colors.shape[:2]
-    frontal = fronts(given.x) * (given.x[_DEEP] * _AWAY - 1).clip(0, 1)
-    if not frontal.any():
+    """The far side's colours, (S, S, 3), without faces.
+
+    Where the picture shows a front, and where a figure has colours that it has nowhere at the rim at about that height,
+    the broad colour and faint detail stay; strange colours give way to the rim's.
+    """
+    cell = (given.x[_MATTE] > 0).astype(np.uint8)
+    deep = cv2.distanceTransform(cell, cv2.DIST_L2, cv2.DIST_MASK_5).astype(np.float32)
+    frontal, limbs = fronts(given.x) * (given.x[_DEEP] * _AWAY - 1).clip(0, 1), _limbs(cell)
+    if not (limbs or frontal.any()):
         return colors
-    frontal, matte = (cv2.resize(m, size, interpolation=cv2.INTER_LINEAR) for m in (frontal, given.x[_MATTE]))
-    low, guess = _soft(colors), _soft(given.colors[0])
-    detail = colors - low
-    most = _FAINT * np.median(np.abs(detail[matte > 0]))
-    coarse = np.asarray(cv2.resize(low - guess, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
-    other = _within(coarse, (given.x[_MATTE] > 0).astype(np.float32), _BROAD, _BROAD)
-    calm = guess + cv2.resize(other, size, interpolation=cv2.INTER_LINEAR) + detail.clip(-most, most)
-    out: Floats = np.clip(colors + frontal[..., None] * (calm - colors), 0, 255).astype(np.float32)
+    coarse = np.asarray(cv2.resize(colors, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
+    odd = strange(coarse, deep) * ((deep - 0.8) / 1.2).clip(0, 1)
+    guess = _coarse(given.colors[0])
+    calm = guess + _within(_coarse(colors) - guess, cell.astype(np.float32), _BROAD, _BROAD)
+    calm += odd[..., None] * (_carried_inwards(coarse, deep) - calm)
+    detail = colors - _enlarged(_blurred(coarse), colors)
+    # less of it the stronger it is: of a face nothing should be left, of hair and cloth all
+    rough = np.asarray(cv2.resize(np.abs(detail), (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32).mean(-1)
+    most = _FAINT * np.median(rough[cell > 0])
+    less = np.square(np.minimum(1, most / np.maximum(_blurred(rough), 1e-3)))
+    mask, less = (_enlarged(m, colors)[..., None] for m in (np.maximum(frontal, limbs * odd), less))
+    out: Floats = np.clip(colors + mask * (_enlarged(calm, colors) + less * detail - colors), 0, 255).astype(np.float32)
     return out
+
+
+def strange(coarse: Floats, deep: Floats) -> Floats:
+    """(CELLS, CELLS) in 0..1: how much colours, (CELLS, CELLS, 3), differ from all at the rim at about their height.
+
+    deep : how far inside the outline, cells; 0 outside
+    """
+    far, usual = np.zeros((CELLS, CELLS), np.float32), []
+    rim, channels = (deep > 0) & (deep <= _RIM), cv2.split(coarse)
+    for y in np.flatnonzero(rim.any(1)):
+        near = slice(max(0, y - _ROWS), y + _ROWS + 1)
+        known = np.nonzero(rim[near])
+        if len(known[0]) < _NEAREST:
+            continue
+        columns = np.flatnonzero(deep[y])
+        red, green, blue = (np.abs(c[y, columns, None] - c[near][known]) for c in channels)
+        apart = np.maximum(np.maximum(red, green), blue)
+        far[y, columns] = _nearest(apart)
+        middle = (columns[0] + columns[-1]) / 2
+        for left in (True, False):
+            own, other = rim[y, columns] & ((columns < middle) == left), (known[1] < middle) != left
+            if own.any() and other.sum() >= _NEAREST:
+                usual.append(_nearest(apart[own][:, other]))
+    start = max(_STRANGE, _APART * float(np.median(np.concatenate(usual)))) if usual else _STRANGE
+    odd = ((far - start) / _STRANGER).clip(0, 1).astype(np.float32)
+    return _blurred(cv2.dilate(odd, np.ones((3, 3), np.uint8)))
+
+
+def _nearest(apart: Floats) -> Floats:
+    """The mean of the _NEAREST least of each row."""
+    least: Floats = np.partition(apart, _NEAREST - 1, 1)[:, :_NEAREST].mean(1)
+    return least
+
+
+def _limbs(cell: NDArray[np.uint8]) -> np.float32:
+    """In 0..1: how much the outline is one of a figure, which has a head and limbs, by the share of its convex hull."""
+    if not cell.any():
+        return np.float32(0)
+    hull = cv2.fillConvexPoly(np.zeros_like(cell), cv2.convexHull(cv2.findNonZero(cell)), 1)
+    return np.float32(np.clip((_NONE - cell.sum() / hull.sum()) / (_NONE - _LIMBS), 0, 1))
+
+
+def _carried_inwards(coarse: Floats, deep: Floats) -> Floats:
+    """(CELLS, CELLS, 3): what colours would be if those near the outline went on, mostly along rows."""
+    weight = np.exp(-np.square(np.maximum(deep - 1.5, 0) / 1.2)) * (deep > 0)
+    given = np.dstack([coarse * weight[..., None], weight]).astype(np.float32)
+    total = np.zeros_like(given)
+    for across, along, share in _INWARDS:
+        total += np.float32(share) * cv2.GaussianBlur(
+            given, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT
+        )
+    return np.asarray(total[..., :3] / np.maximum(total[..., 3:], 1e-6), np.float32)
+
+
+def _blurred(coarse: NDArray[Any]) -> Floats:
+    """By a cell."""
+    return np.asarray(cv2.GaussianBlur(coarse, (0, 0), 1), np.float32)
 
 
 def fronts(x: Floats) -> Floats:
@@ -213,7 +289,15 @@ def _upright(gx: Floats, gy: Floats, d: Floats, s: float, c: float, tangent: flo
 
 def _soft(color: Floats) -> Floats:
     """The colours without detail finer than about _SOFT cells."""
-    side = len(color)
+    return _enlarged(_coarse(color), color)
+
+
+def _coarse(color: Floats) -> Floats:
+    """The same, (CELLS, CELLS, 3)."""
     small = cv2.resize(color, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    blurred = cv2.GaussianBlur(small, (0, 0), _SOFT, borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.resize(blurred, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.GaussianBlur(small, (0, 0), _SOFT, borderType=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _enlarged(coarse: Floats, color: Floats) -> Floats:
+    """A map of cells, as large as colours."""
+    return np.asarray(cv2.resize(coarse, color.shape[:2], interpolation=cv2.INTER_LINEAR), np.float32)

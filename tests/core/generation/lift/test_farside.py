@@ -202,3 +202,53 @@ def test_no_face_is_on_the_back(lift: Lift) -> None:
     cloth = _shown(np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32))
     copied = cloth.colors[farside.SOURCES.index("turned")]
     assert np.abs(farside.calmed(cloth, copied) - copied).mean() < 2
+
+
+def _flat(picture: np.ndarray, matte: np.ndarray) -> farside.Sources:
+    """The sources for a picture of something as thick everywhere, and a grey guess."""
+    front, thickness = np.zeros((S, S), np.float32), np.full((S, S), 0.5, np.float32)
+    grey = np.full((S, S, 3), 120, np.float32)
+    return farside.sources(picture.astype(np.float32), matte.astype(np.float32), front, thickness, grey, 0.0, TANGENT)
+
+
+def test_what_a_turned_figure_has_only_on_its_front_is_not_on_the_back() -> None:
+    """A face aside, within hair, gives way to hair; what is at the rim as well stays, and so does a box's panel."""
+    at = np.arange(S) + 0.5
+    x, y = np.meshgrid(at, at)
+    head, body = (x - 64) ** 2 + (y - 40) ** 2 < 30**2, (np.abs(x - 64) < 12) & (y > 60) & (y < 120)
+    figure = head | body | ((np.abs(x - 64) < 50) & (np.abs(y - 84) < 5))
+    rng = np.random.default_rng(2)
+    strands = np.kron(rng.integers(-25, 26, (S // 2, S // 2, 1)), np.ones((2, 2, 1)))
+    hair = np.clip(np.array((120, 70, 40)) + strands, 0, 255)
+    face = ((x - 55) / 15) ** 2 + ((y - 44) / 17) ** 2 < 1
+    eyes = (((x - 45) / 2) ** 2 + ((y - 42) / 4) ** 2 < 1) | (((x - 58) / 5) ** 2 + ((y - 41) / 5) ** 2 < 1)
+    turned = np.where(eyes[..., None], (20, 60, 200), np.where(face[..., None], (250, 210, 180), hair))
+
+    def back(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
+        given = _flat(picture, matte)
+        return farside.calmed(given, given.colors[farside.SOURCES.index("same")])
+
+    calm = back(turned, figure)
+    skin = face & (((x - 55) / 11) ** 2 + ((y - 44) / 13) ** 2 < 1)
+    assert np.abs(calm[skin].mean(0) - (120, 70, 40)).max() < 25
+    assert calm[eyes][:, 2].mean() < calm[skin & ~eyes][:, 2].mean() + 10
+    assert calm[skin].std(0).max() < 0.3 * turned[skin].std(0).max()
+    assert np.abs(back(hair, figure) - hair)[figure].mean() < 2
+    box, panel = (np.abs(x - 64) < 50) & (np.abs(y - 64) < 50), (np.abs(x - y) < 16) & (np.abs(y - 60) < 30)
+    panelled = np.where(panel[..., None], hair[..., ::-1], hair)
+    assert np.abs(back(panelled, box) - panelled)[panel].mean() < 2
+
+
+def test_a_colour_is_strange_only_beside_what_both_sides_of_the_rim_have() -> None:
+    deep = np.zeros((farside.CELLS, farside.CELLS), np.float32)
+    inside = np.s_[8:56, 8:56]
+    deep[inside] = np.minimum.outer(*[np.minimum(np.arange(1, 49), np.arange(48, 0, -1))] * 2)
+    coarse = np.full((farside.CELLS, farside.CELLS, 3), 100, np.float32)
+    coarse[24:40, 24:40, 0] += 60
+    odd = farside.strange(coarse, deep)
+    assert odd[28:36, 28:36].min() > 0.95
+    assert odd[:20].max() < 0.05
+    assert odd[deep == 0].max() < 0.05
+    np.testing.assert_allclose(farside.strange(coarse[:, ::-1].copy(), deep[:, ::-1].copy())[:, ::-1], odd, atol=1e-6)
+    coarse[:, 32:, 1] += 60  # sides that differ as much
+    assert farside.strange(coarse, deep)[28:36, 28:36].max() < 0.05
