@@ -207,7 +207,10 @@ def _stands_out(rgb: Bytes) -> Found:
         try:
             return _confirmed(rgb, _differing(rgb, distance, shadow, model), interrupted)
         except NoObject:
-            if interrupted and (recognised := _recognised(rgb, glanced := outline.glanced(rgb), _CERTAIN)) is not None:
+            if (
+                interrupted
+                and (recognised := _recognised(rgb, glanced := outline.glanced(rgb), _CONFIDENT)) is not None
+            ):
                 return _expected(recognised, glanced)
             raise
     likely = outline.likely(rgb)
