@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks import threads
+from spherelinks.mesh.components import FLOATER
+from spherelinks.mesh.topology import parts
 from spherelinks.native import kernel
 
 Floats = NDArray[np.float32]
@@ -31,6 +33,10 @@ NEAR, FULL = 1.0, 1 / 8
 #: First it is filled, then, if it still is riddled, replaced: by the field blurred so much and moved outwards so far,
 #: in samples.
 FILLED, REPLACED = (2.2, 1.25), (3.0, 0.5)
+#: A part that is apart from the body is joined to it by moving the surface outwards between the two, by the least of so
+#: many samples that does: in full where a Gaussian of so many samples has this share of both, and by less beyond, up to
+#: so many samples from the part.
+LINKS, ABOUT, JOINED, AWAY = (0.25, 0.5, 0.75, 1.0), 3.0, 0.02, 9
 
 
 _count = kernel(
@@ -66,6 +72,52 @@ def mended(clean: Floats, field: Floats, spacing: float) -> Floats:
             break
         _give_way(clean, field, sigma, out * spacing, share, BLOCK, fills)
     return clean
+
+
+def joined(field: Floats, spacing: float) -> Floats:
+    """The field, changed in place: what hardly hangs apart from the largest body hangs together with it.
+
+    Only parts as large as :func:`spherelinks.mesh.components.clean` keeps; those that stay apart are untouched.
+    """
+    label = _labelled(field < 0)
+    count = np.bincount(label.ravel())
+    if len(count) < 3:
+        return field
+    main = int(count[1:].argmax()) + 1
+    size = np.linalg.norm(np.ptp(np.argwhere(label == main), axis=0))
+    for part in range(1, len(count)):
+        own = np.argwhere(label == part) if part != main else np.empty((0, 3), np.int64)
+        if len(own) == 0 or np.linalg.norm(np.ptp(own, axis=0)) < FLOATER * size:
+            continue
+        around = tuple(
+            slice(max(low - AWAY, 0), high + AWAY + 1) for low, high in zip(own.min(0), own.max(0), strict=True)
+        )
+        near, body = label[around] == part, label[around] == main
+        between = (blurred(each.astype(np.float32), ABOUT) / np.float32(JOINED) for each in (near, body))
+        share = np.minimum(np.minimum(*between), 1)
+        for out in LINKS:
+            moved = field[around] - np.float32(out * spacing) * share
+            found = _labelled(moved < 0)
+            if np.isin(found[body], found[near]).any():
+                field[around] = moved
+                break
+    return field
+
+
+def _labelled(solid: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The parts of a solid's samples, joined along the axes: from 1, and 0 elsewhere."""
+    count = int(np.count_nonzero(solid))
+    number = np.zeros(solid.shape, np.int32)
+    number[solid] = np.arange(count, dtype=np.int32)
+    pairs = [np.arange(count, dtype=np.int32).repeat(2).reshape(-1, 2)]  # each with itself, for lone ones
+    for axis in range(3):
+        before, after = (np.moveaxis(solid, axis, 0)[part] for part in (np.s_[:-1], np.s_[1:]))
+        first, second = (np.moveaxis(number, axis, 0)[part][before & after] for part in (np.s_[:-1], np.s_[1:]))
+        pairs.append(np.stack([first, second], 1))
+    edges = np.concatenate(pairs)
+    label = np.zeros(solid.shape, np.int32)
+    label[solid] = parts(edges[:, [0, 1, 1]], count)[:count] + 1
+    return label
 
 
 def _give_way(clean: Floats, field: Floats, sigma: float, out: float, share: Floats, side: int, fills: bool) -> None:

@@ -29,7 +29,7 @@ from spherelinks.generation.lift.assembly import (
     resized,
 )
 from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibrated, from_sides, sampled
-from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred, euler, mended
+from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred, euler, joined, mended
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN
 from spherelinks.report import Reason
@@ -172,6 +172,7 @@ def _body(volume: Volume, seen: Mapping[View, Seen], poses: Mapping[View, Pose])
     own = np.maximum(hull, volume.field)
     if not (agreed := _whole(field, own)):
         field = own
+    joined(field, volume.spacing)
     for axis in range(3):
         ends = np.moveaxis(field, axis, 0)[:: len(axes[axis]) - 1]
         np.maximum(ends, np.float32(volume.spacing), out=ends)

@@ -13,6 +13,7 @@ from spherelinks.generation.lift.cleaning import (
     blurred,
     cleaned,
     euler,
+    joined,
     riddled,
 )
 from spherelinks.mesh.components import clean
@@ -76,6 +77,26 @@ def test_a_wall_full_of_holes_is_closed_and_a_handle_by_itself_stays(monkeypatch
     assert (mended[solid] < 0).all()  # the wall is filled, not removed
     monkeypatch.setattr(threads, "count", lambda: 1)
     assert cleaned(holed, 1.0, nothing).tobytes() == mended.tobytes()
+
+
+def test_a_part_that_hardly_hangs_apart_is_joined_and_others_are_left_alone() -> None:
+    """A block, and a bar before it, across a gap in which the field has its least value along a thin rod."""
+    x, y, z = _places((64, 40, 40))
+    block, bar = np.maximum(np.abs(x + 12), np.abs(y)) - 12, np.maximum(np.abs(x - 16), np.abs(y) + 9) - 11
+    two = np.maximum(np.minimum(block, bar), np.abs(z) - 6)
+    rod = np.maximum(np.hypot(y, z) - 2, np.abs(x - 2) - 5)
+    crumb = np.sqrt((x + 11.5) ** 2 + (y - 16.5) ** 2 + z**2) - 0.7
+    for least, parts in ((0.4, 1), (0.9, 1), (1.4, 2)):
+        apart = _kept(np.minimum(np.minimum(two, np.maximum(rod, least)), crumb))
+        assert _found(apart).parts == 2
+        changed = joined(apart.copy(), 1.0)
+        assert _found(changed).parts == parts
+        assert (changed <= apart).all()
+        far = (x < -8) | (x > 12)
+        assert np.array_equal(changed[far], apart[far])
+        assert ndimage.label(changed < 0)[1] == parts + 1  # the crumb, which is dropped later
+        if parts == 2:
+            assert np.array_equal(changed, apart)
 
 
 def test_the_euler_characteristic_is_parts_and_cavities_less_handles_block_by_block() -> None:
