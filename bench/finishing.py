@@ -289,7 +289,7 @@ def main() -> None:
     if a.json:
         print(json.dumps(result))
         return
-    print(f"import and first call in a fresh process, kernels cached: {result['freshProcessSeconds']} s")
+    print(f"import and first call in a fresh process: {result['freshProcessSeconds']} s")
     for shape in result["shapes"]:
         print(
             f"\n{shape['samples']}³: {shape['facesExtracted']} faces -> {shape['faces']}, "

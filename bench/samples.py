@@ -6,6 +6,7 @@ from pathlib import Path
 
 SAMPLES = Path(__file__).resolve().parents[1] / "docs" / "samples"
 MUG = SAMPLES / "mug.jpg"
+SIDES = SAMPLES / "sides"
 
 
 def pictures(folder: Path = SAMPLES) -> list[Path]:
