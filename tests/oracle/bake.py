@@ -112,7 +112,7 @@ def _trust(trait, matrix, strength, depth, bias):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _paint(
     texture, covered, first, end, traits, places, offset, uv, faces,
-    known, grid, matrix, picture, strength, depth, bias,
+    known, grid, matrix, picture, strength, depth, bias, left,
 ):  # fmt: skip
     """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
 
@@ -155,6 +155,8 @@ def _paint(
                 elif start < -1e-6:
                     high = -np.inf
             for x in range(max(0, int(np.ceil(low + ax - 0.5))), int(min(size - 1.0, np.floor(high + ax - 0.5))) + 1):
+                if len(left) and not left[y, x]:
+                    continue
                 px = x + 0.5 - ax
                 for d in range(16):
                     here[d] = corner[0, d] + along[d] * py + across[d] * px

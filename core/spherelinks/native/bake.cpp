@@ -204,6 +204,22 @@ template <int N> struct Linear {
     }
 };
 
+// Whether some of a face may look at the viewer.
+bool faces_viewer(const Traits* traits, const Face& face) {
+    bool some = false;
+    for (i32 v : face) {
+        const double* c = traits[v];
+        some |= c[WAY] * c[NORMAL] + c[WAY + 1] * c[NORMAL + 1] + c[WAY + 2] * c[NORMAL + 2] > 0;
+    }
+    return some;
+}
+
+void put(const Rgb& color, u8* texel) {
+    texel[0] = u8(color.r + 0.5);
+    texel[1] = u8(color.g + 0.5);
+    texel[2] = u8(color.b + 0.5);
+}
+
 }  // namespace
 
 // (N, 3) colours of an (X, Y, Z, 3) grid at (N, 3) sample coordinates.
@@ -286,34 +302,61 @@ API void bake_asked_at(const Vec3* places, i64 count, u8* asked, i64 x, i64 y, i
     for (i64 i = 0; i < count; i++) grid.ask(places[i]);
 }
 
-// Mark those that the colours of the texels in the rows from `first` up to `end` are made of.
-API void bake_asked(i64 size, i64 first, i64 end, const Vec3* places, const float (*uv)[2], const Face* faces,
-                    i64 face_count, u8* asked, i64 x, i64 y, i64 z) {
+// Colour the rows from `first` up to `end` of a square texture where the picture alone counts, and mark what is covered;
+// of the other texels mark in `left` that they are, and in `asked` which samples of the grid their colours are made of.
+//
+// left: (size, size), written where something is covered; of faces that share a texel the last one counts
+API void bake_shown(u8* texture, u8* covered, u8* left, i64 size, i64 first, i64 end, const Traits* traits,
+                    const Vec3* places, const float (*uv)[2], i64, const Face* faces, i64 face_count, u8* asked, i64 x,
+                    i64 y, i64 z, const double (*matrix)[4], const u8* picture, i64 picture_height, i64 picture_width,
+                    const float* strength, i64 strength_size, const float* depth, i64 depth_size, double bias) {
+    const Sight sight{matrix, {picture, picture_height, picture_width}, {strength, strength_size, strength_size},
+                      {depth, depth_size, depth_size}, bias};
     Asked grid{asked, x, y, z, -1};
+    Linear<TRAITS> seen;
     Linear<3> place;
     for (i64 f = 0; f < face_count; f++) {
         const Face& face = faces[f];
         Triangle on(uv, face);
         if (!on.covers(first, end)) continue;
+        const bool turned = depth_size > 0 && faces_viewer(traits, face);
+        if (turned) seen.fit(on, traits[face[0]], traits[face[1]], traits[face[2]]);
         place.fit(on, places[face[0]], places[face[1]], places[face[2]]);
-        on.visit(
-            size, first, end, [&](double py) { place.row(py); },
-            [&](i64, i64, double px) {
+        auto row = [&](double py) {
+            if (turned) seen.row(py);
+            place.row(py);
+        };
+        auto texel = [&](i64 column, i64 line, double px) {
+            Trust at{};
+            if (turned) {
+                Traits here;
+                seen.at(px, here);
+                at = trust(here, sight);
+            }
+            const i64 texel = line * size + column;
+            covered[texel] = 1;
+            left[texel] = at.weight < 1;
+            if (left[texel]) {
                 Vec3 here;
                 place.at(px, here);
                 grid.ask(here);
-            });
+            } else {
+                put(shown(sight.picture, at.x * picture_height, at.y * picture_height), texture + 3 * texel);
+            }
+        };
+        on.visit(size, first, end, row, texel);
     }
 }
 
 // Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
 //
 // Where `carried` is not empty (`carried_size` 0), it holds the shape's own colour of each texel; else the grid does.
+// Where `left` is not empty, only the texels that it marks are coloured.
 API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, const Traits* traits, const Vec3* places,
                     const float (*offset)[3], const float (*uv)[2], const Face* faces, i64 face_count, const u8* carried,
                     i64 carried_size, const u8* grid_data, i64 grid_x, i64 grid_y, i64 grid_z, const double (*matrix)[4],
                     const u8* picture, i64 picture_height, i64 picture_width, const float* strength, i64 strength_size,
-                    const float* depth, i64 depth_size, double bias) {
+                    const float* depth, i64 depth_size, double bias, const u8* left, i64 left_size) {
     const Sight sight{matrix, {picture, picture_height, picture_width}, {strength, strength_size, strength_size},
                       {depth, depth_size, depth_size}, bias};
     const Grid grid{grid_data, grid_x, grid_y, grid_z};
@@ -323,17 +366,14 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
         const Face& face = faces[f];
         Triangle on(uv, face);
         if (!on.covers(first, end)) continue;
-        bool turned = false;  // whether some of the face may look at the viewer
+        const bool turned = depth_size > 0 && faces_viewer(traits, face);
         double corner[3][OWN];
         for (int n = 0; n < 3; n++) {
-            const double* c = traits[face[n]];
-            turned |= c[WAY] * c[NORMAL] + c[WAY + 1] * c[NORMAL + 1] + c[WAY + 2] * c[NORMAL + 2] > 0;
             for (int d = 0; d < 3; d++) {
                 corner[n][PLACE + d] = places[face[n]][d];
                 corner[n][OFFSET + d] = offset[face[n]][d];
             }
         }
-        turned &= depth_size > 0;
         if (turned) seen.fit(on, traits[face[0]], traits[face[1]], traits[face[2]]);
         own.fit(on, corner[0], corner[1], corner[2]);
         auto row = [&](double py) {
@@ -341,6 +381,7 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
             own.row(py);
         };
         auto texel = [&](i64 x, i64 y, double px) {
+            if (left_size && !left[y * size + x]) return;
             Trust at{};
             Rgb color{0, 0, 0};
             if (turned) {
@@ -360,10 +401,7 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
                 color.g = weight * color.g + rest * clamp(mine.g + here[OFFSET + 1], 0.0, 255.0);
                 color.b = weight * color.b + rest * clamp(mine.b + here[OFFSET + 2], 0.0, 255.0);
             }
-            u8* out = texture + 3 * (y * size + x);
-            out[0] = u8(color.r + 0.5);
-            out[1] = u8(color.g + 0.5);
-            out[2] = u8(color.b + 0.5);
+            put(color, texture + 3 * (y * size + x));
             covered[y * size + x] = 1;
         };
         on.visit(size, first, end, row, texel);

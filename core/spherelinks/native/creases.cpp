@@ -163,7 +163,8 @@ API void creases_planes(const Vec3* points, i64 n, const Face* faces, i64 count,
             if (zone[faces[f][k]]) others[stop[faces[f][k]]++] = faces[f][after(k)];
 
     Array<u8> known(n);
-    Array<i64> settled(n), fresh(n);  // the ring in which a vertex last took a plane; the vertices that do so in this one
+    Array<i8> settled(n);  // the ring in which a vertex last took a plane
+    Array<i64> fresh(n);   // the vertices that do so in this one
     Array<Plane> taken(n);
     for (i64 v = 0; v < n; v++) {
         known[v] = !zone[v];
@@ -179,7 +180,10 @@ API void creases_planes(const Vec3* points, i64 n, const Face* faces, i64 count,
     for (i64 ring = 1; ring <= RINGS; ring++) {
         i64 many = 0;
         for (i64 v = 0; v < n; v++) {
-            if (!zone[v]) continue;
+            bool asked = false;
+            if (zone[v])
+                for (i64 i = start[v]; i < start[v + 1] && !asked; i++) asked = settled[others[i]] == ring - 1;
+            if (!asked) continue;
             i64 best = -1;
             double nearest = known[v] ? fabs(plane[v].off(points[v])) : INF;
             for (i64 i = start[v]; i < start[v + 1]; i++) {
@@ -215,7 +219,7 @@ API void creases_planes(const Vec3* points, i64 n, const Face* faces, i64 count,
         for (i64 i = 0; i < many; i++) {
             i64 v = fresh[i];
             known[v] = 1;
-            settled[v] = ring;
+            settled[v] = i8(ring);
             plane[v] = taken[v];
         }
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -43,9 +44,11 @@ _sample = kernel(
     "bake_sampled", "grid: u1[X,Y,Z,3]", "X", "Y", "Z", "places: f8[N,3]", "N", "out: f4[N,3]*"
 )  # fmt: skip
 _ask_at = kernel("bake_asked_at", "places: f8[N,3]", "N", "asked: u1[X,Y,Z]*", "X", "Y", "Z")
-_ask = kernel(
-    "bake_asked", "size: int", "first: int", "end: int", "places: f8[N,3]", "uv: f4[N,2]", "faces: i4[F,3] < N", "F",
-    "asked: u1[X,Y,Z]*", "X", "Y", "Z",
+_show = kernel(
+    "bake_shown", "texture: u1[T,T,3]*", "covered: b1[T,T]*", "left: b1[T,T]*", "T", "first: int", "end: int",
+    "traits: f8[N,10]", "places: f8[N,3]", "uv: f4[N,2]", "N", "faces: i4[F,3] < N", "F", "asked: u1[X,Y,Z]*", "X", "Y",
+    "Z", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S", "depth: f4[D,D]", "D",
+    "bias: float",
 )  # fmt: skip
 _see = kernel(
     "bake_seen", "traits: f8[N,10]", "N", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S",
@@ -64,7 +67,7 @@ _paint_rows = kernel(
     "bake_paint", "texture: u1[T,T,3]*", "covered: b1[T,T]*", "T", "first: int", "end: int", "traits: f8[N,10]",
     "places: f8[N,3]", "offset: f4[N,3]", "uv: f4[N,2]", "faces: i4[F,3] < N", "F", "known: u1[K,K,3]", "K",
     "grid: u1[X,Y,Z,3]", "X", "Y", "Z", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S",
-    "depth: f4[D,D]", "D", "bias: float",
+    "depth: f4[D,D]", "D", "bias: float", "left: b1[L,L]", "L",
 )  # fmt: skip
 
 
@@ -206,18 +209,22 @@ def bake(
             grid, places = np.zeros((1, 1, 1, 3), np.uint8), np.zeros(points.shape)
         else:
             known, places = np.zeros((0, 0, 3), np.uint8), _places(points, shape)
-            grid = _grid(
-                shape.color,
-                lambda asked: list(pool.map(lambda band: _ask(size, *band[:2], places, uv, band[2], asked), drawn)),
-            )
         picture, strength = scaled.result()
+        seen = front.matrix, picture, strength, front.depth, front.bias
+        left = np.empty((0, 0), np.bool_)
+        if isinstance(shape, Volume):
+            if isinstance(shape.color, Colors):  # of which what the picture colours by itself needs none
+                left = np.empty((size, size), np.bool_)
+
+            def show(asked: NDArray[np.uint8], band: tuple[int, int, Faces]) -> None:
+                first, end, faces = band
+                _show(texture, covered, left, first, end, traits, places, uv, faces, asked, *seen)
+
+            grid = _grid(shape.color, lambda asked: list(pool.map(partial(show, asked), drawn)))
 
         def paint(band: tuple[int, int, Faces]) -> None:
             first, end, faces = band
-            _paint(
-                texture, covered, first, end, traits, places, offset, uv, faces, known, grid, front.matrix, picture,
-                strength, front.depth, front.bias,
-            )  # fmt: skip
+            _paint(texture, covered, first, end, traits, places, offset, uv, faces, known, grid, *seen, left)
 
         list(pool.map(paint, drawn))
     return texture, covered
@@ -410,13 +417,15 @@ def _paint(
     strength: NDArray[np.float32],
     depth: NDArray[np.float32],
     bias: float,
+    left: NDArray[np.bool_],
 ) -> None:
     """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
 
     places : (W, 3) float64 sample coordinates in the grid
     known : the shape's own colour of each texel, or empty if the grid has it
+    left : the texels that are not coloured yet, or empty if none is
     """
     _paint_rows(
         texture, covered, first, end, traits, places, offset, uv, faces, known, grid, matrix, picture, strength, depth,
-        bias,
+        bias, left,
     )  # fmt: skip
