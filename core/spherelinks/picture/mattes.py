@@ -91,7 +91,8 @@ class Matte:
         return found._replace(alpha=alpha)
 
     def _failed(self, why: str) -> GeneratorFailed:
-        return GeneratorFailed(f"The matte '{self.name}' failed: {why}", hint=f"Use another matte, such as {DEFAULT}.")
+        hint = "Give a mask, and report this." if self.name == DEFAULT else f"Use another matte, such as {DEFAULT}."
+        return GeneratorFailed(f"The matte '{self.name}' failed: {why}", hint=hint)
 
 
 AUTO = Matte(DEFAULT, "2", "spherelinks.picture.matte:looked_for")
