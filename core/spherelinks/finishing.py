@@ -304,7 +304,9 @@ def _skinned(
         return Mesh(vertices[atlas.source], normals[atlas.fan], atlas.uv, atlas.faces, texture)
     assert sight.tree is not None
     found = seek(vertices[atlas.source], atlas.uv, atlas.faces, size, sight.tree)
-    source = nearest(vertices[faces].mean(axis=1), sight.tree).face if shape.materials else np.zeros(0, np.int32)
+    source = np.zeros(0, np.int32)
+    if len({each.finish for each in shape.materials}) > 1:
+        source = nearest(vertices[faces].mean(axis=1), sight.tree).face
     shape = fitted(shape, len(found.texel))
     texture, covered = bake(vertices, normals, atlas, size, shape, frame, sight, found)
     return skin(

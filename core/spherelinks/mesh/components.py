@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.mesh.box import middle
 from spherelinks.mesh.nearest import sought, tree
 from spherelinks.mesh.sorting import ascending
@@ -27,6 +28,7 @@ _measure_parts = kernel(
     "components_measure", "vertices: f4[V,3]", "faces: i4[F,3] < V", "label: i4[F] < P", "F", "centre: f8[3]", "P",
     "volume: f8[P]*", "area: f8[P]*", "low: f8[P,3]*", "high: f8[P,3]*",
 )  # fmt: skip
+_sum_areas = kernel("components_areas", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "upto: f8[F]*")
 _wind_round = kernel(
     "components_inside", "vertices: f4[V,3]", "faces: i4[F,3] < V", "F", "points: f8[N,3]", "N", "inside: b1[N]*"
 )  # fmt: skip
@@ -72,6 +74,7 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
         """The faces' numbers, part by part, and where each part's end."""
         return ascending(label.astype(np.int64)), np.cumsum(np.bincount(label))
 
+    @cache
     def faces_of(part: int) -> Faces:
         order, ends = by_part()
         start = ends[part - 1] if part else 0
@@ -90,7 +93,7 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     def witnesses(part: int) -> NDArray[np.float64]:
         own = vertices_of(part)
         corners = vertices[own[:: -(-len(own) // WITNESSES)]].astype(np.float64)
-        return np.concatenate([corners, _spread(vertices[faces_of(part)].astype(np.float64))])
+        return np.concatenate([corners, _spread(vertices, faces_of(part))])
 
     def inside(holder: int, among: NDArray[np.int64]) -> list[NDArray[np.bool_]]:
         """Of each of some parts, which witnesses lie inside one."""
@@ -110,8 +113,13 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
         big = big[_near(vertices, big, low[apart] - 1.01 * reach, high[apart] + 1.01 * reach)]
         if len(big):
             there = tree(vertices, big)
-            for part in apart.tolist():
-                large[part] = sought(vertices[vertices_of(part)], there).distance.min() < reach
+            _ = there.fours  # made once, before threads ask for them
+
+            def touches(part: int) -> bool:
+                return bool(sought(vertices[vertices_of(part)], there).distance.min() < reach)
+
+            with threads.pool() as pool:
+                large[apart] = list(pool.map(touches, apart.tolist()))
     keep = outward & large
     candidates = np.flatnonzero(keep)
 
@@ -133,16 +141,17 @@ def clean(vertices: Vertices, faces: Faces, *, touching: bool = False) -> tuple[
     return *compact(vertices, faces, keep[label]), removed
 
 
-def _spread(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(WITNESSES, 3) points of (F, 3, 3) triangles, evenly spread over their area; the same ones every time."""
-    a, b, c = corners.swapaxes(0, 1)
-    upto = np.cumsum(np.linalg.norm(np.cross(b - a, c - a), axis=1))
+def _spread(vertices: Vertices, faces: Faces) -> NDArray[np.float64]:
+    """(WITNESSES, 3) points of (F, 3) triangles, evenly spread over their area; the same ones every time."""
+    upto = np.empty(len(faces))
+    _sum_areas(vertices, faces, upto)
     number = np.arange(WITNESSES)
     of = np.searchsorted(upto, (number + 0.5) / WITNESSES * upto[-1])
     # R2, Roberts' sequence of low discrepancy, folded into the triangle
     u, v = np.mod(number[:, None] * (0.7548776662466927, 0.5698402909980532) + 0.5, 1).T
     u, v = np.where(u + v > 1, (1 - u, 1 - v), (u, v))
-    return np.asarray(a[of] + u[:, None] * (b - a)[of] + v[:, None] * (c - a)[of])
+    a, b, c = vertices[faces[of]].astype(np.float64).swapaxes(0, 1)
+    return np.asarray(a + u[:, None] * (b - a) + v[:, None] * (c - a))
 
 
 def _measure(

@@ -52,6 +52,21 @@ API void components_measure(const float (*vertices)[3], const Face* faces, const
     for (i64 p = 0; p < parts; p++) volume[p] /= 6;
 }
 
+// The areas of faces, doubled and summed up.
+API void components_areas(const float (*vertices)[3], const Face* faces, i64 count, double* upto) {
+    double sum = 0;
+    for (i64 f = 0; f < count; f++) {
+        const float *a = vertices[faces[f][0]], *b = vertices[faces[f][1]], *c = vertices[faces[f][2]];
+        Vec3 p, q;
+        for (int d = 0; d < 3; d++) {
+            p[d] = double(b[d]) - a[d];
+            q[d] = double(c[d]) - a[d];
+        }
+        double x = p[1] * q[2] - p[2] * q[1], y = p[2] * q[0] - p[0] * q[2], z = p[0] * q[1] - p[1] * q[0];
+        upto[f] = sum += sqrt(x * x + y * y + z * z);
+    }
+}
+
 // Whether a closed surface winds round each of the points.
 //
 // By the faces that a ray along x leaves the surface through, less those it enters by. Edges are half open and always

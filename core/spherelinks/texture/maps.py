@@ -84,7 +84,8 @@ def skin(
 
     vertices, normals : (V, 3), (N, 3) float32, which atlas indexes by `source` and `fan`
     surface : with images about as fine as the texture, see :func:`fitted`
-    source : (F,) int32, the surface's face that each face of the atlas is made from
+    source : (F,) int32, the surface's face that each face of the atlas is made from; not needed where all materials
+        have the same finish
     along_surface : of :func:`tangents_ahead`, if available
 
     Factors that differ from face to face are baked into the maps; normal maps are of what the surface's normals and its
@@ -126,6 +127,8 @@ def skin(
 def _finishes(surface: Surface, source: NDArray[np.int32]) -> tuple[tuple[Finish, ...], NDArray[np.int32] | None]:
     """The finishes that are used, and each face's, (F,) int32; None if there is but one."""
     kinds = list(dict.fromkeys(each.finish for each in surface.materials))
+    if len(kinds) == 1:
+        return tuple(kinds), None
     number = np.array([kinds.index(each.finish) for each in surface.materials], np.int32)
     found, place = np.unique(number[_materials_at(surface, source)], return_inverse=True)
     return tuple(kinds[k] for k in found), place.astype(np.int32) if len(found) > 1 else None
