@@ -201,7 +201,7 @@ def _plain(image: Image.Image) -> Image.Image:
         return image.convert("LA" if grey_mode else "RGBA")
     if grey_mode:
         return image.convert("L")
-    return image if image.mode == "CMYK" else image.convert("RGB")
+    return image if image.mode in ("CMYK", "RGB") else image.convert("RGB")
 
 
 def _bounded(image: Image.Image) -> Image.Image:
