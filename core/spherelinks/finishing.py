@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -332,8 +333,10 @@ def assert_valid(glb: bytes) -> None:
 
 
 def extent(positions: Vertices) -> Extent:
-    """The sides of the box round (V, 3) positions, m."""
-    width, height, depth = (round(float(side), 6) for side in sides(positions))
+    """The sides of the box round (V, 3) positions, m: to 1 µm, and to a thousandth of the longest."""
+    lengths = [float(side) for side in sides(positions)]
+    digits = max(6, 3 - math.floor(math.log10(max(*lengths, 1e-30))))
+    width, height, depth = (round(length, digits) for length in lengths)
     return Extent(width=width, height=height, depth=depth, unit="m")
 
 

@@ -22,7 +22,7 @@ from meshes import Triangles, box, joined, mangled, sheet, soup
 from shapes import ball, checkerboard, mesh_of, noise, torus, volume_of
 
 from spherelinks.errors import Cancelled, GeneratorFailed
-from spherelinks.finishing import Finished, finish, warm_up
+from spherelinks.finishing import Finished, extent, finish, warm_up
 from spherelinks.formats.reading import read
 from spherelinks.mesh.distance import signed
 from spherelinks.options import Options
@@ -518,3 +518,11 @@ def test_delight_without_a_camera_says_that_it_could_do_nothing() -> None:
     volume = volume_of(torus(32), camera=None)
     done = finished(volume, delight=True)
     assert any("camera" in warning for warning in done.report["warnings"])
+
+
+def test_what_is_tiny_has_its_dimensions():
+    corners = np.array([(0, 0, 0), (3, 1, 2)], np.float32)
+    for size in (1e-7, 2e-4, 1, 700):
+        told = extent(corners * np.float32(size))
+        assert (told.width, told.height, told.depth) == pytest.approx((3 * size, size, 2 * size), rel=1e-3)
+    assert str(extent(corners / np.float32(3)).depth) == "0.666667"
