@@ -47,7 +47,7 @@ func dock() -> Control:
 
 
 ## Wait until it is so; a probe that waits for too long ends with what it has.
-func until(what: String, condition: Callable, limit_s := 90.0) -> void:
+func until(what: String, condition: Callable, limit_s := 240.0) -> void:
 	var deadline := Time.get_ticks_msec() + int(limit_s * 1000)
 	while not condition.call():
 		if Time.get_ticks_msec() > deadline:
