@@ -132,7 +132,8 @@ class Client(threading.Thread):
         if status == 202:
             self.jobs[json.loads(answer)["jobId"]] = blank
         else:
-            assert status in (429, 503, 507), answer  # all decoders just being replaced, down, or its disk full
+            decoders_are_replaced = status == 429 and b"being decoded" in answer
+            assert status in (503, 507) or decoders_are_replaced, answer  # down, or its disk full
 
 
 def havoc(ask: Ask, key: str, clients: int, parts: dict[str, tuple[int, Strike]]) -> tuple[list[str], dict[str, bool]]:
