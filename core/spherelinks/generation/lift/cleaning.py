@@ -86,8 +86,10 @@ def joined(field: Floats, spacing: float) -> Floats:
     main = int(count[1:].argmax()) + 1
     size = np.linalg.norm(np.ptp(np.argwhere(label == main), axis=0))
     for part in range(1, len(count)):
-        own = np.argwhere(label == part) if part != main else np.empty((0, 3), np.int64)
-        if len(own) == 0 or np.linalg.norm(np.ptp(own, axis=0)) < FLOATER * size:
+        if part == main or count[part] <= FLOATER * size:  # too few samples to be that long, as most specks have
+            continue
+        own = np.argwhere(label == part)
+        if np.linalg.norm(np.ptp(own, axis=0)) < FLOATER * size:
             continue
         around = tuple(
             slice(max(low - AWAY, 0), high + AWAY + 1) for low, high in zip(own.min(0), own.max(0), strict=True)

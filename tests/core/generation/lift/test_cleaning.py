@@ -99,6 +99,15 @@ def test_a_part_that_hardly_hangs_apart_is_joined_and_others_are_left_alone() ->
             assert np.array_equal(changed, apart)
 
 
+def test_parts_are_joined_from_the_length_on_that_is_kept() -> None:
+    """Above a beam of 60 samples, of which a twentieth is kept: a row of four is just long enough."""
+    for length, parts in ((2, 2), (3, 2), (4, 1)):
+        field = np.full((70, 12, 12), 0.2, np.float32)
+        field[5:65, 3:6, 4:7] = -1
+        field[30 : 30 + length, 7, 5] = -1
+        assert ndimage.label(joined(field, 1.0) < 0)[1] == parts
+
+
 def test_the_euler_characteristic_is_parts_and_cavities_less_handles_block_by_block() -> None:
     x, y, z = _places((41, 30, 70))
     ring = np.hypot(np.hypot(x, y) - 9, z + 20) - 3
