@@ -53,6 +53,9 @@ def beside(database_url, act, patience_s, **options):
     """
 
     async def run():
+        # its lost tasks end with errors that nobody asks for; told of them while modules are compiled, Python 3.11's
+        # own traceback breaks that
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         begun, end = threading.Event(), threading.Event()
         app = App(connector=PsycopgConnector(conninfo=database_url, min_size=1, max_size=2, timeout=patience_s))
         task = app.task(name="test.wait", queue="test")(lambda: begun.set() or end.wait(PATIENCE_S))
