@@ -19,6 +19,7 @@ from spherelinks.errors import MeshUnreadable
 from spherelinks.formats import collada, foreign, obj, ply, stl, threemf, usd
 from spherelinks.formats.pieces import Stated
 from spherelinks.formats.scene import read_scene
+from spherelinks.mesh.box import sides
 from spherelinks.options import METRES, Unit
 from spherelinks.shape import Surface
 
@@ -175,7 +176,7 @@ _SMALL, _LARGE = 0.01, 10.0
 
 def measured(surface: Surface, file: MeshFile) -> Surface:
     """The surface, with a note where its unit is a guess that makes it very small or very large."""
-    longest = float(np.ptp(surface.vertices, axis=0).max()) * METRES[file.unit] if len(surface.vertices) else 0.0
+    longest = float(sides(surface.vertices).max()) * METRES[file.unit] if len(surface.vertices) else 0.0
     if file.kind in _UNITS or not longest or _SMALL <= longest <= _LARGE:
         return surface
     about = float(f"{longest:.3g}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.formats.cutout import cut
 from spherelinks.formats.image import rgba
 from spherelinks.gltf.document import Document, Matrix, matrix
@@ -79,17 +81,8 @@ class _Scene:
         }
 
     def surface(self) -> Surface:
-        nodes = self.document.get("nodes", [])
-        for number, place in self._nodes():
-            node = nodes[number]
-            if "mesh" not in node:
-                continue
-            mesh = self.document["meshes"][node["mesh"]]
-            weights = node.get("weights", mesh.get("weights", ()))
-            joints = self._joints(node["skin"]) if "skin" in node else None
-            for each, tint in [(place, None)] if joints is not None else self._instances(node, place):
-                for primitive in mesh["primitives"]:
-                    self._add(primitive, each, weights, joints, tint)
+        with ThreadPoolExecutor(1) as aside:
+            self._add_all(aside)
         scenes = self.document.get("scenes", [])
         roots = {number for each in scenes for number in each.get("nodes", ())}
         if roots - {*(scenes[self.document.get("scene", 0)].get("nodes", ()) if scenes else ())}:
@@ -129,6 +122,20 @@ class _Scene:
             normals=normals if normals.any() else None,
             tangents=tangents if tangents.any() else None,
         )
+
+    def _add_all(self, aside: ThreadPoolExecutor) -> None:
+        """The primitives of all visible nodes; half of the work on each is done `aside`."""
+        nodes = self.document.get("nodes", [])
+        for number, place in self._nodes():
+            node = nodes[number]
+            if "mesh" not in node:
+                continue
+            mesh = self.document["meshes"][node["mesh"]]
+            weights = node.get("weights", mesh.get("weights", ()))
+            joints = self._joints(node["skin"]) if "skin" in node else None
+            for each, tint in [(place, None)] if joints is not None else self._instances(node, place):
+                for primitive in mesh["primitives"]:
+                    self._add(primitive, each, weights, joints, tint, aside)
 
     def _nodes(self) -> Iterator[tuple[int, Matrix]]:
         """The scene's nodes that are visible, each with the way from its space to the scene's."""
@@ -201,6 +208,7 @@ class _Scene:
         weights: Any,
         joints: NDArray[np.float64] | None,
         tint: NDArray[np.float64] | None,
+        aside: ThreadPoolExecutor,
     ) -> None:
         attributes = primitive["attributes"]
         mode = primitive.get("mode", 4)
@@ -219,6 +227,9 @@ class _Scene:
         self.triangles += many if mode > 4 else many // 3
         if max(self.vertices + count, self.triangles) > MOST:
             raise ValueError(f"it has more than {MOST} vertices or triangles")
+        mirrored = joints is None and bool(np.linalg.det(place[:3, :3]) < 0)
+        turned = place if joints is None and not primitive.get("targets") else None
+        further = aside.submit(self._traits, attributes, count, look.coordinates, turned, mirrored=mirrored)
         points = self._posed(primitive, weights)
         corners = self.file.accessor(primitive["indices"]) if "indices" in primitive else np.arange(count)
         faces = _triangles(corners if corners.dtype == np.uint32 else corners.astype(np.int64), mode)
@@ -232,17 +243,8 @@ class _Scene:
             color[:, : own.shape[1]] *= own
         if tint is not None:
             color, plain = color * tint, False
-        # normal, tangent, and the coordinates of each map
-        traits = np.zeros((count, 7 + 2 * max(1, len(look.coordinates))), np.float32)
-        for k, (name, moved) in enumerate(look.coordinates):
-            traits[:, 7 + 2 * k : 9 + 2 * k] = _moved(self.file.accessor(attributes[name]), moved)
-        if joints is None:
-            points = _linear(points, place[:3, :3].T) + place[:3, 3]
-            mirrored = bool(np.linalg.det(place[:3, :3]) < 0)
-            if not primitive.get("targets"):
-                self._direct(traits, attributes, place, mirrored)
-        else:
-            points, mirrored = self._skinned(points, attributes, joints), False
+        points = _placed(points, place) if joints is None else self._skinned(points, attributes, joints)
+        traits = further.result()
         if mirrored:
             faces = faces[:, ::-1]
         if mode_of_alpha == "MASK" and not self.whole:
@@ -265,14 +267,30 @@ class _Scene:
         self.materials.append(np.full(len(faces), number, np.int32))
         self.vertices += len(points)
 
-    def _direct(self, traits: NDArray[np.float32], attributes: dict[str, int], place: Matrix, mirrored: bool) -> None:
-        """Into the first seven columns of zeros: normals and tangents in the scene, where there are any."""
+    def _traits(
+        self,
+        attributes: dict[str, int],
+        count: int,
+        coordinates: list[tuple[str, dict[str, Any]]],
+        place: Matrix | None,
+        *,
+        mirrored: bool,
+    ) -> NDArray[np.float32]:
+        """(count, 7 + 2 * U): normals and tangents in the scene, zeros where there are none or it is not known how they
+        are posed; and the coordinates of each map."""
+        # column by column, so that those without a value take no time
+        traits = np.zeros((count, 7 + 2 * max(1, len(coordinates))), np.float32, order="F")
+        for k, (name, moved) in enumerate(coordinates):
+            traits[:, 7 + 2 * k : 9 + 2 * k] = _moved(self.file.accessor(attributes[name]), moved)
+        if place is None:
+            return traits
         if "NORMAL" in attributes:
             traits[:, :3] = _long_one(_linear(self.file.accessor(attributes["NORMAL"]), np.linalg.pinv(place[:3, :3])))
         if "TANGENT" in attributes:
             along = self.file.accessor(attributes["TANGENT"])
             traits[:, 3:6] = _long_one(along[:, :3] @ place[:3, :3].T)
             traits[:, 6] = along[:, 3] * (-1 if mirrored else 1)
+        return traits
 
     def _posed(self, primitive: dict[str, Any], weights: Any) -> NDArray[np.float64]:
         """(V, 3) float64: the positions with the morph targets that the file's own weights add."""
@@ -312,7 +330,8 @@ class _Scene:
             return _Look(Material(), [])
         coordinates: list[tuple[str, dict[str, Any]]] = []
 
-        def read(info: dict[str, Any] | None) -> Map | None:
+        def found(info: dict[str, Any] | None) -> tuple[int, int, Sampler] | None:
+            """A map's image, coordinates and sampler."""
             if info is None:
                 return None
             moved = dict(info.get("extensions", {}).get("KHR_texture_transform", {}))
@@ -323,8 +342,7 @@ class _Scene:
             if at not in coordinates:
                 coordinates.append(at)
             source, sampler = self._source(info["index"])
-            picture, _ = self._picture(source)
-            return Map(picture, coordinates.index(at), sampler, bytes(self.file.image(source)))
+            return source, coordinates.index(at), sampler
 
         extensions = material.get("extensions", {})
         finish = Finish(
@@ -345,15 +363,23 @@ class _Scene:
                 self.dropped["specular and glossiness map"] = None
             elif info is None and max(color[:3]) < _BLACK <= max(glossy.get("specularFactor", (0, 0, 0))):
                 color, metallic = (*glossy["specularFactor"], *color[3:]), 1.0  # only metals scatter nothing
-        base = read(info)
+        relief, shade = material.get("normalTexture", {}), material.get("occlusionTexture", {})
+        reflection = rest.get("metallicRoughnessTexture")
+        where = [
+            found(each) for each in (info, reflection, relief or None, shade or None, material.get("emissiveTexture"))
+        ]
+        self._decode(each[0] for each in where if each)
+        base, metal, bumps, shadow, light = (
+            Map(self.pictures[each[0]][0], *each[1:], bytes(self.file.image(each[0]))) if each else None
+            for each in where
+        )
         opacity = None
         if base is not None and finish.alpha_mode != "OPAQUE":
-            alpha = self._picture(self._source(info["index"])[0])[1]
+            alpha = self.pictures[self._source(info["index"])[0]][1]
             opacity = None if alpha is None else base._replace(image=np.repeat(alpha[..., None], 3, axis=2))
         sheer = opacity is not None or color[3] < 1 or "COLOR_0" in there
         if finish.alpha_mode == "BLEND" and not (sheer or self.whole):
             finish = replace(finish, alpha_mode="OPAQUE")  # BLEND is what exporters say of everything
-        relief, shade = material.get("normalTexture", {}), material.get("occlusionTexture", {})
         strength = extensions.get("KHR_materials_emissive_strength", {}).get("emissiveStrength", 1.0)
         red, green, blue = material.get("emissiveFactor", (0, 0, 0))
         made = Material(
@@ -363,13 +389,13 @@ class _Scene:
             opacity,
             metallic,
             roughness,
-            read(rest.get("metallicRoughnessTexture")),
-            read(relief or None),
+            metal,
+            bumps,
             relief.get("scale", 1.0),
-            read(shade or None),
+            shadow,
             shade.get("strength", 1.0),
             (strength * red, strength * green, strength * blue),
-            read(material.get("emissiveTexture")),
+            light,
             finish,
         )
         return _Look(made, coordinates)
@@ -395,15 +421,14 @@ class _Scene:
         u, v = (_WRAPS[sampler.get(name, 10497)] for name in ("wrapS", "wrapT"))
         return source, Sampler(u, v, sampler.get("magFilter") == _NEAREST)
 
-    def _picture(self, source: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-        """(H, W, 3) uint8 of an image, and its (H, W) alpha unless it is opaque."""
-        if source not in self.pictures:
-            picture = rgba(self.file.image(source), str(source))
-            alpha = None if (picture[..., 3] == 255).all() else np.ascontiguousarray(picture[..., 3])
-            self.pictures[source] = np.ascontiguousarray(picture[..., :3]), alpha
-            if sum(each.size // 3 for each, _ in self.pictures.values()) > MOST_TEXELS:
-                raise ValueError(f"its textures have more than {MOST_TEXELS} pixels")
-        return self.pictures[source]
+    def _decode(self, sources: Iterable[int]) -> None:
+        """Decode the images that are not yet, several at a time."""
+        new = [source for source in dict.fromkeys(sources) if source not in self.pictures]
+        files = [self.file.image(source) for source in new]
+        with threads.pool() as pool:
+            self.pictures.update(zip(new, pool.map(_picture, files, new), strict=True))
+        if sum(each.size // 3 for each, _ in self.pictures.values()) > MOST_TEXELS:
+            raise ValueError(f"its textures have more than {MOST_TEXELS} pixels")
 
     def _masked(
         self,
@@ -433,9 +458,25 @@ class _Scene:
         return rows[:, :3], rows[:, 7:].astype(np.float32), rows[:, 3:7], faces
 
 
+def _picture(data: bytes | memoryview, source: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """(H, W, 3) uint8 of an image, and its (H, W) alpha unless it is opaque."""
+    picture = rgba(data, str(source))
+    alpha = None if (picture[..., 3] == 255).all() else np.ascontiguousarray(picture[..., 3])
+    return np.ascontiguousarray(picture[..., :3]), alpha
+
+
 def _one(rows: list[NDArray[Any]]) -> NDArray[Any]:
     """Arrays one after the other, without a copy of a single one."""
     return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+
+def _placed(points: NDArray[np.float64], place: Matrix) -> NDArray[np.float64]:
+    """(V, 3) float64 points, which may be written to, where a matrix takes them."""
+    if np.array_equal(place[:3, :3], np.eye(3)):
+        points += place[:3, 3] + 0.0  # no zero is negative, as after a product
+        return points
+    placed: NDArray[np.float64] = points @ place[:3, :3].T + place[:3, 3]
+    return placed
 
 
 def _linear(rows: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ import json
 import struct
 from collections.abc import Callable
 from importlib.util import find_spec
+from threading import RLock
 from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -53,6 +54,7 @@ class Document:
         self._decoded: dict[int, Any] = {}
         self._buffers: dict[int, memoryview] = {}
         self._views: dict[int, memoryview] = {}
+        self._unpacking = RLock()  # threads that read at a time wait for what one of them unpacks
 
     def accessor(self, index: int) -> NDArray[Any]:
         """(count,) or (count, columns) values; normalised integers as float32."""
@@ -103,17 +105,18 @@ class Document:
 
     def view(self, index: int) -> memoryview:
         """A view's bytes, decompressed if necessary."""
-        if index not in self._views:
-            view = self.json["bufferViews"][index]
-            packed = _packed(view)
-            layout = packed or view
-            start, length = layout.get("byteOffset", 0), layout["byteLength"]
-            buffer = self._buffer(layout.get("buffer", 0))
-            if start < 0 or length < 0 or start + length > len(buffer):
-                raise ValueError(f"buffer view {index} reaches past the end of the file")
-            data = buffer[start : start + length]
-            self._views[index] = _unpacked(packed, data) if packed else data
-        return self._views[index]
+        with self._unpacking:
+            if index not in self._views:
+                view = self.json["bufferViews"][index]
+                packed = _packed(view)
+                layout = packed or view
+                start, length = layout.get("byteOffset", 0), layout["byteLength"]
+                buffer = self._buffer(layout.get("buffer", 0))
+                if start < 0 or length < 0 or start + length > len(buffer):
+                    raise ValueError(f"buffer view {index} reaches past the end of the file")
+                data = buffer[start : start + length]
+                self._views[index] = _unpacked(packed, data) if packed else data
+            return self._views[index]
 
     def _from_draco(self, view: int, attribute: int | None) -> NDArray[Any]:
         """(count, columns) values of an attribute, or the corners where that is None."""
@@ -121,11 +124,12 @@ class Document:
             raise ValueError(f"it is compressed with {_DRACO}, which needs: pip install 'spherelinks[formats]'")
         import DracoPy
 
-        if view not in self._decoded:
-            try:
-                self._decoded[view] = DracoPy.decode(bytes(self.view(view)))
-            except (DracoPy.FileTypeException, RuntimeError) as error:
-                raise ValueError(f"its {_DRACO} data is damaged") from error
+        with self._unpacking:
+            if view not in self._decoded:
+                try:
+                    self._decoded[view] = DracoPy.decode(bytes(self.view(view)))
+                except (DracoPy.FileTypeException, RuntimeError) as error:
+                    raise ValueError(f"its {_DRACO} data is damaged") from error
         mesh = self._decoded[view]
         if attribute is None:
             return np.asarray(mesh.faces).reshape(-1, 1)
