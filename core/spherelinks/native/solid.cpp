@@ -39,6 +39,7 @@ API void solid_same(const float (*vertices)[3], i64 count, const double* low, do
     i64 room = 16;
     while (room < 2 * count) room *= 2;
     Array<i32> table(room, -1);
+    constexpr i64 AHEAD = 8;  // the table is larger than a cache: places in it are called for so many vertices before
     auto place = [&](const i64* cube) {
         uint64_t mixed = uint64_t(cube[0]) * 0x9E3779B97F4A7C15u ^ uint64_t(cube[1]) * 0xC2B2AE3D27D4EB4Fu ^
                          uint64_t(cube[2]) * 0x165667B19E3779F9u;
@@ -47,6 +48,10 @@ API void solid_same(const float (*vertices)[3], i64 count, const double* low, do
     for (i64 v = 0; v < count; v++) {
         double at[3];
         i64 first[3], last[3], cube[3];
+        if (v + AHEAD < count) {
+            for (int d = 0; d < 3; d++) cube[d] = i64(floor((vertices[v + AHEAD][d] - low[d]) * scale / 8));
+            __builtin_prefetch(&table[place(cube)]);
+        }
         for (int d = 0; d < 3; d++) {
             at[d] = (vertices[v][d] - low[d]) * scale;
             first[d] = i64(floor((at[d] - 0.5) / 8));
