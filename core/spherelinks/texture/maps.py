@@ -95,8 +95,8 @@ def skin(
     if not surface.materials:
         return Mesh(points, out, atlas.uv, atlas.faces, texture)
     which = _materials_at(surface, found.at.face)
-    used = [surface.materials[number] for number in np.unique(which)]
     read = _Reader(surface, found, which)
+    used = [surface.materials[number] for number in read.used]
     color = _opacity(read) if any(each.finish.alpha_mode != "OPAQUE" for each in used) else None
     roughness, metallic = (max((getattr(each, name) for each in used), default=value) for name, value in _PLAIN)
     reflection = None
@@ -142,13 +142,13 @@ class _Reader:
 
     def __init__(self, surface: Surface, found: Found, which: NDArray[np.int32]) -> None:
         self.surface, self.found, self.which = surface, found, which
+        self.used: list[int] = np.unique(which).tolist()
         self._uvs: dict[int, NDArray[np.float32]] = {}
 
     def materials(self) -> Iterator[tuple[NDArray[np.int64] | slice, Material]]:
         """Each material, and the points that have it."""
-        numbers = np.unique(self.which)
-        for number in numbers:
-            here = slice(None) if len(numbers) == 1 else np.flatnonzero(self.which == number)
+        for number in self.used:
+            here = slice(None) if len(self.used) == 1 else np.flatnonzero(self.which == number)
             yield here, self.surface.materials[number]
 
     def map(self, each: Map, here: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
