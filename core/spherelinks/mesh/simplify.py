@@ -18,8 +18,9 @@ TOLERANCE = 0.02
 #: A sweep collapses this share of the edges, the cheapest.
 _AT_ONCE = 0.15
 #: Meshes with at least this many faces are swept in two halves in parallel, until this share of their faces or this
-#: multiple of the target is left: beyond that, the faces between the halves, which stay, would matter.
-_HALVED, _UNTIL, _ABOVE = 20_000, 0.2, 1.3
+#: multiple of the target is left: beyond that, the faces between the halves, which stay, would matter. Of more than
+#: _MANY faces fewer in proportion lie there: as the square root of their number.
+_HALVED, _UNTIL, _ABOVE, _MANY = 20_000, 0.2, 1.3, 500_000
 #: What is left of a mesh is closed up whenever it is no more than this share of the arrays.
 _FULL = 0.5
 
@@ -80,7 +81,7 @@ def simplify(
 
         if left >= _HALVED:
             side = free(start, twin, halved.result())
-            until = max(_ABOVE * target, _UNTIL * len(faces))
+            until = max(_ABOVE * target, _UNTIL * min(1, (_MANY / len(faces)) ** 0.5) * len(faces))
             done = other.submit(price, start, twin, gone, points, quadric, side, 1, cost)
             price(start, twin, gone, points, quadric, side, 0, cost)
             done.result()
