@@ -136,17 +136,16 @@ def finish(
         if isinstance(shape, Surface):
             check_mesh(shape.vertices, shape.faces)
             ahead = waiting.submit(_ground, shape)
-            waiting.shutdown(wait=False)
             body = solid(shape.vertices, shape.faces, progress=within)
             vertices, faces = body.vertices, body.faces
             warnings += body.notes
         else:
             if frame is not None:
                 strength = waiting.submit(picture_strength, frame.matte)
-            waiting.shutdown(wait=False)
             vertices, faces, cut = extract(shape.field, shape.origin, shape.spacing)
             if cut:
                 warnings.append("The shape reached the border of the generator's grid and was closed flat there.")
+    waiting.shutdown(wait=False)
     with stage("clean"):
         vertices, faces, removed = clean(vertices, faces, touching=isinstance(shape, Surface))
         if removed.share > TRIFLE:

@@ -207,12 +207,13 @@ def _stands_out(rgb: Bytes) -> Found:
         try:
             return _confirmed(rgb, _differing(rgb, distance, shadow, model), interrupted)
         except NoObject:
-            if (
-                interrupted
-                and (recognised := _recognised(rgb, glanced := outline.glanced(rgb), _CONFIDENT)) is not None
-            ):
-                return _expected(recognised, glanced)
-            raise
+            if not interrupted:
+                raise
+            likely = outline.glanced(rgb)
+            found = _recognised(rgb, likely, _CONFIDENT)
+            if found is None:
+                raise
+            return _expected(found, likely)
     likely = outline.likely(rgb)
     found = _recognised(rgb, likely, _CONFIDENT)
     if found is not None:
