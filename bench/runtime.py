@@ -33,7 +33,7 @@ def child(which: str) -> dict[str, float]:
     from spherelinks.generation.lift.files import FOLDER, LIFT
     from spherelinks.generation.lift.layout import CHANNELS, SIDE
 
-    x = np.random.default_rng(0).random((2, CHANNELS, SIDE, SIDE), np.float32)
+    x = np.random.default_rng(0).random((1, CHANNELS, SIDE, SIDE), np.float32)
     if which == "torch":
         import torch
         from safetensors.torch import load_file

@@ -50,9 +50,9 @@ class _Outputs(nn.Module):
 
 
 def examples(network: nn.Module, side: int = SIDE) -> tuple[Tensor, ...]:
-    """Zeros in the shapes that inference feeds the network: a picture and its mirror image, or one sample."""
+    """Zeros in the shapes that inference feeds the network: one picture, or one sample."""
     if isinstance(network, Network):
-        return (torch.zeros(2, CHANNELS, side, side),)
+        return (torch.zeros(1, CHANNELS, side, side),)
     if isinstance(network, Gate):
         return (torch.zeros(1, farside.CHANNELS, farside.CELLS, farside.CELLS),)
     fine, half = (side, side), (side // 2, side // 2)

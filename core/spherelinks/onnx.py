@@ -11,7 +11,7 @@ import numpy as np
 from spherelinks.errors import GeneratorFailed
 
 THREADS = 2
-"""Of a session, however many cores there are: a mean over a middle axis depends on it.
+"""Of a session, unless it says otherwise, however many cores there are: a mean over a middle axis depends on it.
 
 See findings/onnxruntime-reduce-threads.sh.
 """
@@ -27,7 +27,7 @@ class Files:
     outputs: tuple[str, ...]
 
 
-def session(files: Files, folder: Path) -> Any:
+def session(files: Files, folder: Path, threads: int = THREADS) -> Any:
     """An ONNX Runtime session over the files in the folder; on a GPU if ONNX Runtime supports one.
 
     The graph's file contains no weights: they are stored as float16 in safetensors and added here as float32.
@@ -47,7 +47,7 @@ def session(files: Files, folder: Path) -> Any:
         list(weights), [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in weights.values()]
     )
     options.log_severity_level = 3  # it warns of constants that it cannot fold, which nobody can change
-    options.intra_op_num_threads = THREADS
+    options.intra_op_num_threads = threads
     # waiting in a loop for the next operation would take a third more of the processor, and from other jobs
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")

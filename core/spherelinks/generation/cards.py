@@ -28,7 +28,7 @@ class LiftOptions(Options):
 INFLATE = Card("inflate", version="1", generator="spherelinks.generation.inflate:Inflate", licence="MIT")
 LIFT = Card(
     "lift",
-    version="12",
+    version="13",
     generator="spherelinks.generation.lift.generator:Lift",
     licence="MIT",
     fallback="inflate",
@@ -38,7 +38,7 @@ LIFT = Card(
 )
 LIFT_FLOW = Card(
     "lift-flow",
-    version="11",
+    version="12",
     generator="spherelinks.generation.lift.generator:LiftFlow",
     licence="MIT",
     fallback="lift",

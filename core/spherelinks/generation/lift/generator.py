@@ -44,7 +44,7 @@ class Lift:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         """Loads graph and weights from the folder. Raises GeneratorFailed if they are missing."""
-        self._session = session(LIFT, folder)
+        self._session = session(LIFT, folder, threads=1)  # a picture and its mirror image are looked at side by side
         self._gate = session(GATE, folder)
         self._side: int = self._session.get_inputs()[0].shape[-1]
 
@@ -84,13 +84,18 @@ class Lift:
         rgb = rgb / np.float32(255)
         # not `mirrored`: the balloon's last digits depend on the side it was started from
         with threads.pool() as pool:
-            x = np.stack(list(pool.map(channels, (rgb, rgb[:, ::-1]), (matte, matte[:, ::-1]))))
-        said = zip(LIFT.outputs, self._session.run(list(LIFT.outputs), {"x": x}), strict=True)
-        pairs = dict(said)
+            (x, plain), (_, mirrored) = pool.map(self._seen, (rgb, rgb[:, ::-1]), (matte, matte[:, ::-1]))
+        pairs = {name: np.stack([plain[name], mirrored[name]]) for name in LIFT.outputs}
         maps = {name: both.mean(0) if name == "camera" else _averaged(both) for name, both in pairs.items()}
-        inside = x[0, 3] > 0
+        inside = x[3] > 0
         maps["front"] = maps["front"] - _mean(maps["front"], inside)
-        return maps | {"x": x[0], "disagreement": np.asarray(_disagreement(pairs["front"], inside))}
+        return maps | {"x": x, "disagreement": np.asarray(_disagreement(pairs["front"], inside))}
+
+    def _seen(self, rgb: NDArray[np.float32], matte: NDArray[np.float32]) -> tuple[NDArray[np.float32], Maps]:
+        """LIFT's input for a picture, and its outputs."""
+        x = channels(rgb, matte)
+        said = self._session.run(list(LIFT.outputs), {"x": x[None]})
+        return x, {name: value[0] for name, value in zip(LIFT.outputs, said, strict=True)}
 
 
 class LiftFlow(Lift):
