@@ -95,6 +95,25 @@ def test_each_side_shows_its_own_picture_and_they_meet_in_the_same_light(
     assert np.abs(texture.astype(int) - wanted)[squarely].max() < (8 if light == 1 else 16)
 
 
+@pytest.mark.parametrize("light", [1.0, 0.5])
+def test_front_and_back_alone_show_each_its_own_picture(
+    sphere: tuple[np.ndarray, np.ndarray, Atlas], light: float
+) -> None:
+    """Nothing that is guessed, and no light told from the rim between them, changes what is seen squarely."""
+    vertices, normals, atlas = sphere
+    shape, frame = _photographed(light)
+    shape, frame = (
+        replace(shape, others={"back": shape.others["back"]}),
+        replace(frame, others={"back": frame.others["back"]}),
+    )
+    texture, covered = bake(vertices, normals, atlas, SIZE, shape, frame)
+    points, facing = _texel_points(vertices, atlas, SIZE), _texel_points(normals, atlas, SIZE)
+    squarely = covered & (np.abs(facing[..., 2]) > 0.5) & (np.abs(points[..., 0]) > 0.05)
+    paint = np.where(points[..., :1] < 0, (180, 60, 60), (60, 60, 180)).astype(np.uint8)
+    wanted = np.where(facing[..., 2:] > 0, paint, encoded(linear(paint) * light))
+    assert np.abs(texture.astype(int) - wanted)[squarely].max() < 8
+
+
 def test_coarser_surfaces_are_in_the_light_of_the_finest(sphere: tuple[np.ndarray, np.ndarray, Atlas]) -> None:
     shape, frame = _photographed(0.5)
     looked = []

@@ -68,11 +68,46 @@ def test_a_picture_of_other_exposure_and_tint_becomes_as_the_first() -> None:
     np.testing.assert_allclose(found[0].evened(colors[0], normals), paint, rtol=0.03)
 
 
-def test_pictures_that_share_too_little_and_black_ones_are_left_alone() -> None:
+def test_front_and_back_alone_are_evened_by_what_each_shows_of_its_paints() -> None:
+    normals = ball()
+    paint = paints(normals)
+    colors, trusts = pictured(paint, normals, np.array((-0.5, 0.6, 0.6)))
+    shown, trusted = colors[:2], trusts[:2]
+    found = lights(shown, trusted, normals, TOWARDS[:2])
+    evened = [light.evened(color, normals) for light, color in zip(found, shown, strict=True)]
+    assert error(paint, evened, trusted) < 0.4 * error(paint, shown, trusted)
+    # in full light the paint is as bright as it is
+    for trust, color in zip(trusted, evened, strict=True):
+        assert abs(np.median(color[trust > 0.9] / paint[trust > 0.9]) - 1) < 0.06
+
+
+def test_a_rim_of_other_light_does_not_shade_what_front_and_back_show_by_themselves() -> None:
+    normals = ball()
+    paint = paints(normals)
+    colors, trusts = pictured(paint, normals, None)
+    rim = np.abs(normals[:, 2]) < 0.3
+    shown = [colors[0], np.where(rim[:, None], colors[1] * (1 + 0.3 * normals[:, :1]), colors[1]).astype(np.float32)]
+    trusted = [np.maximum(trust, np.where(rim, 0.5, 0)).astype(np.float32) for trust in trusts[:2]]
+    for light, trust in zip(lights(shown, trusted, normals, TOWARDS[:2]), trusted, strict=True):
+        whole = (trust > 0.9) & ~rim
+        np.testing.assert_allclose(light.evened(paint.astype(np.float32), normals)[whole], paint[whole], rtol=0.03)
+
+
+def test_paint_that_varies_within_its_hue_is_not_taken_for_shade() -> None:
+    normals = ball()
+    paint = paints(normals) * np.random.default_rng(3).uniform(0.5, 1, (len(normals), 1))
+    paint *= 1 + 0.15 * normals[:, 1:2]  # which goes along with the normal, but explains little
+    colors, trusts = pictured(paint, normals, None)
+    for light, color in zip(lights(colors[:2], trusts[:2], normals, TOWARDS[:2]), colors, strict=False):
+        np.testing.assert_allclose(light.evened(color, normals), color, rtol=0.03)
+
+
+def test_pictures_that_show_too_little_and_black_ones_are_left_alone() -> None:
     normals = ball()
     colors, trusts = pictured(paints(normals), normals, np.array([0.5, 0.6, 0.6]))
-    alone = [np.where(normals @ way > 0.95, 1, 0).astype(np.float32) for way in TOWARDS]
+    hardly = [np.where(normals @ way > 1.035, 1, 0).astype(np.float32) for way in TOWARDS]
+    assert 0 < sum(map(np.count_nonzero, hardly)) < 40
     black = [np.zeros_like(color) for color in colors]
-    for given, shown in ((alone, colors), (trusts, black)):
+    for given, shown in ((hardly, colors), (trusts, black)):
         for light, color in zip(lights(shown, given, normals, TOWARDS), shown, strict=True):
             np.testing.assert_allclose(light.evened(color, normals), color, atol=1e-2)
