@@ -38,7 +38,7 @@ BEAT = 1 / 3
 RECOVER_S = 2
 """How often lost jobs are looked for."""
 CHANNEL = "spherelinks_jobs"
-_RECOVERY_LOCK = 5_347_002  # an arbitrary number of our own, for pg_advisory_lock
+_AT_ONCE = 100  # lost jobs in one call
 
 
 @dataclass(frozen=True)
@@ -167,25 +167,33 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
     A running job without a beat for ``stale_s`` counts as crashed. A waiting job without a pending queue row (a worker
     took it and died at once) is queued again. When nobody has looked for a while, for the database was down or out of
     reach or no worker ran, every attempt first gets time for a beat. Call it every ``RECOVER_S`` from any number of
-    processes; one at a time does the work.
+    processes: each job is recovered in a transaction of its own, which passes over what another is at, so one job that
+    has to wait for its account's balance holds up no other, and an error undoes no other's recovery.
     """
     with transaction(engine) as session:
-        if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _RECOVERY_LOCK}):
-            return 0
-        gap_s = max(stale_s, 2 * RECOVER_S)
-        watched_since = session.scalar(text(_WATCH), {"gap": gap_s})
-        lost = session.execute(text(_LOST), {"stale": stale_s, "since": watched_since}).all()
-        for job_id, account_id, number, state, priority, generator in lost:
+        since = session.scalar(text(_WATCH), {"gap": max(stale_s, 2 * RECOVER_S)})
+    recovered, after = 0, ""
+    while recovered < _AT_ONCE:
+        with transaction(engine) as session:
+            lost = session.execute(text(_LOST), {"stale": stale_s, "since": since, "after": after}).one_or_none()
+            if lost is None:
+                break
+            after, account_id, number, state, priority, generator = lost
             if state == "queued":
-                line.wake(session, job_id, priority, generator)
+                line.wake(session, after, priority, generator)
             else:
-                logger.warning("%s: attempt %s has no heartbeat", job_id, number)
-                _crash(session, Attempt(job_id, account_id, number, {}), "stopped responding", limit)
-        for job_id, account_id in joining.abandoned(session):
+                logger.warning("%s: attempt %s has no heartbeat", after, number)
+                _crash(session, Attempt(after, account_id, number, {}), "stopped responding", limit)
+        recovered += 1
+    with transaction(engine) as session:
+        abandoned = joining.abandoned(session)
+    for job_id, account_id in abandoned:
+        with transaction(engine) as session:
             joining.settle(session, job_id)
             line.advance(session, account_id)
+    with transaction(engine) as session:
         line.advance_all(session, stale_s)
-        return len(lost)
+    return recovered
 
 
 _WATCH = """
@@ -202,8 +210,9 @@ LEFT JOIN procrastinate_jobs q ON q.id = j.queue_id
 WHERE j.state IN ('queued', 'running')
   AND greatest(j.beat_at, :since) < now() - make_interval(secs => :stale)
   AND (j.state = 'running' OR (j.queue_id <> 0 AND q.status IS DISTINCT FROM 'todo'))
+  AND j.id > :after
 ORDER BY j.id
-LIMIT 100
+LIMIT 1
 FOR UPDATE OF j SKIP LOCKED
 """
 

@@ -82,6 +82,12 @@ def written(path):
     return eventually(lambda: path.exists() and path.read_text())
 
 
+def waits_for_a_lock(engine):
+    with engine.connect() as connection:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%balance%'"
+        return connection.scalar(text(waiting))
+
+
 def attempts_of(engine, job):
     with engine.connect() as connection:
         return connection.execute(text("SELECT attempt, crashes FROM jobs WHERE id = :id"), {"id": job}).one()
@@ -422,7 +428,7 @@ def test_after_a_kill_several_pictures_become_the_bytes_that_python_makes_of_the
     glb = desk.storage.get(done.asset_path)
     assert glb == generate(front, texture_size=512, **sides).glb
     assert b"rightSha256" in glb
-    assert failed.error.code == "invalid_request"
+    assert failed.error.code == "picture_mismatch"
     assert failed.error.message.startswith("back is a picture that does not fit the front's")
     assert desk.balance() == Balance(9, 0)
 
@@ -646,6 +652,40 @@ def test_recovery_by_many_at_once_counts_a_crash_once(desk, engine):
         mended = sum(pool.map(lambda _: attempts.recover(engine, limit=3), range(16)))
     assert mended == 1
     assert attempts_of(engine, job) == (1, 1)
+
+
+def test_two_recoveries_at_once_share_the_lost_jobs(desk, engine, settings):
+    jobs = [desk.submit("succeed", seed=seed) for seed in range(4)]
+    for job in jobs:
+        begin(engine, job)
+    silence(engine)
+    with ThreadPoolExecutor(2) as pool:
+        assert sum(pool.map(lambda _: attempts.recover(engine, limit=1), range(2))) == 4
+    assert [attempts_of(engine, job) for job in jobs] == [(1, 1)] * 4
+    assert {desk.read(job).status for job in jobs} == {"FAILED"}
+    assert desk.balance() == Balance(10, 0)
+
+
+def test_a_recovery_that_waits_for_an_account_holds_up_none_of_another(desk, engine, storage, settings, other_client):
+    """The first lost job's credit cannot be released as long as somebody holds its account's balance."""
+    other = type(desk)(engine, storage, settings, other_client)
+    held, free = desk.submit("succeed"), other.submit("succeed")
+    for job in (held, free):
+        begin(engine, job)
+    silence(engine)
+    lock = text("SELECT 1 FROM credit_balances WHERE account_id = :account FOR UPDATE")
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as holder:
+            holder.execute(lock, {"account": desk.client.account_id})
+            first = pool.submit(attempts.recover, engine, 1)
+            eventually(lambda: waits_for_a_lock(engine))
+            assert attempts.recover(engine, limit=1) == 1
+            assert other.read(free).status == "FAILED"
+            assert other.balance() == Balance(10, 0)
+            assert attempts_of(engine, held) == (1, 0)
+        assert first.result(PATIENCE_S) == 1
+    assert attempts_of(engine, held) == (1, 1)
+    assert desk.balance() == Balance(10, 0)
 
 
 def test_calls_that_a_worker_of_the_version_before_left_on_the_queue_are_swept(desk, engine):
