@@ -76,6 +76,7 @@ def lay_out(corners: Corners, chart: Charts, opposite: NDArray[np.int64], gutter
     Chazelle 1983), in the right angle that keeps the page lowest; the order is then improved by moving charts that
     found no room to the front.
     """
+    corners = corners / rounded(float(np.ptp(corners, axis=(0, 1)).max()))
     opposite = _within(corners, chart, opposite)
     corners, chart = _trimmed(corners, _pieces(chart, opposite), opposite)
     best = _packed(corners, chart, gutter)
@@ -84,6 +85,12 @@ def lay_out(corners: Corners, chart: Charts, opposite: NDArray[np.int64], gutter
             break
         best = max(best, _packed(*_cut(corners, opposite, chart, waste, longest), gutter), key=lambda page: page.share)
     return best.corners, best.chart
+
+
+def rounded(size: float) -> float:
+    """The power of two above a size, and 1 for 0: lengths divided by it keep all their digits, and what is so small
+    that it counts as nothing is really that."""
+    return float(np.ldexp(1.0, int(np.frexp(size)[1])))
 
 
 def _within(corners: Corners, chart: Charts, opposite: NDArray[np.int64]) -> NDArray[np.int64]:

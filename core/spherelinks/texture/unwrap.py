@@ -13,7 +13,7 @@ from spherelinks.mesh.topology import Faces, Vertices, twins
 from spherelinks.native import kernel
 from spherelinks.texture.charts import BEND, CONE, grow, normals
 from spherelinks.texture.flattening import cut, lay
-from spherelinks.texture.packing import lay_out
+from spherelinks.texture.packing import lay_out, rounded
 
 #: The atlas is laid out once, for a texture of this side; other sizes reuse it.
 PAGE = 1024
@@ -77,9 +77,11 @@ def flatten(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64] | None
     twins, where they are known. Charts are grown, then flattened.
     The faces of charts that come out folded, overlapping or distorted are grown again, within stricter limits, into
     charts of at most half as many faces, down to one, which is always flat. No two faces of a chart overlap, and none
-    is mirrored. Deterministic, on any number of processors.
+    is mirrored. Deterministic, on any number of processors, and the same at any scale.
     """
     points = vertices.astype(np.float64)
+    scale = rounded(float(np.ptp(points[faces], axis=(0, 1)).max()))
+    points /= scale
     corners, chart = np.empty((len(faces), 3, 2)), np.empty(len(faces), np.int64)
     left, most = np.arange(len(faces)), np.full(len(faces), len(faces))
     bend, cone, done = BEND, CONE, 0
@@ -108,7 +110,7 @@ def flatten(vertices: Vertices, faces: Faces, opposite: NDArray[np.int64] | None
             bend, cone = bend / 4, (1 + cone) / 2
             own = faces[left]
             opposite = twins(own)
-    return Flat(corners, chart)
+    return Flat(corners * scale, chart)
 
 
 def place(faces: Faces, flat: Flat, fans: Faces, opposite: NDArray[np.int64]) -> Atlas:

@@ -204,6 +204,16 @@ def test_time_grows_with_the_faces_not_their_square() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
+@pytest.mark.parametrize("power", [-100, -40, 40])
+def test_the_atlas_is_the_same_at_any_scale(power: int) -> None:
+    """A triangle of 1e-30 m took half a minute, and its corners came together."""
+    triangle = np.eye(3, dtype=np.float32), np.arange(3, dtype=np.int32)[None]
+    for vertices, faces in (triangle, _mesh("torus")):
+        usual, other = unwrap(vertices, faces), unwrap(np.ldexp(vertices, power), faces)
+        np.testing.assert_array_equal(other.uv, usual.uv)
+        np.testing.assert_array_equal(other.faces, usual.faces)
+
+
 def test_what_has_hardly_any_area_takes_little_memory() -> None:
     """A line of faces, and ribbons a thousand and a million times as long as wide: charts far longer than the page."""
     code = """
