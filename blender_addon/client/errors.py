@@ -22,7 +22,15 @@ REMEDIES = {
 """What to do, by code, where the server does not say; the user interface translates these."""
 
 ENDS_JOB = frozenset(
-    {"asset_expired", "cancelled", "generator_failed", "idempotency_mismatch", "no_object", "unknown_job"}
+    {
+        "asset_expired",
+        "cancelled",
+        "generator_failed",
+        "idempotency_mismatch",
+        "no_object",
+        "picture_mismatch",
+        "unknown_job",
+    }
 )
 """Codes after which the server's job is over: its idempotency key would only return it again."""
 

@@ -31,6 +31,7 @@ and a ``hint`` that says what to do. The server maps each class to one HTTP stat
     │   └── JobFailed             the job ended without an asset; carries the reason's code
     ├── GenerationError
     │   ├── NoObject              nothing in the picture can be separated from its background
+    │   ├── PictureMismatch       the picture of a side cannot be of the object that the front's shows
     │   ├── GeneratorFailed       generation or finishing failed or timed out
     │   └── Cancelled             the caller asked to stop
     └── ServiceError
@@ -69,7 +70,17 @@ class InvalidRequest(SphereLinksError):
 
 
 class InvalidOption(InvalidRequest):
+    """``field`` names the option. ``value``: what it was given, and ``complaint``: what is wrong with that, where it is
+    the value alone."""
+
     code = "invalid_option"
+
+    def __init__(
+        self, message: str, *, hint: str = "", field: str | None = None, value: object = None, complaint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint, field=field)
+        self.value = value
+        self.complaint = complaint
 
 
 class MeshUnreadable(InvalidRequest):
@@ -182,6 +193,10 @@ class GenerationError(SphereLinksError):
 
 class NoObject(GenerationError):
     code = "no_object"
+
+
+class PictureMismatch(GenerationError):
+    code = "picture_mismatch"
 
 
 class GeneratorFailed(GenerationError):

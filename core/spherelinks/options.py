@@ -366,7 +366,7 @@ def chosen(
     except InvalidOption as error:
         words = (_in_python(model, text) for text in (error.message, error.hint, error.field or ""))
         message, hint, field = words
-        raise InvalidOption(message, hint=hint, field=field) from error
+        raise InvalidOption(message, hint=hint, field=field, value=error.value, complaint=error.complaint) from error
 
 
 def _in_python(model: type[Options], text: str) -> str:
@@ -394,7 +394,13 @@ def _invalid_option(model: type[Options], detail: ErrorDetails) -> InvalidOption
     value = shortened(repr(detail["input"]))
     complaint = re.sub("^(Input|String|Tuple)", "it", detail["msg"].split(" or instance of ")[0])
     complaint = complaint.replace("dictionary", "object").replace("tuple", "list").removesuffix(" after validation")
-    return InvalidOption(f"{name} is {value}: {complaint}.", hint=_allowed(model, path), field=name)
+    return InvalidOption(
+        f"{name} is {value}: {complaint}.",
+        hint=_allowed(model, path),
+        field=name,
+        value=detail["input"],
+        complaint=complaint,
+    )
 
 
 def _unknown_option(model: type[Options], name: str, parent: Sequence[str | int] = ()) -> InvalidOption:

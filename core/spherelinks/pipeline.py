@@ -135,10 +135,11 @@ def generate(
     Raises
     ------
     InvalidRequest : the picture has an unsupported type; the mask has other proportions, shows no object or no
-        background, or is not black and white; the back's outline cannot be the same object's
+        background, or is not black and white
     InvalidOption : an option is unknown, of the wrong type or out of range, or there is no such generator
     PictureError : a picture, or the mask, cannot be read
     NoObject : no object could be separated from a picture's background
+    PictureMismatch : the picture of a side cannot be of the object that the front's shows
     GeneratorFailed : no shape could be made
     """
     installed = registry.look()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import reprlib
 from http import HTTPStatus
 from typing import Any, NoReturn
@@ -82,6 +81,7 @@ MEANINGS: dict[str, str] = {
     "job_not_finished": "the job has not finished",
     "asset_expired": "the job's files were deleted at the end of the plan's retention period",
     "no_object": "nothing in the picture can be separated from its background",
+    "picture_mismatch": "the picture of a side cannot be of the object that the front's shows",
     "generator_failed": "generation or finishing failed or timed out",
     "cancelled": "the job was cancelled by its owner",
     "database_unavailable": "the database does not answer",
@@ -121,8 +121,6 @@ class _Shown(reprlib.Repr):
 
 
 _SHOWN = _Shown()
-_IN_JSON = {"None": "null", "True": "true", "False": "false"}
-_NO_JSON = re.compile(r"(?<= is )(None|True|False)(?=: )")
 _CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 
 
@@ -165,8 +163,12 @@ def raise_invalid(error: ValidationError) -> NoReturn:
 
 def in_json(error: errors.InvalidOption) -> errors.InvalidOption:
     """The same error; a value that JSON has another word for than Python is shown with that."""
-    message = _NO_JSON.sub(lambda found: _IN_JSON[found[0]], error.message)
-    return errors.InvalidOption(message, hint=error.hint, field=error.field)
+    if not error.complaint or not (error.value is None or isinstance(error.value, bool)):
+        return error
+    message = f"{error.field} is {_SHOWN.repr(error.value)}: {error.complaint}."
+    return errors.InvalidOption(
+        message, hint=error.hint, field=error.field, value=error.value, complaint=error.complaint
+    )
 
 
 def _known(error: errors.SphereLinksError) -> Response:

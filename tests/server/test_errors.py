@@ -80,6 +80,7 @@ def test_shape(caller: Caller, way: str) -> None:
     [
         ({"options": {"textureSize": None}}, "options.textureSize is null: "),
         ({"options": {"normalMap": 7, "seed": True}}, "options.seed is true: "),
+        ({"options": {"name": "this is None: a\x00"}}, "options.name is 'this is None: a"),
         ({"output": {"putUrl": None}}, "output.putUrl is null: "),
         ({"cache": True}, "cache is true: "),
         ({"Output": 1}, "Output is not a known field."),

@@ -261,6 +261,13 @@ BAD: dict[str, tuple[Any, int, str, str]] = {
     "no front": (views("left", "back"), 400, "invalid_request", "no picture of the front, only of left and back"),
     "a view from above": (views("front", "top"), 400, "invalid_request", "images[1].view is 'top': it must be 'front'"),
     "a view left out": ({"images": [{"imageBase64": PICTURE}] * 2}, 400, "invalid_request", "images[0].view is mis"),
+    "pictures by name": (
+        {"images": {"front": "A" * 70_000, "back": "A" * 70_000}}, 400, "invalid_request",
+        "images is an object: it must be a list",
+    ),
+    "a large text for pictures": (
+        {"images": "A" * 70_000}, 400, "invalid_request", "images is a string: it must be a list",
+    ),
     "a text for pictures": ({"images": PICTURE}, 400, "invalid_request", "images is "),
     "a text for one of them": ({"images": [PICTURE, PICTURE]}, 400, "invalid_request", "images[0] is "),
     "both ways": (views("front", "back") | {"imageUrl": "https://example.com/a"}, 400, "invalid_request", "are both"),

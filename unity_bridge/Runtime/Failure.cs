@@ -42,7 +42,8 @@ namespace SphereLinks
         /// <summary>Codes after which the server's job is over, whoever said so.</summary>
         public static readonly HashSet<string> EndsJob = new HashSet<string>
         {
-            "asset_expired", "cancelled", "generator_failed", "idempotency_mismatch", "no_object", "unknown_job",
+            "asset_expired", "cancelled", "generator_failed", "idempotency_mismatch", "no_object",
+            "picture_mismatch", "unknown_job",
         };
 
         public override string ToString() => Hint.Length > 0 ? $"{Message} {Hint}" : Message;

@@ -284,7 +284,10 @@ def _told_in_flags() -> Iterator[None]:
     try:
         yield
     except InvalidOption as error:
-        raise InvalidOption(in_flags(error.message), hint=in_flags(error.hint), field=error.field) from error
+        message, hint = in_flags(error.message), in_flags(error.hint)
+        raise InvalidOption(
+            message, hint=hint, field=error.field, value=error.value, complaint=error.complaint
+        ) from error
 
 
 def _options(arguments: argparse.Namespace) -> Options:

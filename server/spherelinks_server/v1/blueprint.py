@@ -116,6 +116,14 @@ def _check_json(hint: str) -> None:
     pictures, rest = _measured(request.get_data())
     check_size(pictures)
     if rest > MAX_REST:
+        body = request.get_data()
+        kind = _NO_LIST.match(body, found) if (found := body.find(b'"images"')) >= 0 else None
+        if kind:
+            raise errors.InvalidRequest(
+                f"images is {_KINDS[kind[1]]}: it must be a list.",
+                hint='Send it as [{"view": "front", "imageBase64": "…"}, {"view": "back", "imageBase64": "…"}].',
+                field="images",
+            )
         raise errors.InvalidRequest(
             f"The body has more than {MAX_REST} bytes apart from its pictures (imageBase64, maskBase64 …).",
             hint="Send the picture as imageBase64 or imageUrl, and nothing else of that size.",
@@ -148,4 +156,6 @@ def _measured(body: bytes) -> tuple[int, int]:
     return pictures, rest + (0 if rest > MAX_REST else len(body) - at)
 
 
+_NO_LIST = re.compile(rb'"images"\s*:\s*([{"])')
+_KINDS = {b"{": "an object", b'"': "a string"}
 _PICTURE = re.compile(rb'"(?:image|mask)(?:Base64|Url)"\s*:\s*"')

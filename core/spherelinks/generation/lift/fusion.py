@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks import threads
-from spherelinks.errors import InvalidRequest
+from spherelinks.errors import PictureMismatch
 from spherelinks.generation.lift.assembly import (
     BAND,
     OUTLINE,
@@ -91,11 +91,11 @@ _DISAGREED = Reason(
 
 
 def _doubts(poses: Mapping[View, Pose]) -> list[Reason]:
-    """Of pictures that fit badly; raises InvalidRequest for a back that cannot be of the same object."""
+    """Of pictures that fit badly; raises PictureMismatch for a back that cannot be of the same object."""
     doubts = []
     for view, pose in poses.items():
         if view == "back" and pose.fit < REFUSED:
-            raise InvalidRequest(
+            raise PictureMismatch(
                 f"{view} is a picture that does not fit the front's: only {pose.fit:.0%} of the outlines agree.",
                 hint="Give pictures of one object, upright, from its front, back, left and right.",
                 field=view,

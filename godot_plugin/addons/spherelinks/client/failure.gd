@@ -9,6 +9,7 @@ const ENDS_JOB: PackedStringArray = [
 	"generator_failed",
 	"idempotency_mismatch",
 	"no_object",
+	"picture_mismatch",
 	"unknown_job",
 ]
 
