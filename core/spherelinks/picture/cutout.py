@@ -69,7 +69,10 @@ def unshadowed(rgb: Bytes, alpha: Bytes) -> Bytes | None:
 
     A shadow is dark, half transparent, fades out softly, and lies below the middle of what is opaque.
     """
-    dark = (rgb.max(axis=2) < _DARK) & (alpha >= CLEAR) & (alpha < 250)
+    red, green, blue = cv2.split(rgb)
+    dark = (cv2.max(cv2.max(red, green), blue) < _DARK) & (alpha >= CLEAR) & (alpha < 250)
+    if np.count_nonzero(dark) < _SHARE * alpha.size:
+        return None
     _, labels, stats, centres = cv2.connectedComponentsWithStats(dark.astype(np.uint8))
     solid = (alpha >= SOLID) & ~dark
     if not solid.any():

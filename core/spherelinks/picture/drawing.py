@@ -40,13 +40,15 @@ def is_drawing(rgb: NDArray[np.uint8], alpha: NDArray[np.floating]) -> bool:
     bins = (colors[inside] // 8).astype(np.int64) @ (1024, 32, 1)
     common = np.bincount(bins).argmax()
     paper = np.array((common >> 10, common >> 5 & 31, common & 31)) * 8 + 4
-    away = np.abs(colors.astype(np.int16) - paper).max(axis=2)
+    red, green, blue = cv2.split(cv2.absdiff(colors, (*paper.astype(float), 0.0)))
+    away = cv2.max(cv2.max(red, green), blue)
+    total = inside.sum()
+    if (inside & (away < _ALIKE)).sum() <= _PAPER * total:
+        return False
     ink = inside & (paper.mean() - colors.mean(axis=2) > _INK)
     near = cv2.dilate(ink.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    total = inside.sum()
     return bool(
-        (inside & (away < _ALIKE)).sum() > _PAPER * total
-        and _LEAST * total < ink.sum() < _MOST * total
+        _LEAST * total < ink.sum() < _MOST * total
         and (inside & (away >= _ALIKE) & ~near).sum() < _REST * total
         and _thin(ink, longest)
     )
