@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks import confidence, confinement, finishing, keeping
+from spherelinks import confidence, confinement, finishing, keeping, threads
 from spherelinks.errors import (
     GeneratorFailed,
     InvalidOption,
@@ -165,8 +165,7 @@ def generate(
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
         if card.views:
-            others = {view: _framed(view, each, notes, doubts, looking.find) for view, each in further.items()}
-            framed = replace(framed, others=others)
+            framed = replace(framed, others=_others(further, notes, doubts, looking.find))
         elif further:
             notes.append(_unused(card, further))
     with ThreadPoolExecutor(1) as aside, clock.stage("generator"):
@@ -279,6 +278,21 @@ def _framed(view: View, picture: Picture, notes: list[str], doubts: list[Reason]
         alpha = matte(picture, lambda note: notes.append(f"{view}: {note}"), overlaps.append, find)
         doubts += confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps), view=view)
         return frame(picture, alpha)
+
+
+def _others(
+    pictures: Mapping[View, Picture], notes: list[str], doubts: list[Reason], find: mattes.Find
+) -> dict[View, Frame]:
+    """The frames of further pictures, several at a time; what is said of them is in their order."""
+    told: dict[View, tuple[list[str], list[Reason]]] = {view: ([], []) for view in pictures}
+    with threads.pool() as pool:
+        coming = {view: pool.submit(_framed, view, each, *told[view], find) for view, each in pictures.items()}
+    frames = {}
+    for view, each in coming.items():
+        frames[view] = each.result()
+        notes += told[view][0]
+        doubts += told[view][1]
+    return frames
 
 
 def _repeated(pictures: Mapping[View, Picture]) -> Iterator[str]:

@@ -40,8 +40,8 @@ def is_drawing(rgb: NDArray[np.uint8], alpha: NDArray[np.floating]) -> bool:
     bins = (colors[inside] // 8).astype(np.int64) @ (1024, 32, 1)
     common = np.bincount(bins).argmax()
     paper = np.array((common >> 10, common >> 5 & 31, common & 31)) * 8 + 4
-    red, green, blue = cv2.split(cv2.absdiff(colors, (*paper.astype(float), 0.0)))
-    away = cv2.max(cv2.max(red, green), blue)
+    red, green, blue = (np.abs(c.astype(np.int16) - p) for c, p in zip(cv2.split(colors), paper, strict=True))
+    away = np.maximum(np.maximum(red, green), blue)
     total = inside.sum()
     if (inside & (away < _ALIKE)).sum() <= _PAPER * total:
         return False

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks.native import kernel
 from spherelinks.shape import View
 
 Floats = NDArray[np.float32]
@@ -51,6 +52,10 @@ _POINTS = 160
 _ROUNDS = 20
 #: Pixels of the maps across which outlines count as next to each other.
 _BESIDE = 7
+
+_sample = kernel(
+    "calibration_sampled", "image: f4[S,S,C]", "S", "C", "x: f8[N]", "y: f8[N]", "N", "last: float", "out: f8[N,C]*"
+)
 
 
 @dataclass(frozen=True)
@@ -343,13 +348,7 @@ def _distance(outline: Floats, x: Doubles, y: Doubles) -> Doubles:
 
 def sampled(image: Floats, x: Doubles, y: Doubles) -> Doubles:
     """(n,) or (n, C): an (S, S) or (S, S, C) image of a frame, bilinear, at places in -1..1, clamped."""
-    side = len(image)
-    u = np.clip((x + 1) * (side / 2) - 0.5, 0, side - 1.001)
-    v = np.clip((1 - y) * (side / 2) - 0.5, 0, side - 1.001)
-    left, top = u.astype(np.int64), v.astype(np.int64)
-    shape = (len(x),) + (1,) * (image.ndim - 2)
-    u, v = (u - left).reshape(shape), (v - top).reshape(shape)
-    above = image[top, left] * (1 - u) + image[top, left + 1] * u
-    below = image[top + 1, left] * (1 - u) + image[top + 1, left + 1] * u
-    out: Doubles = above * (1 - v) + below * v
-    return out
+    side, shape = len(image), (len(x), *image.shape[2:])
+    out = np.empty((len(x), int(np.prod(shape[1:]))))
+    _sample(image.reshape(side, side, -1), x, y, side - 1.001, out)
+    return out.reshape(shape)

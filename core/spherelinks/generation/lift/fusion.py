@@ -32,6 +32,7 @@ from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibra
 from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred, euler, joined, mended
 from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN
+from spherelinks.native import kernel
 from spherelinks.report import Reason
 from spherelinks.shape import Camera, Frame, View, Volume
 
@@ -57,6 +58,14 @@ ROOM = 0.05
 REFUSED, DOUBTED = 0.6, 0.85
 #: How much the front's colours, seen and guessed, count where another picture may show the surface.
 OWN = 0.02
+
+#: Rays, and points of a body, that a thread works on at a time.
+RAYS, POINTS = 4096, 32768
+
+_meet = kernel(
+    "fusion_met", "field: f4[X,Y,Z]", "X", "Y", "Z", "start: f4[R,3]", "way: f4[R,3]", "R", "steps: f4[N]", "N",
+    "best: f4[R]*", "first: int", "end: int",
+)  # fmt: skip
 
 
 def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gate | None = None) -> Volume:
@@ -235,17 +244,17 @@ def _lacking(field: Floats, volume: Volume, seen: Seen, pose: Pose) -> Floats:
     depths = pose.project(np.array(list(product(*zip(volume.origin, top, strict=True)))))[2]
     # a ray is a straight line in the grid's own coordinates
     start, unit = (
-        ((pose.place(x, y, np.full(len(x), depth)) - volume.origin) / volume.spacing).T.astype(np.float32)
+        ((pose.place(x, y, np.full(len(x), depth)) - volume.origin) / volume.spacing).astype(np.float32)
         for depth in (0.0, 1.0)
     )
     way = unit - start
     best = np.full(len(x), GIVEN, np.float32)
-    values, strides = field.ravel(), np.array(field.strides) // field.itemsize
-    steps = np.arange(float(depths.min()), float(depths.max()), volume.spacing / pose.unit)
-    for depth in steps.astype(np.float32):
-        at = np.rint(start + depth * way).astype(np.int32)
-        known = np.flatnonzero(((at >= 0) & (at < np.array(field.shape)[:, None])).all(0))
-        best[known] = np.minimum(best[known], values[strides @ at[:, known]])
+    steps = np.arange(float(depths.min()), float(depths.max()), volume.spacing / pose.unit).astype(np.float32)
+
+    def meet(first: int) -> None:
+        _meet(field, start, way, steps, best, first, first + RAYS)
+
+    threads.each(meet, range(0, len(best), RAYS))
     inside = (seen.outline < 0).astype(np.uint8)
     slender = inside > cv2.morphologyEx(inside, cv2.MORPH_OPEN, np.ones((SLIM, SLIM), np.uint8))
     more = 1 + np.float32(MORE) * slender[rows, columns]
@@ -283,21 +292,32 @@ def _mapped(image: Floats, u: Floats, v: Floats) -> Floats:
 
 def _colored(volume: Volume, frames: Mapping[View, Frame], poses: Mapping[View, Pose]) -> NDArray[np.uint8]:
     """The volume's colours, towards each further picture those that it shows."""
-    slopes = np.stack([np.gradient(volume.field, axis=axis) for axis in range(3)], -1)
     near = np.abs(volume.field) < BAND * volume.spacing
-    normal = slopes[near] / np.maximum(np.linalg.norm(slopes[near], axis=1, keepdims=True), 1e-12)
-    points = volume.origin + volume.spacing * np.argwhere(near)
+    with threads.pool() as pool:
+        slopes = np.stack(list(pool.map(lambda axis: np.gradient(volume.field, axis=axis)[near], range(3))), -1)
+    at = np.argwhere(near)
     assert volume.camera is not None
-    facing = np.maximum(normal @ _towards(volume.camera), 0) ** 2 + OWN
-    own = np.asarray(volume.color)
-    color, total = own[near] * facing[:, None], facing
-    for view, pose in poses.items():
-        x, y, _ = pose.project(points)
-        shown = sampled(resized(frames[view].rgb.astype(np.float32), OUTLINE), x, y)
-        facing = np.maximum(normal @ _towards(_camera(pose)), 0) ** 2
-        color, total = color + shown * facing[:, None], total + facing
-    out = own.copy()
-    out[near] = (color / total[:, None] + 0.5).astype(np.uint8)
+    front = _towards(volume.camera)
+    shown = [
+        (pose, _towards(_camera(pose)), resized(frames[view].rgb.astype(np.float32), OUTLINE))
+        for view, pose in poses.items()
+    ]
+    out = np.asarray(volume.color).copy()
+
+    def mix(first: int) -> None:
+        part = slice(first, first + POINTS)
+        normal = slopes[part] / np.maximum(np.linalg.norm(slopes[part], axis=1, keepdims=True), 1e-12)
+        points = volume.origin + volume.spacing * at[part]
+        place = tuple(at[part].T)
+        facing = np.maximum(normal @ front, 0) ** 2 + OWN
+        color, total = out[place] * facing[:, None], facing
+        for pose, towards, picture in shown:
+            x, y, _ = pose.project(points)
+            facing = np.maximum(normal @ towards, 0) ** 2
+            color, total = color + sampled(picture, x, y) * facing[:, None], total + facing
+        out[place] = (color / total[:, None] + 0.5).astype(np.uint8)
+
+    threads.each(mix, range(0, len(at), POINTS))
     return out
 
 
