@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import permutations
 
 import cv2
@@ -98,7 +99,7 @@ class Pose:
     skew: float = 0.0
     fit: float = 1.0
 
-    @property
+    @cached_property
     def upright(self) -> Doubles:
         """(4, 4): from the world to the view's own upright frame."""
         c, s = np.cos(self.turn), np.sin(self.turn)
@@ -107,7 +108,7 @@ class Pose:
         out[:3, 3] = -out[:3, :3] @ self.offset
         return out
 
-    @property
+    @cached_property
     def axes(self) -> Doubles:
         """(3, 3): rows are the directions of x, y and depth in the world."""
         c, s = np.cos(self.elevation), np.sin(self.elevation)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from guesses import box_seen
 
-from spherelinks.errors import InvalidRequest
+from spherelinks.errors import PictureMismatch
 from spherelinks.generation.lift import fusion
 from spherelinks.generation.lift.assembly import Guess, assemble
 from spherelinks.generation.lift.fusion import fused
@@ -99,10 +99,10 @@ def test_a_picture_of_something_else_is_named_or_refused() -> None:
     assert not _fused("front", "back", "right").doubts
     doubted = _fused("front", back=_seen("back", half=(0.2, 0.6, 0.2)))
     assert [(reason.code, reason.message[:5]) for reason in doubted.doubts] == [("view_unsure", "back:")]
-    with pytest.raises(InvalidRequest, match="back") as refused:
+    with pytest.raises(PictureMismatch, match="back") as refused:
         _fused("front", back=_seen("back", half=(0.1, 0.6, 0.1)))
     assert refused.value.field == "back"
-    with pytest.raises(InvalidRequest, match="back"):  # which a camera that looks along the plate would explain
+    with pytest.raises(PictureMismatch, match="back"):  # which a camera that looks along the plate would explain
         _fused(front=_seen("front", half=(0.5, 0.5, 0.05)), back=_seen("back", half=(0.06, 0.5, 0.06)))
 
 
