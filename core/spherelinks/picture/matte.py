@@ -66,7 +66,8 @@ def matte(
     resolution and then by a guided filter at full resolution. If the background is too busy for a model, a network
     (``outline``) finds the object, if it is confident; it is also asked where what differs from a calm background is in
     parts or touches the border, or where the border is not all background, and overrules it if it is sure. Only an
-    object that the network sees may touch all four sides of the picture.
+    object that the network sees may touch all four sides of the picture. Where nothing else is found, it is asked, too,
+    and believed if it is beyond doubt.
     Deterministic.
 
     Raises NoObject if there is nothing to find: a uniform, noisy or textured picture, an object that fills the picture,
@@ -105,6 +106,8 @@ def looked_for(rgb: Bytes, say: Callable[[str], None]) -> Found:
         if min(rgb.shape[:2]) >= _MIN_SIDE and (faint := _faint(rgb)) is not None:
             say("The object hardly differs from its background: check its outline.")
             return Found(faint, _FAINTLY)
+        if min(rgb.shape[:2]) >= _MIN_SIDE and (seen := _seen(rgb)) is not None:
+            return seen
         raise
     box = cutout.framed(found.alpha > 0.5)
     if box is not None and (inner := _within(rgb, box)) is not None:
@@ -225,6 +228,13 @@ def _stands_out(rgb: Bytes) -> Found:
 
 def _expected(found: Floats, likely: Floats) -> Found:
     return Found(found, outline.overlap(_at_network(found), likely))
+
+
+def _seen(rgb: Bytes) -> Found | None:
+    """The object that the network sees beyond doubt where nothing differs from the ground, as a calf before rocks."""
+    likely = outline.glanced(rgb)
+    found = _recognised(rgb, likely, _CERTAIN)
+    return None if found is None else _expected(found, likely)
 
 
 def _at_network(found: Floats) -> NDArray[np.bool_]:

@@ -95,8 +95,8 @@ class Matte:
         return GeneratorFailed(f"The matte '{self.name}' failed: {why}", hint=hint)
 
 
-AUTO = Matte(DEFAULT, "2", "spherelinks.picture.matte:looked_for")
-U2NETP = Matte("u2netp", "2", "spherelinks.picture.outline:find")
+AUTO = Matte(DEFAULT, "3", "spherelinks.picture.matte:looked_for")
+U2NETP = Matte("u2netp", "3", "spherelinks.picture.outline:find")
 REMBG = Matte(
     "rembg",
     "1",

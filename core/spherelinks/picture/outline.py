@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 _DOUBT = 0.9  # expected overlap below which the network looks again
+_SPLIT = 0.15  # how much lower the mean of two looks may expect it to be than the better one does
 
 
 def channels(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -34,13 +35,16 @@ def channels(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
 def likely(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(SIDE, SIDE) float32 in 0..1: how likely each place of the picture, (H, W, 3) uint8, is object.
 
-    Where that leaves doubt, the network looks at the mirrored picture, too, and the mean counts.
+    Where that leaves doubt, the network looks at the mirrored picture, too, and the mean counts; or the surer of the
+    two alone if the mean is much less sure, as where only one of them sees the object.
     """
     seen = glanced(rgb)
-    if overlap(seen > 0.5, seen) >= _DOUBT:
+    if (expected := overlap(seen > 0.5, seen)) >= _DOUBT:
         return seen
     mirrored = glanced(np.ascontiguousarray(rgb[:, ::-1]))[:, ::-1]
-    return np.asarray((seen + mirrored) / 2, np.float32)
+    mean = np.asarray((seen + mirrored) / 2, np.float32)
+    sure, surer = max((expected, seen), (overlap(mirrored > 0.5, mirrored), mirrored), key=lambda look: look[0])
+    return surer if overlap(mean > 0.5, mean) < sure - _SPLIT else mean
 
 
 def glanced(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from spherelinks.picture import background
+from spherelinks.errors import NoObject
+from spherelinks.picture import background, outline
 from spherelinks.picture.decode import Picture, decode
 from spherelinks.picture.matte import _interrupted, _recognised, matte
 from spherelinks.picture.outline import SIDE, channels, likely, overlap
@@ -179,6 +180,42 @@ def test_where_there_is_doubt_the_mirrored_picture_is_looked_at_too() -> None:
     found = likely(doubtful)
     assert overlap(found > 0.5, found) < 0.9
     assert (likely(np.ascontiguousarray(doubtful[:, ::-1]))[:, ::-1] == found).all()
+
+
+def test_of_two_looks_that_see_different_things_the_surer_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leopard in a tree is seen by one look only: the mean would see nothing."""
+    rgb = np.zeros((9, 9, 3), np.uint8)
+    rgb[:, 0] = 255  # tells the picture from its mirror image
+    seen = np.full((SIDE, SIDE), 0.01, np.float32)
+    seen[100:160, 60:130] = 0.85
+    other = np.full((SIDE, SIDE), 0.02, np.float32)
+    alike = np.full((SIDE, SIDE), 0.01, np.float32)
+    alike[104:160, 60:130] = 0.8
+
+    def looks(first: NDArray[np.float32], mirrored: NDArray[np.float32]) -> None:
+        monkeypatch.setattr(outline, "glanced", lambda rgb: first if rgb[0, 0, 0] else mirrored[:, ::-1])
+
+    looks(seen, other)
+    assert (likely(rgb) == seen).all()
+    looks(other, seen)
+    assert (likely(rgb) == seen).all()
+    looks(seen, alike)
+    assert (likely(rgb) == (seen + alike) / 2).all()
+
+
+def test_what_hardly_differs_from_its_ground_is_found_if_the_network_is_sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    ground = np.random.default_rng(0).normal(120, 4, (SIDE, SIDE, 3)).clip(0, 255).astype(np.uint8)
+    picture = Picture(ground, None, "PNG", "")
+    with pytest.raises(NoObject):
+        matte(picture)
+    seen = np.zeros((SIDE, SIDE), np.float32)
+    seen[90:230, 80:220] = 0.97
+    monkeypatch.setattr(outline, "glanced", lambda rgb: seen)
+    found = matte(picture) > 0.5
+    assert (found & (seen > 0.5)).sum() / (found | (seen > 0.5)).sum() > 0.9
+    monkeypatch.setattr(outline, "glanced", lambda rgb: seen * np.float32(0.95))
+    with pytest.raises(NoObject):
+        matte(picture)
 
 
 def test_the_overlap_to_be_expected_is_the_likelihoods() -> None:
