@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spherelinks import __version__
+from spherelinks import __version__, threads
 from spherelinks.errors import GeneratorFailed
 from spherelinks.gltf.check import check
 from spherelinks.gltf.pack import Collider, Mesh, pack
@@ -159,7 +159,7 @@ def finish(
         vertices, faces = simplify(vertices, faces, wanted, within, keep_box=isinstance(shape, Surface))
         if abs(len(faces) - wanted) > TOLERANCE * wanted:
             warnings.append(_missed(extracted, wanted, len(faces)))
-        with ThreadPoolExecutor(1) as aside:
+        with threads.pool(1) as aside:
             smooth = aside.submit(vertex_normals, vertices, faces)
             opposite = twins(faces)
             fans, normals = fan_normals(vertices, faces, opposite)
@@ -176,7 +176,7 @@ def finish(
                 }
                 frame = replace(frame, rgb=rgb, others=others)
     # on the other core: growing and packing charts keep only one busy, and parts of what follows do, too
-    with ThreadPoolExecutor(1) as aside:
+    with threads.pool(1) as aside:
         with stage("unwrap"):
             looked = aside.submit(
                 lambda: look(
@@ -212,7 +212,7 @@ def finish(
                     warnings.append(f"LOD{level}: {_missed(len(faces), fewer, len(lod.faces))}")
                 lods.append(lod)
                 within(level / len(options.lods))
-    with ThreadPoolExecutor(1) as aside:
+    with threads.pool(1) as aside:
         with stage("pack"):
             positions, _ = apart(pose.place(vertices), faces)
             colliders = [Collider(options.collider, *each) for each in bodies_of(options.collider, positions, faces)]

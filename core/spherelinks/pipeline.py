@@ -99,6 +99,7 @@ class Asset:
         return target
 
 
+@threads.kept()
 def generate(
     picture: PictureInput,
     options: OptionsInput = None,
@@ -194,6 +195,7 @@ def generate(
     return _asset(finished, clock, name, notes, doubts, looking.by)
 
 
+@threads.kept()
 @confinement.kept_memory()  # outside: by then all that it held is free
 def finish(
     mesh: MeshInput,

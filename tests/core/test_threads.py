@@ -1,5 +1,7 @@
 """Work in threads: as many as there are cores for, and the same result however many there are."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +40,44 @@ def test_a_network_says_the_same_on_any_number_of_cores(monkeypatch):
         said.append(session(LIFT, FOLDER).run(list(LIFT.outputs), {"x": x}))
     for name, one, other in zip(LIFT.outputs, *said, strict=True):
         assert np.array_equal(one, other), name
+
+
+def _at_work(of: int) -> set[threading.Thread]:
+    """The threads that work when there are as many tasks as that."""
+    together = threading.Barrier(of)
+
+    def task(number: int) -> threading.Thread:
+        together.wait(10)
+        return threading.current_thread()
+
+    with threads.pool(of) as pool:
+        return set(pool.map(task, range(of)))
+
+
+def test_threads_are_kept_for_the_next_pool_and_end_with_the_last_work_that_keeps_them():
+    with threads.kept():
+        with threads.kept():
+            first = _at_work(3)
+            assert _at_work(3) == first
+            assert not _at_work(2) & first
+        assert all(each.is_alive() for each in first)
+    assert not any(each.is_alive() for each in first)
+    last = _at_work(3)
+    assert not last & first
+    assert not any(each.is_alive() for each in last)
+
+
+def _left_by_an_error(done: list[int]) -> None:
+    with threads.pool(1) as pool:
+        pool.submit(time.sleep, 0.05)
+        pool.submit(done.append, 1)
+        raise KeyError
+
+
+def test_a_pool_that_is_left_by_an_error_has_done_its_tasks_and_may_be_used_again():
+    done: list[int] = []
+    with threads.kept():
+        with pytest.raises(KeyError):
+            _left_by_an_error(done)
+        assert done == [1]
+        assert len(_at_work(1)) == 1

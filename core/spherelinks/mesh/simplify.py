@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.mesh.box import box, middle, sides
 from spherelinks.mesh.collapse import closed_up, free, laid_out, price, quadrics, sweep
 from spherelinks.mesh.repair import apart
@@ -44,15 +44,17 @@ def simplify(
     `keep_box` nearly nothing of it is lost, so that a mesh keeps its size and place. `progress` is called with the
     share done after each sweep. The same input gives the same output, on any number of processors.
     """
-    with ThreadPoolExecutor(1) as other:
+    with threads.pool(1) as other:
         labelled = other.submit(parts, faces, len(vertices))
+        if len(faces) <= target:
+            return vertices, faces
         unit, centre = _unit(vertices, faces), middle(vertices)
         points = (vertices - centre) / unit
+        measured, halved = other.submit(quadrics, points, faces), other.submit(_half, points)
+        start, twin = laid_out(faces, twins(faces))
         target = max(target, SMALLEST * (int(labelled.result().max(initial=-1)) + 1))
         if len(faces) <= target:
             return vertices, faces
-        measured, halved = other.submit(quadrics, points, faces), other.submit(_half, points)
-        start, twin = laid_out(faces, twins(faces))
         quadric = measured.result()
         if keep_box:
             _hold_box(points, quadric)

@@ -16,6 +16,10 @@ using Traits = double[TRAITS];
 // What the shape's own colour depends on, likewise: sample coordinates in the grid, and what is added to its colours.
 enum { PLACE = 0, OFFSET = 3, OWN = 6 };
 
+// What bake_shown leaves of a texel to bake_paint, where the picture does not count alone: it all, or what is not the
+// picture's.
+enum : u8 { WHOLLY = 1, IN_PART = 2 };
+
 struct Rgb {
     double r, g, b;
 };
@@ -102,32 +106,55 @@ Rgb known(const Grid& grid, const double* place) {
     return {sum[0] / 16777216.0, sum[1] / 16777216.0, sum[2] / 16777216.0};
 }
 
+// Numbers of two points, reckoned with at once.
+using Two = double __attribute__((vector_size(16)));
+
+double root(double x) { return sqrt(x); }
+Two root(Two x) { return Two{sqrt(x[0]), sqrt(x[1])}; }
+double up_to_one(double x) { return least(x, 1.0); }
+Two up_to_one(Two x) {
+    const Two one = {1, 1};
+    return one < x ? one : x;
+}
+bool none_positive(double x) { return x <= 0; }
+bool none_positive(Two x) { return x[0] <= 0 && x[1] <= 0; }
+
+// How the camera looks at a surface point, or at two (T is double or Two): whether the surface faces it, w of clip space,
+// the cosine between normal and view, where in the picture that is, 0..1, and the depth of the point, brought forward by
+// the tolerance, more where the surface is steep across a depth pixel.
+template <class T> struct Look {
+    T towards, w, cosine, x, y, z;
+
+    Look(const T* trait, const Sight& sight) {
+        const T vx = trait[WAY], vy = trait[WAY + 1], vz = trait[WAY + 2], *normal = trait + NORMAL;
+        towards = normal[0] * vx + normal[1] * vy + normal[2] * vz;
+        if (none_positive(towards)) return;
+        w = trait[CLIP + 3];
+        const T length = root(vx * vx + vy * vy + vz * vz) + 1e-30;
+        const T size = root(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
+        cosine = up_to_one(towards / (length * size));
+        x = (trait[CLIP] / w + 1) / 2, y = (1 - trait[CLIP + 1] / w) / 2;
+        const double *third = sight.matrix[2], *fourth = sight.matrix[3];
+        const T nearer = sight.bias * (1 + root(1 - cosine * cosine) / cosine) / length;
+        z = trait[CLIP + 2] + nearer * (third[0] * vx + third[1] * vy + third[2] * vz);
+        z = z / (w + nearer * (fourth[0] * vx + fourth[1] * vy + fourth[2] * vz));
+    }
+};
+
 // How far the picture's colour counts at a surface point, where in the picture, 0..1, that is, and the cosine between
 // normal and view.
 struct Trust {
     double weight, x, y, cosine;
 };
 
-Trust trust(const double* trait, const Sight& sight) {
-    double vx = trait[WAY], vy = trait[WAY + 1], vz = trait[WAY + 2], w = trait[CLIP + 3];
-    const double* normal = trait + NORMAL;
-    double towards = normal[0] * vx + normal[1] * vy + normal[2] * vz;
+Trust trust(double towards, double w, double cosine, double x, double y, double z, const Sight& sight) {
     if (towards <= 0 || !(fabs(w) > 1e-12)) return {};
-    double length = sqrt(vx * vx + vy * vy + vz * vz) + 1e-30;
-    double size = sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
-    double cosine = least(towards / (length * size), 1.0);
     if (cosine <= GRAZING) return {};
-    double x = (trait[CLIP] / w + 1) / 2, y = (1 - trait[CLIP + 1] / w) / 2;
     if (!(0 <= x && x < 1 && 0 <= y && y < 1)) return {};
     i64 side = sight.strength.height;
     Between at(x * side - 0.5, y * side - 0.5, sight.strength.width, side);
     double weight = least((cosine - GRAZING) * 4, 1.0) * at(sight.strength);
     if (weight <= 0) return {};
-    // the point, brought forward by the tolerance, more where the surface is steep across a depth pixel
-    const double *third = sight.matrix[2], *fourth = sight.matrix[3];
-    double nearer = sight.bias * (1 + sqrt(1 - cosine * cosine) / cosine) / length;
-    double z = trait[CLIP + 2] + nearer * (third[0] * vx + third[1] * vy + third[2] * vz);
-    z /= w + nearer * (fourth[0] * vx + fourth[1] * vy + fourth[2] * vz);
     i64 last = sight.depth.height - 1;
     i64 column = least(i64(x * sight.depth.height), last), line = least(i64(y * sight.depth.height), last);
     i64 left = most<i64>(column - 1, 0), right = least(column + 1, last);
@@ -137,6 +164,17 @@ Trust trust(const double* trait, const Sight& sight) {
         in_view += (z <= sight.depth(j, left)) + (z <= sight.depth(j, column)) + (z <= sight.depth(j, right));
     double share = in_view / 9.0;
     return {weight * (share * share), x, y, cosine};
+}
+
+Trust trust(const double* trait, const Sight& sight) {
+    const Look<double> look(trait, sight);
+    return trust(look.towards, look.w, look.cosine, look.x, look.y, look.z, sight);
+}
+
+void trust(const Two* traits, const Sight& sight, Trust (&out)[2]) {
+    const Look<Two> look(traits, sight);
+    for (int n = 0; n < 2; n++)
+        out[n] = trust(look.towards[n], look.w[n], look.cosine[n], look.x[n], look.y[n], look.z[n], sight);
 }
 
 // A face on a texture, in single precision, which places in a texture have.
@@ -155,9 +193,10 @@ struct Triangle {
     i64 bottom(i64 end) const { return least(end - 1, i64(floor(ay + double(most(0.0f, by, cy)) - 0.5))); }
     bool covers(i64 first, i64 end) const { return fabs(doubled) > 1e-12 && top(first) <= bottom(end); }
 
-    // Calls row(py) for each of these rows, and texel(x, y, px) for each of its texels that the face covers; px and py
-    // are the texel's centre as seen from the first corner.
-    template <class Row, class Texel> void visit(i64 size, i64 first, i64 end, Row row, Texel texel) const {
+    // Calls row(py) for each of these rows, and texels(x, y, px, count) for its texels that the face covers, two at a
+    // time: those at x and x + 1, or if count is 1 the former; px and py are the texels' centres as seen from the first
+    // corner.
+    template <class Row, class Texels> void visit(i64 size, i64 first, i64 end, Row row, Texels texels) const {
         for (i64 y = top(first), bottom = this->bottom(end); y <= bottom; y++) {
             double py = y + 0.5 - ay;
             // weights of the second and third corner are linear along the row: b0 + db * px, c0 + dc * px
@@ -178,7 +217,8 @@ struct Triangle {
             i64 last = i64(least(size - 1.0, floor(high + ax - 0.5)));
             if (begin > last) continue;
             row(py);
-            for (i64 x = begin; x <= last; x++) texel(x, y, x + 0.5 - ax);
+            for (i64 x = begin; x <= last; x += 2)
+                texels(x, y, Two{x + 0.5 - ax, x + 1.5 - ax}, least<i64>(last - x + 1, 2));
         }
     }
 };
@@ -199,7 +239,7 @@ template <int N> struct Linear {
     void row(double py) {
         for (int d = 0; d < N; d++) start[d] = corner[d] + along[d] * py;
     }
-    void at(double px, double (&out)[N]) const {
+    template <class T> void at(T px, T (&out)[N]) const {
         for (int d = 0; d < N; d++) out[d] = start[d] + across[d] * px;
     }
 };
@@ -326,25 +366,28 @@ API void bake_shown(u8* texture, u8* covered, u8* left, i64 size, i64 first, i64
             if (turned) seen.row(py);
             place.row(py);
         };
-        auto texel = [&](i64 column, i64 line, double px) {
-            Trust at{};
+        auto texels = [&](i64 column, i64 line, Two px, i64 count) {
+            Trust at[2]{};
             if (turned) {
-                Traits here;
+                Two here[TRAITS];
                 seen.at(px, here);
-                at = trust(here, sight);
+                trust(here, sight, at);
             }
-            const i64 texel = line * size + column;
-            covered[texel] = 1;
-            left[texel] = at.weight < 1;
-            if (left[texel]) {
-                Vec3 here;
-                place.at(px, here);
-                grid.ask(here);
-            } else {
-                put(shown(sight.picture, at.x * picture_height, at.y * picture_height), texture + 3 * texel);
+            for (i64 n = 0; n < count; n++) {
+                const i64 texel = line * size + column + n;
+                const double weight = at[n].weight;
+                covered[texel] = 1;
+                left[texel] = weight < 1 ? (weight > 0 ? IN_PART : WHOLLY) : 0;
+                if (left[texel]) {
+                    Vec3 here;
+                    place.at(px[n], here);
+                    grid.ask(here);
+                } else {
+                    put(shown(sight.picture, at[n].x * picture_height, at[n].y * picture_height), texture + 3 * texel);
+                }
             }
         };
-        on.visit(size, first, end, row, texel);
+        on.visit(size, first, end, row, texels);
     }
 }
 
@@ -380,30 +423,38 @@ API void bake_paint(u8* texture, u8* covered, i64 size, i64 first, i64 end, cons
             if (turned) seen.row(py);
             own.row(py);
         };
-        auto texel = [&](i64 x, i64 y, double px) {
-            if (left_size && !left[y * size + x]) return;
-            Trust at{};
-            Rgb color{0, 0, 0};
-            if (turned) {
-                Traits here;
+        auto texels = [&](i64 x, i64 y, Two px, i64 count) {
+            const i64 at_first = y * size + x;
+            u8 asked[] = {IN_PART, u8(count > 1 ? IN_PART : 0)};
+            if (left_size)
+                for (i64 n = 0; n < count; n++) asked[n] = left[at_first + n];
+            Trust at[2]{};
+            if (turned && (asked[0] == IN_PART || asked[1] == IN_PART)) {
+                Two here[TRAITS];
                 seen.at(px, here);
-                at = trust(here, sight);
-                if (at.weight > 0) color = shown(sight.picture, at.x * picture_height, at.y * picture_height);
+                trust(here, sight, at);
             }
-            if (at.weight < 1) {
-                double here[OWN];
-                own.at(px, here);
-                const u8* there = carried + 3 * (y * size + x);
-                Rgb mine = carried_size ? Rgb{double(there[0]), double(there[1]), double(there[2])}
-                                        : known(grid, here + PLACE);
-                double weight = at.weight, rest = 1 - weight;
-                color.r = weight * color.r + rest * clamp(mine.r + here[OFFSET], 0.0, 255.0);
-                color.g = weight * color.g + rest * clamp(mine.g + here[OFFSET + 1], 0.0, 255.0);
-                color.b = weight * color.b + rest * clamp(mine.b + here[OFFSET + 2], 0.0, 255.0);
+            for (i64 n = 0; n < count; n++) {
+                if (!asked[n]) continue;
+                const i64 texel = at_first + n;
+                const double weight = at[n].weight;
+                Rgb color{0, 0, 0};
+                if (weight > 0) color = shown(sight.picture, at[n].x * picture_height, at[n].y * picture_height);
+                if (weight < 1) {
+                    double here[OWN];
+                    own.at(px[n], here);
+                    const u8* there = carried + 3 * texel;
+                    Rgb mine = carried_size ? Rgb{double(there[0]), double(there[1]), double(there[2])}
+                                            : known(grid, here + PLACE);
+                    const double rest = 1 - weight;
+                    color.r = weight * color.r + rest * clamp(mine.r + here[OFFSET], 0.0, 255.0);
+                    color.g = weight * color.g + rest * clamp(mine.g + here[OFFSET + 1], 0.0, 255.0);
+                    color.b = weight * color.b + rest * clamp(mine.b + here[OFFSET + 2], 0.0, 255.0);
+                }
+                put(color, texture + 3 * texel);
+                covered[texel] = 1;
             }
-            put(color, texture + 3 * (y * size + x));
-            covered[y * size + x] = 1;
         };
-        on.visit(size, first, end, row, texel);
+        on.visit(size, first, end, row, texels);
     }
 }

@@ -45,7 +45,7 @@ _sample = kernel(
 )  # fmt: skip
 _ask_at = kernel("bake_asked_at", "places: f8[N,3]", "N", "asked: u1[X,Y,Z]*", "X", "Y", "Z")
 _show = kernel(
-    "bake_shown", "texture: u1[T,T,3]*", "covered: b1[T,T]*", "left: b1[T,T]*", "T", "first: int", "end: int",
+    "bake_shown", "texture: u1[T,T,3]*", "covered: b1[T,T]*", "left: u1[T,T]*", "T", "first: int", "end: int",
     "traits: f8[N,10]", "places: f8[N,3]", "uv: f4[N,2]", "N", "faces: i4[F,3] < N", "F", "asked: u1[X,Y,Z]*", "X", "Y",
     "Z", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S", "depth: f4[D,D]", "D",
     "bias: float",
@@ -67,7 +67,7 @@ _paint_rows = kernel(
     "bake_paint", "texture: u1[T,T,3]*", "covered: b1[T,T]*", "T", "first: int", "end: int", "traits: f8[N,10]",
     "places: f8[N,3]", "offset: f4[N,3]", "uv: f4[N,2]", "faces: i4[F,3] < N", "F", "known: u1[K,K,3]", "K",
     "grid: u1[X,Y,Z,3]", "X", "Y", "Z", "matrix: f8[4,4]", "picture: u1[H,W,3]", "H", "W", "strength: f4[S,S]", "S",
-    "depth: f4[D,D]", "D", "bias: float", "left: b1[L,L]", "L",
+    "depth: f4[D,D]", "D", "bias: float", "left: u1[L,L]", "L",
 )  # fmt: skip
 
 
@@ -211,10 +211,10 @@ def bake(
             known, places = np.zeros((0, 0, 3), np.uint8), _places(points, shape)
         picture, strength = scaled.result()
         seen = front.matrix, picture, strength, front.depth, front.bias
-        left = np.empty((0, 0), np.bool_)
+        left = np.empty((0, 0), np.uint8)
         if isinstance(shape, Volume):
             if isinstance(shape.color, Colors):  # of which what the picture colours by itself needs none
-                left = np.empty((size, size), np.bool_)
+                left = np.empty((size, size), np.uint8)
 
             def show(asked: NDArray[np.uint8], band: tuple[int, int, Faces]) -> None:
                 first, end, faces = band
@@ -358,9 +358,18 @@ def _scaled(
     shrink = np.sqrt(area / max(texels, 1e-9) * 2)
     if shrink <= 1.5:
         return np.ascontiguousarray(picture), strength
-    small = (max(64, round(len(picture) / shrink)),) * 2
-    shrunk = encoded(np.asarray(cv2.resize(linear(picture), small, interpolation=cv2.INTER_AREA), np.float32))
-    return shrunk, np.asarray(cv2.resize(strength, small, interpolation=cv2.INTER_AREA), np.float32)
+    side = max(64, round(len(picture) / shrink))
+    light = np.asarray(cv2.resize(linear(picture), (side, side), interpolation=cv2.INTER_AREA), np.float32)
+    shrunk, weaker = np.empty((side, side, 3), np.uint8), np.empty((side, side), np.float32)
+
+    def finish(first: int) -> None:  # the strength beside the colours' powers, which take longest
+        if first < 0:
+            weaker[:] = cv2.resize(strength, (side, side), interpolation=cv2.INTER_AREA)
+        else:
+            shrunk[first : first + BAND] = encoded(light[first : first + BAND])
+
+    threads.each(finish, [-1, *range(0, side, BAND)])
+    return shrunk, weaker
 
 
 def _area(points: NDArray[np.floating], faces: Faces) -> float:
@@ -417,7 +426,7 @@ def _paint(
     strength: NDArray[np.float32],
     depth: NDArray[np.float32],
     bias: float,
-    left: NDArray[np.bool_],
+    left: NDArray[np.uint8],
 ) -> None:
     """Colour the rows from `first` up to `end` of a square texture, and mark what is covered; in place.
 
