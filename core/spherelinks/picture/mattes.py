@@ -36,7 +36,7 @@ class Found(NamedTuple):
 Find: TypeAlias = "Callable[[NDArray[np.uint8], Callable[[str], None]], Found]"
 """Of a picture, (H, W, 3) uint8 sRGB, and what is called with sentences that the user should know: the object.
 
-Raises NoObject, or any other SphereLinksError.
+Raises NoObject, or any other SphereLinksError. It is called from several threads at once.
 """
 
 
