@@ -282,7 +282,14 @@ def test_the_public_names_are_these():
     functions = {"generators", "convert", "finish", "generate", "warm_up"}
     nouns = {"Asset", "Dimensions", "Options", "Report", "Surface", "__version__"}
     errors = {"Cancelled", "GenerationError", "GeneratorFailed", "InvalidOption", "InvalidRequest", "NoObject"}
-    errors |= {"MeshUnreadable", "PictureError", "PictureTooLarge", "PictureUnreadable", "SphereLinksError"}
+    errors |= {
+        "MeshUnreadable",
+        "PictureError",
+        "PictureMismatch",
+        "PictureTooLarge",
+        "PictureUnreadable",
+        "SphereLinksError",
+    }
     assert set(spherelinks.__all__) == functions | nouns | errors
     assert all(hasattr(spherelinks, name) for name in spherelinks.__all__)
     with pytest.raises(AttributeError):

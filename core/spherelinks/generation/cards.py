@@ -18,10 +18,11 @@ _LIFT = tuple(_FOLDER / name for name in ("lift.onnx", "lift.safetensors", "gate
 class LiftOptions(Options):
     """Options of `lift` and `lift-flow`."""
 
-    far_side: Literal["auto", "plain"] = Field(
+    far_side: Literal["auto", "crisp", "plain"] = Field(
         default="auto",
         description="Colours of what the picture does not show: auto copies detail from the picture where it is likely "
-        "to be right, plain keeps to smooth colours.",
+        "to be right; crisp copies whole regions of it or none, so that patterns are strong and faces are gone; plain "
+        "keeps to smooth colours.",
     )
 
 

@@ -6,6 +6,7 @@ one, glTF's axes with the photographed side towards +Z, which is the view turned
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +18,6 @@ from spherelinks import threads
 from spherelinks.errors import GeneratorFailed
 from spherelinks.generation.lift import farside
 from spherelinks.generation.lift.cleaning import SLAB, Floats, cleaned, enlarged
-from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN, SHARPNESS
 from spherelinks.native import kernel
 from spherelinks.shape import Camera, Colors, Frame, Volume
@@ -39,12 +39,10 @@ OUTLINE = 256
 SLENDER = 4
 #: Range of the way from front to back over which the picture's colour blends into the far side's.
 FADE = (0.25, 0.65)
-#: The same where the colours are folded round the silhouette.
-FADE_FOLDED = (0.0, 0.3)
-#: Way that folded colours go from the silhouette into the picture, per unit of depth.
-FOLDED = 1.0
+#: The same into what a painter has made.
+FADE_PAINTED = (0.0, 0.3)
 #: How near (of 255) the far side's colour must come to the picture's on the same ray for the picture's, which is sharp,
-#: to show there too, where no gate chooses: on views of known objects it costs no accuracy.
+#: to show there too, where no painter chooses: on views of known objects it costs no accuracy.
 AGREE = 25.0
 #: The far side's colours are medians of the plausible ones, and so greyer than any of them: they are scaled to the
 #: picture's saturation, by at most this factor.
@@ -85,8 +83,20 @@ class Guess:
     disagreement: float = 0.0
 
 
-def assemble(guess: Guess, frame: Frame, gate: Gate | None = None, box: Box | None = None) -> Volume:
-    """The shape, upright; the gate chooses what of the picture the far side shows, None keeps to the guess.
+@dataclass(frozen=True)
+class Painter:
+    """How the far side is coloured.
+
+    paint : from what it may look like to (S, S, 3) float32, 0..255
+    folded : way that colours go from the silhouette into the picture, per unit of depth
+    """
+
+    paint: Callable[[farside.Sources], Floats]
+    folded: float
+
+
+def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Box | None = None) -> Volume:
+    """The shape, upright; without a painter the far side's colours are the guess.
 
     box : lowest and highest corner of what the grid covers; None for what the guess fills
 
@@ -108,13 +118,13 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None, box: Box | No
     view, profile, band = (low, spacing, s, c, tangent), np.ascontiguousarray(profile), BAND * spacing
     field = np.empty(shape, np.float32)
     with ThreadPoolExecutor(1) as aside:
-        mixed = None if gate is None else aside.submit(_mixed, guess, frame.matte, known, picture, gate)
+        painted = None if painter is None else aside.submit(_painted, guess, frame.matte, known, picture, painter)
         _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
         field = cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
-        if mixed is None:
+        if painter is None or painted is None:
             back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
         else:
-            back, fade, agree, folded = mixed.result(), FADE_FOLDED, 0.0, FOLDED
+            back, fade, agree, folded = painted.result(), FADE_PAINTED, 0.0, painter.folded
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
 
@@ -130,10 +140,10 @@ def assemble(guess: Guess, frame: Frame, gate: Gate | None = None, box: Box | No
 _HINT = "Use a picture in which the object is larger and its outline clean, or the generator 'inflate'."
 
 
-def _mixed(guess: Guess, matte: Floats, maps: Maps, picture: Floats, gate: Gate) -> Floats:
+def _painted(guess: Guess, matte: Floats, maps: Maps, picture: Floats, painter: Painter) -> Floats:
     """The far side's colours, as large as the picture, which the field does not wait for."""
     given = _sources(guess, maps, resized(matte, len(picture)), picture)
-    return farside.calmed(given, farside.mixed(given, gate))
+    return painter.paint(given)
 
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:

@@ -25,7 +25,7 @@ CHANNELS = 15 + KNOWN
 _SOFT = (
     CELLS / 24
 )  # deviation of the blur that separates detail from coarse colour, which the guess knows better, cells
-_PICTURE, _MATTE, _DEEP = slice(3, 6), 15, 21  # the channels with these
+_PICTURE, MATTE, TWIN_SEEN, _DEEP = slice(3, 6), 15, 17, 21  # the channels with these
 _ACROSS = 25  # the channel with the pixel's x
 _REGAINED = np.float32(0.35)  # 0.5 would restore all variation that the mean of independent sources loses
 #: Half sides of the windows in which the picture is compared with its mirror image, cells, and from and up to which
@@ -52,10 +52,12 @@ _HIDDEN = np.float32(0.15)  # depth behind the visible surface at which a twin i
 
 
 class Sources(NamedTuple):
-    """colors : (len(SOURCES), S, S, 3) float32, 0..255; x : (CHANNELS, CELLS, CELLS) float32, the network's input"""
+    """colors : (len(SOURCES), S, S, 3) float32, 0..255; x : (CHANNELS, CELLS, CELLS) float32, the network's input;
+    row : (S, S) float32, which row of the picture has the point's mirror image, px"""
 
     colors: Floats
     x: Floats
+    row: Floats
 
 
 #: From the network's input to each source's share, (len(SOURCES), N, N), which sum to one.
@@ -81,22 +83,22 @@ def calmed(given: Sources, colors: Floats) -> Floats:
     Where the picture shows a front, and where a figure has colours that it has nowhere at the rim at about that height,
     the broad colour and faint detail stay; strange colours give way to the rim's.
     """
-    cell = (given.x[_MATTE] > 0).astype(np.uint8)
+    cell = (given.x[MATTE] > 0).astype(np.uint8)
     deep = cv2.distanceTransform(cell, cv2.DIST_L2, cv2.DIST_MASK_5).astype(np.float32)
-    frontal, limbs = fronts(given.x) * (given.x[_DEEP] * _AWAY - 1).clip(0, 1), _limbs(cell)
-    if not (limbs or frontal.any()):
+    facing, figure = frontal(given.x), limbs(cell)
+    if not (figure or facing.any()):
         return colors
     coarse = np.asarray(cv2.resize(colors, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
     odd = strange(coarse, deep) * ((deep - 0.8) / 1.2).clip(0, 1)
     guess = _coarse(given.colors[0])
     calm = guess + _within(_coarse(colors) - guess, cell.astype(np.float32), _BROAD, _BROAD)
     calm += odd[..., None] * (_carried_inwards(coarse, deep) - calm)
-    detail = colors - _enlarged(_blurred(coarse), colors)
+    detail = colors - _enlarged(blurred(coarse), colors)
     # less of it the stronger it is: of a face nothing should be left, of hair and cloth all
     rough = np.asarray(cv2.resize(np.abs(detail), (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32).mean(-1)
     most = _FAINT * np.median(rough[cell > 0])
-    less = np.square(np.minimum(1, most / np.maximum(_blurred(rough), 1e-3)))
-    mask, less = (_enlarged(m, colors)[..., None] for m in (np.maximum(frontal, limbs * odd), less))
+    less = np.square(np.minimum(1, most / np.maximum(blurred(rough), 1e-3)))
+    mask, less = (_enlarged(m, colors)[..., None] for m in (np.maximum(facing, figure * odd), less))
     out: Floats = np.clip(colors + mask * (_enlarged(calm, colors) + less * detail - colors), 0, 255).astype(np.float32)
     return out
 
@@ -124,7 +126,7 @@ def strange(coarse: Floats, deep: Floats) -> Floats:
                 usual.append(_nearest(apart[own][:, other]))
     start = max(_STRANGE, _APART * float(np.median(np.concatenate(usual)))) if usual else _STRANGE
     odd = ((far - start) / _STRANGER).clip(0, 1).astype(np.float32)
-    return _blurred(cv2.dilate(odd, np.ones((3, 3), np.uint8)))
+    return blurred(cv2.dilate(odd, np.ones((3, 3), np.uint8)))
 
 
 def _nearest(apart: Floats) -> Floats:
@@ -133,7 +135,7 @@ def _nearest(apart: Floats) -> Floats:
     return least
 
 
-def _limbs(cell: NDArray[np.uint8]) -> np.float32:
+def limbs(cell: NDArray[np.uint8]) -> np.float32:
     """In 0..1: how much the outline is one of a figure, which has a head and limbs, by the share of its convex hull."""
     if not cell.any():
         return np.float32(0)
@@ -153,9 +155,14 @@ def _carried_inwards(coarse: Floats, deep: Floats) -> Floats:
     return np.asarray(total[..., :3] / np.maximum(total[..., 3:], 1e-6), np.float32)
 
 
-def _blurred(coarse: NDArray[Any]) -> Floats:
+def blurred(coarse: NDArray[Any]) -> Floats:
     """By a cell."""
     return np.asarray(cv2.GaussianBlur(coarse, (0, 0), 1), np.float32)
+
+
+def frontal(x: Floats) -> Floats:
+    """(CELLS, CELLS) in 0..1: the fronts, but for what is near the outline."""
+    return np.asarray(fronts(x) * (x[_DEEP] * _AWAY - 1).clip(0, 1), np.float32)
 
 
 def fronts(x: Floats) -> Floats:
@@ -164,7 +171,7 @@ def fronts(x: Floats) -> Floats:
     There the picture is like its mirror image about an upright axis, and what it shows is least likely to be on the
     back as well.
     """
-    matte = (x[_MATTE] > 0).astype(np.float32)
+    matte = (x[MATTE] > 0).astype(np.float32)
     picture = np.ascontiguousarray(x[_PICTURE].transpose(1, 2, 0))
     # without what is the same all along a row, which is like its mirror image about any axis
     fine, coarse = (_within(picture, matte, *sigma) for sigma in ((0.7, 0.7), (5.0, 0.6)))
@@ -243,8 +250,9 @@ def sources(
     near = _upright(gx, gy, front, s, c, tangent)
     axis, depth = (_middle(np.concatenate([far[inside], first[inside]])) for far, first in ((x, near[0]), (z, near[2])))
 
-    def seen(x: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
-        """Colour of the picture where it shows a point, how well it is seen there, how far behind the surface it is."""
+    def seen(x: Floats, z: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """Colour of the picture where it shows a point, how well it is seen there, how far behind the surface it is,
+        and which row of the picture that is."""
         up, d = y * c - z * s, -(y * s + z * c)
         scale = np.maximum(1 + d * np.float32(tangent), 0.05)
         u, v = (x / scale + 1) * (side / 2) - 0.5, (1 - up / scale) * (side / 2) - 0.5
@@ -253,10 +261,10 @@ def sources(
             for m in (picture, matte, front)
         )
         behind: Floats = d - surface
-        return color, over * np.exp(-np.square(np.maximum(behind, 0) / _HIDDEN)), behind
+        return color, over * np.exp(-np.square(np.maximum(behind, 0) / _HIDDEN)), behind, v.astype(np.float32)
 
-    twin, twin_seen, twin_behind = seen(x, 2 * depth - z)
-    turned, turned_seen, turned_behind = seen(2 * axis - x, 2 * depth - z)
+    twin, twin_seen, twin_behind, row = seen(x, 2 * depth - z)
+    turned, turned_seen, turned_behind, _ = seen(2 * axis - x, 2 * depth - z)
     opposite = np.ascontiguousarray(picture[:, ::-1])
     plain, *soft = (_soft(m) for m in (guess, picture, opposite, twin, turned))
     detail = [m - low for m, low in zip((picture, opposite, twin, turned), soft, strict=True)]
@@ -272,7 +280,8 @@ def sources(
     ]  # fmt: skip
     given = [*(m / np.float32(127.5) - 1 for m in whole), *known]
     cells = [cv2.resize(m, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for m in given]
-    return Sources(colors, np.concatenate([np.atleast_3d(m).transpose(2, 0, 1) for m in cells]).astype(np.float32))
+    x = np.concatenate([np.atleast_3d(m).transpose(2, 0, 1) for m in cells]).astype(np.float32)
+    return Sources(colors, x, row)
 
 
 def _middle(values: Floats) -> np.float32:

@@ -22,6 +22,7 @@ from spherelinks.generation.lift.assembly import (
     OUTLINE,
     SKIN,
     Guess,
+    Painter,
     assemble,
     camera,
     filled,
@@ -30,7 +31,6 @@ from spherelinks.generation.lift.assembly import (
 )
 from spherelinks.generation.lift.calibration import Doubles, Pose, Seen, calibrated, from_sides, sampled
 from spherelinks.generation.lift.cleaning import SLAB, Floats, blurred, euler, joined, mended
-from spherelinks.generation.lift.farside import Gate
 from spherelinks.generation.lift.layout import BIN
 from spherelinks.native import kernel
 from spherelinks.report import Reason
@@ -68,10 +68,10 @@ _meet = kernel(
 )  # fmt: skip
 
 
-def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gate | None = None) -> Volume:
+def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], painter: Painter | None = None) -> Volume:
     """The shape that all pictures show, upright, in the front's frame of reference.
 
-    guesses, frames : of two to four views, the front first; gate : as of :func:`assemble`
+    guesses, frames : of two to four views, the front first; painter : as of :func:`assemble`
     """
     seen = {view: _seen(guess, frames[view]) for view, guess in guesses.items()}
     poses = calibrated(seen)
@@ -79,13 +79,13 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], gate: Gat
     others: dict[View, Pose] = {view: pose for view, pose in poses.items() if view != "front"}
     doubts = _doubts(others)
     if from_sides(poses):
-        volume = assemble(_deformed(guesses["front"], front), frames["front"], gate, _box(seen, poses))
+        volume = assemble(_deformed(guesses["front"], front), frames["front"], painter, _box(seen, poses))
         field, agreed = _body(volume, seen, poses)
         volume = replace(volume, field=field)
         if not agreed:
             doubts.append(_DISAGREED)
     else:
-        volume = assemble(guesses["front"], frames["front"], gate)
+        volume = assemble(guesses["front"], frames["front"], painter)
     color = _colored(volume, frames, others)
     cameras: dict[View, Camera] = {view: _camera(pose) for view, pose in others.items()}
     return replace(volume, color=color, others=cameras, doubts=(*volume.doubts, *doubts))

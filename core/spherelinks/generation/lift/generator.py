@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from spherelinks import threads
 from spherelinks.generation.cards import LiftOptions
-from spherelinks.generation.lift.assembly import Guess, assemble
+from spherelinks.generation.lift import farside, patchwork
+from spherelinks.generation.lift.assembly import Guess, Painter, assemble
 from spherelinks.generation.lift.files import FLOW, FOLDER, GATE, LIFT
 from spherelinks.generation.lift.fusion import fused
 from spherelinks.generation.lift.layout import (
@@ -54,13 +55,12 @@ class Lift:
         Raises GeneratorFailed if the networks' result contains no shape.
         """
         guess = self.guess(frame, options, progress)
-        plain = isinstance(options, LiftOptions) and options.far_side == "plain"
-        gate = None if plain else self._shares
+        painter = self._painter(options.far_side if isinstance(options, LiftOptions) else "auto")
         if frame.others:
             guesses = {view: _guess(self._maps(other)) for view, other in frame.others.items()}
-            volume = fused({"front": guess, **guesses}, {"front": frame, **frame.others}, gate)
+            volume = fused({"front": guess, **guesses}, {"front": frame, **frame.others}, painter)
         else:
-            volume = assemble(guess, frame, gate)
+            volume = assemble(guess, frame, painter)
         progress(1.0)
         return replace(volume, doubts=(*volume.doubts, *_doubts(guess.disagreement)))
 
@@ -69,6 +69,16 @@ class Lift:
         maps = self._maps(frame)
         progress(0.5)
         return _guess(maps)
+
+    def _painter(self, far_side: str) -> Painter | None:
+        """How the far side is coloured; None for the guess alone."""
+        match far_side:
+            case "plain":
+                return None
+            case "crisp":
+                # folded round the silhouette, clean borders would be torn
+                return Painter(lambda given: patchwork.painted(given, self._shares), folded=0)
+        return Painter(lambda given: farside.calmed(given, farside.mixed(given, self._shares)), folded=1)
 
     def _shares(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """GATE's answer: how much of each source the far side shows."""

@@ -46,23 +46,23 @@ class Ball:
         return cls(there.astype(np.float32), near.astype(np.float32), (far - near).astype(np.float32), heights)
 
 
-def _bands(height: np.ndarray) -> np.ndarray:
+def bands(height: np.ndarray) -> np.ndarray:
     """A colour that goes round the upright axis in soft bands."""
     wave = 0.5 + 0.5 * np.sin(14 * height)
     return (np.stack([wave, 1 - wave, 0.3 + 0 * wave], -1) * 200 + 20).astype(np.float32)
 
 
-def _sources(ball: Ball, elevation: float) -> farside.Sources:
+def sources(ball: Ball, elevation: float) -> farside.Sources:
     grey = np.full((S, S, 3), 120, np.float32)
     turn = float(np.radians(elevation))
-    return farside.sources(_bands(ball.heights[0]), ball.matte, ball.front, ball.thickness, grey, turn, TANGENT)
+    return farside.sources(bands(ball.heights[0]), ball.matte, ball.front, ball.thickness, grey, turn, TANGENT)
 
 
 @pytest.mark.parametrize("elevation", [0, 15, 30])
 def test_a_twin_is_where_the_picture_shows_the_same_height(elevation: float) -> None:
     """Bands round the upright axis are found again, although the same pixel shows others unless the camera is level."""
     ball = Ball.seen(elevation)
-    given, truth = _sources(ball, elevation), _bands(ball.heights[1])
+    given, truth = sources(ball, elevation), bands(ball.heights[1])
     seen = np.kron(given.x[17:19], np.ones((2, 2))) > 0.95  # the channels that say whether the twins are seen
     inside = np.kron(given.x[21], np.ones((2, 2))) > 0.2
     for source, sure in zip(("twin", "turned"), seen, strict=True):
@@ -75,11 +75,11 @@ def test_a_twin_is_where_the_picture_shows_the_same_height(elevation: float) -> 
 
 def test_each_source_is_what_its_name_says() -> None:
     ball = Ball.seen(20)
-    given = _sources(ball, 20)
+    given = sources(ball, 20)
     assert given.colors.shape == (len(farside.SOURCES), S, S, 3)
     assert given.x.shape == (farside.CHANNELS, farside.CELLS, farside.CELLS)
     assert np.isfinite(given.x).all()
-    picture = _bands(ball.heights[0])
+    picture = bands(ball.heights[0])
     for k, wanted in enumerate((np.full_like(picture, 120), picture, picture[:, ::-1])):
         only = np.zeros((len(farside.SOURCES), 8, 8), np.float32)
         only[k] = 1
@@ -106,7 +106,7 @@ def lift() -> Lift:
     return Lift()
 
 
-def _frame() -> Frame:
+def ball_of_cloth() -> Frame:
     """A ball of coarse cloth, level."""
     ball, rng = Ball.seen(0), np.random.default_rng(1)
     cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3)))
@@ -115,7 +115,7 @@ def _frame() -> Frame:
 
 
 def test_the_far_side_has_texture_unless_it_is_to_be_plain(lift: Lift) -> None:
-    frame = _frame()
+    frame = ball_of_cloth()
     auto, plain, again = (
         lift.generate(frame, cards.LiftOptions(far_side=side), lambda share: None) for side in ("auto", "plain", "auto")
     )
@@ -144,20 +144,20 @@ def test_the_gate_shares_everything_out(lift: Lift) -> None:
 
 @pytest.mark.parametrize("name", ["lift", "lift-flow"])
 def test_its_option_is_on_the_cards_and_checked(name: str) -> None:
-    assert registry.card(name).own["farSide"]["enum"] == ["auto", "plain"]
+    assert registry.card(name).own["farSide"]["enum"] == ["auto", "crisp", "plain"]
     assert registry.card(name).own["farSide"]["default"] == "auto"
     with pytest.raises(InvalidOption, match="far_side is 'sharp'"):
         generate(np.zeros((8, 8, 4), np.uint8), generator=name, far_side="sharp")
 
 
-def _shown(picture: np.ndarray) -> farside.Sources:
+def shown(picture: np.ndarray) -> farside.Sources:
     """The sources for a ball with a picture, as large as itself, and a grey guess."""
     ball = Ball.seen(0)
     grey = np.full((S, S, 3), 120, np.float32)
     return farside.sources(picture, ball.matte, ball.front, ball.thickness, grey, 0.0, TANGENT)
 
 
-def _face() -> np.ndarray:
+def face_on() -> np.ndarray:
     """Eyes, a nose and a mouth on skin."""
     picture = np.full((S, S, 3), (210, 170, 140), np.float32)
     at = np.arange(S) + 0.5
@@ -173,24 +173,24 @@ def _face() -> np.ndarray:
 def test_a_face_is_a_front_wherever_it_is_and_a_pattern_is_none() -> None:
     inside = Ball.seen(0).matte[::2, ::2] > 0
     middle = np.s_[farside.CELLS // 2 - 8 : farside.CELLS // 2 + 8, farside.CELLS // 2 - 8 : farside.CELLS // 2 + 8]
-    face = farside.fronts(_shown(_face()).x)
+    face = farside.fronts(shown(face_on()).x)
     assert face.shape == (farside.CELLS, farside.CELLS)
     assert face.min() >= 0
     assert face.max() <= 1
     assert face[middle].min() > 0.9
-    np.testing.assert_allclose(farside.fronts(_shown(_face()[:, ::-1].copy()).x)[:, ::-1], face, atol=0.02)
-    moved = farside.fronts(_shown(np.roll(_face(), 10, 1)).x)
+    np.testing.assert_allclose(farside.fronts(shown(face_on()[:, ::-1].copy()).x)[:, ::-1], face, atol=0.02)
+    moved = farside.fronts(shown(np.roll(face_on(), 10, 1)).x)
     assert moved[middle].min() > 0.9
     rng = np.random.default_rng(2)
     cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32)
-    stripes = _bands(np.linspace(-1, 1, S, dtype=np.float32)[:, None] + np.zeros((1, S), np.float32))
+    stripes = bands(np.linspace(-1, 1, S, dtype=np.float32)[:, None] + np.zeros((1, S), np.float32))
     for other in (np.full((S, S, 3), 90, np.float32), cloth, stripes):
-        assert farside.fronts(_shown(other).x)[inside].mean() < 0.1
+        assert farside.fronts(shown(other).x)[inside].mean() < 0.1
 
 
 def test_no_face_is_on_the_back(lift: Lift) -> None:
     """The gate may copy a face; where the picture shows a front, its features go and the broad colour stays."""
-    given, size = _shown(_face()), (S, S, 3)
+    given, size = shown(face_on()), (S, S, 3)
     copied = given.colors[farside.SOURCES.index("turned")]
     calm = farside.calmed(given, copied)
     assert calm.shape == size
@@ -199,12 +199,12 @@ def test_no_face_is_on_the_back(lift: Lift) -> None:
     assert (calm[middle].std((0, 1)) < 0.3 * copied[middle].std((0, 1))).all()
     assert np.abs(calm[middle].mean((0, 1)) - copied[middle].mean((0, 1))).max() < 20
     rng = np.random.default_rng(2)
-    cloth = _shown(np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32))
+    cloth = shown(np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32))
     copied = cloth.colors[farside.SOURCES.index("turned")]
     assert np.abs(farside.calmed(cloth, copied) - copied).mean() < 2
 
 
-def _flat(picture: np.ndarray, matte: np.ndarray) -> farside.Sources:
+def flat(picture: np.ndarray, matte: np.ndarray) -> farside.Sources:
     """The sources for a picture of something as thick everywhere, and a grey guess."""
     front, thickness = np.zeros((S, S), np.float32), np.full((S, S), 0.5, np.float32)
     grey = np.full((S, S, 3), 120, np.float32)
@@ -225,7 +225,7 @@ def test_what_a_turned_figure_has_only_on_its_front_is_not_on_the_back() -> None
     turned = np.where(eyes[..., None], (20, 60, 200), np.where(face[..., None], (250, 210, 180), hair))
 
     def back(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
-        given = _flat(picture, matte)
+        given = flat(picture, matte)
         return farside.calmed(given, given.colors[farside.SOURCES.index("same")])
 
     calm = back(turned, figure)

@@ -1,0 +1,108 @@
+"""The far side by regions: whole copies and what fills the rest."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from spherelinks.generation import cards
+from spherelinks.generation.lift import farside, patchwork
+from spherelinks.generation.lift.generator import Lift
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_farside import Ball, S, ball_of_cloth, bands, face_on, flat, shown, sources
+
+
+def _copying(share: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A gate that wants so much of the picture everywhere."""
+    shares = np.zeros((len(farside.SOURCES), 32, 32), np.float32)
+    shares[:2] = np.array((1 - share, share)).reshape(2, 1, 1)
+    return lambda x: shares
+
+
+def test_no_face_is_on_the_back() -> None:
+    """Where the picture shows a front, its features go and the skin stays."""
+    given = shown(face_on())
+    back = patchwork.painted(given, _copying(0.85))
+    assert back.shape == (S, S, 3)
+    assert back.dtype == np.float32
+    middle = np.s_[S // 2 - 30 : S // 2 + 30, S // 2 - 25 : S // 2 + 25]
+    assert np.abs(back[middle] - (210, 170, 140)).max() < 40  # of 150 and more, at outlines
+    assert back[middle].std((0, 1)).max() < 0.1 * face_on()[middle].std((0, 1)).min()
+    rng = np.random.default_rng(2)
+    cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32)
+    copied, keep, _ = patchwork.decided(shown(cloth), _copying(0.85))
+    assert keep[middle].mean() > 0.95
+    assert np.abs(patchwork.painted(shown(cloth), _copying(0.85)) - copied)[middle].mean() < 2
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.6, 0.7, 1])
+def test_nothing_is_half_copied(share: float) -> None:
+    """Away from borders each place is the copy or what fills it, whatever the gate's share is."""
+    at = np.arange(S) + 0.5
+    x, y = np.meshgrid(at, at)
+    box, panel = (np.abs(x - 64) < 50) & (np.abs(y - 64) < 50), (np.abs(x - 64) < 20) & (np.abs(y - 60) < 20)
+    body, screen = np.array((230, 120, 30)), np.array((20, 30, 60))
+    given = flat(np.where(panel[..., None], screen, body), box)
+    copied, keep, fill = patchwork.decided(given, _copying(share))
+    back = patchwork.painted(given, _copying(share))
+    border = cv2.morphologyEx(keep.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9), np.uint8)) > 0
+    np.testing.assert_allclose(back[keep & ~border], copied[keep & ~border], atol=1e-3)
+    np.testing.assert_allclose(back[~keep & ~border], fill[~keep & ~border].clip(0, 255), atol=1e-3)
+    middle = back[56:64, 58:70].reshape(-1, 3)
+    wanted = screen if share == 1 else body
+    assert np.abs(middle - wanted).max() < 12
+    assert keep[60, 64] == (share == 1)
+
+
+def test_a_pattern_goes_round_a_vessel_at_its_height() -> None:
+    """What is copied of a round thing from above is what the picture shows at the far side's height."""
+    ball = Ball.seen(25)
+    copied, keep, _ = patchwork.decided(sources(ball, 25), _copying(1))
+    truth, same = bands(ball.heights[1]), bands(ball.heights[0])
+    middle = np.s_[S // 4 : S // 2, S // 2 - 12 : S // 2 + 12]
+    assert keep[middle].mean() > 0.9
+    assert np.abs(copied - truth)[middle].mean() < 0.5 * np.abs(same - truth)[middle].mean()
+
+
+def test_what_a_turned_figure_has_only_on_its_front_is_left_out() -> None:
+    """A face aside, within hair, gives way to hair; what is at the rim as well stays, and so does a box's panel."""
+    at = np.arange(S) + 0.5
+    x, y = np.meshgrid(at, at)
+    head, body = (x - 64) ** 2 + (y - 40) ** 2 < 30**2, (np.abs(x - 64) < 12) & (y > 60) & (y < 120)
+    figure = head | body | ((np.abs(x - 64) < 50) & (np.abs(y - 84) < 5))
+    rng = np.random.default_rng(2)
+    strands = np.kron(rng.integers(-25, 26, (S // 2, S // 2, 1)), np.ones((2, 2, 1)))
+    hair = np.clip(np.array((120, 70, 40)) + strands, 0, 255)
+    face = ((x - 55) / 15) ** 2 + ((y - 44) / 17) ** 2 < 1
+    eyes = (((x - 45) / 2) ** 2 + ((y - 42) / 4) ** 2 < 1) | (((x - 58) / 5) ** 2 + ((y - 41) / 5) ** 2 < 1)
+    turned = np.where(eyes[..., None], (20, 60, 200), np.where(face[..., None], (250, 210, 180), hair))
+
+    def back(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
+        return patchwork.painted(flat(picture, matte), _copying(0.95))
+
+    calm = back(turned, figure)
+    skin = face & (((x - 55) / 11) ** 2 + ((y - 44) / 13) ** 2 < 1)
+    assert np.abs(calm[skin].mean(0) - (120, 70, 40)).max() < 25
+    assert calm[eyes][:, 2].mean() < calm[skin & ~eyes][:, 2].mean() + 10
+    assert calm[skin].std(0).max() < 0.3 * turned[skin].std(0).max()
+    assert np.abs(back(hair, figure) - hair)[figure].mean() < 2
+    box, panel = (np.abs(x - 64) < 50) & (np.abs(y - 64) < 50), (np.abs(x - y) < 16) & (np.abs(y - 60) < 30)
+    panelled = np.where(panel[..., None], hair[..., ::-1], hair)
+    assert patchwork.decided(flat(panelled, box), _copying(1)).keep[panel].mean() > 0.98
+
+
+def test_crisp_and_auto_differ_in_colour_alone() -> None:
+    lift, frame = Lift(), ball_of_cloth()
+    auto, crisp, again = (
+        lift.generate(frame, cards.LiftOptions(far_side=side), lambda share: None)
+        for side in ("auto", "crisp", "crisp")
+    )
+    assert auto.field.tobytes() == crisp.field.tobytes()
+    assert np.array_equal(crisp.color, again.color)
+    assert not np.array_equal(crisp.color, auto.color)
