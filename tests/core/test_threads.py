@@ -33,7 +33,7 @@ def test_the_bytes_do_not_depend_on_how_many_there_are(monkeypatch):
 
 
 def test_a_network_says_the_same_on_any_number_of_cores(monkeypatch):
-    x = np.random.default_rng(0).standard_normal((2, 20, 64, 64)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((1, 20, 64, 64)).astype(np.float32)
     said = []
     for count in (1, 4):
         monkeypatch.setattr(threads, "count", lambda count=count: count)

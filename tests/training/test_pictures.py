@@ -112,4 +112,4 @@ def test_batches_are_drawn_by_kind(folder: Path, monkeypatch: pytest.MonkeyPatch
     drawn = torch.cat([kept.some(8)["tangent"] for _ in range(25)])
     assert (drawn == scans).float().mean() == pytest.approx(0.75, abs=0.12)
     batch = next(kept.batches(2))
-    assert batch["x"].shape == (1, 20, 64, 64)
+    assert batch["x"].shape == (2, 20, 64, 64)
