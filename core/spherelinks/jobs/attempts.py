@@ -27,7 +27,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from spherelinks.accounts import ledger, plans
 from spherelinks.config import Settings
 from spherelinks.database import Base, fetch_one, transaction
-from spherelinks.errors import Cancelled, GeneratorFailed
+from spherelinks.errors import Cancelled, DatabaseUnavailable, GeneratorFailed
 from spherelinks.jobs import joining, line, queue, webhooks
 
 logger = logging.getLogger(__name__)
@@ -167,23 +167,30 @@ def recover(engine: Engine, limit: int, stale_s: float = STALE_S) -> int:
     A running job without a beat for ``stale_s`` counts as crashed. A waiting job without a pending queue row (a worker
     took it and died at once) is queued again. When nobody has looked for a while, for the database was down or out of
     reach or no worker ran, every attempt first gets time for a beat. Call it every ``RECOVER_S`` from any number of
-    processes: each job is recovered in a transaction of its own, which passes over what another is at, so one job that
-    has to wait for its account's balance holds up no other, and an error undoes no other's recovery.
+    processes: each job is recovered in a transaction of its own, which passes over what another is at, so one job whose
+    account's balance stays locked is left for the next call and keeps no other from its recovery.
     """
     with transaction(engine) as session:
         since = session.scalar(text(_WATCH), {"gap": max(stale_s, 2 * RECOVER_S)})
     recovered, after = 0, ""
-    while recovered < _AT_ONCE:
-        with transaction(engine) as session:
-            lost = session.execute(text(_LOST), {"stale": stale_s, "since": since, "after": after}).one_or_none()
-            if lost is None:
-                break
-            after, account_id, number, state, priority, generator = lost
-            if state == "queued":
-                line.wake(session, after, priority, generator)
-            else:
-                logger.warning("%s: attempt %s has no heartbeat", after, number)
-                _crash(session, Attempt(after, account_id, number, {}), "stopped responding", limit)
+    for _ in range(_AT_ONCE):
+        before = after
+        try:
+            with transaction(engine) as session:
+                lost = session.execute(text(_LOST), {"stale": stale_s, "since": since, "after": after}).one_or_none()
+                if lost is None:
+                    break
+                after, account_id, number, state, priority, generator = lost
+                if state == "queued":
+                    line.wake(session, after, priority, generator)
+                else:
+                    logger.warning("%s: attempt %s has no heartbeat", after, number)
+                    _crash(session, Attempt(after, account_id, number, {}), "stopped responding", limit)
+        except DatabaseUnavailable as error:
+            if after == before:
+                raise
+            logger.warning("%s is recovered later: %s", after, error)
+            continue
         recovered += 1
     with transaction(engine) as session:
         abandoned = joining.abandoned(session)

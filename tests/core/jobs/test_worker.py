@@ -20,7 +20,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from spherelinks import confinement
+from spherelinks import confinement, database
 from spherelinks.accounts.ledger import Balance
 from spherelinks.config import SECRETS
 from spherelinks.database import new_id, transaction
@@ -664,6 +664,28 @@ def test_two_recoveries_at_once_share_the_lost_jobs(desk, engine, settings):
     assert [attempts_of(engine, job) for job in jobs] == [(1, 1)] * 4
     assert {desk.read(job).status for job in jobs} == {"FAILED"}
     assert desk.balance() == Balance(10, 0)
+
+
+def test_a_lost_job_of_a_locked_account_is_left_for_the_next_recovery(
+    desk, engine, storage, settings, other_client, monkeypatch
+):
+    other = type(desk)(engine, storage, settings, other_client)
+    held, free = desk.submit("succeed"), other.submit("succeed")
+    for job in (held, free):
+        begin(engine, job)
+    silence(engine)
+    monkeypatch.setattr(database, "LOCK_S", 1)
+    engine.dispose()  # connections take it when they are made
+    with engine.begin() as holder:
+        lock = text("SELECT 1 FROM credit_balances WHERE account_id = :account FOR UPDATE")
+        holder.execute(lock, {"account": desk.client.account_id})
+        assert attempts.recover(engine, limit=1) == 1
+    assert other.read(free).status == "FAILED"
+    assert attempts_of(engine, held) == (1, 0)
+    assert attempts.recover(engine, limit=1) == 1
+    assert attempts_of(engine, held) == (1, 1)
+    assert desk.balance() == Balance(10, 0)
+    engine.dispose()
 
 
 def test_a_recovery_that_waits_for_an_account_holds_up_none_of_another(desk, engine, storage, settings, other_client):
