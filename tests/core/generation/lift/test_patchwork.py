@@ -15,7 +15,7 @@ from spherelinks.generation.lift import farside, patchwork
 from spherelinks.generation.lift.generator import Lift
 
 sys.path.insert(0, str(Path(__file__).parent))
-from test_farside import Ball, S, ball_of_cloth, bands, face_on, flat, shown, sources
+from test_farside import Ball, Figure, S, ball_of_cloth, bands, face_on, flat, shown, sources
 
 
 def _copying(share: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -72,16 +72,8 @@ def test_a_pattern_goes_round_a_vessel_at_its_height() -> None:
 
 def test_what_a_turned_figure_has_only_on_its_front_is_left_out() -> None:
     """A face aside, within hair, gives way to hair; what is at the rim as well stays, and so does a box's panel."""
-    at = np.arange(S) + 0.5
-    x, y = np.meshgrid(at, at)
-    head, body = (x - 64) ** 2 + (y - 40) ** 2 < 30**2, (np.abs(x - 64) < 12) & (y > 60) & (y < 120)
-    figure = head | body | ((np.abs(x - 64) < 50) & (np.abs(y - 84) < 5))
-    rng = np.random.default_rng(2)
-    strands = np.kron(rng.integers(-25, 26, (S // 2, S // 2, 1)), np.ones((2, 2, 1)))
-    hair = np.clip(np.array((120, 70, 40)) + strands, 0, 255)
-    face = ((x - 55) / 15) ** 2 + ((y - 44) / 17) ** 2 < 1
-    eyes = (((x - 45) / 2) ** 2 + ((y - 42) / 4) ** 2 < 1) | (((x - 58) / 5) ** 2 + ((y - 41) / 5) ** 2 < 1)
-    turned = np.where(eyes[..., None], (20, 60, 200), np.where(face[..., None], (250, 210, 180), hair))
+    one = Figure.turned()
+    x, y, figure, hair, face, eyes, turned = one.x, one.y, one.there, one.hair, one.face, one.eyes, one.picture
 
     def back(picture: np.ndarray, matte: np.ndarray) -> np.ndarray:
         return patchwork.painted(flat(picture, matte), _copying(0.95))
