@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -169,7 +168,7 @@ def generate(
             framed = replace(framed, others=_others(further, notes, doubts, looking.find))
         elif further:
             notes.append(_unused(card, further))
-    with ThreadPoolExecutor(1) as aside, clock.stage("generator"):
+    with threads.pool(1) as aside, clock.stage("generator"):
         drawn = aside.submit(drawing.is_drawing, framed.rgb, framed.matte)
         card, volume = _shape(card, framed, wanted, clock.within)
     if drawn.result():

@@ -7,7 +7,6 @@ one, glTF's axes with the photographed side towards +Z, which is the view turned
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -106,7 +105,7 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
     outline = outlined(frame.matte)
-    known = inside, coarse, front, thickness, profile, back = filled(guess, frame.matte)
+    known = inside, _, front, thickness, profile, _ = filled(guess, frame.matte)
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
     s, c = float(np.sin(turn)), float(np.cos(turn))
@@ -117,14 +116,11 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
     picture = resized(frame.rgb.astype(np.float32), OUTLINE)
     view, profile, band = (low, spacing, s, c, tangent), np.ascontiguousarray(profile), BAND * spacing
     field = np.empty(shape, np.float32)
-    with ThreadPoolExecutor(1) as aside:
-        painted = None if painter is None else aside.submit(_painted, guess, frame.matte, known, picture, painter)
+    with threads.pool(1) as aside:
+        far = aside.submit(_far_side, guess, frame.matte, outline, known, picture, painter)
         _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
         field = cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
-        if painter is None or painted is None:
-            back, fade, agree, folded = _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
-        else:
-            back, fade, agree, folded = painted.result(), FADE_PAINTED, 0.0, painter.folded
+        back, fade, agree, folded = far.result()
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
 
@@ -140,10 +136,16 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
 _HINT = "Use a picture in which the object is larger and its outline clean, or the generator 'inflate'."
 
 
-def _painted(guess: Guess, matte: Floats, maps: Maps, picture: Floats, painter: Painter) -> Floats:
-    """The far side's colours, as large as the picture, which the field does not wait for."""
+def _far_side(
+    guess: Guess, matte: Floats, outline: Floats, maps: Maps, picture: Floats, painter: Painter | None
+) -> tuple[Floats, tuple[float, float], float, float]:
+    """The far side's colours, which the field does not wait for, and how they are joined to the picture's: over which
+    range, how near they must come to them, and how they are folded."""
+    if painter is None:
+        _, coarse, _, _, _, back = maps
+        return _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
     given = _sources(guess, maps, resized(matte, len(picture)), picture)
-    return painter.paint(given)
+    return painter.paint(given), FADE_PAINTED, 0.0, painter.folded
 
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:

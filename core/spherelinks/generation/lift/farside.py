@@ -84,22 +84,23 @@ def calmed(given: Sources, colors: Floats) -> Floats:
     the broad colour and faint detail stay; strange colours give way to the rim's.
     """
     cell = (given.x[MATTE] > 0).astype(np.uint8)
-    deep = cv2.distanceTransform(cell, cv2.DIST_L2, cv2.DIST_MASK_5).astype(np.float32)
+    deep = inwards(cell)
     facing, figure = frontal(given.x), limbs(cell)
     if not (figure or facing.any()):
         return colors
-    coarse = np.asarray(cv2.resize(colors, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
+    coarse = in_cells(colors)
     odd = strange(coarse, deep) * ((deep - 0.8) / 1.2).clip(0, 1)
     guess = _coarse(given.colors[0])
-    calm = guess + _within(_coarse(colors) - guess, cell.astype(np.float32), _BROAD, _BROAD)
+    calm = guess + within(_coarse(colors) - guess, cell.astype(np.float32), _BROAD, _BROAD)
     calm += odd[..., None] * (_carried_inwards(coarse, deep) - calm)
-    detail = colors - _enlarged(blurred(coarse), colors)
+    detail = colors - from_cells(blurred(coarse), len(colors))
     # less of it the stronger it is: of a face nothing should be left, of hair and cloth all
-    rough = np.asarray(cv2.resize(np.abs(detail), (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32).mean(-1)
+    rough = in_cells(np.abs(detail)).mean(-1)
     most = _FAINT * np.median(rough[cell > 0])
     less = np.square(np.minimum(1, most / np.maximum(blurred(rough), 1e-3)))
-    mask, less = (_enlarged(m, colors)[..., None] for m in (np.maximum(facing, figure * odd), less))
-    out: Floats = np.clip(colors + mask * (_enlarged(calm, colors) + less * detail - colors), 0, 255).astype(np.float32)
+    mask, less = (from_cells(m, len(colors))[..., None] for m in (np.maximum(facing, figure * odd), less))
+    calm = from_cells(calm, len(colors))
+    out: Floats = np.clip(colors + mask * (calm + less * detail - colors), 0, 255).astype(np.float32)
     return out
 
 
@@ -174,7 +175,7 @@ def fronts(x: Floats) -> Floats:
     matte = (x[MATTE] > 0).astype(np.float32)
     picture = np.ascontiguousarray(x[_PICTURE].transpose(1, 2, 0))
     # without what is the same all along a row, which is like its mirror image about any axis
-    fine, coarse = (_within(picture, matte, *sigma) for sigma in ((0.7, 0.7), (5.0, 0.6)))
+    fine, coarse = (within(picture, matte, *sigma) for sigma in ((0.7, 0.7), (5.0, 0.6)))
     detail = (fine - coarse) * cv2.erode(matte, np.ones((3, 3), np.uint8))[..., None]
     breadth = matte.sum(1)
     # an axis is the sum of a column and its twin; from an odd one, between two columns, the first is half a cell away
@@ -217,13 +218,15 @@ def _pairs(detail: Floats, matte: Floats) -> Floats:
     return pairs
 
 
-def _within(picture: Floats, matte: Floats, across: float, along: float) -> Floats:
-    """A picture blurred within the matte; standard deviations along rows and columns, cells."""
+def within(values: Floats, matte: Floats, across: float, along: float) -> Floats:
+    """(CELLS, CELLS) or (CELLS, CELLS, C), blurred within the matte, by deviations in cells."""
     total, share = (
-        cv2.GaussianBlur(m, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT)
-        for m in (picture * matte[..., None], matte)
+        cv2.GaussianBlur(m, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT).reshape(
+            *matte.shape, -1
+        )
+        for m in (values.reshape(*matte.shape, -1) * matte[..., None], matte)
     )
-    return np.asarray(total / np.maximum(share, 1e-3)[..., None], np.float32)
+    return np.asarray((total / np.maximum(share, 1e-3)).reshape(values.shape), np.float32)
 
 
 def mirrored(x: Floats) -> Floats:
@@ -271,7 +274,7 @@ def sources(
     whole = [guess, picture, opposite, twin, turned]
     colors = np.stack([*whole, plain + detail[2], plain + detail[3]])
     rough = [(x + y + z) / np.float32(3) / 32 for x, y, z in (np.moveaxis(np.abs(m), -1, 0) for m in detail)]
-    deep = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5).astype(np.float32) * (4 / side)
+    deep = inwards(inside) * (4 / side)
     back = front + thickness
     slope = np.hypot(*np.gradient(back, 2 / side)).clip(0, 4) / 2
     known = [
@@ -279,7 +282,7 @@ def sources(
         turned_behind.clip(-1, 1), deep.clip(0, 1), front, thickness, slope, gx, gy, *rough,
     ]  # fmt: skip
     given = [*(m / np.float32(127.5) - 1 for m in whole), *known]
-    cells = [cv2.resize(m, (CELLS, CELLS), interpolation=cv2.INTER_AREA) for m in given]
+    cells = [in_cells(m) for m in given]
     x = np.concatenate([np.atleast_3d(m).transpose(2, 0, 1) for m in cells]).astype(np.float32)
     return Sources(colors, x, row)
 
@@ -298,15 +301,24 @@ def _upright(gx: Floats, gy: Floats, d: Floats, s: float, c: float, tangent: flo
 
 def _soft(color: Floats) -> Floats:
     """The colours without detail finer than about _SOFT cells."""
-    return _enlarged(_coarse(color), color)
+    return from_cells(_coarse(color), len(color))
 
 
 def _coarse(color: Floats) -> Floats:
     """The same, (CELLS, CELLS, 3)."""
-    small = cv2.resize(color, (CELLS, CELLS), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.GaussianBlur(small, (0, 0), _SOFT, borderType=cv2.BORDER_REPLICATE), np.float32)
+    return np.asarray(cv2.GaussianBlur(in_cells(color), (0, 0), _SOFT, borderType=cv2.BORDER_REPLICATE), np.float32)
 
 
-def _enlarged(coarse: Floats, color: Floats) -> Floats:
-    """A map of cells, as large as colours."""
-    return np.asarray(cv2.resize(coarse, color.shape[:2], interpolation=cv2.INTER_LINEAR), np.float32)
+def in_cells(fine: Floats) -> Floats:
+    """An image's means over cells, (CELLS, CELLS, ...)."""
+    return np.asarray(cv2.resize(fine, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
+
+
+def from_cells(coarse: Floats, side: int) -> Floats:
+    """A map of cells as an image of a side, px."""
+    return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def inwards(inside: NDArray[Any]) -> Floats:
+    """How far each place is within what is inside; 0 outside."""
+    return np.asarray(cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.generation.lift import farside
-from spherelinks.generation.lift.farside import CELLS, Floats, Gate, Sources
+from spherelinks.generation.lift.farside import CELLS, Floats, Gate, Sources, from_cells, in_cells, inwards, within
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
@@ -81,30 +81,30 @@ def decided(given: Sources, gate: Gate) -> Decision:
     """What would be copied, where it is, and what fills the rest."""
     picture, side = given.colors[1], given.colors.shape[1]
     cell = given.x[farside.MATTE] > 0
-    matte = _large(given.x[farside.MATTE], side) > 0
+    matte = from_cells(given.x[farside.MATTE], side) > 0
     limbs = float(farside.limbs(cell.astype(np.uint8)))
-    thing = _Object(matte, _depth(matte) * np.float32(CELLS / side), _depth(cell), limbs)
+    thing = _Object(matte, inwards(matte) * np.float32(CELLS / side), inwards(cell), limbs)
     copied, whole = _copied(given, thing)
-    centres = _materials(_features(_small(copied)[thing.deep > 1]))
+    centres = _materials(_features(in_cells(copied)[thing.deep > 1]))
     if not len(centres):  # nothing of it is so far within the outline
         return Decision(copied, matte, copied)
     label = _labelled(copied, centres, matte)
     own = _labelled(picture, centres, matte)
-    share = _within(1 - _large(gate(given.x)[0], CELLS), cell, _EVEN)
+    share = within(1 - from_cells(gate(given.x)[0], CELLS), cell.astype(np.float32), _EVEN, _EVEN)
     # a face that is seen from its side is at the outline as well, and not on the other side
-    sure = _large(((share - _SURE) / (_SURER - _SURE)).clip(0, 1) + np.float32(0.02), side)
+    sure = from_cells(((share - _SURE) / (_SURER - _SURE)).clip(0, 1) + np.float32(0.02), side)
     rim = matte & (thing.near <= _RIM)
     known = np.where(rim & (thing.near > 0.25), sure, 0).astype(np.float32)
     votes, _ = _carried(picture, known, own, len(centres))
     shared = np.zeros((side, side), np.float32)
     for k, vote in enumerate(votes):
-        shared[label == k] = _large(vote, side)[label == k]
+        shared[label == k] = from_cells(vote, side)[label == k]
     keep, bare, stays = _kept(given, thing, label, share, shared, copied, whole)
     base = np.where((rim & ~keep)[..., None], picture, copied)
     known = np.where(keep, np.float32(1), np.maximum(known, _OWN * stays))
     votes, colors = _carried(base, known, np.where(rim & ~keep, own, label), len(centres))
     fill = _filled(votes, colors, _groups(centres), side)
-    detail = copied - _large(_within(_small(copied), cell, _FINE), side)
+    detail = copied - from_cells(within(in_cells(copied), cell.astype(np.float32), _FINE, _FINE), side)
     return Decision(copied, keep, fill + ((1 - bare) * whole)[..., None] * detail.clip(-_FAINT, _FAINT))
 
 
@@ -121,9 +121,10 @@ def _copied(given: Sources, thing: _Object) -> tuple[Floats, Mask]:
     if share == 0:
         return picture, np.ones(thing.matte.shape, np.bool_)
     rows = np.arange(side, dtype=np.float32)[:, None]
-    shift = _within(_small(given.row - rows), inside, _SHIFTED) * (thing.deep / 5).clip(0, 1)
+    shift = within(in_cells(given.row - rows), inside.astype(np.float32), _SHIFTED, _SHIFTED)
+    shift *= (thing.deep / 5).clip(0, 1)
     first, last = np.argmax(thing.matte, 0), side - 1 - np.argmax(thing.matte[::-1], 0)
-    v = rows + _large(shift * np.float32(share), side)
+    v = rows + from_cells(shift * np.float32(share), side)
     v = np.clip(v, np.minimum(first + 3, rows), np.maximum(last - 3, rows)).astype(np.float32)
     v = np.maximum.accumulate(v, 0)  # nothing twice
     u = np.broadcast_to(np.arange(side, dtype=np.float32), v.shape).copy()
@@ -143,11 +144,11 @@ def _kept(
     area = np.maximum(np.bincount(region.ravel(), minlength=number), 1)
 
     def mean(values: Floats) -> NDArray[np.float64]:
-        large: Floats = values if len(values) == side else _large(values, side)
+        large: Floats = values if len(values) == side else from_cells(values, side)
         return np.asarray(np.bincount(region.ravel(), large.ravel().astype(np.float64), number) / area)
 
     frontal = farside.frontal(given.x)
-    strange = farside.strange(_small(copied), thing.deep) * ((thing.deep - 0.8) / 1.2).clip(0, 1)
+    strange = farside.strange(in_cells(copied), thing.deep) * ((thing.deep - 0.8) / 1.2).clip(0, 1)
     enclosed = np.bincount(region[matte & (thing.near <= 1)], minlength=number) == 0
     foreign = enclosed * (1 - (mean(shared) / _SHARED).clip(0, 1))
     small = float(area[1:][area[1:] < _SMALL * matte.sum()].sum() / area[1:].sum())
@@ -170,7 +171,7 @@ def _kept(
     reaching = np.bincount(part[matte & (thing.near <= 0.5)], minlength=count) > 0
     reaching[0] = False
     around = cv2.dilate(oddly.astype(np.uint8), disc).astype(np.float32)
-    bare = np.maximum(cv2.GaussianBlur(around, (0, 0), reach), _large(frontal, side))
+    bare = np.maximum(cv2.GaussianBlur(around, (0, 0), reach), from_cells(frontal, side))
     plain = (~enclosed & (area > _SMALL * matte.sum())) | (area > _LARGE * matte.sum())
     stays = plain[region] & matte & whole & ~oddly
     return reaching[part], np.asarray(bare, np.float32), stays
@@ -192,7 +193,7 @@ def _carried(base: Floats, known: Floats, label: Labels, materials: int) -> tupl
     totals = []
     for k in range(materials):
         own = known * (label == k)
-        given = _small(np.dstack([base * own[..., None], own]))
+        given = in_cells(np.dstack([base * own[..., None], own]))
         total = np.zeros_like(given)
         for across, along, share in _CARRIED:
             spread = cv2.GaussianBlur(given, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT)
@@ -211,7 +212,7 @@ def _filled(votes: Floats, colors: Floats, group: list[int], side: int) -> Float
         vote = votes[own].sum(0)
         color = (votes[own][..., None] * colors[own]).sum(0) / np.maximum(vote, np.float32(1e-9))[..., None]
         large = cv2.resize(farside.blurred(vote), (side, side), interpolation=cv2.INTER_CUBIC)
-        soft.append((np.maximum(large, np.float32(1e-6)), _large(color, side)))
+        soft.append((np.maximum(large, np.float32(1e-6)), from_cells(color, side)))
     best = np.maximum.reduce([vote for vote, _ in soft])
     total, out = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)
     for vote, color in soft:
@@ -271,27 +272,3 @@ def _labelled(color: Floats, centres: Floats, matte: Mask) -> Labels:
     label = np.full(matte.shape, -1, np.int32)
     label[matte] = _nearest(_features(smooth[matte]), centres)
     return label
-
-
-def _within(values: Floats, inside: Mask, sigma: float) -> Floats:
-    """(CELLS, CELLS) or (CELLS, CELLS, 3), blurred within the object."""
-    if values.ndim == 2:
-        return _within(values[..., None], inside, sigma)[..., 0]
-    matte = inside.astype(np.float32)
-    total, share = (
-        cv2.GaussianBlur(m, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT).reshape(*matte.shape, -1)
-        for m in ((values * matte[..., None]).astype(np.float32), matte)
-    )
-    return np.asarray(total / np.maximum(share, np.float32(1e-3)), np.float32)
-
-
-def _depth(inside: Mask) -> Floats:
-    return np.asarray(cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5), np.float32)
-
-
-def _large(coarse: Floats, side: int) -> Floats:
-    return np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def _small(color: Floats) -> Floats:
-    return np.asarray(cv2.resize(color, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
