@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, wraps
 from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from spherelinks import confinement
+
+Made = TypeVar("Made")
 
 MOST = 4
 """The work on one picture does not divide further; a server's other cores are for other jobs."""
@@ -87,3 +89,18 @@ def each(work: Callable[[int], object], parts: Sequence[int]) -> None:
         return
     with pool() as threads:
         list(threads.map(work, parts))
+
+
+def once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """`make`, called when its result is first asked for; the result is kept, and who asks meanwhile waits for it.
+
+    Unlike `functools.cache`, which may call it in several threads at once. Raises what it raises, and then tries again.
+    """
+    lock, made = Lock(), cache(make)
+
+    @wraps(make)
+    def kept_result() -> Made:
+        with lock:
+            return made()
+
+    return kept_result

@@ -48,6 +48,35 @@ def test_a_network_says_the_same_of_pictures_one_by_one_and_side_by_side():
             assert np.array_equal(one, other), name
 
 
+def test_what_is_made_once_is_not_made_again_for_those_who_ask_meanwhile():
+    made = []
+
+    @threads.once
+    def slow() -> int:
+        time.sleep(0.05)
+        made.append(len(made))
+        return made[-1]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: slow(), range(8))) == [0] * 8
+    assert made == [0]
+
+
+def test_what_could_not_be_made_is_tried_again():
+    tried = []
+
+    @threads.once
+    def fails_first() -> str:
+        tried.append(None)
+        if len(tried) == 1:
+            raise OSError("not yet")
+        return "made"
+
+    with pytest.raises(OSError, match="not yet"):
+        fails_first()
+    assert (fails_first(), fails_first(), len(tried)) == ("made", "made", 2)
+
+
 def _at_work(of: int) -> set[threading.Thread]:
     """The threads that work when there are as many tasks as that."""
     together = threading.Barrier(of)

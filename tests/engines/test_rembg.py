@@ -10,6 +10,7 @@ import pytest
 
 from spherelinks.conformance import MatteConformance
 from spherelinks.picture import mattes, rembg
+from spherelinks.threads import once
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 ROOM = Path(os.environ.get("SPHERELINKS_ENGINES") or CACHE / "spherelinks-engines") / "rembg"
@@ -21,8 +22,8 @@ def _importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.skip("rembg is not installed; scripts/engines.sh rembg installs it")
     monkeypatch.syspath_prepend(ROOM)
     monkeypatch.delenv("U2NET_HOME", raising=False)
+    monkeypatch.setattr(rembg, "_session", once(rembg._session.__wrapped__))
     yield
-    rembg._session.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "rembg"]:
         del sys.modules[name]
 

@@ -81,7 +81,7 @@ class _Scene:
         }
 
     def surface(self) -> Surface:
-        with ThreadPoolExecutor(1) as aside:
+        with threads.pool(1) as aside:
             self._add_all(aside)
         scenes = self.document.get("scenes", [])
         roots = {number for each in scenes for number in each.get("nodes", ())}

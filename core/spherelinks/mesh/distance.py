@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.mesh.topology import Faces, Vertices
 from spherelinks.native import kernel
 
@@ -88,7 +88,7 @@ def _measure(corners: NDArray[np.float32], start: int, square: NDArray[np.float3
     visited that lie less than BAND from its plane. In two threads, on either side of half of the triangles.
     """
     middle = int(np.median(corners[:, 0, 0]).clip(0, len(square)))
-    with ThreadPoolExecutor(1) as aside:
+    with threads.pool(1) as aside:
         other = aside.submit(_measure_band, corners, start, square, owner, BAND, 0, middle)
         _measure_band(corners, start, square, owner, BAND, middle, len(square))
         other.result()

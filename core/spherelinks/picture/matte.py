@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from spherelinks import threads
 from spherelinks.errors import NoObject
 from spherelinks.picture import background, cutout, outline
 from spherelinks.picture.decode import Picture
@@ -258,7 +258,7 @@ def _differing(rgb: Bytes, distance: Floats, shadow: background.Mask, model: bac
     crop = rgb[top:bottom, left:right]
     work = _shrunk(crop, _WORK)
     box = (left / width, top / height, right / width, bottom / height)
-    with ThreadPoolExecutor(1) as aside:  # a graph cut keeps only one core busy
+    with threads.pool(1) as aside:  # a graph cut keeps only one core busy
         guide = aside.submit(_guide, crop)
         distance, shadow = model.compare(_lab(work), box)
         coarse = _cleaned(_grab_cut(work, distance, shadow), distance)

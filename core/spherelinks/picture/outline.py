@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from spherelinks.onnx import Files, session
 from spherelinks.picture.mattes import Found
+from spherelinks.threads import once
 
 SIDE = 320  # of the picture as the network sees it, whatever its aspect ratio
 OUTLINE = Files("u2netp.onnx", "u2netp.safetensors", ("x",), ("likely",))
@@ -67,6 +67,6 @@ def find(rgb: NDArray[np.uint8], say: Callable[[str], None]) -> Found:
     return Found(alpha, overlap(seen > 0.5, seen))
 
 
-@cache
+@once
 def _network() -> Any:
     return session(OUTLINE, FOLDER)

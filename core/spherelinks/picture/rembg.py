@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from PIL import Image
 from spherelinks.errors import InvalidOption
 from spherelinks.onnx import THREADS
 from spherelinks.picture.mattes import Found
+from spherelinks.threads import once
 
 MODEL = "u2net"
 
@@ -25,7 +25,7 @@ def find(rgb: NDArray[np.uint8], say: Callable[[str], None]) -> Found:
     return Found(np.asarray(alpha, np.float32) / np.float32(255))
 
 
-@cache
+@once
 def _session() -> Any:
     rembg = import_module("rembg")
     try:
