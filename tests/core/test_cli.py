@@ -121,10 +121,17 @@ def test_an_option_of_a_generators_own_is_given_by_name(picture, tmp_path, monke
     made = spherelinks(*common, "--option", "ballSize=0.4", "--option", "finish=glossy")
     assert made.returncode == 0, made.stdout
     assert "A ball of 0.4, glossy." in json.loads(made.stdout)["report"]["warnings"]
-    for wrong, said in (("ballSize=4", "0.1 to 0.9"), ("ball=0.4", "'ballSize'")):
+    for wrong, message, hint in (
+        ("ballSize=4", "--option ball_size is 4: ", "0.1 to 0.9"),
+        ("ball_size=true", "--option ball_size is ", "0.1 to 0.9"),
+        ("ball=0.4", "--option ball is no option of tuned.", "ball_size"),
+        ("guidance=7", "--option guidance is no option of tuned.", "Its own: ball_size, finish, strict."),
+    ):
         refused = spherelinks(*common, "--option", wrong)
         assert refused.returncode == 2
-        assert said in json.loads(refused.stdout)["error"]["hint"]
+        error = json.loads(refused.stdout)["error"]
+        assert error["message"].startswith(message)
+        assert hint in error["hint"]
     for wrong in ("ballSize", "=3", "seed=3"):
         assert spherelinks(*common, "--option", wrong).returncode == 2
 
@@ -206,6 +213,14 @@ def test_a_file_that_is_missing_has_one_exit_code_and_is_named(tmp_path, command
     assert error["message"] == f"{missing}: No such file or directory."
 
 
+@pytest.mark.skipif(os.name != "posix", reason="opening a folder is another error on Windows")
+def test_a_folder_in_place_of_pictures_gets_a_hint(tmp_path):
+    done = spherelinks("generate", tmp_path, "-o", tmp_path / "x.glb", "--json")
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["code"]) == (7, "file_error")
+    assert "pictures/*.png" in error["hint"]
+
+
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_to_is_named_by_the_file_asked_for(picture, tmp_path):
     tmp_path.chmod(0o500)
@@ -242,6 +257,14 @@ def test_several_pictures_go_into_a_folder_and_one_that_fails_stops_no_other(pic
     assert second["error"]["code"] == "picture_unreadable"
     assert third["report"]["textureSize"] == 512
     assert sorted(path.name for path in out.iterdir()) == ["disc.glb", "other.glb"]
+    told = spherelinks("generate", *arguments).stderr
+    assert f"spherelinks: {page}: The file is not a JPEG" in told
+    for name in ("disc", "other"):
+        assert f"note: {out / name}.glb: inflate uses only the outline" in told
+    for folder, hint in ((tmp_path / "x.glb", "Give a folder."), (tmp_path / "x", "mkdir")):
+        refused = spherelinks("generate", picture, other, "-o", folder)
+        assert refused.returncode == 2
+        assert hint in refused.stderr
     (tmp_path / "disc.png").write_bytes(picture.read_bytes())
     done = spherelinks("generate", picture, tmp_path / "disc.png", "-o", out)
     assert done.returncode == 2

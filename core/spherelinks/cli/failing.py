@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 
 from spherelinks import errors
 
@@ -22,13 +23,18 @@ EXIT_CODES: tuple[tuple[int, type[BaseException], str], ...] = (
 """Exit codes by error, first match; 0 is success."""
 
 
-def failed(error: BaseException, *, as_json: bool) -> int:
-    """Report the error, as JSON on stdout or as a line on stderr, and return its exit code."""
+def failed(error: BaseException, *, as_json: bool, of: Path | None = None) -> int:
+    """Report the error, as JSON on stdout or as a line on stderr, and return its exit code.
+
+    of : the one of several inputs that it is of, which the line names
+    """
     body = described(error)
     if as_json:
         print(json.dumps({"error": body}))
     else:
-        print(f"spherelinks: {body['message']} {body['hint']}".rstrip(), file=sys.stderr)
+        named = of is None or body["message"].startswith(f"{of}:")
+        whose = "" if named else f"{of}: "
+        print(f"spherelinks: {whose}{body['message']} {body['hint']}".rstrip(), file=sys.stderr)
     return exit_code(error)
 
 
@@ -44,7 +50,10 @@ def described(error: BaseException) -> dict[str, str]:
         return {"code": "interrupted", "message": "Interrupted.", "hint": ""}
     if isinstance(error, OSError):
         text = str(error) if error.filename is None else f"{error.filename}: {error.strerror}"
-        return {"code": "file_error", "message": f"{text}.", "hint": "Check the path and its permissions."}
+        hint = "Check the path and its permissions."
+        if isinstance(error, IsADirectoryError):
+            hint = "Give a file's path, or those of several, as pictures/*.png does."
+        return {"code": "file_error", "message": f"{text}.", "hint": hint}
     if os.environ.get("SPHERELINKS_DEBUG"):
         raise error
     return {"code": "internal_error", "message": f"{type(error).__name__}: {error}", "hint": "Please report this."}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import os
 import re
@@ -20,8 +21,10 @@ from spherelinks.cli.failing import described, exit_code, failed
 from spherelinks.errors import InvalidOption, InvalidRequest
 from spherelinks.formats import writing
 from spherelinks.generation import registry
+from spherelinks.generation.card import Card
+from spherelinks.generation.cards import LiftOptions
 from spherelinks.model import terms
-from spherelinks.options import DEFAULT_GENERATOR, MEASURES, MESH_FACES, METRES, Options, renamed
+from spherelinks.options import DEFAULT_GENERATOR, MEASURES, MESH_FACES, METRES, Options, from_text, renamed
 
 if TYPE_CHECKING:
     from spherelinks.pipeline import Asset, Progress
@@ -62,7 +65,8 @@ def _generate_arguments(make: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         type=_own_option,
-        help="an option of the generator's own, such as guidance=7.5; can be given several times",
+        help="An option of the generator's own; can be given several times. Those of lift and lift-flow: "
+        + " ".join(f"{field}: {_describe(field, LiftOptions)}" for field in _own_names(LiftOptions).values()),
     )
     _add_finishing(make, faces=_describe("simplify_ratio"), size="--longest 1m")
 
@@ -142,8 +146,8 @@ def _flag(field: str) -> str:
     return f"--{field.replace('_', '-')}"
 
 
-def _describe(field: str) -> str:
-    info = Options.model_fields[field]
+def _describe(field: str, model: type[Options] = Options) -> str:
+    info = model.model_fields[field]
     text = f"{in_flags(info.description or '')} {terms(info)}".rstrip()
     return text.replace("%", "%%")  # argparse treats % in help texts as a format
 
@@ -159,15 +163,45 @@ def in_flags(text: str) -> str:
     return re.sub(rf"^({'|'.join(name for name in flags if name)})(?= is )", lambda found: flags[found[1]], text)
 
 
-def _own_option(text: str) -> tuple[str, Any]:
-    """NAME=VALUE; the value is JSON, such as 7.5 or true, else a text."""
+def _own_option(text: str) -> tuple[str, str]:
+    """NAME=VALUE, of a generator's own option."""
     name, equals, value = text.partition("=")
-    if not name or not equals or name in _SHARED:
+    if name in _SHARED:
+        raise argparse.ArgumentTypeError(f"{name} is an option of all generators, with a flag of its own")
+    if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not an option of a generator's own: give NAME=VALUE")
+    return name, value
+
+
+def _own_names(model: type[Options]) -> dict[str, str]:
+    """The options of a generator's own: their fields, by the names that the API has for them."""
+    return {info.alias or name: name for name, info in model.model_fields.items() if name not in Options.model_fields}
+
+
+def _with_own(card: Card, given: dict[str, Any], own: dict[str, str]) -> Options:
+    """The shared options and a generator's own. Raises InvalidOption, which calls the latter as --option does."""
+    names = _own_names(card.options)
+    values = {}
+    for name, text in own.items():
+        field = names.get(name, name)
+        if field not in names.values():
+            near = difflib.get_close_matches(name, names.values(), n=1)
+            known = f"Its own: {', '.join(names.values())}." if names else "It has none of its own."
+            raise InvalidOption(
+                f"--option {name} is no option of {card.name}.",
+                hint=f"Did you mean {near[0]}?" if near else known,
+                field=f"options.{name}",
+            )
+        alias = next(alias for alias, known in names.items() if known == field)
+        values[field] = from_text(card.options, (alias,), text)
     try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+        return card.options(**given, **values)
+    except InvalidOption as error:
+        wrong = error.field or ""
+        if (mine := names.get(wrong.removeprefix("options."))) is None:
+            raise
+        message = error.message.replace(wrong, f"--option {mine}", 1)
+        raise InvalidOption(message, hint=error.hint, field=error.field, value=error.value) from error
 
 
 def ratios(text: str) -> list[float]:
@@ -255,7 +289,7 @@ def _make(arguments: argparse.Namespace, work: Callable[[Path, Options, Progress
             code = code or exit_code(error)
             records.append({"input": str(path), "error": described(error)})
             if not arguments.json:
-                failed(error, as_json=False)
+                failed(error, as_json=False, of=path)
     if arguments.json:
         print(json.dumps(records))
     return code
@@ -266,7 +300,7 @@ def _outputs(inputs: Sequence[Path], folder: Path) -> dict[Path, Path]:
     if not folder.is_dir():
         raise InvalidRequest(
             f"--output is '{folder}', which is no folder: {len(inputs)} files go into one.",
-            hint=f"Make it first, with: mkdir {folder}",
+            hint="Give a folder." if folder.suffix else f"Make it first, with: mkdir {folder}",
         )
     outputs: dict[Path, Path] = {}
     for path in inputs:
@@ -296,7 +330,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     own = dict(values.get("own", ()))
     if not own:
         return Options(**given)
-    return registry.card(given.get("generator", DEFAULT_GENERATOR)).options(**given, **own)
+    return _with_own(registry.card(given.get("generator", DEFAULT_GENERATOR)), given, own)
 
 
 def _deliver(
@@ -326,7 +360,8 @@ def _deliver(
     faces = f"{report.faces} face{'s' * (report.faces != 1)}"
     print(f"{output}: {faces}, {sides}, {report.texture_size} px texture, {_megabytes(output)}{sure}")
     hints = {reason.message: f" {reason.hint}" for reason in (report.confidence.reasons if report.confidence else ())}
-    _show_notes(in_flags(warning + hints.get(warning, "")) for warning in report.warnings)
+    whose = "" if alone else f"{output}: "
+    _show_notes(whose + in_flags(warning + hints.get(warning, "")) for warning in report.warnings)
     return record
 
 

@@ -110,7 +110,7 @@ def unsupported(name: str, suffix: str, start: bytes, supported: Sequence[str]) 
         known = _BY_SUFFIX.get(suffix, known)
     return MeshUnreadable(
         f"{name} is not in a supported format" + (f": it is {_called(known)}." if known else "."),
-        hint=(f"{known.remedy} " if known else "") + f"Give one of {', '.join(supported)}.",
+        hint=f"Give one of {', '.join(supported)}." + (f" {known.remedy}" if known else ""),
         field="mesh",
     )
 
