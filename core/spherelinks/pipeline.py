@@ -35,7 +35,7 @@ from spherelinks.options import DEFAULT_GENERATOR, MESH_FACES, METRES, Dimension
 from spherelinks.picture import drawing, mattes
 from spherelinks.picture import mask as masks
 from spherelinks.picture.decode import Picture, decode
-from spherelinks.picture.frame import frame, touches_border
+from spherelinks.picture.frame import few_pixels, frame, touches_border
 from spherelinks.picture.matte import matte
 from spherelinks.render import notebook
 from spherelinks.report import Maker, Reason, Report
@@ -155,7 +155,6 @@ def generate(
         notes, overlaps, doubts = [*decoded.notes], [1.0], list[Reason]()
         sides: dict[View, PictureInput | None] = {"back": back, "left": left, "right": right}
         further = {view: _decoded(view, side) for view, side in sides.items() if side is not None}
-        notes += _repeated({"front": decoded, **further})
     with clock.stage("matte"):
         looking = _Looking(mattes.named(wanted.matte))
         if given is None:
@@ -164,8 +163,11 @@ def generate(
             alpha = masks.matte(decoded, given, notes.append)
     with clock.stage("frame"):
         framed = frame(decoded, alpha)
+        if note := few_pixels(alpha):
+            notes.append(note)
         if card.views:
             framed = replace(framed, others=_others(further, notes, doubts, looking.find))
+            doubts += _repeated({"front": decoded, **further})
         elif further:
             notes.append(_unused(card, further))
     with threads.pool(1) as aside, clock.stage("generator"):
@@ -278,6 +280,8 @@ def _framed(view: View, picture: Picture, notes: list[str], doubts: list[Reason]
     with _told_of(view):
         alpha = matte(picture, lambda note: notes.append(f"{view}: {note}"), overlaps.append, find)
         doubts += confidence.of_picture(cut=touches_border(alpha), overlap=min(overlaps), view=view)
+        if note := few_pixels(alpha):
+            notes.append(f"{view}: {note}")
         return frame(picture, alpha)
 
 
@@ -296,13 +300,18 @@ def _others(
     return frames
 
 
-def _repeated(pictures: Mapping[View, Picture]) -> Iterator[str]:
-    """What is to be said of one file given for several sides."""
+def _repeated(pictures: Mapping[View, Picture]) -> Iterator[Reason]:
+    """One file given for several sides."""
     views = list(pictures)
     for number, view in enumerate(views):
         for other in views[:number]:
             if pictures[view].sha256 == pictures[other].sha256:
-                yield f"{view}: It is the same picture as {other}."
+                yield Reason(
+                    code="view_unsure",
+                    level="medium",
+                    message=f"{view}: It is the same picture as {other}.",
+                    hint="Give a picture of that side, or leave it out.",
+                )
                 break
 
 

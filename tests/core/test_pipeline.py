@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 
 import numpy as np
 import plugins
@@ -107,14 +108,17 @@ def test_further_pictures_colour_the_sides_that_they_show(array, asset):
 def test_a_further_picture_is_spoken_of_by_its_name(array):
     made = generate(array, SMALL, generator="inflate", back=array, left=array)
     assert "inflate uses one picture: back and left had no effect." in made.report["warnings"]
-    for view in ("back", "left"):
-        assert f"{view}: It is the same picture as front." in made.report["warnings"]
     assert made.thumbnail == generate(array, SMALL, generator="inflate").thumbnail
     with pytest.raises(PictureUnreadable, match="left") as refused:
         generate(array, SMALL, left=b"no picture")
     assert refused.value.field == "left"
     with pytest.raises(NoObject, match="right"):
         generate(array, SMALL, right=np.zeros((64, 64, 4), np.uint8))
+    twice = generate(array, SMALL, back=array).report
+    assert "back: It is the same picture as front." in twice.warnings
+    assert "view_unsure" in [reason.code for reason in twice.confidence.reasons]
+    small = generate(array, SMALL, back=np.ascontiguousarray(array[::4, ::-4])).report
+    assert any(re.match(r"back: The object has only \d+ × \d+ pixels", warning) for warning in small.warnings)
     cut_off = generate(array, SMALL, back=array[:180]).report
     assert "cut_off" in [reason.code for reason in cut_off.confidence.reasons]
     assert any(warning.startswith("back: The object touches the picture's border") for warning in cut_off.warnings)

@@ -20,6 +20,9 @@ T = TypeVar("T", np.uint8, np.float32)
 FILL = 0.85  # of the frame's side, by the object's longest side
 MIN_SIDE, MAX_SIDE, STEP = 512, 1024, 64
 
+#: Pixels of an object's longest side in its picture below which its colours are blurred, and small parts missed.
+FEW = 128
+
 _CUT = 0.1
 
 #: Rows that a thread works on at a time.
@@ -79,14 +82,27 @@ def touches_border(matte: Floats) -> bool:
     return False
 
 
-def _square(matte: Floats) -> tuple[int, int, int]:
-    """Left, top and side, px, of the square around the object; it may extend beyond the picture."""
+def few_pixels(matte: Floats) -> str | None:
+    """What is to be said of an object that has few pixels in its picture."""
+    low, high = _box(matte)
+    width, height = (high - low).tolist()
+    if max(width, height) >= FEW:
+        return None
+    return f"The object has only {width} × {height} pixels in the picture: a larger picture gives a sharper texture."
+
+
+def _box(matte: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The object's first column and row, and those after its last."""
     solid = matte > 0.5
     rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
     if not len(rows):
         raise NoObject("The picture shows no object.", hint="Use a picture of one object on a plain background.")
-    low = np.array([columns[0], rows[0]])
-    high = np.array([columns[-1], rows[-1]]) + 1
+    return np.array([columns[0], rows[0]]), np.array([columns[-1], rows[-1]]) + 1
+
+
+def _square(matte: Floats) -> tuple[int, int, int]:
+    """Left, top and side, px, of the square around the object; it may extend beyond the picture."""
+    low, high = _box(matte)
     side = max(1, round(float((high - low).max()) / FILL))
     left, top = np.floor((low + high - side) / 2).astype(int).tolist()
     return left, top, side

@@ -41,15 +41,15 @@ def check(picture: Picture, mask: Picture) -> None:
             "Send a mask of the picture's size, or of its proportions.",
         )
     values, kind = _values(mask)
+    grey = float(((values >= _GREY[0]) & (values < _GREY[1])).mean())
+    if kind == "brightness" and grey > _MOST_GREY:
+        raise _refused(f"is neither black nor white over {100 * grey:.0f} % of it.")
     share = float((values >= SOLID).mean())
     empty, full = ("black", "white") if kind == "brightness" else ("transparent", "opaque")
     if share < _SPECKS:
         raise _refused(f"is {empty} {'everywhere' if share == 0 else 'except for specks'}: it shows no object.")
     if share > 1 - _SPECKS:
         raise _refused(f"is {full} everywhere: it leaves no background.")
-    grey = float(((values >= _GREY[0]) & (values < _GREY[1])).mean())
-    if kind == "brightness" and grey > _MOST_GREY:
-        raise _refused(f"is neither black nor white over {100 * grey:.0f} % of it.")
 
 
 def matte(picture: Picture, mask: Picture, say: Callable[[str], None] = lambda note: None) -> NDArray[np.float32]:

@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from spherelinks.errors import NoObject
 from spherelinks.picture.decode import Picture
-from spherelinks.picture.frame import FILL, MAX_SIDE, MIN_SIDE, _mix, _sum_up, continued, frame, touches_border
+from spherelinks.picture.frame import (
+    FILL,
+    MAX_SIDE,
+    MIN_SIDE,
+    _mix,
+    _sum_up,
+    continued,
+    few_pixels,
+    frame,
+    touches_border,
+)
 
 Floats = NDArray[np.float32]
 
@@ -134,6 +144,12 @@ def test_detail_survives_at_the_objects_own_size() -> None:
     matte = box(640, 640, 48, 48, 544, 544)  # 640 px of frame for 640 px of picture: nothing is resampled
     seen = frame(Picture(rgb, None, "PNG", ""), matte)
     assert (seen.rgb[50:590, 50:590] == rgb[50:590, 50:590]).all()
+
+
+@pytest.mark.parametrize(("down", "across", "few"), [(127, 30, "30 × 127"), (128, 30, None), (30, 128, None)])
+def test_an_object_of_few_pixels_is_noticed(down: int, across: int, few: str | None) -> None:
+    said = few_pixels(box(200, 200, 5, 6, down, across))
+    assert said is None if few is None else said is not None and few in said
 
 
 def test_a_matte_of_nothing_is_refused() -> None:

@@ -73,6 +73,8 @@ def test_soft_edges_stay_soft() -> None:
         (white(np.hypot(X, Y) == np.hypot(X, Y).min()), "except for specks"),
         (np.dstack([NOISE, white(X > 2)]), "transparent everywhere"),
         (NOISE, "neither black nor white over"),
+        (np.full_like(NOISE, 128), "neither black nor white over 100 %"),
+        (np.full_like(NOISE, 100), "neither black nor white over 100 %"),
     ],
 )
 def test_a_mask_that_cannot_be_meant_is_refused(pixels: Bytes, named: str) -> None:
