@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import reprlib
+from collections.abc import Iterator, Sequence
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_args
 
 import psycopg
 import sqlalchemy.exc
 from flask import Flask, Response, current_app, json, render_template, request
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from spherelinks import errors
+from spherelinks.options import Options
 from spherelinks_server.context import identifier, request_id
 from spherelinks_server.headers import every
 
@@ -138,8 +140,11 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def raise_invalid(error: ValidationError) -> NoReturn:
-    """Turn pydantic's first error about a request into InvalidRequest."""
+def raise_invalid(error: ValidationError, model: type[BaseModel] | None = None) -> NoReturn:
+    """Turn pydantic's first error about a request into InvalidRequest.
+
+    model : of the request, whose fields are named if one is unknown
+    """
     detail = error.errors(include_url=False)[0]
     path = list(detail["loc"])
     if path[:2] == ["output", "Output"]:  # the model's name, where null stands for none
@@ -147,7 +152,7 @@ def raise_invalid(error: ValidationError) -> NoReturn:
     steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     field = errors.shortened("".join(steps).removeprefix("."))
     if detail["type"] == "extra_forbidden":
-        message, hint = f"{field} is not a known field.", _DOCUMENTED
+        message, hint = f"{field} is not a known field.", _known_fields(model, path) or _DOCUMENTED
     elif detail["type"] == "missing":
         message, hint = f"{field} is missing.", _DOCUMENTED
     elif detail["type"] == "literal_error":
@@ -159,6 +164,28 @@ def raise_invalid(error: ValidationError) -> NoReturn:
         wanted = _WANTED.get(detail["type"], detail["msg"])
         message, hint = f"{field} is {_SHOWN.repr(detail['input'])}: it must be {wanted}.", _DOCUMENTED
     raise errors.InvalidRequest(message, hint=hint, field=field) from error
+
+
+def _known_fields(model: type[BaseModel] | None, path: Sequence[int | str]) -> str:
+    """What may be in the place of an unknown field; empty if that is not known."""
+    *outer, name = path
+    if model and "options" in model.model_fields and not outer and name in _OPTIONS:
+        return f"Did you mean options.{name}?"
+    for step in (each for each in outer if isinstance(each, str)):
+        found = [info for info in model.model_fields.values() if info.alias == step] if model else []
+        model = next(_models(found[0].annotation), None) if found else None
+    return f"Fields here are {', '.join(info.alias or '' for info in model.model_fields.values())}." if model else ""
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation, such as list[ViewPicture]."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models(part)
+
+
+_OPTIONS = {info.alias for info in Options.model_fields.values()}
 
 
 def in_json(error: errors.InvalidOption) -> errors.InvalidOption:

@@ -93,6 +93,23 @@ def test_what_was_sent_is_named_as_json_has_it(caller: Caller, body: dict[str, A
     assert (response.status_code, response.json["error"]["message"][: len(said)]) == (400, said)
 
 
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ({"image": "AAAA"}, "Fields here are imageUrl, imageBase64, images, "),
+        ({"textureSize": 512}, "Did you mean options.textureSize?"),
+        ({"output": {"putUrl": "https://a.example/", "url": 1}}, "Fields here are putUrl, headers."),
+        ({"images": [{"view": "front", "mask": "x"}]}, "Fields here are view, imageUrl, imageBase64."),
+    ],
+)
+def test_who_gives_an_unknown_field_learns_the_known_ones(caller: Caller, body: dict[str, Any], hint: str) -> None:
+    response = caller.generate(imageUrl="data:,x", **body)
+    assert response.json is not None
+    assert response.status_code == 400
+    assert response.json["error"]["message"].endswith(" is not a known field.")
+    assert response.json["error"]["hint"].startswith(hint)
+
+
 def test_a_wrong_method_learns_the_right_ones(caller: Caller) -> None:
     assert "POST" in caller.http.get("/v1/generate").headers["Allow"]
 

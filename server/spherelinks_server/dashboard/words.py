@@ -43,6 +43,9 @@ STAGES = {
 }
 """The stages of a job, in order."""
 
+_IN_WORDS = {"lods": "Levels of detail", "baseColor": "Base colour"}
+"""Names of which the words are not those that they are written together of."""
+
 _BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
     ("Android", "Android"),
@@ -133,8 +136,8 @@ def plain(value: object) -> str:
 
 def words(name: str) -> str:
     """A camelCase name in words: textureSize is Texture size."""
-    if name == "lods":
-        return "Levels of detail"
+    if name in _IN_WORDS:
+        return _IN_WORDS[name]
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().capitalize()
 
 

@@ -102,9 +102,9 @@ def _twice(name: str) -> NoReturn:
     raise InvalidRequest(f"{name} is given twice.", hint="Give each field once.", field=name)
 
 
-def _unknown(name: str, kind: str) -> InvalidRequest:
+def _unknown(name: str, kind: str, hint: str = _HINT) -> InvalidRequest:
     name = shortened(name)
-    return InvalidRequest(f"{name} is not a known {kind}.", hint=_HINT, field=name)
+    return InvalidRequest(f"{name} is not a known {kind}.", hint=hint, field=name)
 
 
 def _hint(name: str) -> str:
@@ -117,7 +117,7 @@ def _check(fields: dict[str, str], files: dict[str, FileStorage]) -> None:
     if "images" in fields:
         raise InvalidRequest("images is a field of JSON bodies.", hint=_SIDES_HINT, field="images")
     if other := next((name for name in files if name not in FILES), None):
-        raise _unknown(other, "file")
+        raise _unknown(other, "file", _HINT if "image" not in files else f"{_SIDES_HINT} A mask's is mask.")
     for name in FILES:
         if name in fields:
             raise InvalidRequest(f"{name} is a text, not a file.", hint=_hint(name), field=name)
@@ -168,8 +168,6 @@ _EXAMPLES = {"options": "options.textureSize=2048", "output": "output.putUrl=htt
 
 def _put(body: dict[str, Any], name: str, value: object) -> None:
     """Put a value where its dotted name says."""
-    if name in _API_NAMES:
-        raise InvalidRequest(f"{name} is not a known field.", hint=f"Did you mean options.{name}?", field=name)
     *outer, last = name.split(".") if name.startswith(("options.", "output.")) else [name]
     if len(outer) >= _DEEPEST:
         raise _unknown(name, "field")
@@ -181,6 +179,3 @@ def _put(body: dict[str, Any], name: str, value: object) -> None:
     if last in place:
         _twice(name)
     place[last] = value
-
-
-_API_NAMES = {info.alias for info in Options.model_fields.values()}

@@ -234,7 +234,7 @@ def _asked() -> Asked:
     try:
         body = GenerateRequest.model_validate(form.body)
     except ValidationError as error:
-        raise_invalid(error)
+        raise_invalid(error, GenerateRequest)
     return Asked(body, form.files, form.body)
 
 
