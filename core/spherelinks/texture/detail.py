@@ -21,7 +21,7 @@ DIRECTIONS, DEPTH_SIZE = 160, 256
 _encode = kernel(
     "detail_encoded", "true: f4[N,3]", "own: f4[N,3]", "along: f4[N,4]", "N", "out: u1[N,3]*"
 )  # fmt: skip
-_gather_light = kernel(
+_gather = kernel(
     "detail_gather", "points: f4[N,3]", "facing: f4[N,3]", "N", "axes: f4[3,3]", "depth: f4[S,S]", "S", "open: f4[N]*",
     "whole: f4[N]*",
 )  # fmt: skip
@@ -87,21 +87,10 @@ def occlusion(
         scale = np.float32(DEPTH_SIZE / (2 * reach))
         seen = (vertices - middle) @ axes.T * scale + np.array([DEPTH_SIZE / 2, DEPTH_SIZE / 2, 0], np.float32)
         depth = depth_buffer(seen.astype(np.float64), faces, DEPTH_SIZE)
+        # adds this direction's light where it comes, and to the whole in its half
         _gather(points - middle, facing, axes * scale, depth, open_, whole)
     gray = np.zeros(size * size, np.uint8)
     gray[texel] = (255 * open_ / np.maximum(whole, 1e-6) + 0.5).astype(np.uint8)
     covered = np.zeros(size * size, bool)
     covered[texel] = True
     return fill(np.repeat(gray, 3).reshape(size, size, 3), covered.reshape(size, size))[..., 0]
-
-
-def _gather(
-    points: NDArray[np.float32],
-    facing: NDArray[np.float32],
-    axes: NDArray[np.float32],
-    depth: NDArray[np.float32],
-    open_: NDArray[np.float32],
-    whole: NDArray[np.float32],
-) -> None:
-    """Add one direction's light, -axes[2], where it comes, to open_, and everywhere in its half to whole; in place."""
-    _gather_light(points, facing, axes, depth, open_, whole)
