@@ -214,7 +214,7 @@ class _Source:
                 continue
             look = self._look(_bound(bound), double)
             material = look.material
-            uv = self._values(variables.GetPrimvar(look.variable), corners, sizes, 2) if look.variable else None
+            uv = self._values(self._coordinates(variables, look.variable), corners, sizes, 2) if look.variable else None
             if uv is not None:
                 uv = uv @ look.place[:2, :2].T + look.place[:2, 2]
             at = np.concatenate([np.arange(starts[face], starts[face] + sizes[face]) for face in some])
@@ -230,6 +230,24 @@ class _Source:
                 tint[at] if tint is not None and painted else None,
                 flipped,
             )
+
+    def _coordinates(self, variables: Any, name: str) -> Any:
+        """The primvar ``name``; where the mesh has none of that name, its only texture coordinates.
+
+        Blender writes them as "st", but its materials may ask for the name inside Blender
+        (findings/blender-usd-uv-map.sh).
+        """
+        variable = variables.GetPrimvar(name)
+        if variable and variable.HasValue():
+            return variable
+        others = [each for each in variables.GetPrimvars() if each.GetTypeName().role == "TextureCoordinate"]
+        if len(others) != 1:
+            return variable
+        found = others[0].GetPrimvarName()
+        self._notes.append(
+            f"Its mesh has no texture coordinates {name}, which its material asks for: {found} were taken."
+        )
+        return others[0]
 
     def _values(
         self, variable: Any, corners: NDArray[np.int64], sizes: NDArray[np.int64], columns: int

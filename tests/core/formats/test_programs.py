@@ -315,6 +315,22 @@ def test_usd_has_its_layers_and_textures_beside_it(tmp_path):
     assert read(tmp_path / "a.usda").notes == said
 
 
+def test_usd_of_blender_asks_for_coordinates_by_a_name_that_they_do_not_have(tmp_path):
+    """As Blender's export leaves a texture transform: see findings/blender-usd-uv-map.sh."""
+    written(tmp_path, "strip.png", png(STRIP))
+    scene = Scene(tmp_path / "a.usda")
+    scene.textured("./strip.png")
+    reader = UsdShade.Shader(scene.stage.GetPrimAtPath("/Root/Paint/Reader"))
+    reader.GetInput("varname").Set("UVMap")
+    surface = read(scene.save())
+    shows(surface)
+    assert surface.notes == ("Its mesh has no texture coordinates UVMap, which its material asks for: st were taken.",)
+    # of two it is not known which are meant
+    scene.primvars.CreatePrimvar("other", Sdf.ValueTypeNames.TexCoord2fArray, "vertex").Set((UV * 0).tolist())
+    surface = read(scene.save())
+    assert surface.notes == ()
+
+
 def test_usd_materials_may_be_for_previews_and_have_inputs_of_their_own(tmp_path):
     scene = Scene(tmp_path / "a.usda")
     shader = scene.material()
