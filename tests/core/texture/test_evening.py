@@ -111,3 +111,38 @@ def test_pictures_that_show_too_little_and_black_ones_are_left_alone() -> None:
     for given, shown in ((hardly, colors), (trusts, black)):
         for light, color in zip(lights(shown, given, normals, TOWARDS), shown, strict=True):
             np.testing.assert_allclose(light.evened(color, normals), color, atol=1e-2)
+
+
+def paler_on_top(normals: np.ndarray) -> np.ndarray:
+    """One hue, darkest below, as of a tyre whose top is dusty."""
+    return np.array([[120, 112, 105]]) * np.exp(0.35 * normals[:, 1:2])
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_paint_that_is_paler_on_top_is_not_taken_for_light_from_above(count: int) -> None:
+    normals = ball()
+    colors, trusts = pictured(paler_on_top(normals), normals, None)
+    for light, color in zip(lights(colors[:count], trusts[:count], normals, TOWARDS[:count]), colors, strict=False):
+        np.testing.assert_allclose(light.evened(color, normals), color, rtol=0.02)
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_what_is_brighter_on_one_side_of_the_object_from_everywhere_is_paint(count: int) -> None:
+    normals = ball()
+    paint = paints(normals) * np.exp(0.25 * normals[:, :1] + 0.1 * normals[:, 1:2])
+    colors, trusts = pictured(paint, normals, None)
+    for light, color in zip(lights(colors[:count], trusts[:count], normals, TOWARDS[:count]), colors, strict=False):
+        np.testing.assert_allclose(light.evened(color, normals), color, rtol=0.03)
+
+
+def test_a_lamp_that_shines_from_beside_is_taken_to_shine_from_above_where_paint_does_not_say() -> None:
+    normals = ball()
+    # every point has a brightness of its own, so that no picture by itself tells light from paint
+    paint = paints(normals) * np.random.default_rng(3).uniform(0.2, 1, (len(normals), 1))
+    colors, trusts = pictured(paint, normals, np.array((0.8, 0.5, 0.3)))
+    found = lights(colors, trusts, normals, TOWARDS)
+    evened = [light.evened(color, normals) for light, color in zip(found, colors, strict=True)]
+    assert error(paint, evened, trusts) < 0.7 * error(paint, colors, trusts)
+    for light in found:  # what lies below is brightened more than what lies above
+        above, below = (light.evened(np.full((1, 3), 100, np.float32), np.array([[0, y, 0]])) for y in (0.8, -0.8))
+        assert (below > 1.1 * above).all()
