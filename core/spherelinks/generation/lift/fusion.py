@@ -106,7 +106,7 @@ def _doubts(poses: Mapping[View, Pose]) -> list[Reason]:
         if view == "back" and pose.fit < REFUSED:
             raise PictureMismatch(
                 f"{view} is a picture that does not fit the front's: only {pose.fit:.0%} of the outlines agree.",
-                hint="Give pictures of one object, upright, from its front, back, left and right.",
+                hint="Give a picture of the same object, upright, from behind; or leave this one out.",
                 field=view,
             )
         if pose.fit < DOUBTED:
