@@ -7,7 +7,7 @@
 # which the file does not have, so every point gets the reader's fallback, one place of the picture, without a warning.
 # The base colour's factor, which the importer builds as a Mix node, is left out as well: 0.2 of the light comes back as
 # all of it.
-# Remedy: rename_uvmaps=False.
+# Remedy: rename_uvmaps=False; for the factor, none but to multiply the picture.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
