@@ -145,6 +145,8 @@ def test_the_summary_says_how_sure_it_is_and_what_would_help(picture, tmp_path):
     assert refused.returncode == 2
     assert "--target-faces is given" in refused.stderr
     assert "--keep-mesh and --keep-uv" in refused.stderr
+    refused = spherelinks("finish", tmp_path / "x.glb", "-o", tmp_path / "y.glb", "--unit", "cm", "--height", "1m")
+    assert "--unit is 'cm' and dimensions are given" in refused.stderr
     kept = spherelinks("finish", tmp_path / "x.glb", "-o", tmp_path / "y.glb", "--keep-mesh")
     assert "confidence" not in kept.stdout
 
@@ -288,11 +290,16 @@ def test_a_summary_says_how_large_the_asset_is(picture, tmp_path):
             "--texture-sise is not known. Did you mean --texture-size?",
         ),
         (["generate"], "generate: PICTURE, -o/--output missing."),
-        (["generate", "x", "-o", "y.glb", "--texture-size", "9x"], "--texture-size: invalid int value: '9x'."),
+        (["generate", "x", "-o", "y.glb", "--texture-size", "9x"], "--texture-size is '9x', which is no whole number."),
+        (
+            ["generate", "x", "-o", "y.glb", "--simplify-ratio", "half"],
+            "--simplify-ratio is 'half', which is no number.",
+        ),
         (["generate", "x", "-o", "y.glb", "--texture-size", "9"], "--texture-size is 9: "),
         (["generate", "x", "-o", "y.glb", "--depth", "2km"], "--depth: '2km' is not a length"),
         (["generate", "x", "-o", "y.glb", "--depth", "2000m"], "--depth is 2000 m: "),
         (["generate", "x", "-o", "y.glb", "--pivot", "top"], "--pivot is 'top': "),
+        (["generate", "x", "-o", "y.glb", "--lods", "a,b"], "generate: --lods: 'a,b' is no list of numbers"),
         (["finish", "x", "-o", "y.glb", "--unit", "mi"], "--unit is 'mi'. Give one of m, cm, mm, in, ft."),
         (["generate", "x", "-o", "y.obj"], "Name it y.obj.zip."),
         ([], "COMMAND missing."),

@@ -155,6 +155,7 @@ def _describe(field: str, model: type[Options] = Options) -> str:
 def in_flags(text: str) -> str:
     """A message of the library or the API with the names of the options as they are on the command line."""
     flags = {name: _flag(field) for field, info in Options.model_fields.items() for name in (field, info.alias)}
+    flags["unit"] = "--unit"
     apart = {f"dimensions.{measure}": f"--{measure}" for measure in MEASURES}
     apart |= {name: _flag(name) for name in ("keep_mesh", "keep_uv")}
     text = re.sub(r"\boptions\.([a-zA-Z_]+(?:\.[a-z]+)?)", lambda found: (flags | apart).get(found[1], found[0]), text)
@@ -205,8 +206,11 @@ def _with_own(card: Card, given: dict[str, Any], own: dict[str, str]) -> Options
 
 
 def ratios(text: str) -> list[float]:
-    """Comma-separated numbers; argparse reports anything else as an invalid ratios value."""
-    return [float(ratio) for ratio in text.split(",")]
+    """Comma-separated numbers."""
+    try:
+        return [float(ratio) for ratio in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers, such as 0.5,0.25") from error
 
 
 def _length(measure: str, text: str) -> dict[str, Any]:

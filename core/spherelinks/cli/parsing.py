@@ -34,6 +34,8 @@ class Parser(argparse.ArgumentParser):
         text = message.removeprefix("argument ")
         if option := re.match(r"argument (-\S+): invalid choice: ('.*') \(choose from (.*)\)", message):
             text, hint = f"{option[1]} is {option[2]}", f"Give one of {option[3].replace(chr(39), '')}."
+        elif number := re.match(r"argument (-\S+): invalid (int|float) value: ('.*')", message):
+            text = f"{number[1]} is {number[3]}, which is no {'whole ' * (number[2] == 'int')}number"
         elif choice := re.match(r"argument \S+: invalid choice: '(.*)' \(choose from (.*)\)", message):
             text = f"there is no command '{choice[1]}'"
             hint = _nearest(choice[1], re.findall(r"'([^']*)'", choice[2])) or hint
