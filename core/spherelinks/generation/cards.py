@@ -29,7 +29,7 @@ class LiftOptions(Options):
 INFLATE = Card("inflate", version="1", generator="spherelinks.generation.inflate:Inflate", licence="MIT")
 LIFT = Card(
     "lift",
-    version="13",
+    version="14",
     generator="spherelinks.generation.lift.generator:Lift",
     licence="MIT",
     fallback="inflate",
@@ -39,7 +39,7 @@ LIFT = Card(
 )
 LIFT_FLOW = Card(
     "lift-flow",
-    version="12",
+    version="13",
     generator="spherelinks.generation.lift.generator:LiftFlow",
     licence="MIT",
     fallback="lift",
