@@ -38,7 +38,7 @@ _OTHERWISE = 0.03
 #: all and fully; and how much of it must be level: paint that is paler on top is common, lamps straight above are rare.
 _SHADED, _LEVEL = (0.3, 0.5), (0.4, 0.7)
 #: How much light comes from above where the pictures do not say, and at most.
-_ABOVE, _HIGHEST = 0.3, 0.6
+_ABOVE, _HIGHEST = 0.2, 0.6
 #: Share of what a picture shows that is lit less than what counts as fully lit.
 _LIT = 0.9
 _ROUNDS = 8
