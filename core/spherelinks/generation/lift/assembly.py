@@ -40,6 +40,11 @@ SLENDER = 4
 FADE = (0.25, 0.65)
 #: The same into what a painter has made.
 FADE_PAINTED = (0.0, 0.3)
+#: Deviation, px of OUTLINE, of the blur of the outline that gives the direction in which colours are folded.
+TURNING = 6.0
+#: From how far inside the silhouette colours are folded at most, as a share of the frame: what is further inside, as
+#: the middle of a face, is hardly on a side.
+REACH = 0.12
 #: How near (of 255) the far side's colour must come to the picture's on the same ray for the picture's, which is sharp,
 #: to show there too, where no painter chooses: on views of known objects it costs no accuracy.
 AGREE = 25.0
@@ -55,10 +60,10 @@ _measure = kernel(
 )  # fmt: skip
 _color = kernel(
     "assembly_colored", "asked: u1[X,Y,Z]*", "color: u1[X,Y,Z,3]*", "X", "Y", "Z", "low: f8[3]", "spacing: float",
-    "s: float", "c: float", "tangent: float", "outline: f4[O,O]", "picture: f4[O,O,3]", "O", "front: f4[N,N]",
-    "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "M", "B", "back: f4[K,K,3]", "K", "width: float",
+    "s: float", "c: float", "tangent: float", "outline: f4[O,O]", "blurred: f4[O,O]", "picture: f4[O,O,3]", "O",
+    "front: f4[N,N]", "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "M", "B", "back: f4[K,K,3]", "K", "width: float",
     "sharpness: float", "skin: float", "band: float", "fade_begin: float", "fade_end: float", "agree: float",
-    "folded: float", "first: int", "end: int",
+    "folded: float", "reach: float", "first: int", "end: int",
 )  # fmt: skip
 
 
@@ -105,6 +110,7 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
     outline = outlined(frame.matte)
+    blurred = np.asarray(cv2.GaussianBlur(outline, (0, 0), TURNING), np.float32)
     known = inside, _, front, thickness, profile, _ = filled(guess, frame.matte)
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
@@ -126,8 +132,8 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
 
     def work_out(asked: NDArray[np.uint8], color: NDArray[np.uint8]) -> None:
         _colored(
-            asked, color, *view, outline, picture, front, thickness, profile, back, BIN, SHARPNESS, SKIN, band, *fade,
-            agree, folded,
+            asked, color, *view, outline, blurred, picture, front, thickness, profile, back, BIN, SHARPNESS, SKIN, band,
+            *fade, agree, folded, REACH,
         )  # fmt: skip
 
     return Volume(field, low, spacing, Colors(shape, work_out), camera(guess.elevation, tangent))
@@ -318,6 +324,7 @@ def _colored(
     c: float,
     tangent: float,
     outline: Floats,
+    blurred: Floats,
     picture: Floats,
     front: Floats,
     thickness: Floats,
@@ -331,13 +338,15 @@ def _colored(
     fade_end: float,
     agree: float,
     folded: float,
+    reach: float,
 ) -> None:
     """Fill color (X, Y, Z, 3) of the upright grid where asked (X, Y, Z) is 1, which becomes 2."""
 
     def fill(first: int) -> None:
         _color(
-            asked, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back, width,
-            sharpness, skin, band, fade_begin, fade_end, agree, folded, first, min(first + SLAB, len(color)),
+            asked, color, low, spacing, s, c, tangent, outline, blurred, picture, front, thickness, profile, back,
+            width, sharpness, skin, band, fade_begin, fade_end, agree, folded, reach,
+            first, min(first + SLAB, len(color)),
         )  # fmt: skip
 
     threads.each(fill, range(0, len(color), SLAB))
