@@ -21,7 +21,7 @@ pip install spherelinks
 import spherelinks
 
 asset = spherelinks.generate("docs/samples/mug.jpg", texture_size=2048)
-print(asset)  # mug: 12218 faces, 1.00 × 0.85 × 0.91 m, 1.0 MB; a notebook shows a model to turn
+print(asset)  # mug: 11582 faces, 1.00 × 0.85 × 0.95 m, 1.0 MB; a notebook shows a model to turn
 asset.save("mug.glb")  # or .usdz, .obj.zip, .ply, .stl, .png, .webp
 print(asset.report["faces"], asset.report["dimensions"])
 ```
