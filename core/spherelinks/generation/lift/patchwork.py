@@ -3,7 +3,9 @@
 A half-faded copy looks worse than a full one or none. So what the gate (`farside`) says of each place is averaged over
 regions of one material of the picture, and each region is kept or left out. What is left out, as faces, screens and
 cushions are, gets the materials that are around it, those of the outline, where front and back meet, and of the regions
-kept, with clean borders.
+kept, with clean borders. The colours of both are then moved, by blurred means, towards those that the gate's shares
+make of the sources, which err least, but not by what they are next to faces and screens left out, for there they show
+their ghosts.
 """
 
 from __future__ import annotations
@@ -47,17 +49,23 @@ _ROUND = 2.5  # so far round what is odd nothing is kept, px of 256
 _SEEN, _ROUNDED = 0.4, 0.5
 _SHIFTED = 3.0  # deviation of the blur of the shift of what is copied, cells
 _STRETCHED = 0.3  # rows of the picture for one of the copy, below which a copy would be streaks
-#: Deviation of the blur that separates detail, cells, and the most of it, of 255, on what is filled.
-_FINE, _FAINT = 3.0, 40.0
+_BROADLY = 2.7  # deviation of the blur of what colours are moved by, cells
+_COPIES = slice(1, 5)  # the sources whose colours are the picture's
+_LIKELY, _LIKELIEST = 0.5, 0.9  # from and up to which share of them colours are less moved
+_BELIEVED = np.float32(0.5)  # by so much at most
+#: How little the colours that the shares make count where something odd or a front was left out, next to that, and what
+#: is kept for the colours of what is not.
+_GHOST, _NEAR, _BESIDE = np.float32(0.02), np.float32(0.05), np.float32(0.1)
 
 
 class Decision(NamedTuple):
     """colors : (S, S, 3) float32, 0..255, what would be copied; keep : (S, S) where it is; fill : (S, S, 3) float32,
-    what is there else"""
+    what is there else; bare : (S, S) in 0..1, where it is for what is odd or a front"""
 
     colors: Floats
     keep: Mask
     fill: Floats
+    bare: Floats
 
 
 class _Object(NamedTuple):
@@ -71,10 +79,32 @@ class _Object(NamedTuple):
 
 def painted(given: Sources, gate: Gate) -> Floats:
     """(S, S, 3) float32, 0..255: the far side's colours along each ray."""
-    colors, keep, fill = decided(given, gate)
+    colors, keep, fill, bare = decided(given, gate)
+    mean = farside.mixed(given._replace(colors=np.stack([given.colors[0], colors, *given.colors[2:]])), gate)
+    side = len(keep)
+    matte = from_cells(given.x[farside.MATTE], side) > 0
+    gone = np.where(keep, np.float32(0), (1 - _GHOST) * bare)
+    near = from_cells((2 * farside.blurred(in_cells(gone))).clip(0, 1), side)
+    known = matte * (1 - (1 - _NEAR) * near)
+    cell = (given.x[farside.MATTE] > 0).astype(np.float32)
+    copies = np.asarray(gate(given.x)[_COPIES].sum(0), np.float32)
+    sure = within(from_cells(copies, CELLS), cell, _EVEN, _EVEN)
+    moved = from_cells(1 - _BELIEVED * ((sure - _LIKELY) / (_LIKELIEST - _LIKELY)).clip(0, 1), side)[..., None]
+    copy = colors + moved * _apart(in_cells(mean), colors, known * keep)
+    calm = in_cells(farside.calmed(given, mean))
+    rest = fill + moved * _apart(calm, fill, known * np.where(keep, _BESIDE, 1 - gone))
     share = cv2.GaussianBlur(keep.astype(np.float32), (0, 0), 0.8)[..., None]  # jagged borders need no more
-    out: Floats = np.clip(fill + share * (colors - fill), 0, 255).astype(np.float32)
+    out: Floats = np.clip(rest + share * (copy - rest), 0, 255).astype(np.float32)
     return out
+
+
+def _apart(expected: Floats, colors: Floats, known: Floats) -> Floats:
+    """(S, S, 3): what is expected, (CELLS, CELLS, 3), less colours, (S, S, 3), blurred as far as known, (S, S)."""
+    weight = in_cells(known)[..., None]
+    sums = np.dstack([expected * weight - in_cells(colors * known[..., None]), weight])
+    sums = cv2.GaussianBlur(sums, (0, 0), _BROADLY, borderType=cv2.BORDER_CONSTANT)
+    apart = np.asarray(sums[..., :3] / np.maximum(sums[..., 3:], np.float32(1e-6)), np.float32)
+    return from_cells(apart, len(known))
 
 
 def decided(given: Sources, gate: Gate) -> Decision:
@@ -87,7 +117,7 @@ def decided(given: Sources, gate: Gate) -> Decision:
     copied, whole = _copied(given, thing)
     centres = _materials(_features(in_cells(copied)[thing.deep > 1]))
     if not len(centres):  # nothing of it is so far within the outline
-        return Decision(copied, matte, copied)
+        return Decision(copied, matte, copied, np.zeros(matte.shape, np.float32))
     label = _labelled(copied, centres, matte)
     own = _labelled(picture, centres, matte)
     share = within(1 - from_cells(gate(given.x)[0], CELLS), cell.astype(np.float32), _EVEN, _EVEN)
@@ -103,9 +133,7 @@ def decided(given: Sources, gate: Gate) -> Decision:
     base = np.where((rim & ~keep)[..., None], picture, copied)
     known = np.where(keep, np.float32(1), np.maximum(known, _OWN * stays))
     votes, colors = _carried(base, known, np.where(rim & ~keep, own, label), len(centres))
-    fill = _filled(votes, colors, _groups(centres), side)
-    detail = copied - from_cells(within(in_cells(copied), cell.astype(np.float32), _FINE, _FINE), side)
-    return Decision(copied, keep, fill + ((1 - bare) * whole)[..., None] * detail.clip(-_FAINT, _FAINT))
+    return Decision(copied, keep, _filled(votes, colors, _groups(centres), side), bare)
 
 
 def _copied(given: Sources, thing: _Object) -> tuple[Floats, Mask]:
@@ -211,7 +239,7 @@ def _filled(votes: Floats, colors: Floats, group: list[int], side: int) -> Float
         own = [k for k, g in enumerate(group) if g == first]
         vote = votes[own].sum(0)
         color = (votes[own][..., None] * colors[own]).sum(0) / np.maximum(vote, np.float32(1e-9))[..., None]
-        large = cv2.resize(farside.blurred(vote), (side, side), interpolation=cv2.INTER_CUBIC)
+        large = from_cells(np.asarray(cv2.GaussianBlur(vote, (0, 0), _EVEN), np.float32), side)
         soft.append((np.maximum(large, np.float32(1e-6)), from_cells(color, side)))
     best = np.maximum.reduce([vote for vote, _ in soft])
     total, out = np.zeros((side, side), np.float32), np.zeros((side, side, 3), np.float32)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -32,38 +31,56 @@ def test_no_face_is_on_the_back() -> None:
     assert back.shape == (S, S, 3)
     assert back.dtype == np.float32
     middle = np.s_[S // 2 - 30 : S // 2 + 30, S // 2 - 25 : S // 2 + 25]
-    assert np.abs(back[middle] - (210, 170, 140)).max() < 40  # of 150 and more, at outlines
+    skin = np.median(back[middle], (0, 1))
+    assert np.abs(skin - (210, 170, 140)).max() < 20  # the gate wants .15 of grey
+    assert np.abs(back[middle] - skin).max() < 40  # of 150 and more, at outlines
     assert back[middle].std((0, 1)).max() < 0.1 * face_on()[middle].std((0, 1)).min()
     rng = np.random.default_rng(2)
     cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32)
-    copied, keep, _ = patchwork.decided(shown(cloth), _copying(0.85))
+    copied, keep, *_ = patchwork.decided(shown(cloth), _copying(0.85))
     assert keep[middle].mean() > 0.95
-    assert np.abs(patchwork.painted(shown(cloth), _copying(0.85)) - copied)[middle].mean() < 2
+    assert np.abs(patchwork.painted(shown(cloth), _copying(0.85)) - copied)[middle].mean() < 4
 
 
+@pytest.mark.parametrize("figure", [False, True])
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.6, 0.7, 1])
-def test_nothing_is_half_copied(share: float) -> None:
-    """Away from borders each place is the copy or what fills it, whatever the gate's share is."""
+def test_nothing_is_half_copied(share: float, figure: bool) -> None:
+    """A screen is on the back nearly as strong as on the front, or next to nothing of it is, whatever its share."""
     at = np.arange(S) + 0.5
     x, y = np.meshgrid(at, at)
     box, panel = (np.abs(x - 64) < 50) & (np.abs(y - 64) < 50), (np.abs(x - 64) < 20) & (np.abs(y - 60) < 20)
+    if figure:  # a head, a neck, arms
+        box = box & ((y < 90) | (np.abs(x - 64) < 12) | (np.abs(y - 105) < 5))
     body, screen = np.array((230, 120, 30)), np.array((20, 30, 60))
     given = flat(np.where(panel[..., None], screen, body), box)
-    copied, keep, fill = patchwork.decided(given, _copying(share))
     back = patchwork.painted(given, _copying(share))
-    border = cv2.morphologyEx(keep.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((9, 9), np.uint8)) > 0
-    np.testing.assert_allclose(back[keep & ~border], copied[keep & ~border], atol=1e-3)
-    np.testing.assert_allclose(back[~keep & ~border], fill[~keep & ~border].clip(0, 255), atol=1e-3)
-    middle = back[56:64, 58:70].reshape(-1, 3)
-    wanted = screen if share == 1 else body
-    assert np.abs(middle - wanted).max() < 12
-    assert keep[60, 64] == (share == 1)
+    within, beside = panel & (np.abs(x - 64) < 16) & (np.abs(y - 60) < 16), (np.abs(x - 95) < 8) & (np.abs(y - 60) < 16)
+    contrast = (back[beside].mean(0) - back[within].mean(0))[:2] / (body - screen)[:2]
+    kept = patchwork.decided(given, _copying(share)).keep[within].mean()
+    assert kept in (0, 1)
+    assert not kept or share == 1
+    assert (contrast > 0.9).all() if kept else (np.abs(contrast) < 0.1).all()
+    if not kept:
+        assert back[within].std(0).max() < 12
+
+
+def test_colours_are_broadly_those_of_the_shares() -> None:
+    """Where nothing is left out, blurred colours are as the gate mixes them; detail is as strong as on the front."""
+    rng = np.random.default_rng(2)
+    cloth = np.kron(rng.integers(60, 200, (S // 4, S // 4, 1)), np.ones((4, 4, 3))).astype(np.float32)
+    cloth[..., 2] *= 0.5
+    given = shown(cloth)
+    back, middle = patchwork.painted(given, _copying(0.7)), np.s_[S // 2 - 30 : S // 2 + 30, S // 2 - 30 : S // 2 + 30]
+    wanted = 0.3 * given.colors[0] + 0.7 * cloth
+    before, after = (np.abs((m - wanted)[middle].mean((0, 1))).max() for m in (cloth, back))
+    assert after < 0.85 * before
+    assert back[middle].std((0, 1)).min() > 0.9 * cloth[middle].std((0, 1)).min()
 
 
 def test_a_pattern_goes_round_a_vessel_at_its_height() -> None:
     """What is copied of a round thing from above is what the picture shows at the far side's height."""
     ball = Ball.seen(25)
-    copied, keep, _ = patchwork.decided(sources(ball, 25), _copying(1))
+    copied, keep, *_ = patchwork.decided(sources(ball, 25), _copying(1))
     truth, same = bands(ball.heights[1]), bands(ball.heights[0])
     middle = np.s_[S // 4 : S // 2, S // 2 - 12 : S // 2 + 12]
     assert keep[middle].mean() > 0.9
