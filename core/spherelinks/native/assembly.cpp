@@ -64,8 +64,8 @@ struct Certain {
     }
 };
 
-// The way into the silhouette: away from the outline at (u, v), as far as it is steep there. It takes a blurred outline: the
-// direction of a sharp one jumps from pixel to pixel, which would fray what is folded far in.
+// The way into the silhouette: away from the outline at (u, v), as far as it is steep there. It takes a blurred outline:
+// the direction of a sharp one jumps from pixel to pixel, which would fray what is folded far in.
 struct Inward {
     double across = 0, down = 0, length = 0;
 
