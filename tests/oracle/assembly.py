@@ -34,26 +34,6 @@ def _look(image, u, v):
 
 
 @njit(cache=True, nogil=True)
-def _folded(image, outline, blurred, u, v, deep, reach, out):
-    """The image at (u, v), or at what lies `deep` further inside the silhouette, where that is over the object; less of
-    it the deeper, and at most `reach`."""
-    if deep > 0:
-        way = deep - deep * deep / (4 * reach) if deep < 2 * reach else reach
-        step = 1.5 / blurred.shape[1]
-        across = _look(blurred, u + step, v) - _look(blurred, u - step, v)
-        down = _look(blurred, u, v + step) - _look(blurred, u, v - step)
-        length = np.sqrt(across * across + down * down)
-        for _ in range(4):
-            if length > 0:
-                x, y = u - across / length * way, v - down / length * way
-                if _look(outline, x, y) < 0:
-                    _blend(image, x, y, out)
-                    return
-            way /= 2
-    _blend(image, u, v, out)
-
-
-@njit(cache=True, nogil=True)
 def _odds(profile, u, v, place):
     """The profile's log odds at (u, v) and `place` in bins behind the front, trilinear, clamped to its ends."""
     height, width, bins = profile.shape
@@ -73,8 +53,8 @@ def _odds(profile, u, v, place):
 
 @njit(cache=True, nogil=True)
 def _sample(
-    field, color, low, spacing, s, c, tangent, outline, blurred, picture, front, thickness, profile, back,
-    width, sharpness, skin, band, fade, agree, folded, reach,
+    field, color, low, spacing, s, c, tangent, outline, picture, front, thickness, profile, back,
+    width, sharpness, skin, band, fade, agree,
 ):  # fmt: skip
     """Fill field (X, Y, Z) and color (X, Y, Z, 3) of the upright grid.
 
@@ -104,12 +84,10 @@ def _sample(
                     body = min(body, depth - min(skin, whole), max(whole - skin - depth, depth - whole))
                     field[i, j, k] = min(max(edge, max(-depth, body), -band), band)
                 share = (min(max(depth / whole, fade[0]), fade[1]) - fade[0]) / (fade[1] - fade[0])
-                before = min(max(depth, 0.0), whole)
-                fold = folded / (2 * scale) if abs(field[i, j, k]) < band / 2 else 0.0
                 if share < 1 or agree > 0:
-                    _folded(picture, outline, blurred, u, v, fold * before, reach, near)
+                    _blend(picture, u, v, near)
                 if share > 0:
-                    _folded(back, outline, blurred, u, v, fold * (whole - before), reach, far)
+                    _blend(back, u, v, far)
                     if agree > 0:
                         apart = (near[0] - far[0]) ** 2 + (near[1] - far[1]) ** 2 + (near[2] - far[2]) ** 2
                         share *= 1 - np.exp(-apart / (2 * agree**2))
@@ -123,14 +101,15 @@ def _measured(field, *given):
     """The field alone."""
     *view, outline, front, thickness, profile, width, sharpness, skin, band = given
     picture, back = np.zeros((*outline.shape, 3), np.float32), np.zeros((1, 1, 3), np.float32)
-    color, maps = np.empty((*field.shape, 3), np.uint8), (outline, outline, picture, front, thickness, profile, back)
-    _sample(field, color, *view, *maps, width, sharpness, skin, band, (0.0, 1.0), 0.0, 0.0, 1.0)
+    color, maps = np.empty((*field.shape, 3), np.uint8), (outline, picture, front, thickness, profile, back)
+    _sample(field, color, *view, *maps, width, sharpness, skin, band, (0.0, 1.0), 0.0)
 
 
 def _colored(asked, color, *given):
     """The colours that are asked for, of all."""
-    *others, fade_begin, fade_end, agree, folded, reach = given
-    every = np.empty_like(color)
-    _sample(np.empty(asked.shape, np.float32), every, *others, (fade_begin, fade_end), agree, folded, reach)
+    *view, picture, front, thickness, back, fade_begin, fade_end, agree = given
+    outline, profile = np.zeros(picture.shape[:2], np.float32), np.zeros((1, 1, 1), np.float32)
+    every, maps = np.empty_like(color), (outline, picture, front, thickness, profile, back)
+    _sample(np.empty(asked.shape, np.float32), every, *view, *maps, 1.0, 1.0, 0.0, 1.0, (fade_begin, fade_end), agree)
     wanted = asked == 1
     color[wanted], asked[wanted] = every[wanted], 2

@@ -18,11 +18,10 @@ _LIFT = tuple(_FOLDER / name for name in ("lift.onnx", "lift.safetensors", "gate
 class LiftOptions(Options):
     """Options of `lift` and `lift-flow`."""
 
-    far_side: Literal["auto", "crisp", "plain"] = Field(
+    far_side: Literal["auto", "plain"] = Field(
         default="auto",
-        description="Colours of what the picture does not show: auto copies detail from the picture where it is likely "
-        "to be right; crisp copies whole regions of it or none, so that patterns are strong and faces are gone; plain "
-        "keeps to smooth colours.",
+        description="Colours of what the picture does not show: auto copies the regions of the picture that are "
+        "likely to be there, too, and leaves out others, such as faces; plain keeps to smooth colours.",
     )
 
 

@@ -64,30 +64,6 @@ struct Certain {
     }
 };
 
-// The way into the silhouette: away from the outline at (u, v), as far as it is steep there. It takes a blurred outline:
-// the direction of a sharp one jumps from pixel to pixel, which would fray what is folded far in.
-struct Inward {
-    double across = 0, down = 0, length = 0;
-
-    Inward() {}
-    Inward(const Map& blurred, double u, double v) {
-        double step = 1.5 / blurred.width;
-        across = look(blurred, u + step, v) - look(blurred, u - step, v);
-        down = look(blurred, u, v + step) - look(blurred, u, v - step);
-        length = sqrt(across * across + down * down);
-    }
-};
-
-// The place in an image of (u, v), or of what lies `way` further inside the silhouette, where that is over the object.
-template <class T, int C>
-Between folded_in(const Image<T, C>& image, const Map& outline, double u, double v, const Inward& inward, double way) {
-    for (int tries = 0; tries < 4 && way > 0 && inward.length > 0; tries++, way /= 2) {
-        double x = u - inward.across / inward.length * way, y = v - inward.down / inward.length * way;
-        if (look(outline, x, y) < 0) return within(image, x, y);
-    }
-    return within(image, u, v);
-}
-
 // The upright grid and the view: its turn's sine and cosine, and the tangent of half its angle.
 struct Grid {
     i64 x, y, z;
@@ -182,29 +158,16 @@ API void assembly_measured(float* field, i64 nx, i64 ny, i64 nz, const double* l
 }
 
 // Fill color (X, Y, Z, 3) where `asked` (X, Y, Z) is 1, which becomes 2, from `first` up to `end` along x; picture
-// (O, O, 3), back (K, K, 3), and what the field is made of.
+// (O, O, 3), front and thickness (N, N), back (K, K, 3).
 //
-// With `agree`, the picture shows on the far side where the two agree. With `folded`, colours are folded round the
-// silhouette: a wall along the rays goes on with what lies beside it in the picture and on the far side, where it would
-// else show one pixel, drawn out; at its true scale near them, slower further away, so that at most what is `reach`
-// inside the silhouette is there, too. `blurred` (O, O) is the outline, blurred.
+// With `agree`, the picture shows on the far side where the two agree.
 API void assembly_colored(u8* asked, u8* color, i64 nx, i64 ny, i64 nz, const double* low, double spacing, double s,
-                          double c, double tangent, const float* outline_data, const float* blurred_data,
-                          const float* picture_data, i64 outline_side, const float* front_data,
-                          const float* thickness_data, i64 side, const float* profile, i64 coarse_side, i64 bins,
-                          const float* back_data, i64 back_side, double width, double sharpness, double skin,
-                          double band, double fade_begin, double fade_end, double agree, double folded, double reach,
-                          i64 first, i64 end) {
+                          double c, double tangent, const float* picture_data, i64 picture_side,
+                          const float* front_data, const float* thickness_data, i64 side, const float* back_data,
+                          i64 back_side, double fade_begin, double fade_end, double agree, i64 first, i64 end) {
     const Grid grid{nx, ny, nz, low, spacing, s, c, tangent};
-    const Map outline{outline_data, outline_side, outline_side}, blurred{blurred_data, outline_side, outline_side},
-        front{front_data, side, side}, thickness{thickness_data, side, side};
-    const Profile solid{profile, coarse_side, coarse_side, bins};
-    const Certain certain(solid, sharpness * band);
-    const Body body{outline, front, thickness, solid, width, sharpness, skin, band, certain};
-    auto way = [&](double deep) {  // at its true scale at first, less and less of it further on
-        return deep < 2 * reach ? deep - deep * deep / (4 * reach) : reach;
-    };
-    const Image<const float, 3> picture{picture_data, outline_side, outline_side}, back{back_data, back_side, back_side};
+    const Map front{front_data, side, side}, thickness{thickness_data, side, side};
+    const Image<const float, 3> picture{picture_data, picture_side, picture_side}, back{back_data, back_side, back_side};
     u8 *at = asked + first * ny * nz, *past = asked + end * ny * nz;
     while ((at = static_cast<u8*>(memchr(at, 1, past - at)))) {
         *at = 2;
@@ -218,17 +181,14 @@ API void assembly_colored(u8* asked, u8* color, i64 nx, i64 ny, i64 nz, const do
         double u = line.across(low[0] + i * spacing), v = line.v;
         double depth = line.depth - look(front, u, v), whole = look(thickness, u, v);
         double share = (least(most(depth / whole, fade_begin), fade_end) - fade_begin) / (fade_end - fade_begin);
-        double before = clamp(depth, 0.0, whole), fold = 0;
-        if (folded > 0 && fabs(body.level(line, body.heights(v), u)) < band / 2) fold = folded / (2 * line.scale);
-        const Inward inward = fold > 0 ? Inward(blurred, u, v) : Inward();
         double shown[3];
         if (share < 1 || agree > 0) {
-            Between place = folded_in(picture, outline, u, v, inward, way(fold * before));
+            Between place = within(picture, u, v);
             for (int n = 0; n < 3; n++) shown[n] = place(picture, n);
         }
         if (share > 0) {
             double far[3];
-            Between place = folded_in(back, outline, u, v, inward, way(fold * (whole - before)));
+            Between place = within(back, u, v);
             for (int n = 0; n < 3; n++) far[n] = place(back, n);
             if (agree > 0) {
                 double apart = square(shown[0] - far[0]) + square(shown[1] - far[1]) + square(shown[2] - far[2]);

@@ -40,11 +40,6 @@ SLENDER = 4
 FADE = (0.25, 0.65)
 #: The same into what a painter has made.
 FADE_PAINTED = (0.0, 0.3)
-#: Deviation, px of OUTLINE, of the blur of the outline that gives the direction in which colours are folded.
-TURNING = 6.0
-#: From how far inside the silhouette colours are folded at most, as a share of the frame: what is further inside, as
-#: the middle of a face, is hardly on a side.
-REACH = 0.12
 #: How near (of 255) the far side's colour must come to the picture's on the same ray for the picture's, which is sharp,
 #: to show there too, where no painter chooses: on views of known objects it costs no accuracy.
 AGREE = 25.0
@@ -60,10 +55,8 @@ _measure = kernel(
 )  # fmt: skip
 _color = kernel(
     "assembly_colored", "asked: u1[X,Y,Z]*", "color: u1[X,Y,Z,3]*", "X", "Y", "Z", "low: f8[3]", "spacing: float",
-    "s: float", "c: float", "tangent: float", "outline: f4[O,O]", "blurred: f4[O,O]", "picture: f4[O,O,3]", "O",
-    "front: f4[N,N]", "thickness: f4[N,N]", "N", "profile: f4[M,M,B]", "M", "B", "back: f4[K,K,3]", "K", "width: float",
-    "sharpness: float", "skin: float", "band: float", "fade_begin: float", "fade_end: float", "agree: float",
-    "folded: float", "reach: float", "first: int", "end: int",
+    "s: float", "c: float", "tangent: float", "picture: f4[O,O,3]", "O", "front: f4[N,N]", "thickness: f4[N,N]", "N",
+    "back: f4[K,K,3]", "K", "fade_begin: float", "fade_end: float", "agree: float", "first: int", "end: int",
 )  # fmt: skip
 
 
@@ -87,16 +80,8 @@ class Guess:
     disagreement: float = 0.0
 
 
-@dataclass(frozen=True)
-class Painter:
-    """How the far side is coloured.
-
-    paint : from what it may look like to (S, S, 3) float32, 0..255
-    folded : way that colours go from the silhouette into the picture, per unit of depth
-    """
-
-    paint: Callable[[farside.Sources], Floats]
-    folded: float
+#: How the far side is coloured: from what it may look like to (S, S, 3) float32, 0..255.
+Painter = Callable[[farside.Sources], Floats]
 
 
 def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Box | None = None) -> Volume:
@@ -110,7 +95,6 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
     if not all(np.isfinite(m).all() for m in maps):
         raise GeneratorFailed("lift's network returned numbers that are not finite.", hint=_HINT)
     outline = outlined(frame.matte)
-    blurred = np.asarray(cv2.GaussianBlur(outline, (0, 0), TURNING), np.float32)
     known = inside, _, front, thickness, profile, _ = filled(guess, frame.matte)
 
     turn, tangent = np.radians(guess.elevation), guess.tangent
@@ -126,15 +110,12 @@ def assemble(guess: Guess, frame: Frame, painter: Painter | None = None, box: Bo
         far = aside.submit(_far_side, guess, frame.matte, outline, known, picture, painter)
         _measured(field, *view, outline, front, thickness, profile, BIN, SHARPNESS, SKIN, band)
         field = cleaned(field, spacing, _at_grid(_slender(outline), field.shape, low, spacing, s, c, tangent))
-        back, fade, agree, folded = far.result()
+        back, fade, agree = far.result()
     if not (field < 0).any():
         raise GeneratorFailed("lift's shape came out empty.", hint=_HINT)
 
     def work_out(asked: NDArray[np.uint8], color: NDArray[np.uint8]) -> None:
-        _colored(
-            asked, color, *view, outline, blurred, picture, front, thickness, profile, back, BIN, SHARPNESS, SKIN, band,
-            *fade, agree, folded, REACH,
-        )  # fmt: skip
+        _colored(asked, color, *view, picture, front, thickness, back, *fade, agree)
 
     return Volume(field, low, spacing, Colors(shape, work_out), camera(guess.elevation, tangent))
 
@@ -144,14 +125,14 @@ _HINT = "Use a picture in which the object is larger and its outline clean, or t
 
 def _far_side(
     guess: Guess, matte: Floats, outline: Floats, maps: Maps, picture: Floats, painter: Painter | None
-) -> tuple[Floats, tuple[float, float], float, float]:
+) -> tuple[Floats, tuple[float, float], float]:
     """The far side's colours, which the field does not wait for, and how they are joined to the picture's: over which
-    range, how near they must come to them, and how they are folded."""
+    range, and how near they must come to them."""
     if painter is None:
         _, coarse, _, _, _, back = maps
-        return _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE, 0.0
+        return _vivid(back * 255, coarse, picture[outline < 0]), FADE, AGREE
     given = _sources(guess, maps, resized(matte, len(picture)), picture)
-    return painter.paint(given), FADE_PAINTED, 0.0, painter.folded
+    return painter(given), FADE_PAINTED, 0.0
 
 
 def sources(guess: Guess, frame: Frame, side: int) -> farside.Sources:
@@ -323,29 +304,19 @@ def _colored(
     s: float,
     c: float,
     tangent: float,
-    outline: Floats,
-    blurred: Floats,
     picture: Floats,
     front: Floats,
     thickness: Floats,
-    profile: Floats,
     back: Floats,
-    width: float,
-    sharpness: float,
-    skin: float,
-    band: float,
     fade_begin: float,
     fade_end: float,
     agree: float,
-    folded: float,
-    reach: float,
 ) -> None:
     """Fill color (X, Y, Z, 3) of the upright grid where asked (X, Y, Z) is 1, which becomes 2."""
 
     def fill(first: int) -> None:
         _color(
-            asked, color, low, spacing, s, c, tangent, outline, blurred, picture, front, thickness, profile, back,
-            width, sharpness, skin, band, fade_begin, fade_end, agree, folded, reach,
+            asked, color, low, spacing, s, c, tangent, picture, front, thickness, back, fade_begin, fade_end, agree,
             first, min(first + SLAB, len(color)),
         )  # fmt: skip
 

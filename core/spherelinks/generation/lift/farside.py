@@ -9,7 +9,6 @@ what a figure has nowhere near its outline, where front and back meet.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import cv2
@@ -60,19 +59,15 @@ class Sources(NamedTuple):
     row: Floats
 
 
-#: From the network's input to each source's share, (len(SOURCES), N, N), which sum to one.
-Gate = Callable[[Floats], Floats]
-
-
-def mixed(given: Sources, gate: Gate) -> Floats:
-    """(S, S, 3) float32, 0..255: the far side's colours along each ray."""
+def mixed(given: Sources, shares: Floats) -> Floats:
+    """(S, S, 3) float32, 0..255: the mean of the sources by their shares, (len(SOURCES), N, N), which sum to one."""
     size = given.colors.shape[1:3]
-    shares = [np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_LINEAR), np.float32) for m in gate(given.x)]
+    large = [np.asarray(cv2.resize(m, size, interpolation=cv2.INTER_LINEAR), np.float32) for m in shares]
     out = np.zeros(given.colors.shape[1:], np.float32)
-    for share, color in zip(shares, given.colors, strict=True):
+    for share, color in zip(large, given.colors, strict=True):
         out += cv2.merge([share] * 3) * color  # twice as fast as numpy's share[..., None]
     # a mean varies less than its parts, the less the more of them share a place
-    low, gain = _soft(out), np.square(np.stack(shares)).sum(0)[..., None] ** -_REGAINED
+    low, gain = _soft(out), np.square(np.stack(large)).sum(0)[..., None] ** -_REGAINED
     mixed: Floats = np.clip(low + gain * (out - low), 0, 255).astype(np.float32)
     return mixed
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spherelinks import threads
 from spherelinks.generation.cards import LiftOptions
 from spherelinks.generation.lift import farside, patchwork
-from spherelinks.generation.lift.assembly import Guess, Painter, assemble
+from spherelinks.generation.lift.assembly import Guess, assemble
 from spherelinks.generation.lift.files import FLOW, FOLDER, GATE, LIFT
 from spherelinks.generation.lift.fusion import fused
 from spherelinks.generation.lift.layout import (
@@ -55,7 +55,8 @@ class Lift:
         Raises GeneratorFailed if the networks' result contains no shape.
         """
         guess = self.guess(frame, options, progress)
-        painter = self._painter(options.far_side if isinstance(options, LiftOptions) else "auto")
+        plain = isinstance(options, LiftOptions) and options.far_side == "plain"
+        painter = None if plain else self._painted
         if frame.others:
             guesses = {view: _guess(self._maps(other)) for view, other in frame.others.items()}
             volume = fused({"front": guess, **guesses}, {"front": frame, **frame.others}, painter)
@@ -70,15 +71,9 @@ class Lift:
         progress(0.5)
         return _guess(maps)
 
-    def _painter(self, far_side: str) -> Painter | None:
-        """How the far side is coloured; None for the guess alone."""
-        match far_side:
-            case "plain":
-                return None
-            case "crisp":
-                # folded round the silhouette, clean borders would be torn
-                return Painter(lambda given: patchwork.painted(given, self._shares), folded=0)
-        return Painter(lambda given: farside.calmed(given, farside.mixed(given, self._shares)), folded=1)
+    def _painted(self, given: farside.Sources) -> NDArray[np.float32]:
+        """The far side's colours along each ray, (S, S, 3), 0..255."""
+        return patchwork.painted(given, self._shares(given.x))
 
     def _shares(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """GATE's answer: how much of each source the far side shows."""

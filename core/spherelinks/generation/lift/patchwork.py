@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spherelinks.generation.lift import farside
-from spherelinks.generation.lift.farside import CELLS, Floats, Gate, Sources, from_cells, in_cells, inwards, within
+from spherelinks.generation.lift.farside import CELLS, Floats, Sources, from_cells, in_cells, inwards, within
 
 Mask = NDArray[np.bool_]
 Labels = NDArray[np.int32]
@@ -77,17 +77,20 @@ class _Object(NamedTuple):
     limbs: float
 
 
-def painted(given: Sources, gate: Gate) -> Floats:
-    """(S, S, 3) float32, 0..255: the far side's colours along each ray."""
-    colors, keep, fill, bare = decided(given, gate)
-    mean = farside.mixed(given._replace(colors=np.stack([given.colors[0], colors, *given.colors[2:]])), gate)
+def painted(given: Sources, shares: Floats) -> Floats:
+    """(S, S, 3) float32, 0..255: the far side's colours along each ray.
+
+    shares : (len(SOURCES), N, N), the gate's of each source, which sum to one
+    """
+    colors, keep, fill, bare = decided(given, shares)
+    mean = farside.mixed(given._replace(colors=np.stack([given.colors[0], colors, *given.colors[2:]])), shares)
     side = len(keep)
     matte = from_cells(given.x[farside.MATTE], side) > 0
     gone = np.where(keep, np.float32(0), (1 - _GHOST) * bare)
     near = from_cells((2 * farside.blurred(in_cells(gone))).clip(0, 1), side)
     known = matte * (1 - (1 - _NEAR) * near)
     cell = (given.x[farside.MATTE] > 0).astype(np.float32)
-    copies = np.asarray(gate(given.x)[_COPIES].sum(0), np.float32)
+    copies = np.asarray(shares[_COPIES].sum(0), np.float32)
     sure = within(from_cells(copies, CELLS), cell, _EVEN, _EVEN)
     moved = from_cells(1 - _BELIEVED * ((sure - _LIKELY) / (_LIKELIEST - _LIKELY)).clip(0, 1), side)[..., None]
     copy = colors + moved * _apart(in_cells(mean), colors, known * keep)
@@ -107,7 +110,7 @@ def _apart(expected: Floats, colors: Floats, known: Floats) -> Floats:
     return from_cells(apart, len(known))
 
 
-def decided(given: Sources, gate: Gate) -> Decision:
+def decided(given: Sources, shares: Floats) -> Decision:
     """What would be copied, where it is, and what fills the rest."""
     picture, side = given.colors[1], given.colors.shape[1]
     cell = given.x[farside.MATTE] > 0
@@ -120,7 +123,7 @@ def decided(given: Sources, gate: Gate) -> Decision:
         return Decision(copied, matte, copied, np.zeros(matte.shape, np.float32))
     label = _labelled(copied, centres, matte)
     own = _labelled(picture, centres, matte)
-    share = within(1 - from_cells(gate(given.x)[0], CELLS), cell.astype(np.float32), _EVEN, _EVEN)
+    share = within(1 - from_cells(shares[0], CELLS), cell.astype(np.float32), _EVEN, _EVEN)
     # a face that is seen from its side is at the outline as well, and not on the other side
     sure = from_cells(((share - _SURE) / (_SURER - _SURE)).clip(0, 1) + np.float32(0.02), side)
     rim = matte & (thing.near <= _RIM)

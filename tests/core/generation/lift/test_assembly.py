@@ -3,7 +3,7 @@ import pytest
 from guesses import TANGENT, box_seen
 
 from spherelinks.errors import GeneratorFailed
-from spherelinks.generation.lift.assembly import MARGIN, OUTLINE, REACH, Guess, Painter, assemble, camera
+from spherelinks.generation.lift.assembly import MARGIN, Guess, assemble, camera
 from spherelinks.generation.lift.layout import BINS
 from spherelinks.mesh.surface import extract
 from spherelinks.mesh.topology import examine
@@ -87,43 +87,6 @@ def test_the_picture_colours_the_front_and_the_guess_the_back() -> None:
     x, y = color.shape[0] // 2, color.shape[1] // 2
     np.testing.assert_allclose(color[x, y, -1 - MARGIN], (200, 40, 40), atol=2)
     np.testing.assert_allclose(color[x, y, MARGIN], (25, 51, 230), atol=2)
-
-
-def _walls(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours of the side walls of a deep block seen straight on, halfway between front and back, and their heights as
-    rows of the picture: that of (OUTLINE, OUTLINE, 3), which the far side has, too. The matte's upright borders are
-    ragged."""
-    inside = np.zeros((512, 512), np.float32)
-    ragged = np.random.default_rng(3).integers(-3, 4, 320 // 4).repeat(4)
-    for row, off in zip(range(96, 416), ragged, strict=True):
-        inside[row, 136 + off : 376 + off] = 1
-    front, thickness = np.full((64, 64), -0.5, np.float32), np.full((64, 64), 1, np.float32)
-    profile, back = np.full((32, 32, BINS), 9, np.float32), np.zeros((32, 32, 3), np.float32)
-    frame = Frame(picture.repeat(2, 0).repeat(2, 1).astype(np.uint8), inside)
-    painter = Painter(lambda _: picture.astype(np.float32), folded=1)
-    volume = assemble(Guess(front, thickness, profile, back, 0, 1e-6), frame, painter)
-    middle = volume.field[..., volume.field.shape[2] // 2]
-    wall = np.abs(middle) < volume.spacing
-    height = volume.origin[1] + volume.spacing * np.arange(middle.shape[1])
-    wall[:, np.abs(height) > 0.5] = False
-    rows = ((1 - height) / 2 * OUTLINE).astype(int)
-    return np.asarray(volume.color)[..., volume.field.shape[2] // 2, :][wall], rows[np.nonzero(wall)[1]]
-
-
-def test_bands_go_straight_round_a_wall_though_the_outline_is_ragged() -> None:
-    bands = np.broadcast_to((np.arange(OUTLINE) // 8 % 2 * 200)[:, None, None], (OUTLINE, OUTLINE, 3))
-    colors, rows = _walls(bands)
-    assert len(colors) > 100
-    middles = (rows % 8 > 1) & (rows % 8 < 6)  # the bands' edges are soft
-    assert np.abs(colors[middles, 0] - bands[rows[middles], 0, 0].astype(int)).mean() < 20
-
-
-def test_what_is_far_inside_the_silhouette_is_not_on_the_walls() -> None:
-    rim = 70 + int(1.3 * REACH * OUTLINE)
-    picture = np.full((OUTLINE, OUTLINE, 3), 250.0)
-    picture[:, rim:-rim] = 0
-    colors, _ = _walls(picture)
-    assert colors.min() > 200
 
 
 def test_the_same_guess_gives_the_same_bytes() -> None:

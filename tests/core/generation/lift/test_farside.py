@@ -83,7 +83,7 @@ def test_each_source_is_what_its_name_says() -> None:
     for k, wanted in enumerate((np.full_like(picture, 120), picture, picture[:, ::-1])):
         only = np.zeros((len(farside.SOURCES), 8, 8), np.float32)
         only[k] = 1
-        np.testing.assert_allclose(farside.mixed(given, lambda x, only=only: only), wanted, atol=1e-3)
+        np.testing.assert_allclose(farside.mixed(given, only), wanted, atol=1e-3)
     # where only detail is copied, the guess decides what is coarse
     deep = np.kron(given.x[21], np.ones((2, 2))) > 0.8
     for k in (5, 6):
@@ -144,7 +144,7 @@ def test_the_gate_shares_everything_out(lift: Lift) -> None:
 
 @pytest.mark.parametrize("name", ["lift", "lift-flow"])
 def test_its_option_is_on_the_cards_and_checked(name: str) -> None:
-    assert registry.card(name).own["farSide"]["enum"] == ["auto", "crisp", "plain"]
+    assert registry.card(name).own["farSide"]["enum"] == ["auto", "plain"]
     assert registry.card(name).own["farSide"]["default"] == "auto"
     with pytest.raises(InvalidOption, match="far_side is 'sharp'"):
         generate(np.zeros((8, 8, 4), np.uint8), generator=name, far_side="sharp")
