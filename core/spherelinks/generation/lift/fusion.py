@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from spherelinks import threads
 from spherelinks.errors import PictureMismatch
+from spherelinks.generation.lift import rim
 from spherelinks.generation.lift.assembly import (
     BAND,
     OUTLINE,
@@ -56,6 +57,8 @@ ROOM = 0.05
 #: How well a picture's outline must fit the body to be taken for one of the same object from behind, where it is the
 #: front's mirrored, and to be so without a word. From the sides it depends on depths that one picture only suggests.
 REFUSED, DOUBTED = 0.6, 0.85
+#: How much the colours at the outlines of front and back may differ (`rim`) without a word.
+OTHER = 0.06
 #: How much the front's colours, seen and guessed, count where another picture may show the surface.
 OWN = 0.02
 
@@ -77,7 +80,7 @@ def fused(guesses: Mapping[View, Guess], frames: Mapping[View, Frame], painter: 
     poses = calibrated(seen)
     front = poses["front"]
     others: dict[View, Pose] = {view: pose for view, pose in poses.items() if view != "front"}
-    doubts = _doubts(others)
+    doubts = _doubts(others, frames)
     if from_sides(poses):
         volume = assemble(_deformed(guesses["front"], front), frames["front"], painter, _box(seen, poses))
         field, agreed = _body(volume, seen, poses)
@@ -99,8 +102,9 @@ _DISAGREED = Reason(
 )
 
 
-def _doubts(poses: Mapping[View, Pose]) -> list[Reason]:
-    """Of pictures that fit badly; raises PictureMismatch for a back that cannot be of the same object."""
+def _doubts(poses: Mapping[View, Pose], frames: Mapping[View, Frame]) -> list[Reason]:
+    """Of pictures that fit badly, by outline or by colour; raises PictureMismatch for a back that cannot be of the same
+    object."""
     doubts = []
     for view, pose in poses.items():
         if view == "back" and pose.fit < REFUSED:
@@ -110,14 +114,19 @@ def _doubts(poses: Mapping[View, Pose]) -> list[Reason]:
                 field=view,
             )
         if pose.fit < DOUBTED:
-            doubts.append(
-                Reason(
-                    code="view_unsure",
-                    level="medium",
-                    message=f"{view}: The picture fits the front's badly: {pose.fit:.0%} of the outlines agree.",
-                    hint="Check that it shows the same object, from that side.",
-                )
+            why = f"The picture fits the front's badly: {pose.fit:.0%} of the outlines agree."
+        elif view == "back" and rim.apart(frames["front"], frames[view]) > OTHER:
+            why = "At its outline the picture shows other colours than the front's."
+        else:
+            continue
+        doubts.append(
+            Reason(
+                code="view_unsure",
+                level="medium",
+                message=f"{view}: {why}",
+                hint="Check that it shows the same object, from that side.",
             )
+        )
     return doubts
 
 

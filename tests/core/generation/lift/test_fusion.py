@@ -27,6 +27,12 @@ def _seen(view: str, elevation: float = 18, half: tuple[float, float, float] = H
     return guess, replace(frame, rgb=np.full_like(frame.rgb, COLORS[view]))
 
 
+def _red(view: str, half: tuple[float, float, float] = HALF, light: float = 1) -> tuple[Guess, Frame]:
+    """In the front's colour."""
+    guess, frame = _seen(view, half=half)
+    return guess, replace(frame, rgb=(np.full_like(frame.rgb, COLORS["front"]) * light).astype(np.uint8))
+
+
 def _fused(*views: str, **changed: tuple[Guess, Frame]) -> Volume:
     given = {view: _seen(view) for view in views} | changed
     return fused(
@@ -96,14 +102,26 @@ def test_every_camera_sees_the_body_within_its_picture_and_its_colour_on_it() ->
 
 
 def test_a_picture_of_something_else_is_named_or_refused() -> None:
-    assert not _fused("front", "back", "right").doubts
-    doubted = _fused("front", back=_seen("back", half=(0.2, 0.6, 0.2)))
+    assert not _fused("front", "right", back=_red("back")).doubts
+    doubted = _fused("front", back=_red("back", half=(0.2, 0.6, 0.2)))
     assert [(reason.code, reason.message[:5]) for reason in doubted.doubts] == [("view_unsure", "back:")]
     with pytest.raises(PictureMismatch, match="back") as refused:
         _fused("front", back=_seen("back", half=(0.1, 0.6, 0.1)))
     assert refused.value.field == "back"
     with pytest.raises(PictureMismatch, match="back"):  # which a camera that looks along the plate would explain
         _fused(front=_seen("front", half=(0.5, 0.5, 0.05)), back=_seen("back", half=(0.06, 0.5, 0.06)))
+
+
+def test_a_back_of_other_colours_at_its_outline_is_named() -> None:
+    """Front and back meet there, in much the same colours, though in other light."""
+    told = _fused("front", "back").doubts
+    assert [(reason.code, reason.level, reason.message[:5]) for reason in told] == [("view_unsure", "medium", "back:")]
+    assert not _fused("front", back=_red("back", light=0.7)).doubts
+    guess, frame = _red("back")
+    printed = frame.rgb.copy()
+    side = len(printed)
+    printed[side // 2 - side // 16 : side // 2 + side // 16, side // 2 - side // 16 : side // 2 + side // 16] = 255
+    assert not _fused("front", back=(guess, replace(frame, rgb=printed))).doubts
 
 
 def test_a_picture_from_the_side_is_used_whatever_depths_the_front_suggests() -> None:
