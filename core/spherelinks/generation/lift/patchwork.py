@@ -221,10 +221,10 @@ def _regions(label: Labels) -> tuple[Labels, int]:
 def _carried(base: Floats, known: Floats, label: Labels, materials: int) -> tuple[Floats, Floats]:
     """(K, CELLS, CELLS): each material's share of all that is carried to a cell from where it is known, (S, S), mostly
     along rows; (K, CELLS, CELLS, 3): its colour there."""
-    totals = []
+    totals, channels = [], cv2.split(base)
     for k in range(materials):
         own = known * (label == k)
-        given = in_cells(np.dstack([base * own[..., None], own]))
+        given = in_cells(cv2.merge([*(channel * own for channel in channels), own]))
         total = np.zeros_like(given)
         for across, along, share in _CARRIED:
             spread = cv2.GaussianBlur(given, (0, 0), sigmaX=across, sigmaY=along, borderType=cv2.BORDER_CONSTANT)
@@ -293,7 +293,9 @@ def _materials(points: Floats) -> Floats:
 
 def _nearest(points: Floats, centres: Floats) -> Labels:
     """(N,): which centre each is nearest to."""
-    nearest: Labels = np.stack([np.square(points - c).sum(-1) for c in centres]).argmin(0).astype(np.int32)
+    x, y, z = points.T.copy()
+    apart = [np.square(x - a) + np.square(y - b) + np.square(z - c) for a, b, c in centres]
+    nearest: Labels = np.stack(apart).argmin(0).astype(np.int32)
     return nearest
 
 
